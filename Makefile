@@ -1,0 +1,40 @@
+# closedloop: every chore in one place. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+CLOSEDLOOP := .venv/bin/closedloop
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup demo up down reset test check format bench prove-kill lock dictionary
+
+##@ To look at it
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+setup: ## make .venv and fetch the JARs, from lock files with hashes
+	@.ci/setup
+demo: setup ## the whole loop for three nights under a real Airflow, on generated data
+	@$(CLOSEDLOOP) demo
+up: setup ## start Airflow, MLflow and the Data Docs on 127.0.0.1
+	@$(CLOSEDLOOP) up
+down: ## stop exactly what `make up` or `make demo` started
+	@if [ -x $(CLOSEDLOOP) ]; then $(CLOSEDLOOP) down; fi
+reset: down ## forget the demo's data (the set-up stays)
+	@rm -rf .run && echo "  .run is gone; make demo starts afresh"
+
+##@ To work on it
+test: setup ## all tests
+	@$(PYTHON) -m pytest
+check: setup ## lint, format, types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator dags
+format: setup ## format the code
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+dictionary: setup ## write docs/data_dictionary.md from the contracts
+	@$(CLOSEDLOOP) dictionary
+lock: ## resolve requirements.in again, with hashes
+	@.venv/bin/uv pip compile requirements.in --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+
+##@ To prove it
+bench: setup ## the benchmarks the documents quote
+	@$(CLOSEDLOOP) bench all
+prove-kill: setup ## kill -9 at every named point, run again, compare by hash
+	@$(CLOSEDLOOP) prove-kill
