@@ -1,0 +1,1 @@
+"""Settings and business data: profiles, feed contracts, table contracts, and the typed readers that refuse what they do not know."""

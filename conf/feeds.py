@@ -1,0 +1,135 @@
+"""Feed contracts: what the operator delivers, file by file, field by field (conf/feeds/*.yaml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field as Bound
+from pydantic import field_validator, model_validator
+
+from conf.errors import ConfigError
+from conf.reading import ROOT, Strict, load
+
+FEEDS = ROOT / "conf" / "feeds"
+
+FieldType = Literal["code", "text", "msisdn", "date8", "month6", "datetime14", "bool10", "int", "bigint", "fen", "li", "yuan"]
+MONEY_TYPES = ("fen", "li", "yuan")
+PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
+
+
+class Field(Strict):
+    """One field of a feed: its type, width (fixed width only), sentinels that mean null, bounds and personal class."""
+
+    name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    type: FieldType
+    width: int | None = Bound(default=None, ge=1)
+    unit: str | None = None
+    required: bool = False
+    null_if: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    min: int | None = None
+    max: int | None = None
+    max_length: int | None = Bound(default=None, ge=1)
+    personal: PersonalKind | None = None
+    derive_tac: bool = False
+
+    @property
+    def column(self) -> str:
+        """Name of the bronze column: personal fields become keyed tokens, yuan amounts become fen."""
+        if self.personal:
+            return f"{self.name}_token"
+        if self.type == "yuan":
+            return f"{self.name.removesuffix('_yuan')}_fen"
+        return self.name
+
+    @model_validator(mode="after")
+    def _msisdn_is_personal(self) -> Field:
+        if self.type == "msisdn" and self.personal != "msisdn":
+            raise ValueError(f"field '{self.name}' of type msisdn must say personal: msisdn")
+        return self
+
+
+class Feed(Strict):
+    """One interface of the operator: naming, encoding, cadence, what to do when it is missing, and its fields."""
+
+    feed: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    owner: str
+    source: str
+    unit: str
+    style: Literal["fixed_width", "dollar", "euro"]
+    encoding: str
+    content: Literal["snapshot", "delta", "event"]
+    full_snapshot_day: int | None = Bound(default=None, ge=1, le=28)
+    cadence: Literal["daily", "monthly"]
+    due_day: int | None = Bound(default=None, ge=1, le=28)
+    deadline: str = Bound(pattern=r"^\d{2}:\d{2}$")
+    when_missing: Literal["carry", "wait", "stop"]
+    allow_empty: bool
+    suppression: bool = False
+    max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
+    key: tuple[str, ...]
+    event_time: str | None = None
+    money_total: str | None = None
+    fields: tuple[Field, ...]
+
+    @field_validator("encoding")
+    @classmethod
+    def _codec_exists(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError("an encoding Python knows, as cp936 or utf-8") from None
+        return value
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Feed:
+        names = [field.name for field in self.fields]
+        doubled = {name for name in names if names.count(name) > 1}
+        if doubled:
+            raise ValueError(f"field names given twice: {sorted(doubled)}")
+        for role in (*self.key, self.event_time, self.money_total):
+            if role is not None and role not in names:
+                raise ValueError(f"'{role}' (key, event_time or money_total) is no field; fields: {', '.join(names)}")
+        if self.style == "fixed_width" and any(field.width is None for field in self.fields):
+            raise ValueError("every field of a fixed_width feed needs a width")
+        if self.style != "fixed_width" and any(field.width is not None for field in self.fields):
+            raise ValueError(f"a {self.style} feed has no widths")
+        if self.cadence == "monthly" and self.due_day is None:
+            raise ValueError("a monthly feed needs due_day")
+        return self
+
+    @property
+    def codec(self) -> str:
+        """Name of the Python codec (code page 936 is `gbk`)."""
+        return "gbk" if self.encoding.lower() in ("cp936", "936", "gbk") else self.encoding
+
+    @property
+    def table(self) -> str:
+        """Name of the feed's bronze table."""
+        return f"bronze.{self.feed}"
+
+    def field(self, name: str) -> Field:
+        """The field of that name."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise ConfigError(FEEDS / f"{self.feed}.yaml", "fields", name, ", ".join(f.name for f in self.fields))
+
+
+@cache
+def load_feeds(folder: Path = FEEDS) -> dict[str, Feed]:
+    """All feed contracts by feed name; the file name must be the feed's name, unit codes must be unique."""
+    feeds: dict[str, Feed] = {}
+    units: dict[tuple[str, str], str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        feed = load(Feed, path)
+        if feed.feed != path.stem:
+            raise ConfigError(path, "feed", feed.feed, f"the file's name, {path.stem}")
+        other = units.setdefault((feed.style, feed.unit), feed.feed)
+        if other != feed.feed:
+            raise ConfigError(path, "unit", feed.unit, f"a code of its own; feed {other} has this one")
+        feeds[feed.feed] = feed
+    return feeds

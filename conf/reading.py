@@ -1,0 +1,99 @@
+"""Reads a YAML file once into a frozen, typed object; anything unknown, doubled or mistyped is refused with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from conf.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Strict(BaseModel):
+    """Base of every configuration object: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _UniqueKeyLoader(yaml.CSafeLoader):
+    """YAML loader that refuses a key given twice (plain YAML silently keeps the last)."""
+
+
+def _construct_unique(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    loader.flatten_mapping(node)
+    pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
+    seen: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is given twice", node.start_mark)
+        seen[key] = loader.construct_object(value, deep=True)
+    return seen
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML file; a syntax error or a doubled key names the file and the line."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader)
+    except FileNotFoundError:
+        raise ConfigError(path, "(file)", "no such file", "a readable YAML file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark else "(file)"
+        raise ConfigError(path, place, getattr(error, "problem", error), "valid YAML, each key once") from None
+
+
+def parse(model: type[Model], data: Any, path: str | Path) -> Model:
+    """Turn plain data into the typed object, or raise ConfigError naming file, key, found and wanted."""
+    if not isinstance(data, dict):
+        raise ConfigError(path, "(file)", type(data).__name__, "a mapping of keys")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _first_problem(model, error, path) from None
+
+
+def load(model: type[Model], path: Path) -> Model:
+    """Read and parse one YAML file into `model`."""
+    return parse(model, read_yaml(path), path)
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError, path: str | Path) -> ConfigError:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    found: object = problem.get("input")
+    wanted: object = problem["msg"]
+    if problem["type"] == "extra_forbidden":
+        found, wanted = f"unknown key '{problem['loc'][-1]}'", "one of: " + _known_keys(model, problem["loc"])
+    elif problem["type"] == "missing":
+        found, wanted = "nothing", f"the required key '{problem['loc'][-1]}'"
+    return ConfigError(path, key, found, wanted)
+
+
+def _known_keys(model: type[BaseModel], place: tuple) -> str:
+    current: Any = model
+    for part in place[:-1]:
+        if isinstance(part, int):
+            continue
+        field = getattr(current, "model_fields", {}).get(part)
+        current = _inner_model(field.annotation) if field else None
+    return ", ".join(getattr(current, "model_fields", {})) or "the keys of this block"
+
+
+def _inner_model(annotation: Any) -> Any:
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        inner = _inner_model(argument)
+        if inner is not None:
+            return inner
+    return None

@@ -1,0 +1,176 @@
+"""Typed settings: conf/settings.yaml for everyone, conf/profiles/<profile>.yaml for what differs, nothing secret in either."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from conf.dates import DateRange
+from conf.errors import ConfigError
+from conf.reading import ROOT, Strict, parse, read_yaml
+
+SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
+PROFILES = ROOT / "conf" / "profiles"
+HOME_VARIABLE = "CLOSEDLOOP_HOME"
+PROFILE_VARIABLE = "CLOSEDLOOP_PROFILE"
+
+
+class SparkSettings(Strict):
+    """Where Spark runs: `remote` set = a Spark Connect server, empty = a session inside this process (tests)."""
+
+    remote: str | None
+    port: int = Field(ge=1, le=65535)
+    master: str
+    driver_memory: str = Field(pattern=r"^\d+[mg]$")
+    shuffle_partitions: int = Field(ge=1)
+    catalog: Literal["hive", "in-memory"]
+    parallel_tables: int = Field(ge=1, le=16)
+    jars: str
+    extra_conf: dict[str, str] = {}
+
+
+class InitialLoadSettings(Strict):
+    """Dates for which the initial load builds a customer view (training cut-offs and the day before the first night)."""
+
+    snapshot_dates: tuple[date, ...]
+
+
+class SimulatorSettings(Strict):
+    """Size and seed of the synthetic operator; intensity scales events per subscription and day."""
+
+    subscriptions: int = Field(ge=100)
+    seed: int
+    intensity: float = Field(gt=0)
+
+
+class ControlSettings(Strict):
+    """Control group of a campaign: share of those selected, and the least number."""
+
+    share: float = Field(ge=0, le=0.5)
+    minimum: int = Field(ge=0)
+
+
+class AllocationSettings(Strict):
+    """When the allocator may stop: proven relative gap, or time."""
+
+    gap_target: float = Field(gt=0, lt=1)
+    time_limit_seconds: float = Field(gt=0)
+
+
+class AlertSettings(Strict):
+    """Where a failed or late feed and a failed gate are told, beside home/alerts/."""
+
+    webhook_url: str | None
+
+
+class TrainingSettings(Strict):
+    """Resources and seed of model training."""
+
+    seed: int
+    threads: int = Field(ge=1)
+    max_rounds: int = Field(ge=1)
+    max_rows: int = Field(ge=1000)
+
+
+class RetentionSettings(Strict):
+    """How long files and table versions stay, in days; a night can be replayed as of then that long."""
+
+    replay_days: int = Field(ge=7)
+    quarantine_days: int = Field(ge=1)
+    run_history_days: int = Field(ge=1)
+
+
+class ServiceSettings(Strict):
+    """Loopback ports of what people look at."""
+
+    airflow_port: int
+    mlflow_port: int
+    data_docs_port: int
+
+
+class Settings(Strict):
+    """Everything a job needs to know about where it runs; business data lies in its own files."""
+
+    profile: str
+    home: Path
+    time_zone: str
+    history_first: date
+    first_night: date
+    nights: int = Field(ge=0)
+    load_cutoff_hour: int = Field(ge=0, le=23)
+    initial_load: InitialLoadSettings
+    simulator: SimulatorSettings
+    control: ControlSettings
+    allocation: AllocationSettings
+    alerts: AlertSettings
+    training: TrainingSettings
+    retention: RetentionSettings
+    services: ServiceSettings
+    spark: SparkSettings
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("a time zone of the IANA list, as Asia/Shanghai") from None
+        return value
+
+    @property
+    def root(self) -> Path:
+        """Folder of the project itself."""
+        return ROOT
+
+    def path(self, *parts: str) -> Path:
+        """A path below home."""
+        return self.home.joinpath(*parts)
+
+    @property
+    def history(self) -> DateRange:
+        """Business dates of the initial load: from the first day of history to the day before the first night."""
+        return DateRange(self.history_first, self.first_night - timedelta(days=1))
+
+    @property
+    def night_dates(self) -> list[date]:
+        """Business dates of the nights this profile plays."""
+        return [self.first_night + timedelta(days=offset) for offset in range(self.nights)]
+
+    def with_home(self, home: Path) -> Settings:
+        """The same settings on another home folder."""
+        return self.model_copy(update={"home": Path(home)})
+
+
+def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:
+    """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo); home: argument, $CLOSEDLOOP_HOME, profile."""
+    name = profile or os.environ.get(PROFILE_VARIABLE) or "demo"
+    profile_file = PROFILES / f"{name}.yaml"
+    if not profile_file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
+        raise ConfigError(PROFILES, "profile", name, f"one of: {known}")
+    overlay = read_yaml(profile_file) or {}
+    _refuse_unknown(overlay, profile_file)
+    merged = _merge(read_yaml(SETTINGS_FILE), overlay)
+    chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
+    merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
+    return parse(Settings, merged, profile_file)
+
+
+def _refuse_unknown(overlay: dict, path: Path) -> None:
+    unknown = set(overlay) - set(Settings.model_fields)
+    if unknown:
+        key = sorted(unknown)[0]
+        raise ConfigError(path, key, f"unknown key '{key}'", "one of: " + ", ".join(Settings.model_fields))
+
+
+def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overlay.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

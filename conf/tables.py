@@ -1,0 +1,183 @@
+"""Table contracts: grain, owner, key, partition, retention and every column (sql/<layer>/<table>.yaml); bronze comes from the feeds."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field as Bound
+from pydantic import field_validator, model_validator
+
+from conf.errors import ConfigError
+from conf.feeds import Feed, Field, load_feeds
+from conf.reading import ROOT, Strict, load
+
+SQL = ROOT / "sql"
+LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
+LEDGER_LAYERS = ("ops", "vault", "bronze")
+SIMPLE_TYPES = (
+    "string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp", "binary",
+)  # fmt: skip
+_TYPE = re.compile(
+    r"^(?:%(simple)s|decimal\(\d{1,2},\d{1,2}\)|array<(?:%(simple)s)>|map<string,(?:%(simple)s)>)$"
+    % {"simple": "|".join(SIMPLE_TYPES)}
+)
+
+
+class Column(Strict):
+    """One column: Spark type, unit, personal class (none, token, clear) and what a value means."""
+
+    name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    type: str
+    description: str
+    unit: str | None = None
+    pii: Literal["none", "token", "clear"] = "none"
+    nullable: bool = True
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        compact = value.replace(" ", "").lower()
+        if not _TYPE.match(compact):
+            raise ValueError("one of " + ", ".join(SIMPLE_TYPES) + ", decimal(p,s), array<T>, map<string,T>")
+        return compact
+
+
+class Table(Strict):
+    """The contract of one table; the column list is the order of the columns on disk."""
+
+    table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
+    description: str
+    grain: str
+    owner: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    partition_by: tuple[str, ...] = ()
+    replace_by: str | None = None
+    retention_days: int | None = Bound(default=None, ge=1)
+    cluster_by: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Table:
+        names = self.column_names
+        if len(set(names)) != len(names):
+            raise ValueError(f"columns given twice: {sorted({n for n in names if names.count(n) > 1})}")
+        roles = [*self.key, *self.partition_by, *self.cluster_by, *([self.replace_by] if self.replace_by else [])]
+        unknown = [role for role in roles if role not in names]
+        if unknown:
+            raise ValueError(f"{unknown} (key, partition_by, replace_by or cluster_by) is no column of the table")
+        if self.replace_by and self.column(self.replace_by).type != "date":
+            raise ValueError(f"replace_by column '{self.replace_by}' must be a date")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Full name, as gold.customer_360."""
+        return self.table
+
+    @property
+    def layer(self) -> str:
+        """Layer of the table, as gold."""
+        return self.table.split(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        """Name inside its layer."""
+        return self.table.split(".")[1]
+
+    @property
+    def column_names(self) -> list[str]:
+        """Column names in contract order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def is_ledger(self) -> bool:
+        """Whether the table is written by the ledger (ops, vault, bronze) and not by Spark."""
+        return self.layer in LEDGER_LAYERS
+
+    @property
+    def sql_file(self) -> Path:
+        """Where the table's query stands when the table is one SELECT."""
+        return SQL / self.layer / f"{self.short_name}.sql"
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ConfigError(f"contract of {self.table}", "columns", name, ", ".join(self.column_names))
+
+
+@cache
+def load_tables() -> dict[str, Table]:
+    """All table contracts by full name: files under sql/ and the bronze tables that follow from the feeds."""
+    tables = {feed.table: bronze_table(feed) for feed in load_feeds().values()}
+    for path in sorted(SQL.glob("*/*.yaml")):
+        table = load(Table, path)
+        wanted = f"{path.parent.name}.{path.stem}"
+        if table.table != wanted:
+            raise ConfigError(path, "table", table.table, f"{wanted}, the name the file's place gives")
+        if table.table in tables:
+            raise ConfigError(path, "table", table.table, "a name no feed gives to its bronze table already")
+        tables[table.table] = table
+    return tables
+
+
+def table_of(name: str) -> Table:
+    """The contract of one table by full name."""
+    tables = load_tables()
+    if name not in tables:
+        near = [other for other in tables if other.split(".")[0] == name.split(".")[0]]
+        raise ConfigError(SQL, "table", name, "one of: " + ", ".join(near or tables))
+    return tables[name]
+
+
+_BRONZE_TYPES = {
+    "code": "string", "text": "string", "date8": "date", "month6": "string", "datetime14": "timestamp",
+    "bool10": "boolean", "int": "int", "bigint": "bigint", "fen": "bigint", "li": "bigint", "yuan": "bigint",
+}  # fmt: skip
+_BRONZE_UNITS = {"fen": "fen", "yuan": "fen", "li": "li", "month6": "YYYYMM"}
+
+
+def bronze_table(feed: Feed) -> Table:
+    """The bronze contract of a feed: its typed fields with personal data as tokens, then the standard columns."""
+    columns = [column for field in feed.fields for column in _bronze_columns(field)]
+    return Table(
+        table=feed.table,
+        description=f"{feed.title}, as delivered (unit {feed.unit}, source {feed.source}); good rows only.",
+        grain="one row per delivered record of a file",
+        owner=feed.owner,
+        key=("file_id", "line_number"),
+        columns=(*columns, *STANDARD_COLUMNS),
+        partition_by=("load_date",),
+        replace_by="load_date",
+    )
+
+
+def _bronze_columns(field: Field) -> list[Column]:
+    if not field.personal:
+        described = f"Field {field.name} of the feed" + (f"; allowed: {', '.join(a or 'blank' for a in field.allowed)}" if field.allowed else "")
+        unit = _BRONZE_UNITS.get(field.type, field.unit)
+        return [Column(name=field.column, type=_BRONZE_TYPES[field.type], unit=unit, description=described, nullable=not field.required)]
+    columns = [
+        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
+               nullable=not field.required)
+    ]  # fmt: skip
+    if field.type == "msisdn":
+        columns.append(Column(name=f"{field.name}_class", type="string", description=f"Kind of number of {field.name}: MOBILE, FIXED, SP_CODE, FOREIGN, INVALID"))
+    if field.derive_tac:
+        columns.append(Column(name="tac", type="string", description="Type allocation code: first 8 digits of the IMEI"))
+    return columns
+
+
+STANDARD_COLUMNS = (
+    Column(name="load_date", type="date", description="Business date of the night that picked the file up", nullable=False),
+    Column(name="data_date", type="date", description="Business date the file is about, from its name", nullable=False),
+    Column(name="file_id", type="string", description="File in ops.file_ledger", nullable=False),
+    Column(name="line_number", type="int", description="Line of the record in its file, from 1", nullable=False),
+    Column(name="resend_no", type="int", description="Resend generation of the file, 0 = first delivery", nullable=False),
+    Column(name="is_full_snapshot", type="boolean", description="Whether the file is a full snapshot", nullable=False),
+    Column(name="loaded_at", type="timestamp", description="Creation time of the control file", nullable=False),
+)
