@@ -1,0 +1,64 @@
+"""The nine channels: class, capacity, cost and export layout (conf/channels.yaml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from conf.products import DeviceAbility
+from conf.reading import ROOT, Strict, load
+
+CHANNELS_FILE = ROOT / "conf" / "channels.yaml"
+
+ChannelClass = Literal["BROADCAST", "ACTIVE", "PASSIVE"]
+
+
+class Channel(Strict):
+    """One channel: how it meets the customer, what a contact costs (yuan, staff minutes) and how many a day it can do.
+
+    `bit` is its place in the channel_verdicts bit set; `minimum_per_day` is a soft wish to the optimiser.
+    """
+
+    channel_code: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,23}$")
+    bit: int = Field(ge=0, le=62)
+    name: str
+    title: str
+    channel_class: ChannelClass
+    cost_yuan: float = Field(ge=0)
+    staff_minutes: float = Field(ge=0)
+    capacity_per_day: int = Field(ge=0)
+    minimum_per_day: int = Field(ge=0)
+    response_multiplier: float = Field(gt=0)
+    requires: tuple[DeviceAbility, ...] = ()
+    needs_account_manager: bool = False
+    is_protected_channel: bool = False
+    export_layout: str
+
+    @property
+    def is_passive(self) -> bool:
+        """Whether the channel waits for the customer and only shows a recommendation."""
+        return self.channel_class == "PASSIVE"
+
+
+class _Channels(Strict):
+    channels: tuple[Channel, ...]
+
+    @model_validator(mode="after")
+    def _codes_and_bits_are_distinct(self) -> _Channels:
+        for field in ("channel_code", "bit"):
+            values = [getattr(channel, field) for channel in self.channels]
+            if len(set(values)) != len(values):
+                raise ValueError(f"every {field} once, found {values}")
+        for channel in self.channels:
+            if channel.minimum_per_day > channel.capacity_per_day:
+                raise ValueError(f"{channel.channel_code}: minimum_per_day at most capacity_per_day")
+        return self
+
+
+@cache
+def load_channels() -> dict[str, Channel]:
+    """All channels by channel_code, in the order of their bits."""
+    channels = sorted(load(_Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)
+    return {channel.channel_code: channel for channel in channels}

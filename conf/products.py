@@ -1,0 +1,45 @@
+"""The products campaigns may promote (conf/products.yaml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from conf.reading import ROOT, Strict, load
+
+PRODUCTS_FILE = ROOT / "conf" / "products.yaml"
+
+DeviceAbility = Literal["MMS", "GPRS", "JAVA", "FETION"]
+
+
+class Product(Strict):
+    """One product offering: fee in fen a month, share of it that is margin, what a device must be able to do."""
+
+    prod_id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,23}$")
+    name: str
+    title: str
+    prod_type: Literal["BASE_PLAN", "ADD_ON", "VAS", "CAMPAIGN_OFFER"]
+    stage: Literal["REVENUE", "GROWTH", "STRATEGIC", "RETENTION"]
+    monthly_fee_fen: int = Field(ge=0)
+    margin_share: float = Field(ge=0, le=1)
+    owned_when: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    requires: tuple[DeviceAbility, ...] = ()
+
+
+class _Products(Strict):
+    products: tuple[Product, ...]
+
+    @model_validator(mode="after")
+    def _ids_are_distinct(self) -> _Products:
+        ids = [product.prod_id for product in self.products]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"every prod_id once; given twice: {sorted({i for i in ids if ids.count(i) > 1})}")
+        return self
+
+
+@cache
+def load_products() -> dict[str, Product]:
+    """All products by prod_id."""
+    return {product.prod_id: product for product in load(_Products, PRODUCTS_FILE).products}
