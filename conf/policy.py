@@ -19,6 +19,7 @@ class Caps(Strict):
     cap_campaign_month: int = Field(ge=0)
     cap_campaign_channel_month: int = Field(ge=0)
     cap_customer_month: int = Field(ge=0)
+    cap_customer_day: int = Field(ge=1)
     count_failed: bool
 
 
@@ -67,12 +68,6 @@ class ScoreRules(Strict):
     max_age_days: int = Field(ge=0)
 
 
-class SegmentRules(Strict):
-    """Personality segments without a proactive push."""
-
-    no_push: tuple[str, ...]
-
-
 class PreferenceRules(Strict):
     """How a customer's channel preference (0..1) scales the value of a contact."""
 
@@ -109,7 +104,6 @@ class Policy(Strict):
     sending: SendingRules
     lists: ListRules
     score: ScoreRules
-    segment: SegmentRules
     preference: PreferenceRules
     allocation: AllocationRules
     staff: StaffRules
