@@ -1,0 +1,1 @@
+"""Session, read, write, publish: the only code that touches tables on disk."""

@@ -1,0 +1,45 @@
+"""Named fault points: with CLOSEDLOOP_FAULT=<name> the process dies there as by kill -9 (<name>:server kills the Spark server)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from conf.settings import load_settings
+
+VARIABLE = "CLOSEDLOOP_FAULT"
+
+
+def point(name: str) -> None:
+    """Die here when the fault of this name is armed; otherwise do nothing.
+
+    A file named by CLOSEDLOOP_FAULT_ONCE is created before dying and disarms the fault on the next run.
+    """
+    armed = os.environ.get(VARIABLE)
+    if not armed:
+        return
+    wanted, _, victim = armed.partition(":")
+    if wanted != name or _already_fired():
+        return
+    if victim == "server":
+        _kill_server()
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _already_fired() -> bool:
+    marker = os.environ.get(VARIABLE + "_ONCE")
+    if not marker:
+        return False
+    if Path(marker).exists():
+        return True
+    Path(marker).write_text("fired\n", encoding="utf-8")
+    return False
+
+
+def _kill_server() -> None:
+    pid_file = load_settings().path("run", "spark-server.pid")
+    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        os.killpg(int(pid_file.read_text(encoding="utf-8").split()[0]), signal.SIGKILL)

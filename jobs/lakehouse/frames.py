@@ -1,0 +1,54 @@
+"""Holds a Spark frame against its table's contract and casts it exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf.errors import ContractBroken
+from conf.tables import Table
+from jobs.lakehouse.schema import check_columns
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
+_REAL = ("float", "double")
+
+
+def conform_frame(table: Table, frame: DataFrame) -> DataFrame:
+    """The frame in contract order and types; missing, extra or mistyped columns raise ContractBroken.
+
+    Whole numbers may change width (an overflow fails the write), whole numbers and decimals may become fractions; nothing else is cast.
+    """
+    from pyspark.sql import functions as F
+
+    found = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    check_columns(table, frame.columns)
+    wrong = [
+        f"{column.name}: wanted {column.type}, found {found[column.name]}"
+        for column in table.columns
+        if not may_become(found[column.name], column.type)
+    ]
+    if wrong:
+        hint = f"cast in the step, or change sql/{table.layer}/{table.short_name}.yaml"
+        raise ContractBroken(table.name, "the contract's types", "; ".join(wrong), hint)
+    if list(found.items()) == [(column.name, column.type) for column in table.columns]:
+        return frame
+    return frame.select(*(F.col(f"`{column.name}`").cast(column.type).alias(column.name) for column in table.columns))
+
+
+def may_become(found: str, wanted: str) -> bool:
+    """Whether a value of Spark type `found` may be stored as contract type `wanted` without losing its meaning."""
+    if found == wanted or found == "void":
+        return True
+    if wanted in _WHOLE:
+        return found in _WHOLE or (found.startswith("decimal") and found.endswith(",0)"))
+    if wanted in _REAL:
+        return found in _WHOLE or found in _REAL or found.startswith("decimal")
+    if wanted.startswith("decimal"):
+        return found in _WHOLE or found.startswith("decimal")
+    if wanted.startswith("array<") and found.startswith("array<"):
+        return may_become(found[6:-1], wanted[6:-1])
+    if wanted.startswith("map<string,") and found.startswith("map<string,"):
+        return may_become(found[11:-1], wanted[11:-1])
+    return False

@@ -1,0 +1,207 @@
+"""Writes and reads the bronze, vault and ops tables with delta-rs: no JVM, a commit in about 0.1 s, safe between processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from filelock import FileLock
+
+from conf.errors import ContractBroken
+from conf.settings import Settings
+from conf.tables import Table, load_tables, table_of
+from jobs.lakehouse.schema import arrow_schema, conform
+
+CONTRACTS_FILE = "_contracts.json"
+Rows = pa.Table | Iterable[Mapping[str, Any]]
+
+
+def table_path(settings: Settings, name: str) -> Path:
+    """Folder of a table, given its full name."""
+    layer, short_name = name.split(".")
+    return settings.path("lake", layer, short_name)
+
+
+def ensure_tables(settings: Settings) -> list[str]:
+    """Create every table of the contracts that is missing, and add columns a contract gained; returns what was changed."""
+    remembered_file = settings.path("lake", CONTRACTS_FILE)
+    wanted = {name: contract_hash(table) for name, table in load_tables().items()}
+    if _remembered(remembered_file) == wanted:
+        return []
+    settings.path("lake").mkdir(parents=True, exist_ok=True)
+    with FileLock(str(settings.path("lake", "_contracts.lock"))):
+        remembered = _remembered(remembered_file)
+        changed = [name for name, digest in wanted.items() if remembered.get(name) != digest]
+        for name in changed:
+            _ensure_table(settings, table_of(name))
+        partial = remembered_file.with_suffix(".partial")
+        partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+        partial.replace(remembered_file)
+    return changed
+
+
+def contract_hash(table: Table) -> str:
+    """Digest of what a contract fixes on disk: columns, types, partition."""
+    shape = [[column.name, column.type] for column in table.columns] + [list(table.partition_by)]
+    return sha256(json.dumps(shape).encode()).hexdigest()[:16]
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _ensure_table(settings: Settings, table: Table) -> None:
+    path = table_path(settings, table.name)
+    if not DeltaTable.is_deltatable(str(path)):
+        _create(settings, table)
+        return
+    _evolve(settings, table, DeltaTable(str(path)))
+
+
+def _create(settings: Settings, table: Table, mode: str = "error") -> None:
+    path = table_path(settings, table.name)
+    path.mkdir(parents=True, exist_ok=True)
+    keep = settings.retention.replay_days
+    DeltaTable.create(
+        str(path),
+        schema=arrow_schema(table),
+        mode=mode,
+        partition_by=list(table.partition_by) or None,
+        name=table.short_name,
+        description=table.grain,
+        configuration={
+            "delta.logRetentionDuration": f"interval {keep + 5} days",
+            "delta.deletedFileRetentionDuration": f"interval {keep + 1} days",
+        },
+    )
+
+
+def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
+    """Follow a contract that gained columns; any other change of a table with rows is refused."""
+    present = {field.name: field for field in existing.schema().fields}
+    wanted = {field.name: field for field in _delta_schema(table).fields}
+    same = all(name in wanted and str(wanted[name].type) == str(field.type) for name, field in present.items())
+    if same and list(existing.metadata().partition_columns) == list(table.partition_by):
+        added = [field for name, field in wanted.items() if name not in present]
+        if added:
+            existing.alter.add_columns(added)
+        return
+    if existing.count() == 0:
+        _create(settings, table, mode="overwrite")
+        return
+    raise ContractBroken(
+        table.name, {name: str(field.type) for name, field in wanted.items()},
+        {name: str(field.type) for name, field in present.items()},
+        f"the table at {table_path(settings, table.name)} has rows of another shape: give the new shape a new table name or use a fresh home",
+    )  # fmt: skip
+
+
+def _delta_schema(table: Table) -> Any:
+    from deltalake import Schema
+
+    return Schema.from_arrow(arrow_schema(table))
+
+
+def append(settings: Settings, name: str, rows: Rows, run_id: str | None = None) -> int:
+    """Add rows (dicts or an Arrow table) to a ledger table in one commit; returns their number."""
+    table = _ledger_table(settings, name)
+    data = _as_arrow(table, rows)
+    if data.num_rows == 0:
+        return 0
+    with _write_lock(settings, name):
+        write_deltalake(str(table_path(settings, name)), data, mode="append", commit_properties=_properties(run_id))
+    return data.num_rows
+
+
+def replace(
+    settings: Settings, name: str, rows: Rows | pa.RecordBatchReader, predicate: str | None, run_id: str | None = None
+) -> int:
+    """Replace the rows that `predicate` names (None: all) by these, in one commit; returns the new table version.
+
+    `predicate` is SQL text of our own code, as "load_date = '2026-03-10'"; every new row must satisfy it.
+    """
+    table = _ledger_table(settings, name)
+    data = rows if isinstance(rows, pa.RecordBatchReader) else _as_arrow(table, rows)
+    path = str(table_path(settings, name))
+    with _write_lock(settings, name):
+        write_deltalake(path, data, mode="overwrite", predicate=predicate, commit_properties=_properties(run_id))
+        return DeltaTable(path).version()
+
+
+def delete(settings: Settings, name: str, predicate: str, run_id: str | None = None) -> None:
+    """Remove the rows that `predicate` names, in one commit."""
+    _ledger_table(settings, name)
+    with _write_lock(settings, name):
+        DeltaTable(str(table_path(settings, name))).delete(predicate, commit_properties=_properties(run_id))
+
+
+def read(
+    settings: Settings, name: str, filters: list[tuple[str, str, Any]] | None = None, version: int | None = None,
+    columns: list[str] | None = None,
+) -> pa.Table:  # fmt: skip
+    """Rows of any table as Arrow; `filters` are (column, operator, value) and must all hold."""
+    path = table_path(settings, name)
+    if not DeltaTable.is_deltatable(str(path)):
+        return _project(arrow_schema(table_of(name)).empty_table(), columns)
+    found = DeltaTable(str(path), version=version)
+    return found.to_pyarrow_table(filters=filters or None, columns=columns)
+
+
+def batches(settings: Settings, name: str, version: int | None = None, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Rows of any table as record batches, in bounded memory."""
+    dataset = DeltaTable(str(table_path(settings, name)), version=version).to_pyarrow_dataset()
+    return dataset.to_batches(columns=columns)
+
+
+def head_version(settings: Settings, name: str) -> int:
+    """Newest version of a table on disk, published or not."""
+    return DeltaTable(str(table_path(settings, name)), without_files=True).version()
+
+
+def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:
+    """Bring a ledger table back to a version, as a new commit."""
+    _ledger_table(settings, name)
+    with _write_lock(settings, name):
+        DeltaTable(str(table_path(settings, name))).restore(version, commit_properties=_properties(run_id))
+
+
+def _ledger_table(settings: Settings, name: str) -> Table:
+    table = table_of(name)
+    if not table.is_ledger:
+        raise ContractBroken(name, "a bronze, vault or ops table", f"layer {table.layer}", "write silver, gold and rpt through lake.replace")
+    if not DeltaTable.is_deltatable(str(table_path(settings, name))):
+        ensure_tables(settings)
+    return table
+
+
+def _as_arrow(table: Table, rows: Rows) -> pa.Table:
+    if isinstance(rows, pa.Table):
+        return conform(table, rows)
+    records = list(rows)
+    for record in records:
+        unknown = set(record) - set(table.column_names)
+        if unknown:
+            raise ContractBroken(table.name, f"columns {', '.join(table.column_names)}", f"extra: {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(records, schema=arrow_schema(table))
+
+
+def _project(data: pa.Table, columns: list[str] | None) -> pa.Table:
+    return data.select(columns) if columns else data
+
+
+def _properties(run_id: str | None) -> CommitProperties | None:
+    return CommitProperties(custom_metadata={"userMetadata": run_id}) if run_id else None
+
+
+@contextmanager
+def _write_lock(settings: Settings, name: str) -> Iterator[None]:
+    folder = settings.path("run", "locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / f"table-{name}.lock"), timeout=600):
+        yield

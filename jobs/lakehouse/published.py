@@ -1,0 +1,48 @@
+"""Which version of each table readers see: the newest row of ops.published, or the empty first version."""
+
+from __future__ import annotations
+
+from filelock import FileLock
+
+from conf.settings import Settings
+from conf.tables import load_tables
+from jobs.lakehouse import faults, ledger
+
+PUBLISHED = "ops.published"
+
+
+def published_versions(settings: Settings) -> dict[str, int]:
+    """Published version by table name; tables never published are not in it."""
+    return {row["table_name"]: row["version"] for row in newest_rows(settings)}
+
+
+def newest_rows(settings: Settings) -> list[dict]:
+    """The row of ops.published that counts, for each table."""
+    newest: dict[str, dict] = {}
+    for row in ledger.read(settings, PUBLISHED).to_pylist():
+        current = newest.get(row["table_name"])
+        if current is None or row["published_seq"] > current["published_seq"]:
+            newest[row["table_name"]] = row
+    return [newest[name] for name in sorted(newest)]
+
+
+def reader_version(settings: Settings, name: str, versions: dict[str, int] | None = None) -> int | None:
+    """Version a reader of this table takes: published, 0 (empty) if never published, None (newest) for ledger tables."""
+    if load_tables()[name].is_ledger:
+        return None
+    known = published_versions(settings) if versions is None else versions
+    return known.get(name, 0)
+
+
+def publish(settings: Settings, stage: str, business_date: object, run_id: str, versions: dict[str, int]) -> int:
+    """Make these versions the ones readers see, all in one commit; returns the publication number."""
+    folder = settings.path("run", "locks")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / "published.lock"), timeout=120):
+        faults.point(f"{stage}.before_publish")
+        sequence = max((row["published_seq"] for row in newest_rows(settings)), default=0) + 1
+        common = {"stage": stage, "business_date": business_date, "run_id": run_id, "published_seq": sequence}
+        rows = [{**common, "table_name": name, "version": version} for name, version in sorted(versions.items())]
+        ledger.append(settings, PUBLISHED, rows, run_id)
+        faults.point(f"{stage}.after_publish")
+    return sequence

@@ -1,0 +1,145 @@
+"""One Spark session, local or on a Spark Connect server by settings, with the same configuration either way."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.errors import ConfigError, ServerUnavailable
+from conf.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JAR_LIST = "conf/jars.sha256"
+
+
+def get_session(settings: Settings, app: str) -> SparkSession:
+    """A session for one job: on the Connect server of `settings.spark.remote`, or inside this process when that is empty."""
+    _prepare_python()
+    return _connect(settings, app) if settings.spark.remote else _classic(settings, app)
+
+
+def _prepare_python() -> None:
+    # Spark starts its Python workers with `python3` from PATH unless told otherwise, which is not our environment.
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    # PySpark prints a JSON stack trace, values included, for each failed query.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _connect(settings: Settings, app: str) -> SparkSession:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    try:
+        spark = SparkSession.builder.remote(settings.spark.remote).appName(app).getOrCreate()
+        for key, value in session_conf(settings).items():
+            spark.conf.set(key, value)
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise ServerUnavailable(
+            f"the Spark server at {settings.spark.remote} does not answer ({type(error).__name__})\n"
+            "  to do:  closedloop serve start"
+        ) from None
+    except Exception as error:  # gRPC has errors of its own, known only once grpc is imported
+        if type(error).__module__.startswith("grpc"):
+            raise ServerUnavailable(f"the Spark server at {settings.spark.remote} does not answer\n  to do:  closedloop serve start") from None
+        raise
+    return spark
+
+
+def _classic(settings: Settings, app: str) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(settings.spark.master).appName(app)
+    for key, value in {**static_conf(settings), **session_conf(settings)}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def session_conf(settings: Settings) -> dict[str, str]:
+    """Settings every session has, changeable while the server runs."""
+    return {
+        "spark.sql.session.timeZone": settings.time_zone,
+        "spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions),
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.databricks.delta.stats.collect": "true",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        **settings.spark.extra_conf,
+    }
+
+
+def static_conf(settings: Settings) -> dict[str, str]:
+    """Settings fixed when the JVM starts: JARs, Delta extension, catalog, memory."""
+    conf = {
+        "spark.jars": ",".join(str(path) for path in verified_jars(settings)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.warehouse.dir": str(settings.path("lake", "_warehouse")),
+        "spark.sql.catalogImplementation": settings.spark.catalog,
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+
+        "spark.databricks.delta.retentionDurationCheck.enabled": "true",
+        "spark.driver.extraJavaOptions": _java_options(settings),
+    }
+    if settings.spark.catalog == "hive":
+        database = settings.path("metastore", "derby")
+        conf["spark.hadoop.javax.jdo.option.ConnectionURL"] = f"jdbc:derby:;databaseName={database};create=true"
+        conf["spark.hadoop.datanucleus.schema.autoCreateAll"] = "true"
+        conf["spark.hadoop.hive.metastore.schema.verification"] = "false"
+    return conf
+
+
+def _java_options(settings: Settings) -> str:
+    log4j = settings.root / "conf" / "log4j2.properties"
+    options = [
+        f"-Dlog4j2.configurationFile=file:{log4j}",
+        f"-Dderby.stream.error.file={settings.path('logs', 'derby.log')}",
+        f"-Duser.timezone={settings.time_zone}",
+    ]
+    return " ".join(options)
+
+
+def verified_jars(settings: Settings) -> list[Path]:
+    """The Delta JARs, each checked once against conf/jars.sha256; a missing or changed one is refused."""
+    folder = settings.root / settings.spark.jars
+    jars = []
+    for line in (settings.root / JAR_LIST).read_text(encoding="utf-8").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        wanted, name = line.split()
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise ConfigError(JAR_LIST, Path(name).name, f"no file {path}", "the JAR; run `make jars`")
+        found = sha256(path.read_bytes()).hexdigest()
+        if found != wanted:
+            raise ConfigError(JAR_LIST, Path(name).name, found, f"{wanted}; delete {path} and run `make jars`")
+        jars.append(path)
+    return jars
+
+
+def register_tables(spark: SparkSession, settings: Settings, names: list[str] | None = None) -> None:
+    """Give tables their names in Spark's catalog, so that people may write gold.customer_360; quick when they have them."""
+    from conf.tables import load_tables
+    from jobs.lakehouse.ledger import table_path
+
+    wanted = names if names is not None else sorted(load_tables())
+    for layer in sorted({name.split(".")[0] for name in wanted}):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+        present = {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {layer}").collect()}
+        for name in wanted:
+            if name.startswith(f"{layer}.") and name.split(".")[1] not in present:
+                spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{table_path(settings, name)}'")
