@@ -1,0 +1,1 @@
+"""Evaluation: what the campaigns did, as report tables and one readable page a night."""

@@ -1,0 +1,105 @@
+"""Rates of a campaign: the funnel and its two success rates, and the words for a cell that cannot be judged yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NOT_YET_MATURE = "not yet mature"
+MATURE = "mature"
+FUNNEL_STEPS = ("targeted", "contactable", "contacted", "accepted", "effective")
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """Share of a whole, 0..1; null when either is unknown or the whole is empty (an empty group has no rate)."""
+    if part is None or not whole:
+        return None
+    return part / whole
+
+
+def product(*factors: float | None) -> float | None:
+    """Product of rates; null as soon as one is unknown."""
+    result = 1.0
+    for factor in factors:
+        if factor is None:
+            return None
+        result *= factor
+    return result
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Customers left at each step: target group, contactable, contacted, accepted, effective.
+
+    A step that cannot be judged yet is None. Raises ValueError when a later step holds more than an earlier one.
+    """
+
+    targeted: int
+    contacted: int
+    contactable: int | None = None
+    accepted: int | None = None
+    effective: int | None = None
+
+    def __post_init__(self) -> None:
+        known = [(step, getattr(self, step)) for step in FUNNEL_STEPS if getattr(self, step) is not None]
+        for (wide, more), (narrow, fewer) in zip(known, known[1:], strict=False):
+            if fewer > more:
+                raise ValueError(f"funnel: {narrow} {fewer} is more than {wide} {more}; a step can only lose customers")
+
+    @property
+    def contactable_rate(self) -> float | None:
+        """Contactable of targeted."""
+        return ratio(self.contactable, self.targeted)
+
+    @property
+    def contact_rate(self) -> float | None:
+        """Really marketed to, of targeted."""
+        return ratio(self.contacted, self.targeted)
+
+    @property
+    def success_rate_target(self) -> float | None:
+        """Rate 1: accepted of targeted."""
+        return ratio(self.accepted, self.targeted)
+
+    @property
+    def success_rate_contacted(self) -> float | None:
+        """Rate 2: accepted of contacted."""
+        return ratio(self.accepted, self.contacted)
+
+    @property
+    def effective_rate(self) -> float | None:
+        """Effective of accepted."""
+        return ratio(self.effective, self.accepted)
+
+    @property
+    def overall_rate(self) -> float | None:
+        """Total success rate: the product of the steps, which is effective of targeted."""
+        return product(self.contact_rate, self.success_rate_contacted, self.effective_rate)
+
+
+def funnel_of(counts: Mapping) -> tuple[Funnel, bool, bool]:
+    """The funnel of one group of counts, and whether acceptance and effectiveness are final.
+
+    Acceptance is final when no contact's attribution window is open, effectiveness when no accepted
+    customer's month of use is open. What is not final is None in the funnel, never a low number.
+    """
+    is_mature = not counts.get("open_answer_cnt", 0)
+    is_effective_mature = is_mature and not counts.get("open_effective_cnt", 0)
+    funnel = Funnel(
+        targeted=counts["targeted_cnt"],
+        contactable=counts.get("contactable_cnt"),
+        contacted=counts["contacted_cnt"],
+        accepted=counts["accepted_cnt"] if is_mature else None,
+        effective=counts.get("effective_cnt") if is_effective_mature else None,
+    )
+    return funnel, is_mature, is_effective_mature
+
+
+def maturity_text(is_mature: bool) -> str:
+    """What a reader sees beside a value: mature, or why there is none."""
+    return MATURE if is_mature else NOT_YET_MATURE
+
+
+def percent(rate: float | None, digits: int = 2) -> str:
+    """A rate as people read it, 0.564 -> 56.40%; without a value the words for it."""
+    return NOT_YET_MATURE if rate is None else f"{100 * rate:.{digits}f}%"
