@@ -10,7 +10,7 @@ A node is one of
     {has_tag: HEAVY_CALLER}                                    needs the column tag_ids (array of tag ids)
 
 An empty value (NULL) makes a comparison unknown; unknown goes through all, any and not by three-valued logic, and what
-is still unknown at the root is **not selected**: `not: {column: x, op: eq, value: 1}` does not select customers without x.
+is still unknown at the root is **not selected**: `not: {column: x, op: eq, value: 1}` selects nobody without x.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _FRACTIONS = {"float", "double", "real"}
 def parse_rule(node: Any, where: str, columns: Mapping[str, str], tags: frozenset[str] | None = None) -> Rule:
     """Check a rule from YAML against the columns it may read and return it typed.
 
-    `where` is the place for error messages, as `conf/tags/value.yaml:tags[3].rule`; `columns` maps each allowed column to
-    its Spark type text; `tags`, when given, are the tag ids that exist.
-    Raises ConfigError naming the place for an unknown column, operator or tag, a value of the wrong type, or a rule that
-    is too deep or too large.
+    `where` is the place for error messages, as `conf/tags/value.yaml:tags[3].rule`; `columns` maps each allowed column
+    to its Spark type text; `tags`, when given, are the tag ids that exist.
+    Raises ConfigError naming the place for an unknown column, operator or tag, a value of the wrong type, or a rule
+    that is too deep or too large.
     """
     parser = _Parser(where, columns, tags)
     return Rule(parser.node(node, "", 1), where)
