@@ -1,0 +1,161 @@
+"""Prices of the rules: the exact Lagrangian dual, minimised by a proximal bundle method.
+
+Each evaluation gives a true upper bound of every plan, so the best one seen is the proven bound whatever the method
+does. Method: Kiwiel's proximal bundle (Mathematical Programming 46, 1990) in prices per contact.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.allocation.canonical import CouplingRules
+from models.allocation.evaluate import BlockStep, Evaluation, in_fixed_order
+from models.allocation.problem import Floats
+from models.allocation.quadratic import solve_step
+
+MOST_CUTS = 120
+
+
+@dataclass
+class DualResult:
+    """Best multipliers found, the bound they prove, and the cuts with the weights that make the relaxed plan."""
+
+    multipliers: Floats
+    bound: float
+    use: Floats
+    iterations: int
+    unproven: int
+    cut_multipliers: list[Floats] = field(default_factory=list)
+    cut_weights: list[float] = field(default_factory=list)
+    is_closed: bool = False
+    step: float = 0.0
+
+
+class DualFunction:
+    """The bound as a function of the multipliers: customers' best worth at the prices plus multipliers x bounds."""
+
+    def __init__(self, rules: CouplingRules, gain: Floats, step: BlockStep, limit: Floats) -> None:
+        self.rules, self.gain, self.step, self.limit = rules, gain, step, limit
+        self.calls = 0
+
+    def __call__(self, multipliers: Floats) -> tuple[float, Floats, Evaluation]:
+        """Return (proven bound, use of each rule by the customers' best plans, sums)."""
+        self.calls += 1
+        evaluation = in_fixed_order(self.step(self.rules.prices(multipliers, self.gain)))
+        terms = multipliers * self.rules.sign * self.limit
+        margin = 1e-13 * float(np.abs(terms).sum())
+        bound = evaluation.bound + float(terms.sum()) + margin
+        return bound, self.rules.use(evaluation.stats), evaluation
+
+
+@dataclass
+class _Cuts:
+    """Linear pieces of the dual seen so far, in scaled prices."""
+
+    points: list[Floats] = field(default_factory=list)
+    slopes: list[Floats] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+    def add(self, point: Floats, value: float, slope: Floats) -> None:
+        self.points.append(point)
+        self.slopes.append(slope)
+        self.values.append(value)
+        self.weights.append(0.0)
+
+    def heights(self, centre: Floats) -> Floats:
+        slopes, points = np.array(self.slopes), np.array(self.points)
+        return np.array(self.values) + np.einsum("km,km->k", slopes, centre - points)
+
+    def drop_idle(self, most: int) -> None:
+        if len(self.points) <= most:
+            return
+        keep = np.sort(np.argsort(-np.array(self.weights[:-1]), kind="stable")[: most - 1]).tolist()
+        keep.append(len(self.points) - 1)
+        for name in ("points", "slopes", "values", "weights"):
+            setattr(self, name, [getattr(self, name)[k] for k in keep])
+
+
+def minimise_dual(
+    function: DualFunction,
+    start: Floats,
+    accuracy: float,
+    most_calls: int,
+    should_stop: Callable[[float], bool] = lambda bound: False,
+    first_step: float = 0.0,
+) -> DualResult:
+    """Lower the bound until its model promises less than `accuracy` (relative), or calls or patience run out.
+
+    `start` holds m multipliers >= 0; soft rules keep theirs at most at the soft price. `first_step` carries the step
+    length over from a sample of the customers.
+    """
+    rules = function.rules
+    scale = rules.scale
+    top = np.where(np.isfinite(rules.soft_price), rules.soft_price * scale, np.inf)
+    centre = np.clip(start * scale, 0.0, top)
+    best, use, evaluation = function(centre / scale)
+    result = DualResult(centre / scale, best, use, 1, evaluation.unproven)
+    if len(rules) == 0:
+        result.is_closed = True
+        return result
+    cuts = _Cuts()
+    slope = rules.sign * (function.limit - use) / scale
+    cuts.add(centre, best, slope)
+    typical = _typical_price(evaluation, top)
+    step = first_step or typical / max(float(np.abs(slope).max()), 1e-12)
+    null_run = widened = 0
+    while result.iterations < most_calls:
+        heights = cuts.heights(centre)
+        unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3)
+        move, theta, weights = solve_step(
+            np.full(len(centre), 1.0 / (step * unit)) * 1.0,
+            np.array(cuts.slopes) / unit,
+            (heights - best) / unit,
+            -centre,
+            top - centre,
+        )
+        cuts.weights = weights.tolist()
+        promised = -theta * unit
+        if promised <= accuracy * max(1.0, abs(best)):
+            # A short step can hide what a longer one would still find: close only when long steps promise nothing.
+            widened += 1
+            step *= 10.0
+            if widened > 7:
+                result.is_closed = True
+                break
+            continue
+        widened = 0
+        result.step = step
+        trial = np.clip(centre + move, 0.0, top)
+        value, use, evaluation = function(trial / scale)
+        result.iterations += 1
+        slope = rules.sign * (function.limit - use) / scale
+        error = best - (value + float(slope @ (centre - trial)))
+        cuts.add(trial, value, slope)
+        if best - value >= 0.1 * promised:
+            if best - value >= 0.5 * promised or null_run < 0:
+                step *= 2.0
+            centre, best = trial, value
+            result.multipliers, result.bound, result.use = trial / scale, value, use
+            result.unproven = evaluation.unproven
+            null_run = 0
+        else:
+            null_run += 1
+            if error > promised and null_run >= 2:
+                step *= 0.6
+        cuts.drop_idle(MOST_CUTS)
+        if should_stop(best):
+            break
+    result.cut_multipliers = [point / scale for point in cuts.points]
+    result.cut_weights = list(cuts.weights)
+    return result
+
+
+def _typical_price(evaluation: Evaluation, top: Floats) -> float:
+    """What a contact is worth at the start: the length of a first step."""
+    contacts = float(evaluation.stats[0].sum())
+    if contacts and evaluation.worth > 0.0:
+        return evaluation.worth / contacts
+    ceilings = top[np.isfinite(top) & (top > 0.0)]
+    return 0.1 * float(ceilings.min()) if len(ceilings) else 1.0

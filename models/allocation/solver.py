@@ -1,0 +1,284 @@
+"""Solve: prices with a proven bound, a plan that keeps every rule, and what each rule is worth."""
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import fsum
+
+import numpy as np
+import numpy.typing as npt
+
+from models.allocation.canonical import Canonical, canonicalise
+from models.allocation.clash import clashing_rows
+from models.allocation.dual import DualFunction, DualResult, minimise_dual
+from models.allocation.evaluate import BlockStep, LocalStep
+from models.allocation.greedy import greedy_plan
+from models.allocation.primal import Candidate, PlanSearch, find_plan
+from models.allocation.problem import Floats, Plan, Problem, Rule, RuleKind, TierResult, Violation
+from models.allocation.validate import require_valid
+
+MOST_CALLS = 400
+SEARCH_ROUNDS = 24
+SAMPLE_FROM = 50_000
+SAMPLE_CUSTOMERS = 12_000
+SAMPLE_STEP = 8
+HELD_TIER = "held tier"
+
+StepFactory = Callable[[Canonical], BlockStep]
+"""Given the canonical problem, how to run the per-customer step elsewhere (for instance in Spark partitions)."""
+
+
+@dataclass
+class _Run:
+    """Budget and diary of one call."""
+
+    gap_target: float
+    seconds: float
+    threads: int
+    began: float = field(default_factory=time.perf_counter)
+    cpu_began: float = field(default_factory=time.process_time)
+    iterations: int = 0
+    greedy_seconds: float = 0.0
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.began
+
+    def is_over(self) -> bool:
+        return self.elapsed() > self.seconds
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What one optimisation reached."""
+
+    candidate: Candidate
+    dual: DualResult
+    clashing: tuple[str, ...]
+    canonical: Canonical
+    greedy: Candidate | None
+
+
+def relative_gap(bound: float, objective: float) -> float:
+    """How far the plan can be from the best: (bound - objective) / |bound|, 0 when they meet."""
+    missing = bound - objective
+    if missing <= 1e-9 * max(1.0, abs(bound)) * 1e-3:
+        return 0.0
+    return missing / abs(bound) if bound != 0.0 else float("inf")
+
+
+def solve(
+    problem: Problem,
+    gap_target: float = 1e-3,
+    time_limit_seconds: float = 30.0,
+    threads: int = 2,
+    step: StepFactory | None = None,
+) -> Plan:
+    """Choose the pairs of most value under every rule, with a proven bound on what any plan could reach.
+
+    Stops when the gap is at most `gap_target`, when a fixed amount of search is spent, or at the time limit. Strict
+    tiers are served one after the other, each held at what it reached. `step` replaces the per-customer step by a
+    distributed one; plan and prices stay the same to the bit. Raises InvalidProblem for input that is refused.
+    """
+    run = _Run(gap_target, time_limit_seconds, threads)
+    require_valid(problem)
+    canonical = canonicalise(problem)
+    tiers = _tiers(problem)
+    stage, reached, found = None, [], None
+    for position, tier in enumerate(tiers):
+        if position:
+            held = _hold_tier(problem, tiers, reached)
+            canonical = replace(canonical, rules=canonicalise(held).rules)
+        gain = _gain_of_tiers(problem, canonical.gain, tier, is_last=position == len(tiers) - 1)
+        stage = _solve_stage(canonical, gain, run, step, found, with_greedy=position == len(tiers) - 1)
+        found = stage.candidate
+        reached.append(_tier_value(problem, canonical, stage.candidate.chosen, tier))
+    assert stage is not None
+    return _report(problem, stage, run, tiers, reached)
+
+
+def _tiers(problem: Problem) -> list[int]:
+    tier = problem.activities.tier
+    return [0] if tier is None or len(tier) == 0 else [int(t) for t in np.unique(np.asarray(tier))]
+
+
+def _gain_of_tiers(problem: Problem, gain: Floats, tier: int, is_last: bool) -> Floats:
+    if is_last or problem.activities.tier is None:
+        return gain
+    return np.where(np.asarray(problem.activities.tier) <= tier, gain, 0.0)
+
+
+def _tier_value(problem: Problem, canonical: Canonical, chosen: npt.NDArray[np.uint8], tier: int) -> float:
+    rows = np.flatnonzero(chosen)
+    worth = canonical.value[rows] * canonical.gain[canonical.activity[rows]]
+    if problem.activities.tier is None:
+        return fsum(worth.tolist())
+    return fsum(worth[np.asarray(problem.activities.tier)[canonical.activity[rows]] == tier].tolist())
+
+
+def _hold_tier(problem: Problem, tiers: list[int], reached: list[float]) -> Problem:
+    """Add a rule for each tier already served: its value stays at what it reached."""
+    activities = problem.activities
+    offers = [f"tier {int(tier)}" for tier in np.asarray(activities.tier)]
+    rules = [
+        Rule(
+            kind=RuleKind.MIN_VALUE,
+            bound=value - 1e-9 * (1.0 + abs(value)),
+            offers=[f"tier {tier}"],
+            name=f"{HELD_TIER} {tier}",
+        )
+        for tier, value in zip(tiers, reached, strict=False)
+    ]
+    return replace(_with_rules_kept(problem), rules=rules, activities=replace(activities, offer=offers))
+
+
+def _with_rules_kept(problem: Problem) -> Problem:
+    return problem
+
+
+def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, float]:
+    """Prices and step length from samples of the customers, each one larger than the one before."""
+    multipliers, step = np.zeros(len(canonical.rules)), 0.0
+    if canonical.n_customers < SAMPLE_FROM or not len(canonical.rules):
+        return multipliers, step
+    one_in, before = canonical.n_customers // SAMPLE_CUSTOMERS, 0
+    while one_in >= SAMPLE_STEP // 2:
+        part = canonical.sample(one_in)
+        function = DualFunction(part.rules, gain, LocalStep(part, run.threads), part.rules.limit)
+        shrunk = step * before / part.n_customers if before else 0.0
+        found = minimise_dual(function, multipliers, run.gap_target / 20.0, 150, first_step=shrunk)
+        multipliers, step, before = found.multipliers, found.step, part.n_customers
+        one_in //= SAMPLE_STEP
+    return multipliers, step * before / canonical.n_customers
+
+
+def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
+    """A number below the value of every plan, whatever it chooses."""
+    worst = float(np.minimum(0.0, canonical.value).sum()) * float(gain.max(initial=0.0))
+    return worst - 1.0 - 1e-6 * abs(worst)
+
+
+def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) -> DualResult:
+    start, first_step = _sample_start(canonical, gain, run)
+    function = DualFunction(canonical.rules, gain, step, canonical.rules.limit)
+    has_soft = bool(np.isfinite(canonical.rules.soft_price).any())
+    floor = -np.inf if has_soft else _lowest_objective(canonical, gain)
+    dual = minimise_dual(
+        function,
+        start,
+        max(run.gap_target / 20.0, 1e-8),
+        MOST_CALLS,
+        lambda bound: run.is_over() or bound < floor,
+        first_step,
+    )
+    run.iterations += dual.iterations
+    return dual
+
+
+def _solve_stage(
+    canonical: Canonical, gain: Floats, run: _Run, factory: StepFactory | None, start: Candidate | None, with_greedy: bool
+) -> _Stage:
+    local = LocalStep(canonical, run.threads)
+    step = local if factory is None else factory(canonical)
+    stage = _optimise(canonical, gain, step, local, run, start, with_greedy)
+    clashing: list[str] = []
+    while stage.candidate.hard_excess > 0.0:
+        rows = clashing_rows(stage.canonical.rules, step)
+        if not rows.any():
+            break
+        clashing += [name for name, row in zip(canonical.rules.names, rows, strict=True) if row]
+        price = 10.0 * float(np.abs(canonical.value).max(initial=1.0)) * max(1.0, float(canonical.gain.max(initial=1.0)))
+        canonical = replace(stage.canonical, rules=stage.canonical.rules.softened(rows, price))
+        local = LocalStep(canonical, run.threads)
+        step = local if factory is None else factory(canonical)
+        stage = _optimise(canonical, gain, step, local, run, None, with_greedy)
+    return replace(stage, clashing=tuple(clashing))
+
+
+def _optimise(
+    canonical: Canonical,
+    gain: Floats,
+    step: BlockStep,
+    local: LocalStep,
+    run: _Run,
+    start: Candidate | None,
+    with_greedy: bool,
+) -> _Stage:
+    dual = _solve_dual(canonical, gain, step, run)
+    first = local.plan(canonical.rules.prices(dual.multipliers, gain))
+    contacts = max(int(first.sum()), 1)
+    typical = max(float(np.abs(canonical.value[first > 0]).sum()) / contacts, 1e-6)
+    search = PlanSearch(canonical, gain, typical)
+    greedy = _greedy(search, run) if with_greedy else None
+    known = None if start is None else search.candidate(start.chosen)
+
+    def is_enough(best: Candidate) -> bool:
+        run.history.append((run.elapsed(), dual.bound, best.objective if best.hard_excess == 0.0 else -np.inf))
+        is_closed = best.hard_excess == 0.0 and relative_gap(dual.bound, best.objective) <= run.gap_target
+        return is_closed or run.is_over()
+
+    best = find_plan(search, dual.multipliers, first, SEARCH_ROUNDS, is_enough, known)
+    if greedy is not None and greedy.is_better_than(best):
+        best = greedy
+    return _Stage(best, dual, (), canonical, greedy)
+
+
+def _greedy(search: PlanSearch, run: _Run) -> Candidate:
+    began = time.perf_counter()
+    plan = greedy_plan(search)
+    run.greedy_seconds += time.perf_counter() - began
+    return plan
+
+
+def _violations(canonical: Canonical, use: Floats) -> tuple[dict[str, float], tuple[Violation, ...]]:
+    rules = canonical.rules
+    over = rules.sign * (use - rules.stated)
+    over = np.where(over > 1e-9 * np.maximum(1.0, np.abs(rules.stated)), over, 0.0) * rules.unit
+    amounts = {name: float(amount) for name, amount in zip(rules.names, over, strict=True)}
+    listed = tuple(
+        Violation(name, float(rules.stated[r] * rules.unit[r]), float(use[r] * rules.unit[r]), float(over[r]))
+        for r, name in enumerate(rules.names)
+        if over[r] > 0.0
+    )
+    return amounts, listed
+
+
+def _report(problem: Problem, stage: _Stage, run: _Run, tiers: list[int], reached: list[float]) -> Plan:
+    canonical, candidate, dual = stage.canonical, stage.candidate, stage.dual
+    rows = np.flatnonzero(candidate.chosen)
+    chosen = np.sort(rows if canonical.order is None else canonical.order[rows])
+    worth = canonical.value[rows] * canonical.gain[canonical.activity[rows]]
+    value = fsum(worth.tolist())
+    objective = value - candidate.soft_cost
+    amounts, listed = _violations(canonical, candidate.use)
+    is_feasible = candidate.hard_excess == 0.0 and not stage.clashing
+    gap = relative_gap(dual.bound, objective) if candidate.hard_excess == 0.0 else float("inf")
+    reached_gap = "gap reached" if gap <= run.gap_target else "time limit" if run.is_over() else "search spent"
+    status = "rules clash" if stage.clashing else reached_gap if is_feasible else "no plan found that keeps every rule"
+    prices = dual.multipliers / canonical.rules.unit
+    greedy = stage.greedy
+    assert greedy is not None
+    return Plan(
+        chosen=chosen.astype(np.int64),
+        objective=objective,
+        value=value,
+        bound=dual.bound,
+        gap=gap,
+        greedy_objective=greedy.objective,
+        greedy_violations={k: v for k, v in _violations(canonical, greedy.use)[0].items() if v > 0.0},
+        shadow_prices={name: float(price) for name, price in zip(canonical.rules.names, prices, strict=True)},
+        violations=amounts,
+        violation_list=listed,
+        clashing_rules=stage.clashing,
+        is_feasible=is_feasible,
+        status=status,
+        seconds=run.elapsed() - run.greedy_seconds,
+        cpu_seconds=time.process_time() - run.cpu_began,
+        greedy_seconds=run.greedy_seconds,
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        iterations=run.iterations,
+        exact_customers=dual.unproven == 0,
+        history=tuple(run.history),
+        tiers=tuple(TierResult(t, v, dual.bound) for t, v in zip(tiers, reached, strict=True)),
+    )
