@@ -1,0 +1,39 @@
+"""Ingest: extracts of one business date become bronze and silver tables.
+
+**Feeds** `customer_view`, and through it everything else. Grain: one run per business date (the day that ended at the
+tick), from files under `landing/`, verified against their control files.
+
+**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for files up to 06:00 and then
+goes on without the late ones: they join the next night. It is late when silver is not published by 06:30.
+
+**At 3 a.m.** `closedloop status` names the feed that is missing or refused and why. Have the sender resend it (a resend
+has a higher resend number), then clear this run: loading a date again replaces it and loses nothing. Suppression feeds
+(lists, complaints, channel results) are never skipped: without them this DAG ends, but `targeting` refuses to export.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, task
+from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule
+
+with DAG(
+    "ingest",
+    schedule=nightly_schedule(),  # midnight Asia/Shanghai, key = the day before
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=[Tag.tier_1],
+    default_args=DEFAULT_ARGS,
+):
+
+    @task.sensor(task_id="wait_for_feeds", poke_interval=60, timeout=7 * 3600, mode="reschedule")
+    def wait_for_feeds(dag_run=None) -> bool:
+        from jobs.stack.task import feeds_have_come
+
+        return feeds_have_come(dag_run.partition_key, now=datetime.now(UTC))
+
+    load = business_date_task("load_files_to_bronze", "ingest")
+    conform = business_date_task("conform_to_silver", "conform", SILVER)
+
+    wait_for_feeds() >> load >> conform

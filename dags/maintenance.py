@@ -1,0 +1,28 @@
+"""Maintenance: small files are compacted, what is older than its retention goes.
+
+**Feeds** nothing; keeps reads fast and the disk bounded. Table versions of the last 35 days stay, so that every night of
+that time can be replayed.
+
+**Normal**: 3 minutes on the demo. Weekly, never during a night.
+
+**At 3 a.m.** Clear it, or leave it to the next week.
+"""
+
+from airflow.sdk import DAG, Param
+from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+
+with DAG(
+    "maintenance",
+    schedule=None,  # weekly by the operator's calendar, after Sunday's night
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=[Tag.tier_3],
+    default_args=DEFAULT_ARGS,
+    params={
+        "first": Param("2026-03-12", type="string", format="date", description="the business date to count retention from"),
+        "last": Param("2026-03-12", type="string", format="date"),
+    },
+):
+    range_task("compact_and_expire", "maintain")

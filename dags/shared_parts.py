@@ -1,0 +1,84 @@
+"""What every DAG file shares: tags, owner and retries, the assets between stages, and the one task that runs a job.
+
+Kept light on purpose: a task process reads its DAG file again each time.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from airflow.sdk import Asset, CronPartitionTimetable, PartitionedAtRuntime, task
+
+START = datetime(2025, 1, 1)
+PLAYED_PROFILES = {"demo"}  # their dates lie in the past: nothing may start the real yesterday
+WRITER_POOL = "writer"  # one slot: one writer at a time on the lake
+
+
+class Tag(StrEnum):
+    """The vocabulary of DAG tags."""
+
+    tier_1 = "tier-1: lists leave by 08:30"
+    tier_2 = "tier-2: next day"
+    tier_3 = "tier-3: this week"
+    by_hand = "by hand"
+
+
+SILVER = Asset(name="silver", uri="x-lake://silver")
+CUSTOMER_VIEW = Asset(name="customer_view", uri="x-lake://gold/customer_360")
+SCORES = Asset(name="scores", uri="x-lake://gold/customer_score")
+LISTS = Asset(name="lists", uri="x-lake://exports")
+REPORTS = Asset(name="reports", uri="x-lake://rpt")
+
+
+def tell_failure(context: dict) -> None:
+    """A failed task goes to the alert file and the webhook as well, with the command that repeats it."""
+    from conf.settings import load_settings
+    from jobs.lakehouse.alerts import raise_alert
+
+    instance = context["ti"]
+    key = getattr(context.get("dag_run"), "partition_key", None)
+    again = f"airflow dags clear {instance.dag_id} --partition-key {key} -y" if key else "clear the task in Airflow"
+    text = f"{instance.dag_id}.{instance.task_id} failed; safe to run again: {again}"
+    raise_alert(load_settings(), "TASK_FAILED", key or "no date", text, run=instance.run_id)
+
+
+DEFAULT_ARGS = {
+    "owner": "data-engineering@operator",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=30),
+    "on_failure_callback": tell_failure,
+}
+
+
+def nightly_schedule():
+    """Midnight in the operator's zone, for the day that ended; a played profile waits for its key instead."""
+    if os.environ.get("CLOSEDLOOP_PROFILE", "demo") in PLAYED_PROFILES:
+        return PartitionedAtRuntime()
+    zone = os.environ.get("CLOSEDLOOP_TIME_ZONE", "Asia/Shanghai")
+    return CronPartitionTimetable("0 0 * * *", timezone=zone, run_offset=-1, key_format="%Y-%m-%d")
+
+
+def business_date_task(task_id: str, job: str, outlet: Asset | None = None, **options):
+    """A task that runs one job for the business date of its run; a run without a date fails at once."""
+
+    @task(task_id=task_id, outlets=[outlet] if outlet else [], pool=WRITER_POOL, **options)
+    def run_job(dag_run=None) -> dict:
+        from jobs.stack.task import run_for_key
+
+        return run_for_key(job, dag_run.partition_key)
+
+    return run_job()
+
+
+def range_task(task_id: str, job: str, **options):
+    """A task that runs one job for the closed range of dates in the run's parameters `first` and `last`."""
+
+    @task(task_id=task_id, pool=WRITER_POOL, **options)
+    def run_job(params=None) -> dict:
+        from jobs.stack.task import run_for_range
+
+        return run_for_range(job, params["first"], params["last"])
+
+    return run_job()

@@ -1,0 +1,29 @@
+"""Targeting: approved campaigns become channel lists, decided together, exported once.
+
+**Feeds** the channel systems, which pick files up from `exports/<CHANNEL>/` after their `.done`. Grain: one decision per
+selected subscription and campaign, one row per contact in the files.
+
+**Normal**: 2 minutes on the demo. Lists must be out by 08:30, windows open at 09:00.
+
+**At 3 a.m.** "stale suppression": a protective feed is missing, refused or shrunk; nothing leaves until it is loaded: get
+the feed, clear `ingest` of the date. "not approved": the campaign's file changed after its approval; run
+`campaign_approval`. Clearing this run never contacts anybody twice: files that were sent stay as they are.
+"""
+
+from airflow.sdk import DAG, PartitionedAssetTimetable
+from shared_parts import DEFAULT_ARGS, LISTS, SCORES, START, Tag, business_date_task
+
+with DAG(
+    "targeting",
+    schedule=PartitionedAssetTimetable(assets=SCORES),  # scores of the same date
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=[Tag.tier_1],
+    default_args=DEFAULT_ARGS,
+):
+    decide = business_date_task("decide_and_allocate", "target")
+    export = business_date_task("export_lists", "export", LISTS)
+
+    decide >> export

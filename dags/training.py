@@ -1,0 +1,29 @@
+"""Training: challengers are trained on published customer views and promoted where they pass.
+
+**Feeds** `scoring` through the alias `champion` of each model in MLflow. Inputs: `gold.customer_360` of the cut-off dates
+and the labels of the 30 days after them.
+
+**Normal**: 1 minute on the demo, 15 for a million subscriptions.
+
+**At 3 a.m.** Never urgent: scoring goes on with the champions of before. A challenger that was refused says why in its
+run's tags and in `ops.model_run`.
+"""
+
+from airflow.sdk import DAG, Param
+from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+
+with DAG(
+    "training",
+    schedule=None,  # weekly by the operator's calendar, or by hand: it needs labels that are 30 days old
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=[Tag.tier_3],
+    default_args=DEFAULT_ARGS,
+    params={
+        "first": Param("2025-08-10", type="string", format="date", description="first business date with data"),
+        "last": Param("2026-03-09", type="string", format="date", description="last business date the labels may use"),
+    },
+):
+    range_task("train_and_promote", "train")

@@ -1,0 +1,1 @@
+"""Weekly care of the tables: compaction and retention."""

@@ -1,0 +1,138 @@
+"""Airflow of the demo and of `make up`: three processes on 127.0.0.1 over the embedded Postgres."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from conf.settings import Settings
+from jobs.stack import processes
+
+COMPONENTS = {
+    "airflow-api": ["airflow", "api-server", "--workers", "1"],
+    "airflow-dags": ["airflow", "dag-processor"],
+    "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
+}
+USERS = {"admin": "admin", "manager": "op"}  # campaign managers answer approvals, they configure nothing
+READY_SECONDS = 300
+
+
+def address(settings: Settings) -> str:
+    """Where Airflow's pages and REST API answer."""
+    return f"http://127.0.0.1:{settings.services.airflow_port}"
+
+
+def passwords(settings: Settings) -> dict[str, str]:
+    """The generated password of each user, kept in a file only its owner can read."""
+    file = settings.path("secrets", "airflow_passwords.json")
+    if not file.exists():
+        _write_secret(file, json.dumps({user: secrets.token_urlsafe(12) for user in USERS}))
+    return json.loads(file.read_text())
+
+
+def _write_secret(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text)
+
+
+def _secret(settings: Settings, name: str) -> str:
+    file = settings.path("secrets", name)
+    if not file.exists():
+        from cryptography.fernet import Fernet
+
+        _write_secret(file, Fernet.generate_key().decode())
+    return file.read_text()
+
+
+def environment(settings: Settings, database_uri: str) -> dict[str, str]:
+    """Airflow's whole configuration as variables; no airflow.cfg is edited by hand."""
+    passwords(settings)
+    binaries = str(Path(sys.executable).parent)
+    port = settings.services.airflow_port
+    own = {
+        "AIRFLOW_HOME": str(settings.path("airflow")),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.root / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.time_zone,
+        "AIRFLOW__CORE__FERNET_KEY": _secret(settings, "airflow_fernet.key"),
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(settings.path("secrets", "airflow_passwords.json")),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(settings)}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_uri,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": address(settings),
+        "AIRFLOW__API__SECRET_KEY": _secret(settings, "airflow_api.key"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(settings, "airflow_jwt.key"),
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # each parse costs seconds of a core
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
+        "CLOSEDLOOP_HOME": str(settings.home),
+        "CLOSEDLOOP_PROFILE": settings.profile,
+        "GX_ANALYTICS_ENABLED": "false",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+    }
+    return {**os.environ, **own}
+
+
+def migrate(settings: Settings, env: dict[str, str]) -> None:
+    """Create or update Airflow's tables; done once per Airflow version and home."""
+    from importlib.metadata import version
+
+    stamp = settings.path("airflow", f"migrated-{version('apache-airflow')}")
+    if stamp.exists():
+        return
+    log = settings.path("logs", "airflow-migrate.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    settings.path("airflow").mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        done = subprocess.run(["airflow", "db", "migrate"], env=env, stdout=output, stderr=output, check=False)
+    if done.returncode != 0:
+        raise processes.ServerFailed(f"airflow db migrate ended with {done.returncode}; see {log}")
+    stamp.write_text("")
+
+
+def start(settings: Settings, database_uri: str) -> float:
+    """Start the three components and wait until each says healthy; returns the seconds it took."""
+    env = environment(settings, database_uri)
+    folder = settings.path("run")
+    if processes.find(folder, "airflow-api") is None:
+        processes.require_free_port(settings.services.airflow_port, "Airflow", "services.airflow_port")
+    migrate(settings, env)
+    logs = settings.path("logs")
+    for name, command in COMPONENTS.items():
+        server = processes.start(folder, name, command, env, logs / f"{name}.log", settings.root)
+    return processes.wait_until(
+        lambda: is_healthy(settings), READY_SECONDS, "Airflow", logs / "airflow-api.log", server
+    )
+
+
+def is_healthy(settings: Settings) -> bool:
+    """True when metadata database, scheduler and DAG processor all report healthy."""
+    try:
+        health = httpx.get(f"{address(settings)}/api/v2/monitor/health", timeout=5, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    parts = ("metadatabase", "scheduler", "dag_processor")
+    return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop the components that run; returns their names."""
+    folder = settings.path("run")
+    return [name for name in reversed(list(COMPONENTS)) if processes.stop(folder, name)]

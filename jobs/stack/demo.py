@@ -1,0 +1,194 @@
+"""The demo: one telecom province goes round the whole loop under a real Airflow, driven as people's clients would.
+
+Every step first asks whether it is done, so the demo can be interrupted anywhere and started again.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from filelock import FileLock, Timeout
+
+from conf.campaigns import load_campaigns
+from conf.errors import AlreadyRunning, ClosedLoopError
+from conf.settings import Settings
+from jobs.lakehouse import server as spark_server
+from jobs.lakehouse.published import newest_rows
+from jobs.stack import stack
+from jobs.stack.airflow_client import AirflowClient, RunFailed
+
+LOAD_SECONDS, TRAIN_SECONDS, NIGHT_SECONDS = 1800, 900, 900
+DOWNSTREAM_SECONDS = 90  # a downstream run appears within seconds of its asset; after this we start it ourselves
+Tell = Callable[[str], None]
+
+
+def run_demo(settings: Settings, tell: Tell) -> bool:
+    """Play history, training, approvals and the nights of the profile; False when there was nothing left to do."""
+    with _only_one(settings):
+        todo = [night for night in settings.night_dates if not night_is_done(settings, night)]
+        if not todo and history_is_loaded(settings):
+            return False
+        _simulate(settings, tell, "history")
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                tell("starting Postgres, Airflow and the Spark server")
+                spark = pool.submit(spark_server.ensure, settings)
+                api = pool.submit(stack.start_airflow, settings).result()
+                spark.result()
+            _play(settings, api, todo, tell)
+        finally:
+            tell("stopping the servers")
+            stack.down(settings)
+    return True
+
+
+def _play(settings: Settings, api: AirflowClient, todo: list[date], tell: Tell) -> None:
+    approvals = _ask_for_approvals(settings, api, tell)
+    if not history_is_loaded(settings):
+        _range_run(api, "initial_load", settings, LOAD_SECONDS, tell)
+    _answer_approvals(settings, api, approvals, tell)
+    if not training_is_done(settings):
+        _range_run(api, "training", settings, TRAIN_SECONDS, tell)
+    for night in todo:
+        _play_night(settings, api, night, tell)
+
+
+@contextmanager
+def _only_one(settings: Settings):
+    settings.path("run").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(settings.path("run", "demo.lock")))
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        raise AlreadyRunning(f"a demo is running on {settings.home} already\n  to do : wait for it, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _simulate(settings: Settings, tell: Tell, *words: str) -> None:
+    # A process of its own: the pipeline never imports the simulator.
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "simulator", *words]
+    log = settings.path("logs", "simulator.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    tell(f"the operator writes its extracts: {' '.join(words)}")
+    with log.open("ab") as output:
+        done = subprocess.run(command, cwd=settings.root, env=_environment(settings), stdout=output, stderr=output, check=False)
+    if done.returncode != 0:
+        raise ClosedLoopError(f"the simulator ended with {done.returncode}; its last words are in {log}")
+    tell(f"extracts are written ({time.monotonic() - begun:.0f} s)")
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
+
+
+def published_dates(settings: Settings, stage: str) -> set[date]:
+    """Business dates that a stage published last, table by table."""
+    return {row["business_date"] for row in newest_rows(settings) if row["stage"] == stage}
+
+
+def history_is_loaded(settings: Settings) -> bool:
+    """Whether the customer view has been published up to the eve of the first night."""
+    return any(day >= settings.history.last for day in published_dates(settings, "customer_view"))
+
+
+def training_is_done(settings: Settings) -> bool:
+    """Whether every model has a champion."""
+    from conf.models import load_models
+    from models.registry import champion_versions
+
+    return set(load_models()) <= set(champion_versions(settings))
+
+
+def night_is_done(settings: Settings, night: date) -> bool:
+    """Whether the night's report page, the last thing a night writes, is there."""
+    return settings.path("reports", f"{night}.html").exists()
+
+
+def _range_run(api: AirflowClient, dag: str, settings: Settings, seconds: float, tell: Tell) -> None:
+    """Start a by-hand DAG over the history, or take up the run that is under way."""
+    begun = time.monotonic()
+    under_way = next((run for run in api.runs(dag) if run["state"] in ("queued", "running")), None)
+    days = {"first": settings.history.first.isoformat(), "last": settings.history.last.isoformat()}
+    run_id = under_way["dag_run_id"] if under_way else api.trigger(dag, conf=days)
+    api.wait(dag, lambda: api.run(dag, run_id), seconds, tell)
+    tell(f"{dag} has ended ({time.monotonic() - begun:.0f} s)")
+
+
+def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> list[str]:
+    """Start an approval run for each campaign whose content is not approved yet."""
+    from jobs.targeting.approval import approved_hash, content_hash
+
+    waiting = [c for c, campaign in load_campaigns().items() if approved_hash(settings, c) != content_hash(campaign)]
+    under_way = {
+        (run.get("conf") or {}).get("campaign_id") for run in api.runs("campaign_approval") if run["state"] in ("queued", "running")
+    }
+    for campaign in waiting:
+        if campaign not in under_way:
+            api.trigger("campaign_approval", conf={"campaign_id": campaign})
+    if waiting:
+        tell(f"approvals asked for: {', '.join(sorted(waiting))}")
+    return waiting
+
+
+def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell, seconds: float = 600) -> None:
+    """Answer as the campaign manager until every campaign asked for is released."""
+    from jobs.targeting.approval import approved_hash, content_hash
+
+    campaigns = load_campaigns()
+    manager = stack.client(settings, "manager")
+    deadline = time.monotonic() + seconds
+    open_ones = set(waiting)
+    while open_ones and time.monotonic() < deadline:
+        time.sleep(2)  # an answer given in the instant the request appears can be lost
+        for approval in manager.open_approvals():
+            _answer(manager, approval, tell)
+        open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
+    if open_ones:
+        raise RunFailed(f"approvals did not come through in {seconds:.0f} s: {', '.join(sorted(open_ones))}; look at campaign_approval in Airflow")
+
+
+def _answer(manager: AirflowClient, approval: dict, tell: Tell) -> None:
+    try:
+        manager.answer(approval, "Approve")
+    except RunFailed as refusal:
+        if " 409 " not in str(refusal):  # answered already: the next look will not list it
+            raise
+        return
+    tell(f"manager approves: {approval['subject']}")
+
+
+def _play_night(settings: Settings, api: AirflowClient, night: date, tell: Tell) -> None:
+    begun = time.monotonic()
+    _simulate(settings, tell, "day", "--date", night.isoformat())
+    upstream_ended = False
+    for dag in stack.CHAIN:
+        _run_for_date(api, dag, night.isoformat(), expect_from_asset=upstream_ended, tell=tell)
+        upstream_ended = True
+    tell(f"night {night} has ended ({time.monotonic() - begun:.0f} s); its lists are for {night + timedelta(days=1)}")
+
+
+def _run_for_date(api: AirflowClient, dag: str, key: str, expect_from_asset: bool, tell: Tell) -> None:
+    """See one DAG through for a date: take up what is there, clear what failed, start what never came."""
+    run = api.run_of_date(dag, key)
+    patience = time.monotonic() + (DOWNSTREAM_SECONDS if expect_from_asset else 0)
+    while run is None and time.monotonic() < patience:
+        time.sleep(1)
+        run = api.run_of_date(dag, key)
+    if run is None:
+        api.trigger(dag, partition_key=key)
+    elif run["state"] == "failed":
+        api.call("POST", f"/dags/{dag}/clearDagRuns", json={"partition_key": key, "dry_run": False})
+        time.sleep(2)
+    api.wait(dag, lambda: api.run_of_date(dag, key), NIGHT_SECONDS, tell)

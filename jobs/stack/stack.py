@@ -1,0 +1,62 @@
+"""Everything up, everything down: the servers of `make up` and of the demo, in the right order."""
+
+from __future__ import annotations
+
+from conf.settings import Settings
+from jobs.lakehouse import server as spark_server
+from jobs.stack import airflow_server, postgres, web
+from jobs.stack.airflow_client import AirflowClient
+
+DAGS = {
+    "ingest", "customer_view", "scoring", "targeting", "evaluation",
+    "training", "campaign_approval", "initial_load", "maintenance",
+}  # fmt: skip
+CHAIN = ("ingest", "customer_view", "scoring", "targeting", "evaluation")
+
+
+def client(settings: Settings, user: str = "admin") -> AirflowClient:
+    """A session of the REST API as one of the generated users."""
+    return AirflowClient(airflow_server.address(settings), user, airflow_server.passwords(settings)[user])
+
+
+def start_airflow(settings: Settings) -> AirflowClient:
+    """Postgres and Airflow up and healthy, the DAGs read and unpaused, the writer's pool there."""
+    addresses = postgres.start(settings)
+    airflow_server.start(settings, addresses["airflow"])
+    api = client(settings)
+    api.wait_for_dags(DAGS)
+    api.ensure_pool("writer", 1)
+    for dag in sorted(DAGS):
+        api.unpause(dag)
+    return api
+
+
+def up(settings: Settings) -> None:
+    """All servers people look at, and the Spark server the DAGs work on."""
+    addresses = postgres.start(settings)
+    web.start_docs(settings)
+    web.start_mlflow(settings, addresses["mlflow"])
+    spark_server.ensure(settings)
+    start_airflow(settings)
+    web.wait(settings)
+
+
+def down(settings: Settings) -> list[str]:
+    """Stop exactly what we started; returns the names of what ran."""
+    stopped = airflow_server.stop(settings) + web.stop(settings)
+    if spark_server.stop(settings):
+        stopped.append("spark")
+    if postgres.stop(settings):
+        stopped.append("postgres")
+    return stopped
+
+
+def places(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, address and login of each page."""
+    words = airflow_server.passwords(settings)
+    return [
+        ("Airflow", airflow_server.address(settings), f"admin / {words['admin']}   manager / {words['manager']}"),
+        ("MLflow", web.mlflow_address(settings), "no login, this machine only"),
+        ("Data Docs", f"{web.docs_address(settings)}/data_docs/", "no login, this machine only"),
+        ("Reports", f"{web.docs_address(settings)}/reports/", "no login, this machine only"),
+    ]

@@ -1,0 +1,85 @@
+"""Policy of DAG files: they import cleanly, name owner, tier and retries, and their docstring is a runbook."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+FILES = sorted(path for path in DAGS.glob("*.py") if path.name != "shared_parts.py")
+EXPECTED = {path.stem for path in FILES}
+HEAVY = {"pyspark", "pandas", "numpy", "mlflow", "great_expectations", "jobs", "models", "lightgbm", "polars", "deltalake"}
+
+
+def test_every_file_is_one_dag_and_imports_cleanly(dag_bag):
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == EXPECTED
+    assert len(EXPECTED) == 9
+
+
+@pytest.mark.parametrize("dag_id", sorted(EXPECTED))
+def test_dag_carries_runbook_tier_owner_and_retries(dag_bag, dag_id):
+    dag = dag_bag.dags[dag_id]
+
+    assert "At 3 a.m." in (dag.doc_md or ""), "the docstring says what to do at 3 a.m."
+    assert any(tag.startswith(("tier-", "by hand")) for tag in dag.tags), "add a Tag of shared_parts"
+    assert dag.catchup is False
+    assert len(dag.tasks) >= 1
+    for task in dag.tasks:
+        assert "@" in task.owner, f"{task.task_id}: owner is an address"
+        assert task.retries >= 1, f"{task.task_id}: a task may be retried"
+        assert task.on_failure_callback, f"{task.task_id}: a failure goes to the alerts"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
+def test_no_heavy_import_at_the_top_of_a_dag_file(file):
+    tree = ast.parse(file.read_text())
+    at_top = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name).split(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+
+    assert not at_top & HEAVY
+    assert len(file.read_text().splitlines()) <= 110
+
+
+def test_chain_runs_on_the_assets_of_the_stage_before(dag_bag):
+    chain = ["ingest", "customer_view", "scoring", "targeting", "evaluation"]
+    for upstream, downstream in zip(chain, chain[1:], strict=False):
+        produced = {asset.name for task in dag_bag.dags[upstream].tasks for asset in task.outlets}
+        wanted = {dag_bag.dags[downstream].timetable.asset_condition.name}
+        assert wanted <= produced, f"{downstream} waits for {wanted}, {upstream} makes {produced}"
+
+
+def test_writing_tasks_share_the_writer_pool(dag_bag):
+    writers = [
+        task
+        for dag_id, dag in dag_bag.dags.items()
+        if dag_id != "campaign_approval"
+        for task in dag.tasks
+        if task.task_id != "wait_for_feeds"
+    ]
+
+    assert len(writers) >= 14
+    assert {task.pool for task in writers} == {"writer"}
+
+
+def test_demo_profile_waits_for_a_key_and_the_server_profile_ticks_at_midnight(monkeypatch):
+    from shared_parts import nightly_schedule
+
+    monkeypatch.setenv("CLOSEDLOOP_PROFILE", "demo")
+    assert type(nightly_schedule()).__name__ == "PartitionedAtRuntime"
+    monkeypatch.setenv("CLOSEDLOOP_PROFILE", "server")
+    ticking = nightly_schedule()
+    assert type(ticking).__name__ == "CronPartitionTimetable"
+
+
+def test_task_without_a_business_date_fails_at_once_and_says_how_to_give_one():
+    from jobs.stack.task import NoBusinessDate, run_for_key
+
+    with pytest.raises(NoBusinessDate, match="partition_key"):
+        run_for_key("view", None)
