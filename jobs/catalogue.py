@@ -62,5 +62,5 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
         from jobs.lakehouse.session import get_session
 
         if settings.spark.remote:
-            server.ensure(settings)
+            server.ensure_running(settings)
         return run(get_session(settings, job.name), settings, dates)

@@ -38,7 +38,7 @@ def run_demo(settings: Settings, tell: Tell) -> bool:
         try:
             with ThreadPoolExecutor(2) as pool:
                 tell("starting Postgres, Airflow and the Spark server")
-                spark = pool.submit(spark_server.ensure, settings)
+                spark = pool.submit(spark_server.ensure_running, settings)
                 api = pool.submit(stack.start_airflow, settings).result()
                 spark.result()
             _play(settings, api, todo, tell)

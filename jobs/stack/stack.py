@@ -36,7 +36,7 @@ def up(settings: Settings) -> None:
     addresses = postgres.start(settings)
     web.start_docs(settings)
     web.start_mlflow(settings, addresses["mlflow"])
-    spark_server.ensure(settings)
+    spark_server.ensure_running(settings)
     start_airflow(settings)
     web.wait(settings)
 

@@ -1,0 +1,177 @@
+"""The proof that a killed night loses and doubles nothing: kill -9 at named points, run again, compare by hash.
+
+The undisturbed night is played once and its home kept before each stage. For each point the home of before is laid out
+anew, the stage runs into the kill, runs again, and must leave the tables and files of the undisturbed night.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from conf.errors import ClosedLoopError
+from conf.settings import Settings, load_settings
+from conf.tables import load_tables
+from jobs.lakehouse.content import content_hash
+
+Tell = Callable[[str], None]
+STAGES = {  # stage: jobs that make it up, in order
+    "ingest": ("ingest", "conform"),
+    "customer_view": ("respond", "view"),
+    "scoring": ("score",),
+    "targeting": ("target", "export"),
+}
+POINTS = (  # stage, fault point; ":server" kills the Spark server instead of the task
+    ("ingest", "bronze.cdr_voice.before_commit"),
+    ("ingest", "bronze.cdr_voice.after_commit"),
+    ("ingest", "silver.usage_daily.after_commit"),
+    ("ingest", "ingest.before_publish"),
+    ("customer_view", "gold.customer_360.before_commit"),
+    ("customer_view", "gold.customer_360.after_commit"),
+    ("customer_view", "gold.customer_360.after_commit:server"),
+    ("customer_view", "customer_view.after_publish"),
+    ("targeting", "gold.campaign_contact.after_commit"),
+    ("targeting", "targeting.before_publish"),
+    ("targeting", "export.before_rename"),
+    ("targeting", "export.after_rename"),
+    ("targeting", "export.after_done"),
+)
+# What a run writes about itself differs from run to run by design; what it says about customers must not.
+ABOUT_RUNS = {"ops.published", "ops.run_metric", "ops.gate_result", "ops.model_run", "ops.approval"}
+
+
+class KillProofFailed(ClosedLoopError):
+    """A kill did not hit, or the run after it differs from the undisturbed one."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One row of the matrix: where it was killed and how long the two runs took."""
+
+    stage: str
+    point: str
+    seconds: float
+
+
+def fingerprint(settings: Settings) -> dict[str, str]:
+    """Content hash of every table and of every exported file's bytes."""
+    marks = {name: content_hash(settings, name) for name in load_tables() if name not in ABOUT_RUNS}
+    for file in sorted(settings.path("exports").rglob("*")):
+        if file.is_file():
+            marks[str(file.relative_to(settings.home))] = sha256(file.read_bytes()).hexdigest()
+    return marks
+
+
+def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
+    """Names whose fingerprint differs, with both values."""
+    names = sorted(set(wanted) | set(found))
+    return [f"{n}: {wanted.get(n)} became {found.get(n)}" for n in names if wanted.get(n) != found.get(n)]
+
+
+def run_jobs(home: Path, jobs: tuple[str, ...], day: date, fault: str | None = None) -> int:
+    """Run jobs as processes of their own, as Airflow's tasks are; returns the first exit code that is not 0."""
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(home)}
+    env.pop("CLOSEDLOOP_FAULT", None)
+    if fault:
+        env.update(CLOSEDLOOP_FAULT=fault, CLOSEDLOOP_FAULT_ONCE=str(home / "run" / "fault-fired"))
+    log = home / "logs" / "kill-matrix.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        with log.open("ab") as output:
+            command = [sys.executable, "-m", "jobs.cli", "run", job, "--date", day.isoformat()]
+            done = subprocess.run(command, env=env, stdout=output, stderr=output, check=False)
+        if done.returncode != 0:
+            return done.returncode
+    return 0
+
+
+def lay_out(source: Path, home: Path) -> None:
+    """Put a kept home in place of the working one."""
+    if home.exists():
+        shutil.rmtree(home)
+    shutil.copytree(source, home, symlinks=True)
+
+
+def prove_point(home: Path, kept: Path, stage: str, point: str, day: date, wanted: dict[str, str]) -> Proof:
+    """Kill a stage at one point and run it again; raises KillProofFailed when the kill missed or anything differs."""
+    begun = time.monotonic()
+    lay_out(kept, home)
+    marker = home / "run" / "fault-fired"
+    marker.unlink(missing_ok=True)
+    (home / "run").mkdir(exist_ok=True)
+    first = run_jobs(home, STAGES[stage], day, fault=point)
+    if first == 0 or not marker.exists():
+        raise KillProofFailed(f"{point}: the kill did not hit (exit code {first}, fired: {marker.exists()})")
+    marker.unlink()
+    second = run_jobs(home, STAGES[stage], day)
+    if second != 0:
+        raise KillProofFailed(f"{point}: the run after the kill ended with {second}; see {home}/logs/kill-matrix.log")
+    wrong = differences(wanted, fingerprint(load_settings(home=home)))
+    if wrong:
+        raise KillProofFailed(f"{point}: after the kill and the rerun these differ:\n  " + "\n  ".join(wrong[:20]))
+    return Proof(stage, point, time.monotonic() - begun)
+
+
+def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS, subscriptions: int = 400) -> list[Proof]:
+    """Play the undisturbed night on a small province, then every point; returns one proof per point.
+
+    Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
+    """
+    from jobs.lakehouse import server
+
+    folder = settings.path("prove-kill")
+    home, day = folder / "home", settings.first_night
+    at_home = settings.with_home(home)
+    kept, wanted = _undisturbed(at_home, folder, day, tell, subscriptions)
+    proofs = []
+    for number, (stage, point) in enumerate(points, 1):
+        server.stop(at_home)
+        proof = prove_point(home, kept[stage], stage, point, day, wanted[stage])
+        tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
+        proofs.append(proof)
+    server.stop(at_home)
+    return proofs
+
+
+def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, subscriptions: int):
+    from jobs.lakehouse import server
+
+    kept = {stage: folder / f"before-{stage}" for stage in STAGES}
+    wanted: dict[str, dict[str, str]] = {}
+    server.stop(settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    tell("playing the undisturbed history and night")
+    _prepare(settings, day, subscriptions)
+    for stage, jobs in STAGES.items():
+        server.stop(settings)
+        shutil.copytree(settings.home, kept[stage], symlinks=True)
+        code = run_jobs(settings.home, jobs, day)
+        if code != 0:
+            raise KillProofFailed(f"the undisturbed {stage} ended with {code}; see {settings.path('logs', 'kill-matrix.log')}")
+        wanted[stage] = fingerprint(settings)
+        tell(f"undisturbed {stage}: {len(wanted[stage])} tables and files")
+    return kept, wanted
+
+
+def _prepare(settings: Settings, day: date, subscriptions: int) -> None:
+    from conf.campaigns import load_campaigns
+    from jobs.targeting.approval import content_hash as campaign_hash
+    from jobs.targeting.approval import record_decision
+
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home)}
+    for words in (["history", "--subscriptions", str(subscriptions)], ["day", "--date", day.isoformat()]):
+        subprocess.run([sys.executable, "-m", "simulator", *words], env=env, cwd=settings.root, check=True, capture_output=True)
+    history = settings.history
+    for job in ("ingest", "conform", "respond", "view", "train"):
+        command = [sys.executable, "-m", "jobs.cli", "run", job, "--date", history.first.isoformat(), "--to", history.last.isoformat()]
+        subprocess.run(command, env=env, check=True, capture_output=True)
+    for campaign_id, campaign in load_campaigns().items():
+        record_decision(settings, campaign_id, campaign_hash(campaign), "RELEASE", "APPROVED", "prove-kill")

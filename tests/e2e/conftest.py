@@ -1,0 +1,89 @@
+"""One small province taken round the loop once: history, training, two nights. The e2e tests look at what it left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from conf.dates import DateRange
+from conf.settings import Settings
+from tests.conftest import settings_for_tests
+
+SUBSCRIPTIONS = 400
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def simulate(home: Path, *words: str) -> None:
+    """The synthetic operator, as a process of its own."""
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(home), "CLOSEDLOOP_PROFILE": "demo"}
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@dataclass
+class Loop:
+    """A home that went round the loop, and how long each job took."""
+
+    settings: Settings
+    spark: object
+    seconds: dict[str, float] = field(default_factory=dict)
+    summaries: dict[str, dict] = field(default_factory=dict)
+
+    def job(self, name: str, first: date, last: date | None = None) -> dict:
+        """Run one job in this process on the shared session."""
+        from importlib import import_module
+
+        from jobs.catalogue import JOBS
+
+        job, dates = JOBS[name], DateRange(first, last or first)
+        run = import_module(job.module).run
+        begun = time.monotonic()
+        summary = run(self.spark, self.settings, dates) if job.needs_spark else run(self.settings, dates)
+        self.seconds[f"{name} {dates.last}"] = time.monotonic() - begun
+        self.summaries[f"{name} {dates.last}"] = summary
+        return summary
+
+    def night(self, night: date) -> None:
+        """One whole night: the operator's extracts, then every job."""
+        from jobs.catalogue import NIGHT
+
+        simulate(self.settings.home, "day", "--date", night.isoformat())
+        for name in NIGHT:
+            self.job(name, night)
+
+
+def approve_all(settings: Settings) -> int:
+    """Record the release of every campaign as it stands on disk."""
+    from conf.campaigns import load_campaigns
+    from jobs.targeting.approval import content_hash, record_decision
+
+    campaigns = load_campaigns()
+    for campaign_id, campaign in campaigns.items():
+        record_decision(settings, campaign_id, content_hash(campaign), "RELEASE", "APPROVED", "tests")
+    return len(campaigns)
+
+
+@pytest.fixture(scope="session")
+def loop(spark, tmp_path_factory) -> Loop:
+    """History, training, approvals and two nights of a province of 400 subscriptions."""
+    home = tmp_path_factory.mktemp("loop-home")
+    os.environ["CLOSEDLOOP_HOME"] = str(home)
+    settings = settings_for_tests(home)
+    loop = Loop(settings, spark)
+    simulate(home, "history", "--subscriptions", str(SUBSCRIPTIONS))
+    history = settings.history
+    for name in ("ingest", "conform", "respond", "view", "train"):
+        loop.job(name, history.first, history.last)
+    approve_all(settings)
+    for night in settings.night_dates[:2]:
+        loop.night(night)
+    return loop
