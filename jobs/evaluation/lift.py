@@ -59,7 +59,7 @@ def newcombe(
 
 
 def sample_ratio_p_value(control: int, total: int, expected_share: float) -> float | None:
-    """How likely a control group of this size is by chance, given the share it was drawn with; null when not testable."""
+    """How likely a control group of this size is by chance, given the share drawn; null when not testable."""
     variance = total * expected_share * (1 - expected_share)
     if variance <= 0:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Funnel:
 
     def __post_init__(self) -> None:
         known = [(step, getattr(self, step)) for step in FUNNEL_STEPS if getattr(self, step) is not None]
-        for (wide, more), (narrow, fewer) in zip(known, known[1:], strict=False):
+        for (wide, more), (narrow, fewer) in itertools.pairwise(known):
             if fewer > more:
                 raise ValueError(f"funnel: {narrow} {fewer} is more than {wide} {more}; a step can only lose customers")
 

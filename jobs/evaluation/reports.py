@@ -53,7 +53,7 @@ def channel_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
 
 
 def progress_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
-    """How far each channel of a campaign is: results in, delivered, failed, still waiting; for mid-course correction."""
+    """How far each channel of a campaign is: results in, delivered, failed, waiting; for mid-course correction."""
     rows = []
     for counts in channel_counts:
         planned, resulted = counts["planned_cnt"], counts["resulted_cnt"]
@@ -176,8 +176,9 @@ _COUNTS = ("planned_cnt", "contacted_cnt", "accepted_cnt", "refused_cnt", "consi
 
 def _summed(contact_counts: Iterable[Mapping], keys: tuple[str, ...], split: str | None = None) -> list[tuple]:
     """Sum contact counts by keys, ordered; with `split`, a pair of sums for True and False of that column."""
+
     def empty() -> dict:
-        return {name: 0 for name in _COUNTS}
+        return dict.fromkeys(_COUNTS, 0)
 
     sums: dict = defaultdict(lambda: {True: empty(), False: empty()} if split else empty())
     for counts in contact_counts:

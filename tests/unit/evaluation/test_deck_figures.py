@@ -159,7 +159,7 @@ def test_spread_between_staff_is_seen_given_two_people():
 
 
 def _january_to_june(series):
-    """The deck prints July on; any six closing counts with the mean that July's average implies do for the first half."""
+    """The deck prints July on; any six closing counts with the mean July implies do for the first half."""
     if "ytd_avg" not in series:
         return [series["closing"][0]] * 6
     return [(7 * series["ytd_avg"][0] - series["closing"][0]) / 6] * 6

@@ -1,0 +1,91 @@
+"""How answers are read and what protects a customer (conf/responses.yaml)."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field
+
+from conf.reading import ROOT, Strict, load
+
+RESPONSES_FILE = ROOT / "conf" / "responses.yaml"
+
+Use = Literal["CRBT_EVENT", "NEWSPAPER_ISSUE", "DATA", "MMS"]
+
+
+class Attribution(Strict):
+    """When an order is taken as the answer to a bulk message (days after delivery, last touch)."""
+
+    window_days: int = Field(ge=1)
+    inferred_classes: tuple[Literal["BROADCAST", "ACTIVE", "PASSIVE"], ...]
+    contacted_codes: tuple[str, ...] = Field(min_length=1)
+
+
+class LiftRules(Strict):
+    """Days after the first planned contact in which an order counts, for treated and control alike."""
+
+    horizon_days: int = Field(ge=1)
+
+
+class Effective(Strict):
+    """What makes an accepted customer effective: a qualifying use within so many days, by product."""
+
+    use_days: int = Field(ge=1)
+    qualifying_use: dict[str, tuple[Use, ...]]
+
+
+class ComplaintClasses(Strict):
+    """Thresholds of the complaint classes A to D (counts, months, days)."""
+
+    months: int = Field(ge=1)
+    professional_cnt: int = Field(ge=1)
+    repeated_cnt: int = Field(ge=1)
+    b_months: int = Field(ge=1)
+    c_months: int = Field(ge=1)
+    d_days: int = Field(ge=0)
+    marketing_categories: tuple[str, ...]
+    released: tuple[str, ...] = ()
+
+
+class Preference(Strict):
+    """Smoothing of the channel preference: prior weights in contacts, window in months."""
+
+    months: int = Field(ge=1)
+    prior_contacts: float = Field(gt=0)
+    brand_prior_contacts: float = Field(gt=0)
+    own_order_weight: float = Field(ge=0)
+    self_order_channels: tuple[str, ...]
+
+
+class Affinity(Strict):
+    """Smoothing of the product-channel affinity: prior weight in contacts, window in months."""
+
+    months: int = Field(ge=1)
+    prior_contacts: float = Field(gt=0)
+
+
+class EarlierCampaign(Strict):
+    """A campaign of the system before: the share it held back as control group."""
+
+    control_share: float = Field(gt=0, lt=1)
+
+
+class ResponseRules(Strict):
+    """All rules of responses and protection, in one version."""
+
+    version: str
+    history_days: int = Field(ge=180)
+    attribution: Attribution
+    lift: LiftRules
+    effective: Effective
+    complaint: ComplaintClasses
+    preference: Preference
+    affinity: Affinity
+    earlier_campaigns: dict[str, EarlierCampaign] = {}
+
+
+@cache
+def load_response_rules() -> ResponseRules:
+    """The rules of conf/responses.yaml; raises ConfigError with file, key, found and wanted."""
+    return load(ResponseRules, RESPONSES_FILE)

@@ -1,0 +1,63 @@
+"""Respond: results and orders become the contact history, opt-outs and complaints become protection; first step of a night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf.dates import DateRange
+from expectations.gate import run_gate
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.responses.as_of import later_snapshots, snapshots_of
+from jobs.responses.parameters import query_parameters
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from conf.settings import Settings
+
+STAGE = "customer_view"
+TABLES = ["gold.contact_history", "gold.suppression", "gold.channel_preference", "gold.product_channel_affinity"]
+QUERIES = Path(__file__).parent
+
+
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
+    """Write, check and publish contact history, suppression, channel preference and affinity as known on each snapshot date.
+
+    Snapshots of later nights are written again, because what is loaded now is known to them too.
+    """
+    lake = Lake(spark, settings, Run(STAGE, dates, settings))
+    lake.restore_ahead(TABLES)
+    snapshots = snapshots_of(settings, dates)
+    if not snapshots:
+        return {"dates": str(dates), "snapshots": [], "rows": {}}
+    snapshots += later_snapshots(lake, dates)
+    wide = DateRange(snapshots[0], snapshots[-1])
+    rows = build(lake, wide, query_parameters(snapshots))
+    run_gate(lake, STAGE, TABLES, wide)
+    return {"dates": str(wide), "snapshots": [str(day) for day in snapshots], "rows": rows, "published_seq": lake.publish()}
+
+
+def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int]:
+    """Write the four tables of these snapshot dates; returns rows by table."""
+    kept = [_keep(lake, name, dates, params) for name in ("contact_answers", "owners")]
+    protections = [_query(lake, f"protect_{source}", dates, params) for source in ("lists", "opt_outs", "complaints")]
+    protections[0].unionByName(protections[1]).unionByName(protections[2]).createOrReplaceTempView("protections")
+    commits = lake.run_tables(TABLES, dates, **params)
+    for frame in kept:
+        frame.unpersist()
+    return {name: commit.rows for name, commit in sorted(commits.items())}
+
+
+def _query(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:
+    text = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
+    bound = {"first_date": dates.first, "last_date": dates.last, **params}
+    return lake.sql(text, **{key: value for key, value in bound.items() if f":{key}" in text})
+
+
+def _keep(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:
+    # Read by several tables of this stage: computed once, kept in memory until the run ends.
+    frame = _query(lake, name, dates, params).persist()
+    frame.createOrReplaceTempView(name)
+    return frame

@@ -1,0 +1,62 @@
+-- Second half of gold.contact_history: is the accepted customer effective? `contact_answers` is the first half
+-- (jobs/responses/contact_answers.sql), kept in memory by the job because it is read three times here.
+WITH to_judge AS (
+  SELECT snapshot_date, contact_id, subscription_id, product_id, to_date(accepted_at) AS accepted_on,
+         last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
+  FROM contact_answers WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
+),
+uses AS (
+  SELECT subscription_id, event_date, load_date, superseded_on,
+         filter(array(
+           CASE WHEN crbt_download_cnt + crbt_gift_cnt + crbt_copy_cnt + crbt_set_cnt + crbt_music_box_cnt > 0
+                THEN 'CRBT_EVENT' END,
+           CASE WHEN newspaper_issue_cnt > 0 THEN 'NEWSPAPER_ISSUE' END), use -> use IS NOT NULL) AS kinds
+  FROM silver.vas_daily
+  WHERE event_date > date_sub(:first_date, :history_days)
+  UNION ALL
+  SELECT subscription_id, event_date, load_date, superseded_on,
+         filter(array(CASE WHEN data_volume_kb > 0 THEN 'DATA' END,
+                      CASE WHEN mms_p2p_cnt + mms_sp_cnt > 0 THEN 'MMS' END), use -> use IS NOT NULL) AS kinds
+  FROM silver.usage_daily
+  WHERE event_date > date_sub(:first_date, :history_days) AND (data_volume_kb > 0 OR mms_p2p_cnt + mms_sp_cnt > 0)
+),
+used AS (
+  SELECT DISTINCT j.snapshot_date, j.contact_id
+  FROM uses AS u
+  JOIN to_judge AS j ON u.subscription_id = j.subscription_id
+   AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
+   AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
+   AND arrays_overlap(split(str_to_map(:qualifying_use, ',', '=')[j.product_id], '[|]'), u.kinds)
+),
+held AS (
+  SELECT j.snapshot_date, j.contact_id, p.valid_date, j.next_month_end,
+         max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
+  FROM silver.product_subscription AS p
+  JOIN to_judge AS j ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
+   AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.next_month_end
+  GROUP BY j.snapshot_date, j.contact_id, j.next_month_end, p.sp_code, p.service_code, p.valid_date
+),
+kept AS (
+  SELECT DISTINCT snapshot_date, contact_id
+  FROM held
+  WHERE newest.expire_date > next_month_end OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
+)
+SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id, c.channel_code,
+       c.channel_class, c.contact_class, c.planned_date, c.business_date, c.is_control, c.is_model_selected,
+       c.contacted_at, c.reach_code, c.is_contacted, c.response_code,
+       CASE WHEN c.answer IN ('ACCEPT', 'REFUSE', 'CONSIDER') THEN c.contacted_at ELSE c.accepted_at END AS response_at,
+       c.is_inferred, c.consider_until, c.refuse_reason, c.staff_id, c.order_id, c.accepted_at,
+       CASE WHEN c.effective_known_on <= c.snapshot_date
+            THEN k.contact_id IS NOT NULL
+                 AND (u.contact_id IS NOT NULL OR str_to_map(:qualifying_use, ',', '=')[c.product_id] IS NULL) END
+         AS is_effective,
+       c.effective_known_on, c.ordered_in_window, c.attribution_window_ends,
+       CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END AS is_mature,
+       CASE WHEN c.is_control THEN false
+            WHEN c.is_contacted THEN true
+            WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
+            ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE' END AS counts_to_cap,
+       c.source, c.snapshot_date
+FROM contact_answers AS c
+LEFT JOIN used AS u ON u.snapshot_date = c.snapshot_date AND u.contact_id = c.contact_id
+LEFT JOIN kept AS k ON k.snapshot_date = c.snapshot_date AND k.contact_id = c.contact_id
