@@ -21,7 +21,9 @@ with DAG(
     tags=[Tag.tier_3],
     default_args=DEFAULT_ARGS,
     params={
-        "first": Param("2026-03-12", type="string", format="date", description="the business date to count retention from"),
+        "first": Param(
+            "2026-03-12", type="string", format="date", description="the business date to count retention from"
+        ),
         "last": Param("2026-03-12", type="string", format="date"),
     },
 ):

@@ -205,3 +205,8 @@ def _write_lock(settings: Settings, name: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(str(folder / f"table-{name}.lock"), timeout=600):
         yield
+
+
+def count(settings: Settings, name: str, version: int | None = None) -> int:
+    """Rows of a table at a version (None: newest), from the log's statistics where they are there."""
+    return DeltaTable(str(table_path(settings, name)), version=version).count()

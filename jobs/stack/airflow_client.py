@@ -69,7 +69,11 @@ class AirflowClient:
         """A pool of that size exists (one writer at a time on the lake)."""
         known = {pool["name"] for pool in self.call("GET", "/pools?limit=100")["pools"]}
         if name not in known:
-            self.call("POST", "/pools", json={"name": name, "slots": slots, "description": "writes to the lake", "include_deferred": False})
+            self.call(
+                "POST",
+                "/pools",
+                json={"name": name, "slots": slots, "description": "writes to the lake", "include_deferred": False},
+            )
 
     def trigger(self, dag_id: str, partition_key: str | None = None, conf: dict | None = None) -> str:
         """Start a run, for a business date where the DAG works by date; returns its run id."""
@@ -92,7 +96,9 @@ class AirflowClient:
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict]:
         """The task instances of a run."""
-        return self.call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=100")["task_instances"]
+        return self.call("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=100")[
+            "task_instances"
+        ]
 
     def wait(self, dag_id: str, find: Callable[[], dict | None], seconds: float, tell: Callable[[str], None]) -> dict:
         """Wait until a run has ended well; progress goes to `tell`; a failed task is an error that names it."""

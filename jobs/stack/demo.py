@@ -49,12 +49,13 @@ def run_demo(settings: Settings, tell: Tell) -> bool:
 
 
 def _play(settings: Settings, api: AirflowClient, todo: list[date], tell: Tell) -> None:
-    approvals = _ask_for_approvals(settings, api, tell)
     if not history_is_loaded(settings):
         _range_run(api, "initial_load", settings, LOAD_SECONDS, tell)
-    _answer_approvals(settings, api, approvals, tell)
-    if not training_is_done(settings):
-        _range_run(api, "training", settings, TRAIN_SECONDS, tell)
+    with ThreadPoolExecutor(1) as pool:  # people approve while the models train
+        approvals = pool.submit(_see_approvals_through, settings, tell)
+        if not training_is_done(settings):
+            _range_run(api, "training", settings, TRAIN_SECONDS, tell)
+        approvals.result()
     for night in todo:
         _play_night(settings, api, night, tell)
 
@@ -66,7 +67,9 @@ def _only_one(settings: Settings):
     try:
         lock.acquire(timeout=1)
     except Timeout:
-        raise AlreadyRunning(f"a demo is running on {settings.home} already\n  to do : wait for it, or stop it") from None
+        raise AlreadyRunning(
+            f"a demo is running on {settings.home} already\n  to do : wait for it, or stop it"
+        ) from None
     try:
         yield
     finally:
@@ -81,7 +84,9 @@ def _simulate(settings: Settings, tell: Tell, *words: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     tell(f"the operator writes its extracts: {' '.join(words)}")
     with log.open("ab") as output:
-        done = subprocess.run(command, cwd=settings.root, env=_environment(settings), stdout=output, stderr=output, check=False)
+        done = subprocess.run(
+            command, cwd=settings.root, env=_environment(settings), stdout=output, stderr=output, check=False
+        )
     if done.returncode != 0:
         raise ClosedLoopError(f"the simulator ended with {done.returncode}; its last words are in {log}")
     tell(f"extracts are written ({time.monotonic() - begun:.0f} s)")
@@ -126,13 +131,20 @@ def _range_run(api: AirflowClient, dag: str, settings: Settings, seconds: float,
     tell(f"{dag} has ended ({time.monotonic() - begun:.0f} s)")
 
 
+def _see_approvals_through(settings: Settings, tell: Tell) -> None:
+    api = stack.client(settings)
+    _answer_approvals(settings, api, _ask_for_approvals(settings, api, tell), tell)
+
+
 def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> list[str]:
     """Start an approval run for each campaign whose content is not approved yet."""
     from jobs.targeting.approval import approved_hash, content_hash
 
     waiting = [c for c, campaign in load_campaigns().items() if approved_hash(settings, c) != content_hash(campaign)]
     under_way = {
-        (run.get("conf") or {}).get("campaign_id") for run in api.runs("campaign_approval") if run["state"] in ("queued", "running")
+        (run.get("conf") or {}).get("campaign_id")
+        for run in api.runs("campaign_approval")
+        if run["state"] in ("queued", "running")
     }
     for campaign in waiting:
         if campaign not in under_way:
@@ -142,7 +154,9 @@ def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> li
     return waiting
 
 
-def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell, seconds: float = 600) -> None:
+def _answer_approvals(
+    settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell, seconds: float = 600
+) -> None:
     """Answer as the campaign manager until every campaign asked for is released."""
     from jobs.targeting.approval import approved_hash, content_hash
 
@@ -156,7 +170,9 @@ def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str]
             _answer(manager, approval, tell)
         open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
     if open_ones:
-        raise RunFailed(f"approvals did not come through in {seconds:.0f} s: {', '.join(sorted(open_ones))}; look at campaign_approval in Airflow")
+        raise RunFailed(
+            f"approvals did not come through in {seconds:.0f} s: {', '.join(sorted(open_ones))}; look at campaign_approval in Airflow"
+        )
 
 
 def _answer(manager: AirflowClient, approval: dict, tell: Tell) -> None:

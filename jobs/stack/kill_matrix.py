@@ -56,7 +56,6 @@ class KillProofFailed(ClosedLoopError):
 class Proof:
     """One row of the matrix: where it was killed and how long the two runs took."""
 
-    stage: str
     point: str
     seconds: float
 
@@ -100,27 +99,29 @@ def lay_out(source: Path, home: Path) -> None:
     shutil.copytree(source, home, symlinks=True)
 
 
-def prove_point(home: Path, kept: Path, stage: str, point: str, day: date, wanted: dict[str, str]) -> Proof:
-    """Kill a stage at one point and run it again; raises KillProofFailed when the kill missed or anything differs."""
+def prove_point(home: Path, kept: Path, jobs: tuple[str, ...], point: str, day: date, wanted: dict[str, str]) -> Proof:
+    """Kill jobs at one point and run them again; raises KillProofFailed when the kill missed or anything differs."""
     begun = time.monotonic()
     lay_out(kept, home)
     marker = home / "run" / "fault-fired"
     marker.unlink(missing_ok=True)
     (home / "run").mkdir(exist_ok=True)
-    first = run_jobs(home, STAGES[stage], day, fault=point)
+    first = run_jobs(home, jobs, day, fault=point)
     if first == 0 or not marker.exists():
         raise KillProofFailed(f"{point}: the kill did not hit (exit code {first}, fired: {marker.exists()})")
     marker.unlink()
-    second = run_jobs(home, STAGES[stage], day)
+    second = run_jobs(home, jobs, day)
     if second != 0:
         raise KillProofFailed(f"{point}: the run after the kill ended with {second}; see {home}/logs/kill-matrix.log")
     wrong = differences(wanted, fingerprint(load_settings(home=home)))
     if wrong:
         raise KillProofFailed(f"{point}: after the kill and the rerun these differ:\n  " + "\n  ".join(wrong[:20]))
-    return Proof(stage, point, time.monotonic() - begun)
+    return Proof(point, time.monotonic() - begun)
 
 
-def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS, subscriptions: int = 400) -> list[Proof]:
+def prove_kill(
+    settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS, subscriptions: int = 400
+) -> list[Proof]:
     """Play the undisturbed night on a small province, then every point; returns one proof per point.
 
     Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
@@ -134,7 +135,7 @@ def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ..
     proofs = []
     for number, (stage, point) in enumerate(points, 1):
         server.stop(at_home)
-        proof = prove_point(home, kept[stage], stage, point, day, wanted[stage])
+        proof = prove_point(home, kept[stage], STAGES[stage], point, day, wanted[stage])
         tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
         proofs.append(proof)
     server.stop(at_home)
@@ -155,7 +156,9 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, subscr
         shutil.copytree(settings.home, kept[stage], symlinks=True)
         code = run_jobs(settings.home, jobs, day)
         if code != 0:
-            raise KillProofFailed(f"the undisturbed {stage} ended with {code}; see {settings.path('logs', 'kill-matrix.log')}")
+            raise KillProofFailed(
+                f"the undisturbed {stage} ended with {code}; see {settings.path('logs', 'kill-matrix.log')}"
+            )
         wanted[stage] = fingerprint(settings)
         tell(f"undisturbed {stage}: {len(wanted[stage])} tables and files")
     return kept, wanted
@@ -168,10 +171,22 @@ def _prepare(settings: Settings, day: date, subscriptions: int) -> None:
 
     env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home)}
     for words in (["history", "--subscriptions", str(subscriptions)], ["day", "--date", day.isoformat()]):
-        subprocess.run([sys.executable, "-m", "simulator", *words], env=env, cwd=settings.root, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "simulator", *words], env=env, cwd=settings.root, check=True, capture_output=True
+        )
     history = settings.history
     for job in ("ingest", "conform", "respond", "view", "train"):
-        command = [sys.executable, "-m", "jobs.cli", "run", job, "--date", history.first.isoformat(), "--to", history.last.isoformat()]
+        command = [
+            sys.executable,
+            "-m",
+            "jobs.cli",
+            "run",
+            job,
+            "--date",
+            history.first.isoformat(),
+            "--to",
+            history.last.isoformat(),
+        ]
         subprocess.run(command, env=env, check=True, capture_output=True)
     for campaign_id, campaign in load_campaigns().items():
         record_decision(settings, campaign_id, campaign_hash(campaign), "RELEASE", "APPROVED", "prove-kill")

@@ -24,7 +24,11 @@ def docs_address(settings: Settings) -> str:
 
 def _environment() -> dict[str, str]:
     binaries = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": binaries + os.pathsep + os.environ.get("PATH", ""), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return {
+        **os.environ,
+        "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def start_mlflow(settings: Settings, database_uri: str) -> None:
@@ -33,8 +37,15 @@ def start_mlflow(settings: Settings, database_uri: str) -> None:
     if processes.find(settings.path("run"), "mlflow") is None:
         processes.require_free_port(port, "MLflow", "services.mlflow_port")
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database_uri, "--default-artifact-root", settings.path("mlflow", "artifacts").as_uri()]
-    processes.start(settings.path("run"), "mlflow", command, _environment(), settings.path("logs", "mlflow.log"), settings.root)
+    command += [
+        "--backend-store-uri",
+        database_uri,
+        "--default-artifact-root",
+        settings.path("mlflow", "artifacts").as_uri(),
+    ]
+    processes.start(
+        settings.path("run"), "mlflow", command, _environment(), settings.path("logs", "mlflow.log"), settings.root
+    )
 
 
 def start_docs(settings: Settings) -> None:
@@ -50,14 +61,18 @@ def start_docs(settings: Settings) -> None:
         if not link.is_symlink():
             link.symlink_to(settings.path(name))
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
-    processes.start(settings.path("run"), "docs", command, _environment(), settings.path("logs", "docs.log"), settings.root)
+    processes.start(
+        settings.path("run"), "docs", command, _environment(), settings.path("logs", "docs.log"), settings.root
+    )
 
 
 def wait(settings: Settings) -> None:
     """Until both answer."""
     for name, address in (("mlflow", mlflow_address(settings)), ("docs", docs_address(settings))):
         server = processes.find(settings.path("run"), name)
-        processes.wait_until(lambda where=address: _answers(where), 180, name, settings.path("logs", f"{name}.log"), server)
+        processes.wait_until(
+            lambda where=address: _answers(where), 180, name, settings.path("logs", f"{name}.log"), server
+        )
 
 
 def _answers(address: str) -> bool:

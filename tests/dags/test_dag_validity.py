@@ -10,7 +10,18 @@ import pytest
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 FILES = sorted(path for path in DAGS.glob("*.py") if path.name != "shared_parts.py")
 EXPECTED = {path.stem for path in FILES}
-HEAVY = {"pyspark", "pandas", "numpy", "mlflow", "great_expectations", "jobs", "models", "lightgbm", "polars", "deltalake"}
+HEAVY = {
+    "pyspark",
+    "pandas",
+    "numpy",
+    "mlflow",
+    "great_expectations",
+    "jobs",
+    "models",
+    "lightgbm",
+    "polars",
+    "deltalake",
+}
 
 
 def test_every_file_is_one_dag_and_imports_cleanly(dag_bag):

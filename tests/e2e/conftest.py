@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ class Loop:
     spark: object
     seconds: dict[str, float] = field(default_factory=dict)
     summaries: dict[str, dict] = field(default_factory=dict)
+    before_export: Path | None = None
 
     def job(self, name: str, first: date, last: date | None = None) -> dict:
         """Run one job in this process on the shared session."""
@@ -58,6 +60,9 @@ class Loop:
 
         simulate(self.settings.home, "day", "--date", night.isoformat())
         for name in NIGHT:
+            if name == "export":
+                self.before_export = self.settings.home.parent / f"{self.settings.home.name}-before-export-{night}"
+                shutil.copytree(self.settings.home, self.before_export, symlinks=True)
             self.job(name, night)
 
 

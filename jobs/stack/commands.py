@@ -1,0 +1,64 @@
+"""The commands `demo`, `up`, `down` and `prove-kill`."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+from rich.console import Console
+
+from conf.settings import load_settings
+
+app = typer.Typer(help="The demo and its servers.")
+console = Console(highlight=False)
+
+
+def _teller():
+    begun = time.monotonic()
+
+    def tell(text: str) -> None:
+        seconds = int(time.monotonic() - begun)
+        console.print(f"[dim]{seconds // 60:3d}:{seconds % 60:02d}[/dim]  {text}", soft_wrap=True)
+
+    return tell
+
+
+@app.command()
+def demo() -> None:
+    """Play history and nights under a real Airflow, then show what happened; run again, it changes nothing."""
+    from jobs.stack import screen
+    from jobs.stack.demo import run_demo
+
+    settings, tell = load_settings(), _teller()
+    if not run_demo(settings, tell):
+        tell("every night is played already; nothing was changed (make reset starts afresh)")
+    screen.show(settings, console)
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow, MLflow, the Data Docs and the Spark server on 127.0.0.1 and leave them running."""
+    from jobs.stack import screen, stack
+
+    settings = load_settings()
+    with console.status("starting the servers"):
+        stack.up(settings)
+    screen.show_places(settings, console)
+
+
+@app.command()
+def down() -> None:
+    """Stop exactly what `up` or `demo` started."""
+    from jobs.stack import stack
+
+    stopped = stack.down(load_settings())
+    console.print("stopped: " + ", ".join(stopped) if stopped else "nothing of ours was running")
+
+
+@app.command(name="prove-kill")
+def prove_kill(subscriptions: int = typer.Option(400, help="size of the small province")) -> None:
+    """Kill -9 a night at every named point, run it again, and compare with the undisturbed night by hash."""
+    from jobs.stack import kill_matrix
+
+    proofs = kill_matrix.prove_kill(load_settings(), _teller(), subscriptions=subscriptions)
+    console.print(f"{len(proofs)} kills, {len(proofs)} equal reruns, nothing sent twice")

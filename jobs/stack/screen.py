@@ -1,0 +1,228 @@
+"""The demo's last screen: what came in, what was refused and why, what was decided, what it did, where to look next."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+
+import duckdb
+from rich.console import Console
+from rich.table import Table as Grid
+
+from conf.settings import Settings
+from conf.tables import load_tables
+from jobs.lakehouse import ledger, published
+from jobs.stack import stack
+
+CORE_TABLES = (
+    "silver.subscription", "silver.usage_daily", "silver.bill_month", "gold.customer_360", "gold.customer_score",
+    "gold.campaign_decision", "gold.campaign_contact", "gold.contact_history", "gold.suppression",
+)  # fmt: skip
+
+
+def query(settings: Settings, text: str, *tables: str) -> list[tuple]:
+    """Rows of a query over published tables; in the text a table is named with `_` for the dot."""
+    with duckdb.connect() as connection:
+        versions = published.published_versions(settings)
+        for name in tables:
+            version = published.reader_version(settings, name, versions)
+            connection.register(name.replace(".", "_"), ledger.read(settings, name, version=version))
+        return connection.execute(text).fetchall()
+
+
+def show(settings: Settings, console: Console) -> None:
+    """Print the whole screen; every figure is read from the tables."""
+    for title, columns, rows in sections(settings):
+        console.print(_grid(title, columns, rows))
+    console.print(_next_steps(settings))
+
+
+def sections(settings: Settings) -> Iterable[tuple[str, list[str], list[tuple]]]:
+    """Title, column names and rows of each part of the screen."""
+    yield "Rows", ["table", "rows"], _row_counts(settings)
+    yield (
+        "Quarantine by reason",
+        ["rule", "feed", "records"],
+        query(
+            settings,
+            "SELECT rule, feed, count(*) FROM ops_quarantine GROUP BY ALL ORDER BY 3 DESC LIMIT 15",
+            "ops.quarantine",
+        ),
+    )
+    yield (
+        "Models, judged on the later cut-off",
+        ["model", "AUC", "best possible", "logistic", "verdict"],
+        _models(settings),
+    )
+    yield "Lists by channel", ["channel", *[str(night) for night in settings.night_dates]], _lists(settings)
+    yield (
+        "Campaigns, newest night",
+        ["campaign", "targeted", "contacted", "accepted", "rate 1", "rate 2"],
+        _rates(settings),
+    )
+    yield "Lift against control", ["campaign", "treated", "control", "lift, points", "95 % interval"], _lift(settings)
+    yield "Allocation", ["night", "value, yuan", "proven bound", "gap", "greedy"], _allocation(settings)
+
+
+def _row_counts(settings: Settings) -> list[tuple]:
+    versions = published.published_versions(settings)
+    files = query(
+        settings,
+        "SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN ('LANDED', 'SUPERSEDED')",
+        "ops.file_ledger",
+    )[0]
+    rows = [
+        (f"landing: {files[0]:,} files", f"{files[1]:,}"),
+        ("bronze, good rows", f"{files[2]:,}"),
+        ("quarantined", f"{files[3]:,}"),
+    ]
+    known = load_tables()
+    for name in CORE_TABLES:
+        if name in known:
+            count = ledger.count(settings, name, published.reader_version(settings, name, versions))
+            rows.append((name, f"{count:,}"))
+    return rows
+
+
+def _models(settings: Settings) -> list[tuple]:
+    ceilings = model_ceilings(settings)
+    rows = query(
+        settings,
+        "SELECT model_name, auc, logistic_auc, validation_cut_off, verdict FROM ops_model_run QUALIFY row_number() OVER "
+        "(PARTITION BY model_name ORDER BY business_date DESC) = 1 ORDER BY 1",
+        "ops.model_run",
+    )
+    return [
+        (name, f"{auc:.3f}", _three(ceilings.get(f"{name}@{cut_off}")), f"{floor:.3f}", verdict)
+        for name, auc, floor, cut_off, verdict in rows
+    ]
+
+
+def _three(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def model_ceilings(settings: Settings) -> dict[str, float]:
+    """The truth's own AUC by `model@cut-off`, asked of the simulator as a process: the pipeline never reads its truth."""
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", "ceilings", "--json"],
+        cwd=settings.root,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 and done.stdout.strip() else {}
+
+
+def _lists(settings: Settings) -> list[tuple]:
+    rows = query(
+        settings,
+        "SELECT channel_code, business_date, sum(rows) FROM ops_export_ledger WHERE status = 'EXPORTED' GROUP BY ALL",
+        "ops.export_ledger",
+    )
+    by_key = {(channel, day): int(count) for channel, day, count in rows}
+    channels = sorted({channel for channel, _ in by_key})
+    return [
+        (channel, *[f"{by_key.get((channel, night), 0):,}" for night in settings.night_dates]) for channel in channels
+    ]
+
+
+def _rates(settings: Settings) -> list[tuple]:
+    rows = query(
+        settings,
+        "SELECT campaign_id, targeted, contacted, accepted, success_rate_target, success_rate_contacted FROM rpt_campaign_funnel "
+        "WHERE report_date = (SELECT max(report_date) FROM rpt_campaign_funnel) ORDER BY 1",
+        "rpt.campaign_funnel",
+    )
+    return [(c, _whole(t), _whole(n), _whole(a), _percent(r1), _percent(r2)) for c, t, n, a, r1, r2 in rows]
+
+
+def _lift(settings: Settings) -> list[tuple]:
+    rows = query(
+        settings,
+        "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high FROM rpt_campaign_lift "
+        "WHERE report_date = (SELECT max(report_date) FROM rpt_campaign_lift) ORDER BY 1",
+        "rpt.campaign_lift",
+    )
+    return [
+        (
+            c,
+            _percent(t),
+            _percent(k),
+            _points(d),
+            f"{_points(low)} to {_points(high)}" if low is not None else "not yet mature",
+        )
+        for c, t, k, d, low, high in rows
+    ]
+
+
+def _allocation(settings: Settings) -> list[tuple]:
+    rows = query(
+        settings,
+        "SELECT business_date, metric, value FROM ops_run_metric WHERE stage = 'targeting' AND metric LIKE 'allocation.%' "
+        "QUALIFY row_number() OVER (PARTITION BY business_date, metric ORDER BY run_id) = 1",
+        "ops.run_metric",
+    )
+    nights: dict = {}
+    for day, metric, value in rows:
+        nights.setdefault(day, {})[metric.removeprefix("allocation.")] = value
+    return [
+        (
+            str(day),
+            f"{m.get('objective', 0):,.2f}",
+            f"{m.get('bound', 0):,.2f}",
+            f"{100 * m.get('gap', 0):.3f} %",
+            f"{m.get('greedy', 0):,.2f}",
+        )
+        for day, m in sorted(nights.items())
+    ]
+
+
+def _whole(value: int | None) -> str:
+    return "" if value is None else f"{int(value):,}"
+
+
+def _percent(value: float | None) -> str:
+    return "not yet mature" if value is None else f"{100 * value:.2f} %"
+
+
+def _points(value: float | None) -> str:
+    return "not yet mature" if value is None else f"{100 * value:+.2f}"
+
+
+def _grid(title: str, columns: list[str], rows: list[tuple]) -> Grid:
+    grid = Grid(title=title, title_justify="left", show_edge=False, pad_edge=False, title_style="bold")
+    for number, column in enumerate(columns):
+        grid.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        grid.add_row(*[str(cell) for cell in row])
+    return grid
+
+
+def _next_steps(settings: Settings) -> str:
+    page = (
+        settings.path("reports", f"{settings.night_dates[-1]}.html")
+        if settings.night_dates
+        else settings.path("reports")
+    )
+    lines = [
+        "",
+        "[bold]Where to look next[/bold]",
+        f"  the night's report     {page}",
+        f"  the channels' files    {settings.path('exports')}",
+        f"  the Data Docs          {settings.path('data_docs')}",
+        "  Airflow, MLflow        make up  (prints addresses and login; make down stops them)",
+        '  the tables             .venv/bin/closedloop sql "SELECT * FROM gold.customer_360 LIMIT 5"',
+        "  the person on call     .venv/bin/closedloop status",
+    ]
+    return "\n".join(lines)
+
+
+def show_places(settings: Settings, console: Console) -> None:
+    """Addresses and logins of what `make up` left running."""
+    console.print(_grid("Running on this machine", ["what", "address", "login"], stack.places(settings)))

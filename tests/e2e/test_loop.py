@@ -1,0 +1,173 @@
+"""The loop as its users would check it: what left, whom it reached, what a second run does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from hashlib import sha256
+
+import polars as pl
+import pytest
+
+from conf.campaigns import load_campaigns
+from conf.channels import load_channels
+from conf.tables import load_tables
+from jobs.lakehouse import ledger, published
+from jobs.lakehouse.content import content_hash
+from jobs.stack.kill_matrix import ABOUT_RUNS
+from tests.e2e import export_reader
+
+BULK_AND_CALLS = {"SMS", "MMS", "WAP_PUSH", "OUTBOUND", "IVR"}
+
+
+def table(loop, name: str) -> pl.DataFrame:
+    """A table at its published version."""
+    return pl.from_arrow(ledger.read(loop.settings, name, version=published.reader_version(loop.settings, name)))
+
+
+@pytest.fixture(scope="module")
+def exported(loop):
+    found = export_reader.contacts(loop.settings.home, set(load_campaigns()))
+    assert len(found) > 150, "floor: the files hold contacts"
+    return found
+
+
+def test_all_nine_channels_get_files_and_each_line_is_read(loop, exported):
+    assert {contact.channel for contact in exported} == set(load_channels())
+    rows = sum(manifest["rows"] for manifest in export_reader.manifests(loop.settings.home))
+    assert rows == len(exported)
+    assert all(contact.campaign for contact in exported)
+
+
+def test_nobody_on_the_newest_list_is_in_a_file(loop, exported):
+    rows = export_reader.landing_rows(loop.settings.home, "02090")
+    newest = max(name[6:14] for name, _ in rows)
+    black, red, channel_closed = set(), set(), set()
+    for name, fields in rows:
+        number = export_reader.bare(fields[0])
+        if name[6:14] != newest or number is None:
+            continue
+        if fields[2] == "BLACK":
+            black.add(number)
+        elif fields[2] == "RED":
+            red.add(number)
+        elif fields[3] == "CHANNEL":
+            channel_closed.add((number, fields[4]))
+    assert len(black) >= 3, "floor: somebody is on the black list"
+
+    assert not [c for c in exported if c.msisdn in black]
+    assert not [c for c in exported if c.msisdn in red and c.channel in BULK_AND_CALLS]
+    assert not [c for c in exported if (c.msisdn, c.channel) in channel_closed]
+
+
+def test_nobody_who_opted_out_is_in_a_later_file(loop, exported):
+    results = [fields for _, fields in export_reader.landing_rows(loop.settings.home, "05001")]
+    last_night = loop.settings.night_dates[1].strftime("%Y%m%d")
+    closed = {
+        (export_reader.bare(f[4]), f[5] if f[12] == "CHANNEL" else "*")
+        for f in results
+        if len(f) == 13 and f[12] in ("SYSTEM", "CHANNEL") and f[6][:8] <= last_night
+    }
+    assert closed, "floor: somebody opted out"
+    day_after = loop.settings.night_dates[1].toordinal() + 1
+    contact_day = loop.settings.night_dates[1].fromordinal(day_after).strftime("%Y%m%d")
+    later = [c for c in exported if contact_day in c.line]
+    assert len(later) > 50, "floor: the last night has contacts"
+
+    assert not [c for c in later if (c.msisdn, "*") in closed or (c.msisdn, c.channel) in closed]
+
+
+def test_nobody_of_a_control_group_is_in_a_file_of_the_campaign(loop, exported):
+    control = table(loop, "gold.control_group")
+    assert control.height >= 10, "floor: control groups have members"
+    numbers = table(loop, "silver.msisdn_assignment").select("subscription_id", "msisdn_token")
+    vault = pl.from_arrow(ledger.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
+    held = control.join(numbers, on="subscription_id").join(vault, left_on="msisdn_token", right_on="token")
+    held_out = set(zip(held["campaign_id"], held["value"], strict=True))
+    assert len(held_out) >= 10
+
+    assert not [c for c in exported if (c.campaign, c.msisdn) in held_out]
+
+
+def test_every_decision_is_accounted_for_exactly(loop):
+    decisions = table(loop, "gold.campaign_decision")
+    contacts = table(loop, "gold.campaign_contact")
+    for night in loop.settings.night_dates[:2]:
+        of_night = decisions.filter(pl.col("business_date") == night)
+        assert of_night.height > 50
+        assert of_night.select("subscription_id", "campaign_id").is_unique().all()
+        unexplained = of_night.filter(
+            ~pl.col("verdict").is_in(["EXPORTED", "RECOMMENDED"]) & pl.col("first_reason").is_null()
+        )
+        assert unexplained.height == 0
+        sent = of_night.filter(pl.col("verdict").is_in(["EXPORTED", "RECOMMENDED"])).height
+        assert sent == contacts.filter(pl.col("business_date") == night).height
+
+
+def test_counts_equal_the_answer_key_feed_by_feed(loop):
+    import os
+
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(loop.settings.home), "CLOSEDLOOP_PROFILE": "demo"}
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator", "verify"], env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+def test_canaries_stay_in_landing_vault_and_exports(loop):
+    home = loop.settings.home
+    canaries = {line for line in (home / "answer_key" / "canaries.txt").read_text().splitlines() if len(line) >= 3}
+    digits = {c for c in canaries if c.isdigit()}
+    words = sorted(c for c in canaries - digits if len(c) >= 6)  # short names stand inside other words
+    allowed = ("landing", "lake/vault", "exports", "answer_key", "simulator_state", "secrets", "snapshots")
+    scanned, hits = 0, []
+    for file in home.rglob("*"):
+        place = file.relative_to(home).as_posix()
+        if not file.is_file() or place.startswith(allowed):
+            continue
+        scanned += 1
+        text = _text(file)
+        hits += [(place, found) for found in set(re.findall(r"\d{11,18}X?", text)) & digits]
+        hits += [(place, word) for word in words[:400] if word in text]
+    assert len(digits) > 400
+    assert scanned > 200, "floor: files were scanned"
+
+    assert hits == []
+
+
+def _text(file) -> str:
+    """A file as text; of a Parquet file its text columns."""
+    if file.suffix != ".parquet":
+        return file.read_bytes().decode("utf-8", errors="ignore")
+    frame = pl.read_parquet(file, hive_partitioning=False)
+    texts = [column for column, dtype in frame.schema.items() if dtype == pl.String]
+    return "\n".join("\n".join(frame[column].drop_nulls().unique().to_list()) for column in texts)
+
+
+def _marks(loop) -> dict[str, str]:
+    marks = {name: content_hash(loop.settings, name) for name in load_tables() if name not in ABOUT_RUNS}
+    for file in sorted(loop.settings.path("exports").rglob("*")):
+        if file.is_file():
+            marks[file.name] = sha256(file.read_bytes()).hexdigest()
+    return marks
+
+
+def test_a_second_run_of_the_night_changes_nothing_and_sends_nothing_twice(loop):
+    night = loop.settings.night_dates[1]
+    before = _marks(loop)
+
+    for job in ("ingest", "conform", "respond", "view", "score", "target", "export"):
+        loop.job(job, night)
+
+    after = _marks(loop)
+    assert {n: (before.get(n), after.get(n)) for n in before | after if before.get(n) != after.get(n)} == {}
+
+
+def test_the_page_of_the_night_is_whole_and_needs_no_network(loop):
+    page = loop.settings.path("reports", f"{loop.settings.night_dates[1]}.html").read_text()
+
+    assert len(page) > 10_000
+    assert "not yet mature" in page
+    assert not re.findall(r"(?:src|href)=[\"']https?://", page)
