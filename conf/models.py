@@ -1,0 +1,178 @@
+"""Typed reading of conf/models.yaml: target, population, features, parameters and promotion thresholds of every model."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from conf.errors import ConfigError
+from conf.reading import ROOT, Strict, load
+
+MODELS_FILE = ROOT / "conf" / "models.yaml"
+
+
+class Condition(Strict):
+    """One condition on a column of customer_360; all conditions of a population must hold, and null never holds."""
+
+    column: str
+    equals: bool | int | str
+
+
+class Label(Strict):
+    """What the model predicts: an event type the trainer knows and the products it is about."""
+
+    event: Literal["LEAVES_NETWORK", "CLOSES_PRODUCT", "OPENS_PRODUCT", "CONTACTS_ADOPT"]
+    products: tuple[str, ...]
+
+    @property
+    def label_id(self) -> str:
+        """Name of the label in run records, as OPENS_PRODUCT:CRBT."""
+        return ":".join((self.event, *self.products))
+
+
+class Thresholds(Strict):
+    """When a challenger may become champion; max_cost_ratio compares scoring cost (leaves times trees)."""
+
+    min_auc: float = Field(ge=0.5, le=1)
+    max_ece: float = Field(gt=0)
+    max_auc_drop: float = Field(ge=0)
+    max_ece_rise: float = Field(ge=0)
+    max_cost_ratio: float = Field(ge=1)
+    min_events: int = Field(ge=1)
+
+
+class Ratio(Strict):
+    """A feature that is one column over another; null or zero below gives a missing value."""
+
+    of: str
+    by: str
+
+
+FeatureKind = Literal["numeric", "categorical", "date"] | Ratio
+
+
+class Feature(Strict):
+    """One column of the training matrix: a number, a text level, days from the snapshot to a date, or a ratio of two columns."""
+
+    name: str
+    type: Literal["numeric", "categorical", "date", "ratio"]
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, kind: FeatureKind) -> Feature:
+        """The feature as conf/models.yaml gives it."""
+        if isinstance(kind, Ratio):
+            return cls(name=name, type="ratio", columns=(kind.of, kind.by))
+        return cls(name=name, type=kind, columns=(name,))
+
+
+class ModelSpec(Strict):
+    """One model as written under `models:`."""
+
+    title: str
+    owner: str
+    objective: Literal["binary", "poisson"]
+    label: Label
+    population: tuple[Condition, ...] = Field(min_length=1)
+    feature_groups: tuple[str, ...] = Field(min_length=1)
+    primary_metric: Literal["auc", "spearman"]
+    thresholds: Thresholds
+
+
+class LightgbmSpec(Strict):
+    """Parameters common to all contests, and the small grid that is tried."""
+
+    base: dict[str, float | int]
+    grid: tuple[dict[str, float | int], ...] = Field(min_length=1)
+    early_stopping_rounds: int = Field(ge=1)
+
+
+class CutOffs(Strict):
+    """How many labelled snapshot dates train and validate, and the least days between two of them."""
+
+    count: int = Field(ge=2)
+    gap_days: int = Field(ge=1)
+
+
+class LifecycleRules(Strict):
+    """Which scores mark prospects and those at risk (domain rules 5.11 and 5.12)."""
+
+    prospect_model: str
+    prospect_min_lift: float = Field(ge=1)
+    churn_model: str
+    offnet_model: str
+    churn_min_lift: float = Field(ge=1)
+
+
+class ModelsConfig(Strict):
+    """Everything in conf/models.yaml."""
+
+    version: int
+    label_days: int = Field(ge=1)
+    cut_offs: CutOffs
+    folds: int = Field(ge=2)
+    leak_auc: float = Field(gt=0.5, le=1)
+    max_model_bytes: int = Field(ge=1)
+    min_category_rows: int = Field(ge=1)
+    score_batch_rows: int = Field(ge=1)
+    edge_months: int = Field(ge=1)
+    edge_min_contacts: int = Field(ge=1)
+    lifecycle: LifecycleRules
+    lightgbm: LightgbmSpec
+    feature_groups: dict[str, dict[str, FeatureKind]]
+    models: dict[str, ModelSpec]
+
+    def features_of(self, model_name: str) -> tuple[Feature, ...]:
+        """Features of one model, sorted by name: the order of the training matrix."""
+        spec = self.models[model_name]
+        found = {name: kind for group in spec.feature_groups for name, kind in self.feature_groups[group].items()}
+        return tuple(Feature.of(name, found[name]) for name in sorted(found))
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """Every column of customer_360 some model reads as a feature."""
+        features = [feature for name in self.models for feature in self.features_of(name)]
+        return sorted({column for feature in features for column in feature.columns})
+
+    @property
+    def population_columns(self) -> list[str]:
+        """Every column of customer_360 some population rule reads."""
+        return sorted({condition.column for spec in self.models.values() for condition in spec.population})
+
+
+def load_models(path: Path = MODELS_FILE) -> ModelsConfig:
+    """Read conf/models.yaml; unknown keys, unknown feature groups and unknown model names are refused with their place."""
+    return _load_cached(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@cache
+def _load_cached(path: Path, _changed: int) -> ModelsConfig:
+    config = load(ModelsConfig, path)
+    _check_groups(config, path)
+    rules = config.lifecycle
+    for key in ("prospect_model", "churn_model", "offnet_model"):
+        if getattr(rules, key) not in config.models:
+            raise ConfigError(path, f"lifecycle.{key}", getattr(rules, key), "one of: " + ", ".join(config.models))
+    return config
+
+
+def _check_groups(config: ModelsConfig, path: Path) -> None:
+    for name, spec in config.models.items():
+        for group in spec.feature_groups:
+            if group not in config.feature_groups:
+                known = ", ".join(config.feature_groups)
+                raise ConfigError(path, f"models.{name}.feature_groups", group, f"one of: {known}")
+    used = {group for spec in config.models.values() for group in spec.feature_groups}
+    for group in config.feature_groups:
+        if group not in used:
+            raise ConfigError(path, f"feature_groups.{group}", "a group no model reads", "a group some model lists")
+    kinds: dict[str, FeatureKind] = {}
+    for group, features in config.feature_groups.items():
+        for feature, kind in features.items():
+            if kinds.setdefault(feature, kind) != kind:
+                raise ConfigError(
+                    path, f"feature_groups.{group}.{feature}", kind, f"{kinds[feature]}, as in an earlier group"
+                )

@@ -1,0 +1,102 @@
+"""Nightly scoring: every champion over one pass of the customer view, then the life-cycle overlays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.dates import DateRange
+from conf.models import ModelsConfig, load_models
+from conf.settings import Settings
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.scoring.matrix import CUSTOMER_360
+from jobs.scoring.partitions import SCORED_SCHEMA, ScoringModel, score_partitions
+from jobs.scoring.quality import realised_auc
+from models import registry
+from models.features import SNAPSHOT_DATE
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCORES = "gold.customer_score"
+LIFECYCLE = "gold.lifecycle_state"
+
+
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
+    """Score every live subscription of the dates' snapshots with every champion; returns rows written and versions used."""
+    from expectations.gate import run_gate
+
+    # Read
+    config = load_models()
+    lake = Lake(spark, settings, Run("scoring", dates, settings))
+    models = load_champions(settings, config, lake.run)
+    lake.restore_ahead([SCORES, LIFECYCLE])
+    snapshots = read_snapshots(lake, config, dates)
+
+    # Transform and write
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(config.score_batch_rows))
+    scores = rank_scores(score_snapshots(snapshots, models))
+    written = lake.replace(SCORES, scores, dates)
+    overlays = lake.run_tables([LIFECYCLE], dates, **lifecycle_parameters(config))[LIFECYCLE]
+
+    # Audit and publish
+    run_gate(lake, "scoring", [SCORES, LIFECYCLE], dates)
+    lake.publish()
+    return {
+        "scores": written.rows,
+        "lifecycle": overlays.rows,
+        "versions": {model.name: model.version for model in models},
+    }
+
+
+def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[ScoringModel]:
+    """The verified champion of every model.
+
+    A model whose every training was refused is left out and said so; campaigns then use their base rate. A model never
+    trained stops here with what to do.
+    """
+    refused = {name for name, row in realised_auc(settings).items() if row["verdict"] == "REFUSED"}
+    models = []
+    for name, spec in config.models.items():
+        if name in refused and registry.champion(settings, name) is None:
+            run.fact("MODEL_WITHOUT_CHAMPION", model=name, to_do="see ops.model_run.reason")
+            continue
+        version, bundle = registry.load_champion(settings, name, config.max_model_bytes)
+        models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle))
+    return models
+
+
+def read_snapshots(lake: Lake, config: ModelsConfig, dates: DateRange) -> DataFrame:
+    """Columns some model reads, for the snapshots of the dates."""
+    wanted = {"subscription_id", SNAPSHOT_DATE, *config.feature_columns, *config.population_columns}
+    view = lake.read(CUSTOMER_360)
+    is_asked_for = F.col(SNAPSHOT_DATE).between(F.lit(dates.first), F.lit(dates.last))
+    return view.filter(is_asked_for & F.col("is_live")).select(*sorted(wanted))
+
+
+def score_snapshots(snapshots: DataFrame, models: list[ScoringModel]) -> DataFrame:
+    """One row per subscription and model it belongs to, with raw and calibrated score."""
+    return snapshots.mapInArrow(score_partitions(models), SCORED_SCHEMA)
+
+
+def rank_scores(scored: DataFrame) -> DataFrame:
+    """Percentile and decile within model and snapshot by raw score (calibration may tie what the model tells apart)."""
+    of_model = Window.partitionBy(SNAPSHOT_DATE, "model_name")
+    return scored.select(
+        "subscription_id",
+        SNAPSHOT_DATE,
+        "model_name",
+        "score",
+        F.percent_rank().over(of_model.orderBy("raw_score")).alias("percentile"),
+        F.ntile(10).over(of_model.orderBy("raw_score", "subscription_id")).alias("decile"),
+        "model_version",
+        "model_sha256",
+    )
+
+
+def lifecycle_parameters(config: ModelsConfig) -> dict[str, object]:
+    """Limits of the life-cycle overlays for the table's query."""
+    return config.lifecycle.model_dump()

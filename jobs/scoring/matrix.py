@@ -1,0 +1,65 @@
+"""Published snapshots of the customer view as training rows: features known at the cut-off, labels of the days after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import functions as F
+
+from conf.models import ModelsConfig
+from jobs.lakehouse.lake import Lake
+from models.errors import NotEnoughHistory
+from models.features import SNAPSHOT_DATE, population_mask
+
+CUSTOMER_360 = "gold.customer_360"
+
+
+@dataclass(frozen=True)
+class CutOffs:
+    """The earlier snapshot trains, the later one judges."""
+
+    train: date
+    validation: date
+
+
+def choose_cut_offs(lake: Lake, config: ModelsConfig, training_date: date) -> CutOffs:
+    """The latest snapshot whose label window has passed, and the latest one far enough before it."""
+    present = [row[0] for row in lake.read(CUSTOMER_360).select(F.col(SNAPSHOT_DATE)).distinct().collect()]
+    mature = sorted((day for day in present if day + timedelta(days=config.label_days) <= training_date), reverse=True)
+    gap = timedelta(days=config.cut_offs.gap_days)
+    earlier = [day for day in mature if day + gap <= mature[0]]
+    if not earlier:
+        raise NotEnoughHistory(
+            f"training on {training_date}: {CUSTOMER_360} has snapshots {', '.join(map(str, sorted(present))) or 'none'}\n"
+            f"  wanted: two of them {config.cut_offs.gap_days} days apart, the later at least {config.label_days} days ago\n"
+            "  to do:  build the customer view for such dates (initial_load.snapshot_dates), then train again"
+        )
+    return CutOffs(train=earlier[0], validation=mature[0])
+
+
+def read_snapshot(lake: Lake, config: ModelsConfig, cut_off: date, max_rows: int) -> pa.Table:
+    """Columns any model reads, for one snapshot date, sorted by subscription; more than `max_rows` are thinned evenly."""
+    wanted = {"subscription_id", SNAPSHOT_DATE, *config.feature_columns, *config.population_columns}
+    table = lake.arrow(CUSTOMER_360, filters=[(SNAPSHOT_DATE, "=", cut_off)], columns=sorted(wanted))
+    table = table.sort_by("subscription_id")
+    if table.num_rows <= max_rows:
+        return table
+    return table.take(np.linspace(0, table.num_rows - 1, max_rows).astype(np.int64))
+
+
+def labelled_rows(
+    config: ModelsConfig, model_name: str, snapshot: pa.Table, labels: pa.Table
+) -> tuple[pa.Table, np.ndarray]:
+    """Rows of the model's population with their label; rows whose label is null are left out, rows without one had no event."""
+    mask = population_mask(config.models[model_name].population, snapshot)
+    rows = snapshot.filter(pa.array(mask))
+    place = pc.index_in(rows["subscription_id"], value_set=labels["subscription_id"])
+    known = pc.take(labels["label"], place)
+    has_row = pc.is_valid(place).to_numpy()
+    label = np.where(has_row, pc.cast(known, pa.float64()).to_numpy(), 0.0)
+    keep = ~np.isnan(label)
+    return rows.filter(pa.array(keep)), label[keep]

@@ -1,0 +1,129 @@
+"""Weekly training: labels and point-in-time features of two snapshots, one contest a model, promotion with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from conf.dates import DateRange
+from conf.models import ModelsConfig, ModelSpec, load_models
+from conf.settings import Settings
+from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.scoring import challenger
+from jobs.scoring.challenger import Candidate
+from jobs.scoring.labels import Window, read_labels
+from jobs.scoring.matrix import CUSTOMER_360, CutOffs, choose_cut_offs, labelled_rows, read_snapshot
+from models.features import encode, fit_contract
+from models.training import Recipe, Snapshot, run_contest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MODEL_RUN = "ops.model_run"
+MANY_ROWS = (
+    200_000  # below, one thread: OpenMP waits busily, and on shared cores two threads took 27 times as long as one
+)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all models of one training share."""
+
+    lake: Lake
+    settings: Settings
+    config: ModelsConfig
+    dates: DateRange
+    cut_offs: CutOffs
+    snapshots: dict[str, pa.Table]
+
+
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
+    """Train every model as of the last date of the range; returns verdict, AUC and linear AUC of each.
+
+    Features come from published snapshots of gold.customer_360, labels from silver as known by that date. A training that
+    gives the same files again registers nothing and leaves its row of ops.model_run as it is.
+    """
+    # Read
+    material = read_material(spark, settings, dates)
+
+    # Transform
+    candidates = [train_model(material, name) for name in material.config.models]
+
+    # Write
+    rows = [challenger.decide_and_register(settings, candidate, material.config) for candidate in candidates]
+    for row in rows:
+        _record(material, row)
+    material.lake.flush_metrics()
+    return _summary(rows)
+
+
+def _summary(rows: list[dict]) -> dict:
+    verdicts = [row["verdict"] for row in rows]
+    counts = {verdict.lower(): verdicts.count(verdict) for verdict in ("PROMOTED", "REFUSED", "UNCHANGED")}
+    figures = {
+        f"{row['model_name']}_{figure}": round(row[figure], 4) for row in rows for figure in ("auc", "logistic_auc")
+    }
+    refusals = {f"{row['model_name']}_refused": row["reason"] for row in rows if row["verdict"] == "REFUSED"}
+    return {**counts, **figures, **refusals}
+
+
+def read_material(spark: SparkSession, settings: Settings, dates: DateRange) -> Material:
+    """Configuration and the two snapshots every model is trained and judged on."""
+    config = load_models()
+    lake = Lake(spark, settings, Run("training", dates, settings))
+    cut_offs = choose_cut_offs(lake, config, dates.last)
+    snapshots = {
+        "train": read_snapshot(lake, config, cut_offs.train, settings.training.max_rows),
+        "validation": read_snapshot(lake, config, cut_offs.validation, settings.training.max_rows),
+    }
+    return Material(lake, settings, config, dates, cut_offs, snapshots)
+
+
+def train_model(material: Material, name: str) -> Candidate:
+    """One contest: train on the earlier snapshot, judge on the later one."""
+    config, spec = material.config, material.config.models[name]
+    train_rows, train_label = _labelled(material, name, "train")
+    judge_rows, judge_label = _labelled(material, name, "validation")
+    contract = fit_contract(name, config.features_of(name), train_rows, config.min_category_rows)
+    train = Snapshot(encode(contract, train_rows), train_label)
+    validation = Snapshot(encode(contract, judge_rows), judge_label)
+    contest = run_contest(contract, train, validation, _recipe(material, spec))
+    material.lake.run.fact("MODEL_TRAINED", model=name, auc=contest.figures["auc"], linear_auc=contest.linear["auc"])
+    return Candidate(
+        name=name, spec=spec, contest=contest, contract=contract, train=train, validation=validation,
+        cut_offs=material.cut_offs, label_end=Window.after(material.cut_offs.validation, config, material.dates.last).last,
+        training_date=material.dates.last, table_path=str(ledger.table_path(material.settings, CUSTOMER_360)),
+        table_version=int(material.lake.version(CUSTOMER_360) or 0),
+    )  # fmt: skip
+
+
+def _labelled(material: Material, name: str, role: str) -> tuple[pa.Table, object]:
+    cut_off = getattr(material.cut_offs, role)
+    window = Window.after(cut_off, material.config, material.dates.last)
+    labels = read_labels(material.lake, material.config.models[name].label, window, material.config)
+    return labelled_rows(material.config, name, material.snapshots[role], labels)
+
+
+def _recipe(material: Material, spec: ModelSpec) -> Recipe:
+    training = material.settings.training
+    rows = sum(snapshot.num_rows for snapshot in material.snapshots.values())
+    return Recipe(
+        objective=spec.objective, lightgbm=material.config.lightgbm, folds=material.config.folds,
+        seed=training.seed, threads=training.threads if rows >= MANY_ROWS else 1, max_rounds=training.max_rounds,
+    )  # fmt: skip
+
+
+def _record(material: Material, row: dict) -> None:
+    """Keep one training in ops.model_run; a rerun that changed nothing leaves the row there already."""
+    filters = [("business_date", "=", row["business_date"]), ("model_name", "=", row["model_name"])]
+    present = ledger.read(material.settings, MODEL_RUN, filters=filters).to_pylist()
+    if present and row["verdict"] == "UNCHANGED" and present[0]["model_sha256"] == row["model_sha256"]:
+        return
+    predicate = f"business_date = '{row['business_date']}' AND model_name = '{row['model_name']}'"
+    faults.point(f"{MODEL_RUN}.before_commit")
+    run_id = material.lake.run.run_id
+    ledger.replace(material.settings, MODEL_RUN, [{**row, "run_id": run_id}], predicate, run_id)

@@ -1,0 +1,169 @@
+"""The feature contract of a model: names, order, types and category levels, and the one way from a frame to its float32 matrix."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.models import Condition, Feature
+from models.errors import FeatureContractBroken, ModelRefused
+
+CONTRACT_VERSION = 1
+SNAPSHOT_DATE = "snapshot_date"
+TIME_ZONE = "Asia/Shanghai"  # the operator's; timestamps of the lake are read in it when they become days
+
+
+@dataclass(frozen=True)
+class FeatureContract:
+    """Features of one trained model in matrix order; `levels` gives the codes of each categorical feature."""
+
+    model_name: str
+    features: tuple[Feature, ...]
+    levels: dict[str, tuple[str, ...]]
+
+    @property
+    def names(self) -> list[str]:
+        """Feature names in matrix order."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def categorical_positions(self) -> list[int]:
+        """Positions of the categorical features in the matrix."""
+        return [place for place, feature in enumerate(self.features) if feature.type == "categorical"]
+
+    def to_json(self) -> str:
+        """Text stored beside the model; the same contract always gives the same bytes."""
+        body = {
+            "contract_version": CONTRACT_VERSION,
+            "model_name": self.model_name,
+            "features": [
+                {"name": feature.name, "type": feature.type, "columns": list(feature.columns)}
+                for feature in self.features
+            ],
+            "levels": {name: list(levels) for name, levels in self.levels.items()},
+        }
+        return json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_dict(cls, body: dict) -> FeatureContract:
+        """Read back what `to_json` wrote; anything else is refused."""
+        if (
+            set(body) != {"contract_version", "model_name", "features", "levels"}
+            or body["contract_version"] != CONTRACT_VERSION
+        ):
+            raise ModelRefused(
+                f"features.json: found keys {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}"
+            )
+        features = tuple(Feature(**feature) for feature in body["features"])
+        levels = {name: tuple(values) for name, values in body["levels"].items()}
+        categorical = {feature.name for feature in features if feature.type == "categorical"}
+        if set(levels) != categorical or [f.name for f in features] != sorted(f.name for f in features):
+            raise ModelRefused(
+                "features.json: features out of order or category levels that belong to no categorical feature"
+            )
+        return cls(model_name=body["model_name"], features=features, levels=levels)
+
+
+def fit_contract(model_name: str, features: tuple[Feature, ...], table: pa.Table, min_rows: int) -> FeatureContract:
+    """Fix the category levels a model knows: those with at least `min_rows` training rows, sorted by name."""
+    levels = {}
+    for feature in features:
+        if feature.type == "categorical":
+            levels[feature.name] = _levels_of(_column(table, feature, model_name), min_rows)
+    return FeatureContract(model_name, features, levels)
+
+
+def _levels_of(column: pa.ChunkedArray | pa.Array, min_rows: int) -> tuple[str, ...]:
+    counts = pc.value_counts(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    found = [(row["values"], row["counts"]) for row in counts.to_pylist()]
+    return tuple(sorted(value for value, count in found if value is not None and count >= min_rows))
+
+
+def encode(contract: FeatureContract, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+    """Float32 matrix of a frame in contract order, chosen by name; null and unknown levels become NaN (missing).
+
+    Raises FeatureContractBroken for a missing feature or one of another type; other columns of the frame are not looked at.
+    """
+    matrix = np.empty((frame.num_rows, len(contract.features)), dtype=np.float32)
+    for place, feature in enumerate(contract.features):
+        matrix[:, place] = _encode_one(contract, feature, frame)
+    return matrix
+
+
+def _encode_one(contract: FeatureContract, feature: Feature, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+    column = _column(frame, feature, contract.model_name)
+    if feature.type == "categorical":
+        levels = pa.array(contract.levels[feature.name], type=pa.string())
+        return _as_numbers(pc.index_in(pc.cast(column, pa.string()), value_set=levels), np.float32)
+    if feature.type == "date":
+        return (_as_days(column) - _as_days(frame.column(SNAPSHOT_DATE))).astype(np.float32)
+    if feature.type == "ratio":
+        below = _as_numbers(_column(frame, feature, contract.model_name, 1), np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(below == 0, np.nan, _as_numbers(column, np.float64) / below).astype(np.float32)
+    return _as_numbers(column, np.float32)
+
+
+_FITS = {
+    "categorical": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+    "date": lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+    "numeric": lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    or pa.types.is_boolean(kind),
+}  # fmt: skip
+
+
+def _column(
+    frame: pa.Table | pa.RecordBatch, feature: Feature, model_name: str, part: int = 0
+) -> pa.ChunkedArray | pa.Array:
+    name = feature.columns[part]
+    if name not in frame.schema.names:
+        raise FeatureContractBroken(
+            f"model {model_name}: feature column '{name}' is not in the frame\n"
+            f"  wanted: a {feature.type} column '{name}'\n  found:  {len(frame.schema.names)} other columns\n"
+            "  to do:  restore the column in gold.customer_360 or train anew without it"
+        )
+    column = frame.column(name)
+    fits = _FITS[feature.type if feature.type in _FITS else "numeric"]
+    if not fits(column.type) and not pa.types.is_null(column.type):
+        raise FeatureContractBroken(
+            f"model {model_name}: feature column '{name}' has type {column.type}, wanted a {feature.type} one\n"
+            "  to do:  restore the type in gold.customer_360 or change it in conf/models.yaml and train anew"
+        )
+    return column
+
+
+def _as_numbers(column: pa.ChunkedArray | pa.Array, kind: type) -> np.ndarray:
+    if pa.types.is_decimal(column.type):
+        column = pc.cast(column, pa.float64())
+    return pc.cast(column, pa.from_numpy_dtype(kind), safe=False).to_numpy(**_copy(column))
+
+
+def _as_days(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+    if pa.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = pc.local_timestamp(pc.cast(column, pa.timestamp("us", TIME_ZONE)))
+    days = pc.cast(pc.cast(column, pa.date32(), safe=False), pa.int32())
+    return pc.cast(days, pa.float64()).to_numpy(**_copy(column))
+
+
+def population_mask(conditions: tuple[Condition, ...], frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+    """Which rows of customer_360 belong to a model's population; null never belongs."""
+    mask = np.ones(frame.num_rows, dtype=bool)
+    for condition in conditions:
+        if condition.column not in frame.schema.names:
+            raise FeatureContractBroken(
+                f"population column '{condition.column}' is not in the frame; it is named in conf/models.yaml"
+            )
+        column = frame.column(condition.column)
+        wanted = pa.scalar(condition.equals, type=column.type)
+        mask &= pc.fill_null(pc.equal(column, wanted), False).to_numpy(**_copy(column))
+    return mask
+
+
+def _copy(column: pa.ChunkedArray | pa.Array) -> dict[str, bool]:
+    return {} if isinstance(column, pa.ChunkedArray) else {"zero_copy_only": False}

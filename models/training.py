@@ -1,0 +1,155 @@
+"""A small contest in the order of time: regularised LightGBM against a linear model as its honest floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+
+from conf.models import LightgbmSpec
+from models import metrics
+from models.artifact import Bundle
+from models.calibration import Calibration, choose_calibration
+from models.features import FeatureContract
+from models.linear import LinearModel
+
+METRIC_OF = {"binary": "binary_logloss", "poisson": "poisson"}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Encoded rows of one cut-off, sorted by subscription: features known at the cut-off, labels of the days after."""
+
+    matrix: np.ndarray
+    label: np.ndarray
+
+    @property
+    def events(self) -> int:
+        """Rows with at least one event."""
+        return int((self.label > 0).sum())
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a contest may use."""
+
+    objective: str
+    lightgbm: LightgbmSpec
+    folds: int
+    seed: int
+    threads: int
+    max_rounds: int
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Outcome: the model refitted on all cut-offs, figures of the later cut-off, and its rival's."""
+
+    bundle: Bundle
+    parameters: dict[str, float | int | str]
+    rounds: int
+    figures: dict[str, float]
+    linear: dict[str, float]
+    validation_label: np.ndarray
+    validation_score: np.ndarray
+    importance: dict[str, float]
+    feature_aucs: dict[str, float]
+
+    @property
+    def cost(self) -> int:
+        """Leaves of all trees: the work of scoring one row, independent of the machine."""
+        return scoring_cost(self.bundle.model_text)
+
+
+def scoring_cost(model_text: str) -> int:
+    """Leaves of all trees of a text model."""
+    return sum(int(line[11:]) for line in model_text.splitlines() if line.startswith("num_leaves="))
+
+
+def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> Contest:
+    """Choose parameters and rounds inside the earlier cut-off, judge on the later one, then refit on both."""
+    grid = [_parameters(recipe, choice) for choice in recipe.lightgbm.grid]
+    tried = [_cross_validate(contract, train, parameters, recipe) for parameters in grid]
+    best = min(range(len(grid)), key=lambda place: tried[place][0])
+    parameters, rounds = grid[best], tried[best][1]
+    judged = _fit(contract, train, parameters, rounds)
+    raw = judged.predict(validation.matrix, num_threads=1)
+    calibration, honest = choose_calibration(raw, validation.label, recipe.objective)
+    figures = metrics.evaluate(validation.label, honest, recipe.objective)
+    figures["auc"] = metrics.roc_auc(validation.label, raw)  # halves calibrated apart would blur the ranking
+    figures["spearman"] = metrics.evaluate(validation.label, raw, "poisson")["spearman"]
+    final = _fit(contract, _joined(train, validation), parameters, rounds)
+    return Contest(
+        bundle=_bundle(final, contract, calibration),
+        parameters=parameters,
+        rounds=rounds,
+        figures=figures,
+        linear=_judge_linear(contract, train, validation, recipe),
+        validation_label=validation.label,
+        validation_score=honest,
+        importance=dict(zip(contract.names, map(float, final.feature_importance("gain")), strict=True)),
+        feature_aucs=metrics.single_feature_aucs(train.matrix, train.label, contract.names),
+    )
+
+
+def _parameters(recipe: Recipe, choice: dict[str, float | int]) -> dict[str, float | int | str]:
+    fixed = {
+        "objective": recipe.objective, "metric": METRIC_OF[recipe.objective], "seed": recipe.seed, "num_threads": recipe.threads,
+        "deterministic": True, "force_row_wise": True, "verbosity": -1, "feature_pre_filter": False,
+    }  # fmt: skip
+    return {**recipe.lightgbm.base, **choice, **fixed}
+
+
+def _dataset(contract: FeatureContract, rows: Snapshot) -> lgb.Dataset:
+    return lgb.Dataset(
+        rows.matrix, label=rows.label, feature_name=contract.names,
+        categorical_feature=contract.categorical_positions, free_raw_data=False, params={"verbosity": -1},
+    )  # fmt: skip
+
+
+def _fit(contract: FeatureContract, rows: Snapshot, parameters: dict, rounds: int) -> lgb.Booster:
+    return lgb.train(parameters, _dataset(contract, rows), num_boost_round=max(rounds, 1))
+
+
+def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict, recipe: Recipe) -> tuple[float, int]:
+    """Mean loss over folds and the rounds that reach it."""
+    spec = recipe.lightgbm
+    outcome = lgb.cv(
+        parameters, _dataset(contract, train), num_boost_round=recipe.max_rounds, folds=_folds(train.label, recipe),
+        callbacks=[lgb.early_stopping(spec.early_stopping_rounds, verbose=False)],
+    )  # fmt: skip
+    curve = next(values for name, values in outcome.items() if name.endswith("-mean"))
+    place = int(np.argmin(curve))
+    return float(curve[place]), place + 1
+
+
+def _folds(label: np.ndarray, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds with equal shares of events, dealt by the seed."""
+    shuffled = np.random.default_rng(recipe.seed).permutation(label.size)
+    order = shuffled[np.argsort(label[shuffled] > 0, kind="stable")]
+    part = np.empty(label.size, dtype=np.int64)
+    part[order] = np.arange(label.size) % recipe.folds
+    return [(np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(recipe.folds)]
+
+
+def _joined(first: Snapshot, second: Snapshot) -> Snapshot:
+    return Snapshot(np.concatenate([first.matrix, second.matrix]), np.concatenate([first.label, second.label]))
+
+
+def _bundle(booster: lgb.Booster, contract: FeatureContract, calibration: Calibration) -> Bundle:
+    return Bundle(booster.model_to_string(), contract.to_json(), calibration.to_json())
+
+
+def _judge_linear(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> dict[str, float]:
+    rival = LinearModel(contract, recipe.objective).fit(train.matrix, train.label)
+    score = rival.predict(validation.matrix)
+    return metrics.evaluate(validation.label, score, recipe.objective)
+
+
+def typical_row(contract: FeatureContract, matrix: np.ndarray) -> pa.Table:
+    """One made-up matrix row of medians: an input example that belongs to nobody."""
+    filled = np.where(np.isnan(matrix), 0.0, matrix)
+    middle = np.median(filled, axis=0) if len(filled) else np.zeros(len(contract.names))
+    return pa.table({name: [float(value)] for name, value in zip(contract.names, middle, strict=True)})

@@ -1,0 +1,160 @@
+"""Training and scoring on real tables: planted outcomes are found, the same data give the same models, bad models never load."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from conf.dates import DateRange
+from conf.models import load_models
+from jobs.lakehouse import ledger
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.scoring import job, train
+from jobs.scoring.quality import realised_auc
+from models import registry
+from models.errors import ModelRefused, NotEnoughHistory
+from tests.builders.customer_view import a_customer_view, planted_outcome
+
+ROWS = 1500
+CUT_OFFS = (date(2026, 1, 8), date(2026, 2, 7))
+TONIGHT = date(2026, 3, 9)
+STANDS = date(9999, 12, 31)
+
+
+@pytest.fixture(scope="module")
+def home(spark, session_settings, tmp_path_factory):
+    """A home with three snapshots and 30 days of outcomes after the first two, trained and scored once."""
+    settings = session_settings.with_home(tmp_path_factory.mktemp("scoring"))
+    lake = Lake(spark, settings, Run("customer_view", DateRange.of(CUT_OFFS[0], TONIGHT), settings))
+    views = {day: a_customer_view(ROWS, day, seed) for seed, day in enumerate((*CUT_OFFS, TONIGHT), start=1)}
+    _write(lake, "gold.customer_360", pa.concat_tables(views.values()), DateRange.of(CUT_OFFS[0], TONIGHT))
+    _write(lake, "silver.subscription_status", _departures(views), None)
+    _write(lake, "silver.product_subscription", _openings(views), None)
+    _write(lake, "silver.crbt_subscription", _closings(views), None)
+    _write(lake, "silver.contact_edge_month", _ties(views), None)
+    lake.publish()
+    return settings
+
+
+def _write(lake, name, rows, dates):
+    lake.replace(name, lake.spark.createDataFrame(rows), dates)
+
+
+def _events(views, seed):
+    """(subscription, day) of those the planted rule chose, three days after each cut-off."""
+    for cut_off in CUT_OFFS:
+        view = views[cut_off]
+        chosen = planted_outcome(view, seed=seed, base=-2.2)
+        for place in np.flatnonzero(chosen):
+            yield view["subscription_id"][int(place)].as_py(), cut_off + timedelta(days=3), place
+
+
+def _table(name, rows):
+    from conf.tables import table_of
+    from jobs.lakehouse.schema import arrow_schema
+
+    return pa.Table.from_pylist(rows, schema=arrow_schema(table_of(name)))
+
+
+def _standing(day):
+    return {"data_date": day, "load_date": day, "superseded_on": STANDS}
+
+
+def _departures(views):
+    return _table("silver.subscription_status", [
+        {"subscription_id": who, "status_code": "2010", "subscription_status": "TERMINATED", "is_off_network": True,
+         "status_time": datetime.combine(day, datetime.min.time()), **_standing(day)}
+        for who, day, _ in _events(views, seed=21)
+    ])  # fmt: skip
+
+
+def _openings(views):
+    return _table("silver.product_subscription", [
+        {"subscription_id": who, "product_id": product, "sp_code": "", "service_code": "", "valid_date": day, "state": "ACTIVE", **_standing(day)}
+        for product, seed in (("CRBT", 22), ("NEWSPAPER", 23)) for who, day, _ in _events(views, seed)
+    ])  # fmt: skip
+
+
+def _closings(views):
+    return _table("silver.crbt_subscription", [
+        {"msisdn_token": int(place) + 10**6 * day.month, "subscription_id": who, "open_date": date(2025, 10, 1), "close_date": day, **_standing(day)}
+        for who, day, place in _events(views, seed=24)
+    ])  # fmt: skip
+
+
+def _ties(views):
+    names = views[CUT_OFFS[0]]["subscription_id"].to_pylist()
+    rng = np.random.default_rng(4)
+    return _table("silver.contact_edge_month", [
+        {"subscription_id": who, "other_token": int(other), "other_subscription_id": names[other], "month_id": "202512", "contact_cnt": 3,
+         "call_cnt": 3, "sms_cnt": 0, "mt_cnt": 0, "gift_cnt": 0, "copy_cnt": 0, "load_date": date(2026, 1, 2), "superseded_on": STANDS}
+        for who in names for other in rng.integers(0, len(names), 4)
+    ])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(spark, home):
+    return train.run(spark, home, DateRange.of(TONIGHT))
+
+
+def test_training_promotes_models_given_planted_outcomes(home, trained):
+    figures = realised_auc(home)
+
+    assert set(figures) == set(load_models().models)
+    assert figures["churn_offnet"]["verdict"] == "PROMOTED", figures["churn_offnet"]["reason"]
+    assert figures["churn_offnet"]["auc"] > 0.6
+    assert figures["churn_offnet"]["validation_events"] > 100
+
+
+def test_training_changes_nothing_given_the_same_data_again(spark, home, trained):
+    before = ledger.read(home, "ops.model_run").to_pylist()
+    versions = {name: registry.champion(home, name) for name in load_models().models}
+
+    again = train.run(spark, home, DateRange.of(TONIGHT))
+
+    assert again["promoted"] == 0
+    assert sorted(map(str, ledger.read(home, "ops.model_run").to_pylist())) == sorted(map(str, before))
+    assert {name: registry.champion(home, name) for name in load_models().models} == versions
+
+
+def test_training_refuses_given_no_second_snapshot_in_time(spark, home):
+    with pytest.raises(NotEnoughHistory, match="2026-02-07"):
+        train.run(spark, home, DateRange.of("2026-03-08"))
+
+
+def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
+    promoted = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
+
+    counts = job.run(spark, home, DateRange.of(TONIGHT))
+
+    lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
+    scores = lake.arrow("gold.customer_score").to_pandas()
+    assert counts["scores"] == len(scores) and counts["lifecycle"] == ROWS
+    churn = scores[scores.model_name == "churn_offnet"]
+    assert len(churn) == ROWS and churn.subscription_id.is_unique
+    assert churn.groupby("decile").size().tolist() == [ROWS // 10] * 10
+    assert churn[churn.decile == 10].score.min() >= churn[churn.decile == 1].score.max()
+    assert set(scores.model_sha256) == {registry.champion(home, name).sha256 for name in promoted}
+    states = lake.arrow("gold.lifecycle_state").to_pandas()
+    assert states.churn_offnet_at_risk.sum() >= ROWS // 10
+
+
+def test_scoring_says_what_to_do_given_no_champion(spark, settings):
+    with pytest.raises(ModelRefused, match="closedloop run train"):
+        job.run(spark, settings, DateRange.of(TONIGHT))
+
+
+def test_champion_is_refused_given_a_byte_changed_in_the_registry(home, trained):
+    version = registry.champion(home, "churn_offnet")
+    stored = next(home.path("mlflow", "artifacts").glob(f"{version.run_id}/artifacts/bundle/model.txt"))
+    original = stored.read_bytes()
+    stored.write_bytes(original.replace(b"leaf_value=", b"leaf_value=9", 1))
+    try:
+        with pytest.raises(ModelRefused, match="SHA-256"):
+            registry.load_champion(home, "churn_offnet", 10**8)
+    finally:
+        stored.write_bytes(original)
