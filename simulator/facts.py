@@ -1,0 +1,81 @@
+"""Facts of the synthetic operator (conf/operator.yaml) as one object; unknown keys are refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from conf.errors import ConfigError
+from conf.reading import ROOT, read_yaml
+
+OPERATOR = ROOT / "conf" / "operator.yaml"
+BRANDS = ("GOTONE", "EASYOWN", "MZONE")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Geography, plans, rates, dirt and planted effects; attribute names are the keys of the file."""
+
+    province_code: str
+    start_reserve_days: int
+    cities: list
+    streets: list
+    own_prefixes: list
+    competitor_prefixes: dict
+    competitor_hotlines: list
+    competitor_share: float
+    brands: dict
+    plans: list
+    products: list
+    usage: dict
+    base_rates: dict
+    other_rates: dict
+    effects: dict
+    contagion: dict
+    moods: dict
+    history_campaigns: list
+    responses: dict
+    response_need_weight: float
+    product_appeal: dict
+    lists: dict
+    dirt: dict
+    split_rows: int
+
+    @cached_property
+    def product_ids(self) -> list[str]:
+        """Value-added products in the order of the state's product matrix."""
+        return [product["prod_id"] for product in self.products]
+
+    def product(self, prod_id: str) -> int:
+        """Row of a product in the product matrix."""
+        return self.product_ids.index(prod_id)
+
+    @cached_property
+    def plan_ids(self) -> list[str]:
+        """Base plans in the order of the state's plan numbers."""
+        return [plan["prod_id"] for plan in self.plans]
+
+    def plans_of(self, brand: int) -> np.ndarray:
+        """Plan numbers of a brand."""
+        return np.array([number for number, plan in enumerate(self.plans) if plan["brand"] == BRANDS[brand]])
+
+    @cached_property
+    def counties(self) -> list[list[str]]:
+        """County names by city number."""
+        return [city["counties"] for city in self.cities]
+
+
+def load_facts(path: Path = OPERATOR) -> Facts:
+    """Read the operator's facts."""
+    raw = read_yaml(path)
+    known = [field.name for field in fields(Facts)]
+    for key in raw:
+        if key not in known:
+            raise ConfigError(path, key, f"unknown key '{key}'", "one of: " + ", ".join(known))
+    missing = [key for key in known if key not in raw]
+    if missing:
+        raise ConfigError(path, missing[0], "nothing", "a value")
+    return Facts(**raw)

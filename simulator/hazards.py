@@ -1,0 +1,151 @@
+"""The planted truth: daily hazards as logistic functions of what a customer view can see (effects of conf/operator.yaml).
+
+Every condition below has an observable trace: fading usage in mou_trend, competitor interest in calls_to_competitor_30d and
+hotline_competitor_90d, trouble in balance_fen and arrears_fen, and so on (simulator/README.md has the list).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulator.facts import Facts
+from simulator.state import State
+from simulator.world import NORMAL, device_table
+
+MODELS = ("churn_offnet", "churn_crbt", "propensity_crbt", "propensity_newspaper")
+HORIZON = 30
+_PRICE = device_table()["price"]
+_MMS = device_table()["mms"]
+
+
+def conditions(state: State, facts: Facts, day: int) -> dict[str, np.ndarray]:
+    """Named yes/no conditions of every subscription on a day; the vocabulary of the planted effects."""
+    crbt = facts.product("CRBT")
+    has_crbt = state.owns(crbt) & state.live
+    age = (day - state.birth) / 365.25
+    close = np.where(state.closest >= 0, state.closest, 0)
+    known = state.closest >= 0
+    left_recently = (state.end > day - 90) & (state.end > 0)
+    found = {
+        "prepaid": state.prepaid,
+        "long_tenure": day - state.act > 730,
+        "young": age < 28,
+        "middle_age": (age >= 26) & (age < 42),
+        "heavy_data": state.heavy_data,
+        "heavy_sms": state.heavy_sms,
+        "mms_user": state.mms_habit,
+        "costly_device": _PRICE[state.tac] >= 3,
+        "contract": state.contract_to > day + 30,
+        "trouble": state.trouble,
+        "complained": (state.complained > day - 60) & (state.complained > 0),
+        "fading": state.fading,
+        "competitor": state.competitor,
+        "circle_left": (left_recently[close] & known).any(axis=1),
+        "circle_crbt": (has_crbt[close] & known).sum(axis=1) >= 3,
+        "crbt_silent": day - state.tone_last > 75,
+        "crbt_old": day - state.prod_on[crbt] > 300,
+        "music_box": state.owns(facts.product("CRBT_MUSIC_BOX")),
+    }
+    found.update({f"not_{name}": ~values for name, values in found.items()})
+    return found
+
+
+def score(effects: list[dict], found: dict[str, np.ndarray]) -> np.ndarray:
+    """Sum of the effects: `all` counts its weight when every condition holds, `xor` plus or minus its weight."""
+    total = np.zeros(len(found["prepaid"]))
+    for effect in effects:
+        if "xor" in effect:
+            one, other = effect["xor"]
+            total += effect["weight"] * np.where(found[one] ^ found[other], 1.0, -1.0)
+        else:
+            total += effect["weight"] * np.logical_and.reduce([found[name] for name in effect["all"]])
+    return total
+
+
+def population(state: State, facts: Facts, model: str) -> np.ndarray:
+    """Whom a model is about: live subscriptions with, or without, the product."""
+    live = state.live & (state.kind == NORMAL)
+    if model == "churn_crbt":
+        return live & state.owns(facts.product("CRBT"))
+    if model == "propensity_crbt":
+        return live & ~state.owns(facts.product("CRBT"))
+    if model == "propensity_newspaper":
+        return live & ~state.owns(facts.product("NEWSPAPER")) & _MMS[state.tac]
+    return live
+
+
+def influence(state: State, facts: Facts, day: int) -> np.ndarray:
+    """Log-hazard each subscription adds to its close contacts' adoption of CRBT: active CRBT users only, well-connected ones most."""
+    degree = np.diff(state.contact_start)
+    connected = degree >= np.quantile(degree[state.kind == NORMAL], 0.70)
+    active = state.live & state.owns(facts.product("CRBT")) & (day - state.tone_last <= 60)
+    return np.where(active, np.where(connected, facts.contagion["strong"], facts.contagion["weak"]), 0.0)
+
+
+def circle_influence(state: State, strength: np.ndarray) -> np.ndarray:
+    """What the six closest contacts add together for each subscription."""
+    return np.where(state.closest >= 0, strength[np.where(state.closest >= 0, state.closest, 0)], 0.0).sum(axis=1)
+
+
+def logits(state: State, facts: Facts, day: int, found: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    """Logit of the daily hazard by model, without the intercept."""
+    found = found or conditions(state, facts, day)
+    scores = {model: score(facts.effects[model], found) for model in MODELS}
+    scores["propensity_crbt"] = scores["propensity_crbt"] + circle_influence(state, influence(state, facts, day))
+    return scores
+
+
+def daily(logit: np.ndarray, intercept: float) -> np.ndarray:
+    """Daily hazard of a logit."""
+    return 1.0 / (1.0 + np.exp(-(logit + intercept)))
+
+
+def within_horizon(hazard: np.ndarray) -> np.ndarray:
+    """Chance of the event within 30 days at a constant daily hazard."""
+    return 1.0 - (1.0 - hazard) ** HORIZON
+
+
+def calibrate(state: State, facts: Facts, day: int) -> np.ndarray:
+    """Intercepts that give each model its mean 30-day probability of conf/operator.yaml over its population of the day."""
+    scores = logits(state, facts, day)
+    found = []
+    for model in MODELS:
+        logit = scores[model][population(state, facts, model)]
+        low, high = -16.0, 0.0
+        for _ in range(30):
+            middle = (low + high) / 2
+            too_many = within_horizon(daily(logit, middle)).mean() > facts.base_rates[model]
+            low, high = (low, middle) if too_many else (middle, high)
+        found.append((low + high) / 2)
+    return np.array(found)
+
+
+def churn_within_horizon(state: State, facts: Facts, day: int) -> np.ndarray:
+    """30-day probability of leaving the network, with the regimes (fading, competitor interest) moving on as they do."""
+    found = conditions(state, facts, day)
+    moods = facts.moods
+    regimes = [(False, False), (True, False), (False, True), (True, True)]
+    hazard = []
+    for fading, competitor in regimes:
+        assumed = dict(found)
+        for name, value in (("fading", fading), ("competitor", competitor)):
+            assumed[name] = np.full(state.size, value)
+            assumed[f"not_{name}"] = ~assumed[name]
+        hazard.append(daily(score(facts.effects["churn_offnet"], assumed), float(state.intercepts[0])))
+    stay = np.zeros((4, state.size))
+    now = state.fading.astype(int) + 2 * state.competitor.astype(int)
+    stay[now, np.arange(state.size)] = 1.0
+    step = _regime_steps(moods, regimes)
+    for _ in range(HORIZON):
+        stay = step.T @ (stay * (1.0 - np.array(hazard)))
+    return 1.0 - stay.sum(axis=0)
+
+
+def _regime_steps(moods: dict, regimes: list[tuple[bool, bool]]) -> np.ndarray:
+    def chance(name: str, before: bool, after: bool) -> float:
+        change = moods[f"{name}_end"] if before else moods[f"{name}_start"]
+        return change if before != after else 1 - change
+
+    return np.array(
+        [[chance("fading", a, c) * chance("competitor", b, d) for c, d in regimes] for a, b in regimes]
+    )

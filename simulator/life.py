@@ -1,0 +1,302 @@
+"""One day in the lives of all subscriptions: joining, moods, leaving, adopting and giving back products, new handsets."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from simulator import clock, hazards
+from simulator.facts import Facts
+from simulator.identity import own_numbers
+from simulator.state import State
+from simulator.usage import Day, fill, pick
+from simulator.world import DEVICES, NORMAL
+
+ORDER_CHANNELS = ["STORE", "WEB", "HOTLINE", "SMS"]
+GRACE_DAYS = 30
+RECYCLE_DAYS = 90
+EVENT_KINDS = ("CHURN_OFFNET", "CHURN_CRBT", "ADOPT_CRBT", "ADOPT_NEWSPAPER")
+
+
+class Changes:
+    """What changed on a day, by master feed, and the orders and events that say so."""
+
+    def __init__(self) -> None:
+        self.who: dict[str, list[np.ndarray]] = {}
+        self.products: list[tuple[np.ndarray, np.ndarray]] = []
+        self.frames: dict[str, list[pl.DataFrame]] = {}
+        self.events: list[dict[str, np.ndarray]] = []
+        self.copies: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def mark(self, feed: str, who: np.ndarray) -> None:
+        """Note subscriptions whose row of a master feed changed."""
+        self.who.setdefault(feed, []).append(np.asarray(who, dtype=np.int64))
+
+    def marked(self, feed: str) -> np.ndarray:
+        """Subscriptions changed for a feed, each once, ascending."""
+        parts = self.who.get(feed, [])
+        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+
+    def add(self, feed: str, rows: pl.DataFrame) -> None:
+        """Rows of an event feed."""
+        if len(rows):
+            self.frames.setdefault(feed, []).append(rows)
+
+    def rows(self, feed: str) -> pl.DataFrame | None:
+        """All rows of an event feed, or None."""
+        parts = self.frames.get(feed)
+        return pl.concat(parts, how="vertical_relaxed") if parts else None
+
+    def event(self, kind: int, day: int, who: np.ndarray, cause: np.ndarray | None = None, campaign: bool = False) -> None:
+        """Note realised events of the planted truth."""
+        count = len(who)
+        self.events.append(
+            {
+                "day": np.full(count, day), "who": who.astype(np.int64), "kind": np.full(count, kind),
+                "cause": np.full(count, -1) if cause is None else cause, "campaign": np.full(count, int(campaign)),
+            }
+        )  # fmt: skip
+
+
+def advance(now: Day, changes: Changes) -> None:
+    """Let a day pass; the state is changed in place."""
+    _join(now, changes)
+    _number_changes(now, changes)
+    _moods(now, changes)
+    _agreements(now, changes)
+    found = hazards.conditions(now.state, now.facts, now.day)
+    scores = hazards.logits(now.state, now.facts, now.day, found)
+    leavers = _leave(now, changes, scores)
+    _crbt(now, changes, scores, leavers)
+    _newspaper(now, changes, scores, leavers)
+    _other_products(now, changes, leavers)
+    _handsets_and_plans(now, changes)
+
+
+def drawn(now: Day, scores: dict[str, np.ndarray], model: str, excluded: np.ndarray | None = None) -> np.ndarray:
+    """Subscriptions whose event of a model happens today."""
+    hazard = hazards.daily(scores[model], float(now.state.intercepts[hazards.MODELS.index(model)]))
+    happens = hazards.population(now.state, now.facts, model) & (now.rng.random(now.state.size) < hazard)
+    if excluded is not None:
+        happens[excluded] = False
+    return np.flatnonzero(happens)
+
+
+def order(
+    now: Day, changes: Changes, who: np.ndarray, prod_id: str, action: str, campaign_id: str | None = None,
+    channel: str | None = None, staff: pl.Series | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Write product orders; returns their numbers."""
+    state, count = now.state, len(who)
+    number = int(state.order_seq) + 1 + np.arange(count, dtype=np.int64)
+    state.order_seq = np.array(int(state.order_seq) + count)
+    channels = fill(channel, count) if channel else pick(ORDER_CHANNELS, now.rng.integers(0, 4, count))
+    changes.add(
+        "product_order",
+        pl.DataFrame(
+            {
+                "order_id": number + 10**11, "user_id": state.user_id(who), "product_no": state.msisdn[who],
+                "op_code": fill({"ADD": "A01", "DELETE": "D01"}.get(action, "C01"), count), "action": fill(action, count),
+                "prod_id": fill(prod_id, count),
+                "op_time": clock.datetime14(now.day, clock.busy_seconds(now.rng, count)), "channel_id": channels,
+                "staff_id": staff if staff is not None else fill(None, count),
+                "eff_date": clock.yyyymmdd(np.full(count, now.day)),
+                "end_date": clock.yyyymmdd(np.full(count, now.day if action == "DELETE" else 0)),
+                "status": fill("OK", count), "campaign_id": fill(campaign_id, count),
+            }
+        ),
+    )  # fmt: skip
+    return number + 10**11
+
+
+def adopt(now: Day, changes: Changes, who: np.ndarray, prod_id: str, campaign_id: str | None = None, **details) -> np.ndarray:
+    """Subscriptions take a product from today on; returns the order numbers."""
+    state, number = now.state, now.facts.product(prod_id)
+    state.prod_on[number, who], state.prod_off[number, who] = now.day, 0
+    changes.products.append((np.full(len(who), number), np.asarray(who)))
+    if prod_id == "CRBT":
+        state.tone_last[who], state.club[who] = now.day, 0
+        state.crbt_channel[who] = now.rng.integers(0, 5, len(who))
+        changes.mark("crbt_subscription", who)
+    return order(now, changes, who, prod_id, "ADD", campaign_id, **details)
+
+
+def give_back(now: Day, changes: Changes, who: np.ndarray, prod_id: str) -> None:
+    """Subscriptions end a product today."""
+    number = now.facts.product(prod_id)
+    now.state.prod_off[number, who] = now.day
+    changes.products.append((np.full(len(who), number), np.asarray(who)))
+    order(now, changes, who, prod_id, "DELETE")
+
+
+def _join(now: Day, changes: Changes) -> None:
+    state, rng = now.state, now.rng
+    who = np.flatnonzero((state.act == now.day) & (state.kind == NORMAL) & ~state.live & (state.end == 0))
+    if not len(who):
+        return
+    free = np.flatnonzero((state.end > 0) & (state.end < now.day - RECYCLE_DAYS) & (state.status < 2040) & (state.kind != 1))
+    wanted = who[rng.random(len(who)) < now.facts.dirt["recycled_share"]][: len(free)]
+    before = rng.choice(free, len(wanted), replace=False)
+    state.msisdn[wanted] = state.msisdn[before]
+    state.status[before], state.status_day[before] = 2050, now.day
+    state.live[who], state.number_since[who], state.status_day[who] = True, now.day, now.day
+    state.device_since[who] = now.day
+    changes.mark("subscription_status", before)
+    for feed in ("customer", "subscription", "subscription_status", "subscription_imei"):
+        changes.mark(feed, state.customer[who] if feed == "customer" else who)
+    changes.mark("agreement", who[state.contract_seq[who] > 0])
+    order_plan = who[rng.random(len(who)) < 0.5]
+    crbt = order_plan[rng.random(len(order_plan)) < 0.30]
+    if len(crbt):
+        adopt(now, changes, crbt, "CRBT")
+
+
+def _number_changes(now: Day, changes: Changes) -> None:
+    """D5: the same subscription gets another number; the old one is not given out again."""
+    state = now.state
+    moved = state.live & (state.kind == NORMAL) & (now.rng.random(state.size) < now.facts.other_rates["number_change"])
+    moved[state.ghost_twin] = False
+    who = np.flatnonzero(moved)
+    state.msisdn[who] = own_numbers(int(state.next_number) + np.arange(len(who)), now.facts)
+    state.next_number = np.array(int(state.next_number) + len(who))
+    state.number_since[who] = now.day
+    changes.mark("subscription", who)
+    number, owner = np.nonzero((state.prod_on[:, who] > 0) & (state.prod_off[:, who] == 0))
+    changes.products.append((number, who[owner]))
+    changes.mark("crbt_subscription", who[state.owns(now.facts.product("CRBT"))[who]])
+
+
+def _moods(now: Day, changes: Changes) -> None:
+    state, moods = now.state, now.facts.moods
+    for name in ("fading", "competitor", "trouble"):
+        regime = getattr(state, name)
+        chance = np.where(regime, moods[f"{name}_end"], moods[f"{name}_start"])
+        setattr(state, name, regime ^ (now.rng.random(state.size) < chance))
+    ill = state.live & state.trouble & (state.kind == NORMAL)
+    dice = now.rng.random(state.size)
+    barred = np.flatnonzero(ill & (state.status == 1010) & (dice < 0.003))
+    state.status[barred] = np.where(state.prepaid[barred], 1022, 1021)
+    state.grace_day[barred] = np.where(state.prepaid[barred], now.day, state.grace_day[barred])
+    cold = np.flatnonzero(ill & (state.status == 1022) & (now.day - state.status_day >= GRACE_DAYS))
+    state.status[cold], state.quarantine_day[cold] = 1023, now.day
+    well = np.flatnonzero(state.live & ~state.trouble & (state.status >= 1021) & (state.status <= 1023))
+    state.status[well] = 1010
+    changed = np.concatenate([barred, cold, well])
+    state.status_day[changed] = now.day
+    changes.mark("subscription_status", changed)
+    start = np.flatnonzero(ill & (state.balance > 450))
+    state.balance[start] = now.rng.integers(50, 450, len(start))
+    behind = np.flatnonzero(ill & ~state.prepaid & (state.owe == 0))
+    state.owe[behind] = now.rng.integers(2000, 9000, len(behind))
+    now.mood = np.where(state.fading, moods["fading_factor"], 1.0) * state.activity * (state.status == 1010)
+
+
+def _agreements(now: Day, changes: Changes) -> None:
+    state, rng = now.state, now.rng
+    ended = state.live & (state.contract_to == now.day) & (rng.random(state.size) < 0.55)
+    fresh = state.live & (state.contract_to < now.day) & (rng.random(state.size) < now.facts.other_rates["agreement_start"])
+    who = np.flatnonzero((ended | fresh) & (state.kind == NORMAL))
+    state.contract_from[who] = now.day
+    state.contract_to[who] = now.day + rng.choice([365, 730], len(who))
+    state.contract_seq[who] += 1
+    changes.mark("agreement", who)
+
+
+def _leave(now: Day, changes: Changes, scores: dict[str, np.ndarray]) -> np.ndarray:
+    state, rng = now.state, now.rng
+    due = np.flatnonzero(state.live & (state.status == 1040) & (now.day - state.status_day >= 5))
+    who = drawn(now, scores, "churn_offnet")
+    who = who[state.status[who] != 1040]
+    who = np.setdiff1d(who, state.ghost_twin)
+    asked = who[~state.prepaid[who] & (rng.random(len(who)) < 0.10)]
+    state.status[asked], state.status_day[asked], state.request_day[asked] = 1040, now.day, now.day
+    gone = np.union1d(np.setdiff1d(who, asked), due)
+    state.live[gone], state.end[gone], state.status_day[gone] = False, now.day, now.day
+    state.status[gone] = np.where(state.trouble[gone], 2020, np.where(rng.random(len(gone)) < 0.08, 2030, 2010))
+    changes.mark("subscription_status", np.concatenate([asked, gone]))
+    changes.event(0, now.day, gone)
+    return gone
+
+
+def _crbt(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np.ndarray) -> None:
+    state, rng = now.state, now.rng
+    lost = drawn(now, scores, "churn_crbt", leavers)
+    silent = now.day - state.tone_last[lost] > 60
+    state.crbt_reason[lost] = np.where(silent, 1, rng.integers(2, 5, len(lost)))
+    give_back(now, changes, lost, "CRBT")
+    for extra in ("CRBT_MUSIC_BOX", "MUSIC_CLUB_PREMIUM"):
+        also = lost[state.owns(now.facts.product(extra))[lost]]
+        give_back(now, changes, also, extra)
+    state.club[lost] = 0
+    changes.mark("crbt_subscription", lost)
+    changes.event(1, now.day, lost)
+    won = np.setdiff1d(drawn(now, scores, "propensity_crbt", leavers), lost)
+    strength = hazards.influence(state, now.facts, now.day)
+    cause = _cause(now, won, strength)
+    adopt(now, changes, won, "CRBT")
+    changes.event(2, now.day, won, cause)
+    copied = (cause >= 0) & (rng.random(len(won)) < 0.75)
+    changes.copies.append((won[copied], cause[copied]))
+    box = won[rng.random(len(won)) < 0.22]
+    adopt(now, changes, box, "CRBT_MUSIC_BOX")
+
+
+def _cause(now: Day, who: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Which close contact brought an adoption about; -1 for those who came by themselves."""
+    close = now.state.closest[who]
+    shares = np.where(close >= 0, strength[np.maximum(close, 0)], 0.0)
+    total = shares.sum(axis=1)
+    caused = now.rng.random(len(who)) < 1 - np.exp(-total)
+    running = np.cumsum(shares, axis=1)
+    chosen = (running < (now.rng.random(len(who)) * total)[:, None]).sum(axis=1)
+    found = close[np.arange(len(who)), np.minimum(chosen, close.shape[1] - 1)] if len(who) else close[:, 0]
+    return np.where(caused, found, -1)
+
+
+def _newspaper(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np.ndarray) -> None:
+    state = now.state
+    ends = state.live & state.owns(now.facts.product("NEWSPAPER"))
+    ends &= now.rng.random(state.size) < now.facts.other_rates["newspaper_cancel"]
+    won = drawn(now, scores, "propensity_newspaper", leavers)
+    give_back(now, changes, np.flatnonzero(ends), "NEWSPAPER")
+    adopt(now, changes, won, "NEWSPAPER")
+    changes.event(3, now.day, won)
+
+
+def _other_products(now: Day, changes: Changes, leavers: np.ndarray) -> None:
+    state, rates = now.state, now.facts.other_rates
+    live = state.live & (state.kind == NORMAL)
+    live[leavers] = False
+    for prod_id in ("MISSED_CALL_ALERT", "FETION", "MMS_PACK", "VPN_BUNDLE"):
+        owned = state.owns(now.facts.product(prod_id))
+        dice = now.rng.random(state.size)
+        give_back(now, changes, np.flatnonzero(live & owned & (dice < rates["other_vas_cancel"])), prod_id)
+        adopt(now, changes, np.flatnonzero(live & ~owned & (dice < rates["other_vas_adopt"])), prod_id)
+    pack = now.facts.product("GPRS_PACK_5")
+    due = live & ~state.owns(pack) & (state.pack_due == now.day)
+    ends = live & state.owns(pack) & (now.rng.random(state.size) < rates["other_vas_cancel"])
+    give_back(now, changes, np.flatnonzero(ends), "GPRS_PACK_5")
+    state.pack_due[ends] = now.day + now.rng.geometric(rates["gprs_pack_adopt"], int(ends.sum()))
+    prompted = due & (state.pack_campaign == 1)
+    for who, campaign in ((prompted, "HIST_GPRS_2025Q4"), (due & ~prompted, None)):
+        adopt(now, changes, np.flatnonzero(who), "GPRS_PACK_5", campaign)
+
+
+def _handsets_and_plans(now: Day, changes: Changes) -> None:
+    state, rng, rates = now.state, now.rng, now.facts.other_rates
+    live = state.live & (state.kind == NORMAL)
+    swap = np.flatnonzero(live & (rng.random(state.size) < rates["handset_change"]))
+    devices = hazards.device_table()
+    better = rng.integers(0, DEVICES, len(swap))
+    fits = (devices["gprs"][better] | ~state.heavy_data[swap]) & (devices["mms"][better] | ~state.mms_habit[swap])
+    state.tac[swap] = np.where(fits, better, state.tac[swap])
+    state.device_serial[swap] = rng.integers(100_000, 9_999_999, len(swap))
+    state.device_since[swap] = now.day
+    changes.mark("subscription_imei", swap)
+    moved = np.flatnonzero(live & (rng.random(state.size) < rates["plan_change"]))
+    for brand in range(3):
+        same = moved[state.brand[moved] == brand]
+        state.plan[same] = rng.choice(now.facts.plans_of(brand), len(same))
+    changes.mark("subscription", moved)
+    corrected = np.flatnonzero((state.kind == NORMAL) & live & (rng.random(state.size) < 0.002))
+    changes.mark("customer", state.customer[corrected])
