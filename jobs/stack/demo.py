@@ -164,10 +164,15 @@ def _answer_approvals(
     manager = stack.client(settings, "manager")
     deadline = time.monotonic() + seconds
     open_ones = set(waiting)
+    seen: set[tuple[str, str]] = set()
     while open_ones and time.monotonic() < deadline:
-        time.sleep(2)  # an answer given in the instant the request appears can be lost
-        for approval in manager.open_approvals():
-            _answer(manager, approval, tell)
+        time.sleep(2)
+        requests = {
+            (a["task_instance"]["dag_run_id"], a["task_instance"]["task_id"]): a for a in manager.open_approvals()
+        }
+        for request in seen & set(requests):  # an answer given in the instant the request appears can be lost
+            _answer(manager, requests[request], tell)
+        seen = set(requests)
         open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
     if open_ones:
         raise RunFailed(

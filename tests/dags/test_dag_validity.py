@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_no_heavy_import_at_the_top_of_a_dag_file(file):
 
 def test_chain_runs_on_the_assets_of_the_stage_before(dag_bag):
     chain = ["ingest", "customer_view", "scoring", "targeting", "evaluation"]
-    for upstream, downstream in zip(chain, chain[1:], strict=False):
+    for upstream, downstream in itertools.pairwise(chain):
         produced = {asset.name for task in dag_bag.dags[upstream].tasks for asset in task.outlets}
         wanted = {dag_bag.dags[downstream].timetable.asset_condition.name}
         assert wanted <= produced, f"{downstream} waits for {wanted}, {upstream} makes {produced}"
