@@ -1,0 +1,163 @@
+"""The ingest job: delivered files of a range of business dates become bronze rows, quarantine, identities and a balance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from conf.dates import DateRange
+from conf.errors import ConfigError
+from conf.feeds import FEEDS, Feed, load_feeds
+from conf.settings import Settings
+from jobs.ingest.alarms import raise_alarms
+from jobs.ingest.bronze import FeedLoad
+from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
+from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover
+from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
+from jobs.ingest.sealing import Sealer
+from jobs.ingest.tokens import Tokenizer
+from jobs.ingest.vault import distinct_identities, merge_identities
+from jobs.ingest.verify import Known, number_replacements, refuse_reused_numbers, refuse_shrunken, verify
+from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.run import Run, exclusive
+
+QUARANTINE = "ops.quarantine"
+
+
+def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None) -> dict[str, Any]:
+    """Load every file whose load date lies in `dates`; a rerun, or another order of dates, gives the same tables.
+
+    Bronze is replaced feed by feed, then vault, quarantine, file ledger and feed status: a run that was cut off is run again.
+    """
+    contracts = _contracts(feeds)
+    with exclusive(settings, "ingest"):
+        this_run = Run("ingest", dates, settings)
+        ledger.ensure_tables(settings)
+        files, gone = judge_files(settings, dates, contracts)
+        loads = [_load_feed(this_run, feed, files, gone) for feed in contracts]
+        identities = distinct_identities(found for load in loads for found in load.identities)
+        new = merge_identities(settings, identities, this_run.run_id)
+        _write_ops(this_run, contracts, files, gone, loads)
+        statuses = _write_status(this_run, files)
+        raise_alarms(settings, dates, files, statuses)
+        return _summary(this_run, files, loads, new, statuses)
+
+
+def _contracts(names: Sequence[str] | None) -> list[Feed]:
+    feeds = load_feeds()
+    for name in names or ():
+        if name not in feeds:
+            raise ConfigError(FEEDS, "feed", name, "one of: " + ", ".join(feeds))
+    return [feed for name, feed in feeds.items() if names is None or name in names]
+
+
+def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed]) -> tuple[list[Delivered], list[Known]]:
+    """Files of the range with their verdicts, and loaded files of the range that landing no longer holds (they stay)."""
+    everything = discover(settings, contracts)
+    known = known_files(settings, [feed.feed for feed in contracts])
+    present = {(file.feed.feed, file.path.name, file.created_at) for file in everything}
+    elsewhere = [entry for entry in known if (entry.feed, entry.file_name, entry.created_at) not in present]
+    number_replacements(everything, known)
+    here = [file for file in everything if file.load_date in dates]
+    numbers = {(file.feed.feed, file.number) for file in here}
+    rivals = [f for f in everything if f.load_date not in dates and (f.feed.feed, f.number) in numbers]
+    verify([*here, *rivals])
+    number_replacements(here, known)
+    refuse_reused_numbers(sorted([*here, *rivals], key=lambda file: (file.feed.feed, file.order)), elsewhere)
+    refuse_shrunken(everything, elsewhere)
+    gone = [k for k in elsewhere if k.load_date in dates and k.status in (LANDED, SUPERSEDED)]
+    return here, gone
+
+
+def _load_feed(this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequence[Known]) -> FeedLoad:
+    """Parse the accepted files of a feed and replace the range of its bronze table in one commit."""
+    settings = this_run.settings
+    accepted = [file for file in files if file.feed.feed == feed.feed and file.status == LANDED]
+    load = FeedLoad(settings, feed, accepted, Tokenizer.of(settings), Sealer.of(settings))
+    faults.point(f"ingest.before_bronze_commit.{feed.feed}")
+    ledger.replace(settings, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed), this_run.run_id)
+    faults.point(f"ingest.after_bronze_commit.{feed.feed}")
+    return load
+
+
+def _predicate(dates: DateRange, gone: Sequence[Known], *feeds: str) -> str:
+    """The rows this run replaces: its range of load dates, without files that cannot be read again."""
+    kept = sorted(entry.file_id for entry in gone if entry.feed in feeds)
+    text = dates.predicate("load_date")
+    return f"{text} AND file_id NOT IN ({_quoted(kept)})" if kept else text
+
+
+def _quoted(values: Sequence[str]) -> str:
+    return ", ".join("'{}'".format(value.replace("'", "''")) for value in values)
+
+
+def _write_ops(
+    this_run: Run, contracts: Sequence[Feed], files: Sequence[Delivered], gone: Sequence[Known], loads: Sequence[FeedLoad]
+) -> None:
+    """Quarantine and file ledger of the range, one commit each; then the files elsewhere that a resend now replaces."""
+    settings, run_id = this_run.settings, this_run.run_id
+    names = [feed.feed for feed in contracts]
+    where = f"{_predicate(this_run.dates, gone, *names)} AND feed IN ({_quoted(names)})"
+    tallies = {file.file_id: tally for load in loads for file, tally in zip(load.files, load.tallies, strict=True)}
+    replaced_here, replaced_there = superseded(files, known_files(settings, names))
+    for file in replaced_here:
+        file.status, file.reason = SUPERSEDED, "a higher resend of this data date was loaded"
+    bad_rows = [{**row, "run_id": run_id} for load in loads for row in load.bad_rows]
+    faults.point("ingest.before_quarantine_commit")
+    ledger.replace(settings, QUARANTINE, bad_rows, where, run_id)
+    rows = [file_row(settings, file, tallies.get(file.file_id), run_id) for file in files]
+    faults.point("ingest.before_ledger_commit")
+    ledger.replace(settings, FILE_LEDGER, rows, where, run_id)
+    faults.point("ingest.after_ledger_commit")
+    if replaced_there:
+        _mark_superseded(this_run, sorted(replaced_there))
+
+
+def _mark_superseded(this_run: Run, file_ids: list[str]) -> None:
+    rows = ledger.read(this_run.settings, FILE_LEDGER, filters=[("file_id", "in", file_ids)]).to_pylist()
+    for row in rows:
+        row.update(status=SUPERSEDED, reason="a higher resend of this data date was loaded")
+    ledger.replace(this_run.settings, FILE_LEDGER, rows, f"file_id IN ({_quoted(file_ids)})", this_run.run_id)
+
+
+def _write_status(this_run: Run, files: Sequence[Delivered]) -> list[dict[str, Any]]:
+    """Feed status of the range, and of earlier dates on which a late file of this range was missed."""
+    settings, dates = this_run.settings, this_run.dates
+    told = set(ledger.read(settings, FEED_STATUS, columns=["business_date"])["business_date"].to_pylist())
+    late: set[date] = {file.data_date for file in files if file.data_date not in dates} & told
+    days = sorted({*dates, *late})
+    rows = ledger.read(settings, FILE_LEDGER, columns=STATUS_COLUMNS).to_pylist()
+    statuses = [{**row, "run_id": this_run.run_id} for row in status_rows(load_feeds().values(), rows, days)]
+    where = "business_date IN ({})".format(", ".join(f"DATE '{day}'" for day in days))
+    ledger.replace(settings, FEED_STATUS, statuses, where, this_run.run_id)
+    return statuses
+
+
+def _summary(
+    this_run: Run, files: Sequence[Delivered], loads: Sequence[FeedLoad], identities: int, statuses: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """What the run did, in numbers; the same go to ops.run_metric."""
+    by_feed = {
+        load.feed.feed: {
+            "files": len(load.files), "rows_in": sum(file.rows_found for file in load.files),
+            "rows_good": sum(tally.rows_good for tally in load.tallies),
+            "rows_quarantined": sum(tally.rows_quarantined for tally in load.tallies),
+        }
+        for load in loads
+    }  # fmt: skip
+    metrics = [
+        {"run_id": this_run.run_id, "business_date": this_run.dates.last, "stage": "ingest", "step": "load",
+         "table_name": f"bronze.{feed}", "metric": metric, "value": float(value)}
+        for feed, numbers in by_feed.items() for metric, value in numbers.items()
+    ]  # fmt: skip
+    ledger.append(this_run.settings, "ops.run_metric", metrics, this_run.run_id)
+    totals = {name: sum(numbers[name] for numbers in by_feed.values()) for name in ("rows_in", "rows_good", "rows_quarantined")}
+    this_run.fact("INGESTED", **totals)
+    return {
+        "run_id": this_run.run_id, "dates": str(this_run.dates), **totals, "files": dict(Counter(f.status for f in files)),
+        "new_identities": identities, "feeds": by_feed,
+        "quarantine": dict(Counter(row["rule"] for load in loads for row in load.bad_rows)),
+        "feed_status": dict(Counter(row["status"] for row in statuses if row["business_date"] in this_run.dates)),
+    }  # fmt: skip

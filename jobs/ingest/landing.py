@@ -1,0 +1,131 @@
+"""What lies in landing/: every delivered file with what its name and its control file say, and the night that picks it up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from conf.dates import load_date_of
+from conf.feeds import Feed
+from conf.settings import Settings
+from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_time
+from jobs.ingest.names import FileName, control_file, data_file
+
+LANDED, DUPLICATE_COPY, REJECTED, SUPERSEDED = "LANDED", "DUPLICATE_COPY", "REJECTED", "SUPERSEDED"
+
+
+@dataclass
+class Delivered:
+    """One data file that a control file announced (or should have), before and after its verdict."""
+
+    feed: Feed
+    path: Path
+    name: FileName
+    data_date: date
+    created_at: datetime  # of the control file, operator's wall clock
+    load_date: date
+    resend_no: int
+    control: str
+    announced: ControlLine | None
+    size: int = 0
+    rows_found: int = 0
+    digest: str = ""
+    status: str = LANDED
+    reason: str | None = None
+
+    @property
+    def number(self) -> tuple[date, int, int]:
+        """Data date, resend and sequence: a number may be used once."""
+        return self.data_date, self.resend_no, self.name.sequence_no or 0
+
+    @property
+    def order(self) -> tuple:
+        """Order of delivery, the same on every machine."""
+        return self.load_date, self.data_date, self.resend_no, self.name.sequence_no or 0, self.created_at, self.path.name
+
+    @property
+    def file_id(self) -> str:
+        """Stable identifier: another delivery or another content is another file."""
+        stamp = self.created_at.strftime("%Y%m%d%H%M%S")
+        place = f"{self.feed.source}/{self.path.name}|{self.data_date}|{self.resend_no}|{stamp}|{self.digest}"
+        return sha256(place.encode()).hexdigest()[:24]
+
+    def reject(self, reason: str) -> None:
+        """Refuse the file for a reason a person can act on; the first reason stays."""
+        if self.status != REJECTED:
+            self.status, self.reason = REJECTED, reason
+
+
+def discover(settings: Settings, feeds: Iterable[Feed]) -> list[Delivered]:
+    """All announced files of these feeds in landing, in order of delivery; a data file no control file names is not ready."""
+    found: list[Delivered] = []
+    by_source: dict[str, dict[tuple[str, str, str], Feed]] = {}
+    for feed in feeds:
+        by_source.setdefault(feed.source, {})[(feed.style, feed.unit, feed.cadence)] = feed
+    for source, contracts in by_source.items():
+        folder = settings.path("landing", source)
+        if folder.is_dir():
+            found.extend(_discover_folder(folder, contracts, settings.load_cutoff_hour))
+    return sorted(found, key=lambda file: (file.feed.feed, file.order))
+
+
+def unknown_files(settings: Settings) -> list[str]:
+    """Files in landing whose name fits no style: somebody should look, nothing reads them."""
+    root = settings.path("landing")
+    names = (entry for folder in sorted(root.glob("*/")) for entry in sorted(os.listdir(folder)))
+    return [name for name in names if not (data_file(name) or control_file(name) or name.endswith((".part", ".tmp")))]
+
+
+def _discover_folder(folder: Path, contracts: dict[tuple[str, str, str], Feed], cutoff: int) -> Iterator[Delivered]:
+    for entry in sorted(os.listdir(folder)):
+        control = control_file(entry)
+        feed = contracts.get((control.style, control.unit, control.cadence)) if control else None
+        if control and feed:
+            yield from _announced(folder, control, feed, cutoff)
+
+
+def _announced(folder: Path, control: FileName, feed: Feed, cutoff: int) -> Iterator[Delivered]:
+    data_date = control.data_date(feed)
+    if data_date is None:  # cannot be placed in time at all: the name is wrong, so it is an unknown file
+        return
+    usual = usual_time(feed, data_date)
+    try:
+        lines = read_control(folder / control.name, control.style, usual)
+    except ControlBroken as error:
+        yield _broken(folder, control, feed, data_date, usual, cutoff, str(error))
+        return
+    for line in lines:
+        yield _delivered(folder, control, feed, data_date, line, cutoff)
+
+
+def _delivered(folder: Path, control: FileName, feed: Feed, data_date: date, line: ControlLine, cutoff: int) -> Delivered:
+    name = data_file(line.name)
+    file = Delivered(
+        feed, folder / line.name, name or control, data_date, line.created_at, load_date_of(line.created_at, cutoff),
+        name.resend_no if name else control.resend_no, control.name, line,
+    )  # fmt: skip
+    place = f"{control.name} line {line.line}"
+    if name is None or (name.style, name.unit, name.letter, name.resend_no) != (
+        control.style, control.unit, control.letter, control.resend_no
+    ):
+        file.reject(f"{place}: found data file name '{line.name}', wanted one of unit {control.unit} and this control file's resend")
+    elif name.stamp != control.stamp or (line.stamp is not None and line.stamp != control.stamp):
+        found = f"data date {line.stamp} and file name date {name.stamp}"
+        file.reject(f"{place}: found {found}, wanted {control.stamp} as in the control file's name; ask the sender which is right")
+    return file
+
+
+def _broken(
+    folder: Path, control: FileName, feed: Feed, data_date: date, usual: datetime, cutoff: int, reason: str
+) -> Delivered:
+    """A control file nobody can read stands for its whole delivery: rejected, and seen on the night it was due."""
+    file = Delivered(
+        feed, folder / control.name, control, data_date, usual, load_date_of(usual, cutoff), control.resend_no,
+        control.name, None,
+    )  # fmt: skip
+    file.reject(reason)
+    return file

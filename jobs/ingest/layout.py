@@ -1,0 +1,124 @@
+"""Splits the lines of a chunk into fields as the feed's style says, and finds the lines whose structure is broken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from conf.feeds import Feed
+from jobs.ingest.byte_lines import BROKEN_PAIR, find_lines, hash_lines, scan_fields, strip_spaces
+from jobs.ingest.byte_values import OK, read_integers
+from jobs.ingest.chunks import Chunk
+
+ROW_NUMBER_WIDTH = 8
+LINE_END_BYTES = 2  # style A records end with CR LF
+SEPARATORS = {"dollar": ord("$"), "euro": 0x80, "fixed_width": -1}
+PAIRED_CODECS = ("gbk", "gb2312", "gb18030")
+
+
+class Rule(IntEnum):
+    """Why a record is quarantined; structure first, then fields from left to right, duplicates last."""
+
+    GOOD = 0
+    NOT_DECODABLE = 1
+    FIELD_COUNT = 2
+    RECORD_LENGTH = 3
+    ROW_NUMBER = 4
+    BAD_DATE = 5
+    BAD_NUMBER = 6
+    BAD_MSISDN = 7
+    OUT_OF_RANGE = 8
+    NOT_ALLOWED = 9
+    REQUIRED_MISSING = 10
+    TOO_LONG = 11
+    DUPLICATE_ROW = 12
+
+
+@dataclass
+class Records:
+    """The lines of a chunk with the place of every field, their first broken rule and their digest."""
+
+    feed: Feed
+    chunk: Chunk
+    starts: np.ndarray  # start of each line
+    ends: np.ndarray
+    fields: list[tuple[np.ndarray, np.ndarray]]  # start and end of each field, in contract order
+    rule: np.ndarray  # Rule of each line
+    rule_field: np.ndarray  # position of the field in the contract, -1 for the whole line
+    counts: np.ndarray  # fields found on the line
+    digests: tuple[np.ndarray, np.ndarray]
+
+    def break_rule(self, where: np.ndarray, rule: Rule, field: int = -1, override: bool = False) -> None:
+        """Give lines a broken rule unless they have one already (`override`: even then)."""
+        hit = where if override else where & (self.rule == Rule.GOOD)
+        self.rule[hit] = rule
+        self.rule_field[hit] = field
+
+
+def record_length(feed: Feed) -> int:
+    """Bytes of one record of a fixed-width feed, row number and line end included."""
+    return ROW_NUMBER_WIDTH + sum(field.width or 0 for field in feed.fields) + LINE_END_BYTES
+
+
+def split_records(feed: Feed, chunk: Chunk) -> Records:
+    """Find lines and fields of a chunk; broken lines get blank fields, so that no later rule looks at them."""
+    data = chunk.data
+    starts, ends = find_lines(data)
+    numbered = feed.style != "dollar"
+    columns = len(feed.fields) + (1 if numbered and feed.style == "euro" else 0)
+    bounds, counts, flags = _scan(feed, data, starts, ends, columns)
+    records = Records(
+        feed, chunk, starts, ends, [], np.zeros(len(starts), np.uint8), np.full(len(starts), -1, np.int16), counts,
+        (np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)),
+    )  # fmt: skip
+    records.break_rule((flags & BROKEN_PAIR) != 0, Rule.NOT_DECODABLE)
+    if feed.style == "fixed_width":
+        records.break_rule(ends - starts != record_length(feed) - LINE_END_BYTES, Rule.RECORD_LENGTH)
+        row_number, spans = _fixed_spans(feed, starts, ends)
+    else:
+        records.break_rule(counts != columns, Rule.FIELD_COUNT)
+        spans = [(bounds[:, j].copy(), bounds[:, j + 1] - 1) for j in range(columns)]
+        row_number = spans.pop(0) if numbered else None
+    content_starts = starts
+    if row_number is not None:
+        _check_row_numbers(records, data, row_number)
+        content_starts = np.minimum(row_number[1] + (feed.style == "euro"), ends).astype(np.int32)
+    hash_lines(data, content_starts, ends, *records.digests)
+    broken = records.rule != Rule.GOOD
+    for field_starts, field_ends in spans:
+        field_starts[broken] = 0
+        field_ends[broken] = 0
+    records.fields = spans
+    return records
+
+
+def _scan(feed: Feed, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, columns: int) -> tuple[np.ndarray, ...]:
+    most = 0 if feed.style == "fixed_width" else columns
+    bounds = np.zeros((len(starts), most + 1), dtype=np.int32)
+    counts = np.zeros(len(starts), dtype=np.int32)
+    flags = np.zeros(len(starts), dtype=np.uint8)
+    scan_fields(data, starts, ends, SEPARATORS[feed.style], feed.codec in PAIRED_CODECS, bounds, counts, flags)
+    return bounds, counts, flags
+
+
+def _fixed_spans(feed: Feed, starts: np.ndarray, ends: np.ndarray) -> tuple[tuple, list[tuple]]:
+    at = starts + ROW_NUMBER_WIDTH
+    row_number = (starts.copy(), np.minimum(at, ends))
+    spans = []
+    for field in feed.fields:
+        spans.append((np.minimum(at, ends), np.minimum(at + field.width, ends)))
+        at = at + field.width
+    return row_number, spans
+
+
+def _check_row_numbers(records: Records, data: np.ndarray, row_number: tuple[np.ndarray, np.ndarray]) -> None:
+    """The first field counts the rows of the file from 1; anything else means the record is not where it should be."""
+    values, states = np.empty(len(row_number[0]), np.int64), np.empty(len(row_number[0]), np.uint8)
+    starts, ends = row_number[0].copy(), row_number[1].copy()
+    broken = records.rule != Rule.GOOD
+    ends[broken] = starts[broken]
+    strip_spaces(data, starts, ends)
+    read_integers(data, starts, ends, values, states)
+    records.break_rule((states != OK) | (values != records.chunk.line_numbers()), Rule.ROW_NUMBER)

@@ -1,0 +1,92 @@
+"""Rows of ops.file_ledger: what earlier runs knew, and what this run says about each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from conf.feeds import Feed
+from conf.settings import Settings
+from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered
+from jobs.ingest.verify import Known
+from jobs.ingest.zones import utc_of
+from jobs.lakehouse import ledger
+
+FILE_LEDGER = "ops.file_ledger"
+
+
+@dataclass
+class Tally:
+    """Balance of one file: what came in is what is good and what is quarantined, in rows and in money."""
+
+    rows_good: int = 0
+    rows_quarantined: int = 0
+    money_in: int = 0
+    money_good: int = 0
+    money_quarantined: int = 0
+
+
+def known_files(settings: Settings, feeds: Iterable[str]) -> list[Known]:
+    """Every file the ledger holds for these feeds."""
+    wanted = set(feeds)
+    columns = ["file_id", "feed", "file_name", "data_date", "load_date", "resend_no", "sequence_no", "sha256",
+               "control_created_at", "rows_in", "status"]  # fmt: skip
+    rows = ledger.read(settings, FILE_LEDGER, columns=columns).to_pylist()
+    zone = ZoneInfo(settings.time_zone)
+    return [
+        Known(
+            row["file_id"], row["feed"], row["file_name"], row["data_date"], row["load_date"], row["resend_no"] or 0,
+            row["sequence_no"] or 0, row["sha256"] or "", row["control_created_at"].astimezone(zone).replace(tzinfo=None),
+            row["rows_in"] or 0, row["status"],
+        )
+        for row in rows if row["feed"] in wanted
+    ]  # fmt: skip
+
+
+def file_row(settings: Settings, file: Delivered, tally: Tally | None, run_id: str) -> dict[str, Any]:
+    """One ledger row; files that were not read have no balance."""
+    line = file.announced
+    row: dict[str, Any] = {
+        "file_id": file.file_id, "feed": file.feed.feed, "source": file.feed.source, "file_name": file.path.name,
+        "style": file.feed.style, "data_date": file.data_date, "load_date": file.load_date, "resend_no": file.resend_no,
+        "sequence_no": file.name.sequence_no, "bytes": file.size, "rows_control": line.rows if line else None,
+        "rows_in": file.rows_found, "sha256": file.digest or None,
+        "control_created_at": utc_of(file.created_at, settings.time_zone), "status": file.status, "reason": file.reason,
+        "run_id": run_id, "rows_good": 0, "rows_quarantined": 0,
+    }  # fmt: skip
+    if tally is not None:
+        row.update(rows_good=tally.rows_good, rows_quarantined=tally.rows_quarantined)
+        for name in ("money_in", "money_good", "money_quarantined"):
+            row[name] = money_text(file.feed, getattr(tally, name))
+    return row
+
+
+def money_text(feed: Feed, amount: int) -> str | None:
+    """Exact amount in the feed's unit; yuan are held as fen and written with two decimals."""
+    if feed.money_total is None:
+        return None
+    if feed.field(feed.money_total).type != "yuan":
+        return str(amount)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02d}"
+
+
+def superseded(files: Iterable[Delivered], known: Iterable[Known]) -> tuple[list[Delivered], set[str]]:
+    """Files of this run, and ids of files in the ledger, that a loaded higher resend of the same data date replaces."""
+    highest: dict[tuple[str, date], int] = {}
+    files, known = list(files), list(known)
+    for feed, day, resend, status in [(f.feed.feed, f.data_date, f.resend_no, f.status) for f in files] + [
+        (k.feed, k.data_date, k.resend_no, k.status) for k in known
+    ]:
+        if status in (LANDED, SUPERSEDED):
+            highest[(feed, day)] = max(resend, highest.get((feed, day), 0))
+    here = [f for f in files if f.status == LANDED and f.resend_no < highest[(f.feed.feed, f.data_date)]]
+    ids = {f.file_id for f in files}
+    there = {
+        k.file_id for k in known
+        if k.file_id not in ids and k.status == LANDED and k.resend_no < highest[(k.feed, k.data_date)]
+    }  # fmt: skip
+    return here, there

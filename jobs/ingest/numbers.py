@@ -1,0 +1,103 @@
+"""Phone numbers of a column: plain mobile numbers by a compiled loop, every other writing through `msisdn.canonical`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from jobs.ingest.byte_values import BLANK_NUMBER, NOT_MOBILE, read_mobiles
+from jobs.ingest.msisdn import CLASSES, INVALID, NATIONAL_MOBILE, canonical
+from jobs.ingest.texts import binary_array
+from jobs.ingest.tokens import Tokenizer
+
+BLANK_CLASS = -1
+INVALID_CLASS, MOBILE_CLASS = CLASSES.index(INVALID), CLASSES.index(NATIONAL_MOBILE)
+
+
+@dataclass
+class Numbers:
+    """Canonical numbers of a column: `mobiles` where they are plain, else `others[other_of_row]`."""
+
+    mobiles: np.ndarray  # 11-digit number, or negative
+    classes: np.ndarray  # position in CLASSES, BLANK_CLASS for none
+    other_of_row: np.ndarray  # position in `others`, or -1
+    others: list[str]
+    undecodable: np.ndarray
+
+    @property
+    def is_blank(self) -> np.ndarray:
+        """Rows without a number."""
+        return self.classes == BLANK_CLASS
+
+    @property
+    def is_invalid(self) -> np.ndarray:
+        """Rows whose number is none."""
+        return self.classes == INVALID_CLASS
+
+    def class_column(self) -> pa.Array:
+        """Class names, null for a blank number."""
+        return pa.DictionaryArray.from_arrays(
+            pa.array(self.classes, mask=self.is_blank), pa.array(CLASSES)
+        ).cast(pa.string())  # fmt: skip
+
+    def tokens(self, tokenizer: Tokenizer, wanted: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, pa.Array, np.ndarray]]]:
+        """Token of every wanted row (0 elsewhere), and per distinct value: first row, canonical text, token."""
+        tokens = np.zeros(len(self.mobiles), dtype=np.int64)
+        found = []
+        for rows, codes, values in self._distinct(wanted):
+            of_value = tokenizer.tokens("MSISDN", values)
+            tokens[rows] = of_value[codes]
+            found.append((rows[_first_of(codes, len(values))], values, of_value))
+        return tokens, found
+
+    def _distinct(self, wanted: np.ndarray):
+        rows = np.flatnonzero(wanted & (self.mobiles > 0))
+        if len(rows):
+            codes, values = pd.factorize(self.mobiles[rows])
+            yield rows, codes, pa.array(values).cast(pa.string())
+        rows = np.flatnonzero(wanted & (self.other_of_row >= 0))
+        if len(rows):
+            codes, values = pd.factorize(self.other_of_row[rows])
+            yield rows, codes, pa.array([self.others[value] for value in values], pa.string())
+
+
+def _first_of(codes: np.ndarray, size: int) -> np.ndarray:
+    """Position where each code stands first."""
+    first = np.empty(size, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return first
+
+
+def read_numbers(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str) -> Numbers:
+    """Read a column of numbers; `starts` and `ends` are stripped of blanks."""
+    mobiles = np.empty(len(starts), dtype=np.int64)
+    read_mobiles(data, starts, ends, mobiles)
+    classes = np.where(mobiles > 0, MOBILE_CLASS, BLANK_CLASS).astype(np.int8)
+    other_of_row = np.full(len(starts), -1, dtype=np.int64)
+    undecodable = np.zeros(len(starts), dtype=bool)
+    others: list[str] = []
+    rows = np.flatnonzero(mobiles == NOT_MOBILE)
+    if len(rows):
+        seen: dict[str, int] = {}
+        writings = binary_array(data, starts[rows], ends[rows]).dictionary_encode()
+        verdicts = [_canonical(writing, codec, seen) for writing in writings.dictionary.to_pylist()]
+        of_row = writings.indices.to_numpy()
+        other_of_row[rows] = np.array([position for position, _, _ in verdicts])[of_row]
+        classes[rows] = np.array([number_class for _, number_class, _ in verdicts], dtype=np.int8)[of_row]
+        undecodable[rows] = np.array([broken for _, _, broken in verdicts])[of_row]
+        others = list(seen)
+    mobiles[mobiles == BLANK_NUMBER] = NOT_MOBILE
+    return Numbers(mobiles, classes, other_of_row, others, undecodable)
+
+
+def _canonical(writing: bytes, codec: str, seen: dict[str, int]) -> tuple[int, int, bool]:
+    try:
+        number, number_class = canonical(writing.decode(codec))
+    except UnicodeDecodeError:
+        return -1, BLANK_CLASS, True
+    if number is None or number_class is None:
+        return -1, BLANK_CLASS, False
+    return seen.setdefault(number, len(seen)), CLASSES.index(number_class), False

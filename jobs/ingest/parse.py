@@ -1,0 +1,92 @@
+"""One pass over a chunk: every field read once, good rows as typed columns, bad rows with the rule they broke."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.feeds import Feed
+from jobs.ingest.chunks import Chunk
+from jobs.ingest.columns import ParsedField, parse_field
+from jobs.ingest.layout import Records, Rule, split_records
+from jobs.ingest.tokens import Tokenizer
+
+TAC_DIGITS = 8
+
+
+@dataclass
+class Identity:
+    """Distinct personal values of one kind in a chunk: the row where each stands first, the value, its token."""
+
+    kind: str
+    first_rows: np.ndarray
+    values: pa.Array
+    tokens: np.ndarray
+
+
+@dataclass
+class ParsedChunk:
+    """All lines of a chunk, good and bad; `columns` are only meaningful where `records.rule` is GOOD."""
+
+    records: Records
+    names: list[str]
+    columns: list[pa.Array]
+    files: np.ndarray
+    line_numbers: np.ndarray
+    money: np.ndarray | None
+    identities: list[Identity]
+
+    @property
+    def good(self) -> np.ndarray:
+        """Which lines broke no rule."""
+        return self.records.rule == Rule.GOOD
+
+
+def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> ParsedChunk:
+    """Read every field of every line; personal values become tokens only on lines that broke no rule."""
+    records = split_records(feed, chunk)
+    parsed = [parse_field(records, position, zone) for position in range(len(feed.fields))]
+    good = records.rule == Rule.GOOD
+    names: list[str] = []
+    columns: list[pa.Array] = []
+    identities: list[Identity] = []
+    for field in parsed:
+        for name, column in _bronze_columns(field, good, tokenizer, identities):
+            names.append(name)
+            columns.append(column)
+    money = next((field.money for field in parsed if field.field.name == feed.money_total), None)
+    return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, identities)
+
+
+def _bronze_columns(field: ParsedField, good: np.ndarray, tokenizer: Tokenizer, identities: list[Identity]):
+    """(name, column) of a field as bronze holds it; values behind tokens are added to `identities`."""
+    contract = field.field
+    if field.numbers is not None:
+        tokens, found = field.numbers.tokens(tokenizer, good)
+        identities.extend(Identity("MSISDN", *distinct) for distinct in found)
+        yield contract.column, pa.array(tokens, mask=field.numbers.is_blank)
+        yield f"{contract.name}_class", field.numbers.class_column()
+    elif field.texts is not None and contract.personal:
+        yield contract.column, _text_tokens(contract.personal.upper(), field.texts, good, tokenizer, identities)
+        if contract.derive_tac:
+            yield "tac", pc.utf8_slice_codeunits(field.texts, 0, TAC_DIGITS)
+    else:
+        yield contract.column, field.column
+
+
+def _text_tokens(kind: str, texts: pa.Array, good: np.ndarray, tokenizer: Tokenizer, identities: list[Identity]) -> pa.Array:
+    """Tokens of names, addresses and identifiers as delivered (blanks at the ends taken off)."""
+    wanted = pc.if_else(pa.array(good), texts, pa.scalar(None, pa.string()))
+    encoded = wanted.dictionary_encode()
+    if len(encoded.dictionary) == 0:
+        return pa.nulls(len(texts), pa.int64())
+    of_value = tokenizer.tokens(kind, encoded.dictionary)
+    rows = np.flatnonzero(encoded.is_valid().to_numpy(zero_copy_only=False))
+    codes = encoded.indices.drop_null().to_numpy()
+    first = np.empty(len(of_value), dtype=np.int64)
+    first[codes[::-1]] = rows[::-1]
+    identities.append(Identity(kind, first, encoded.dictionary, of_value))
+    return pa.array(of_value).take(encoded.indices)

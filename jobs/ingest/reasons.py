@@ -1,0 +1,72 @@
+"""What was wanted and what was found in a quarantined record, in words that never hold a personal value."""
+
+from __future__ import annotations
+
+import re
+
+from conf.feeds import Field
+from jobs.ingest.layout import Records, Rule, record_length
+
+_WANTED = {
+    "date8": "a day YYYYMMDD that exists", "month6": "a month YYYYMM", "datetime14": "a time YYYYMMDDHHMMSS that exists",
+    "int": "a whole number", "bigint": "a whole number", "fen": "a whole number of fen", "li": "a whole number of li",
+    "yuan": "yuan with at most two decimals", "bool10": "1, 0, 是, 否 or blank",
+}  # fmt: skip
+
+
+def shape(text: str) -> str:
+    """Form of a value without the value: digits as 9, letters as a, any other script as x; at most 40 characters."""
+    masked = re.sub(r"[^\x00-\x7f]", "x", re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "9", text)))
+    return masked if len(masked) <= 40 else f"{masked[:37]}..."
+
+
+def reason_of(records: Records, line: int) -> tuple[str, str | None, str]:
+    """(rule, field, reason) of a quarantined line."""
+    rule, position = Rule(records.rule[line]), int(records.rule_field[line])
+    if position < 0:
+        return rule.name, None, _line_reason(records, rule, line)
+    field = records.feed.fields[position]
+    return rule.name, field.name, _field_reason(records, rule, field, _found(records, position, line))
+
+
+def _line_reason(records: Records, rule: Rule, line: int) -> str:
+    feed = records.feed
+    if rule == Rule.NOT_DECODABLE:
+        return f"a byte pair that is no character of {feed.encoding}"
+    if rule == Rule.FIELD_COUNT:
+        numbered = 1 if feed.style == "euro" else 0
+        return f"found {records.counts[line]} fields, wanted {len(feed.fields) + numbered}"
+    if rule == Rule.RECORD_LENGTH:
+        found = int(records.ends[line] - records.starts[line])
+        return f"found {found} bytes before the line end, wanted {record_length(feed) - 2}"
+    if rule == Rule.ROW_NUMBER:
+        return "the first field is not the number of this row in its file"
+    return "an exact copy of an earlier record of this feed and data date"
+
+
+def _found(records: Records, position: int, line: int) -> str:
+    starts, ends = records.fields[position]
+    content = records.chunk.data[starts[line] : ends[line]].tobytes()
+    return content.decode(records.feed.codec, "replace")
+
+
+def _field_reason(records: Records, rule: Rule, field: Field, found: str) -> str:
+    if rule == Rule.REQUIRED_MISSING:
+        return f"{field.name}: blank, wanted a value"
+    if rule == Rule.NOT_DECODABLE:
+        return f"{field.name}: bytes that are no text in {records.feed.encoding}"
+    if rule == Rule.OUT_OF_RANGE:
+        return f"{field.name}: found a number of {len(found)} characters, wanted {_bounds(field)}"
+    if rule == Rule.TOO_LONG:
+        return f"{field.name}: found {len(found)} characters, wanted at most {field.max_length}"
+    if rule == Rule.BAD_MSISDN:
+        return f"{field.name}: found the form {shape(found)}, wanted a phone number"
+    wanted = _WANTED.get(field.type) or "one of " + ", ".join(value or "blank" for value in field.allowed)
+    return f"{field.name}: found the form {shape(found)}, wanted {wanted}"
+
+
+def _bounds(field: Field) -> str:
+    least = "" if field.min is None else f"at least {field.min}"
+    most = "" if field.max is None else f"at most {field.max}"
+    unit = f" {field.unit}" if field.unit else ""
+    return (" and ".join(part for part in (least, most) if part) or "a 32-bit whole number") + unit

@@ -1,0 +1,84 @@
+"""Personal values behind the tokens, once each: vault.identity gets what is new, first seen on its earliest load date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.errors import ClosedLoopError
+from conf.settings import Settings
+from jobs.ingest.parse import Identity
+from jobs.ingest.tokens import KINDS
+from jobs.lakehouse import faults, ledger
+
+IDENTITY = "vault.identity"
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+def distinct_identities(found: Iterable[tuple[Identity, np.ndarray]]) -> pa.Table:
+    """One row per token with the earliest load date of this run; two values under one token stop everything."""
+    parts = [
+        pa.table({
+            "token": pa.array(identity.tokens), "kind": pa.array([identity.kind] * len(identity.tokens), pa.string()),
+            "value": identity.values, "first_load_date": pa.array((days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32()),
+        })
+        for identity, days in found if len(identity.tokens)
+    ]  # fmt: skip
+    if not parts:
+        return pa.table({"token": pa.array([], pa.int64()), "kind": pa.array([], pa.string()),
+                         "value": pa.array([], pa.string()), "first_load_date": pa.array([], pa.date32())})  # fmt: skip
+    grouped = pa.concat_tables(parts).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
+    table = grouped.rename_columns(["token", "kind", "value", "first_load_date"])
+    _refuse_collisions(table)
+    return table
+
+
+def merge_identities(settings: Settings, found: pa.Table, run_id: str) -> int:
+    """Add tokens the vault does not know and bring first_load_date forward where this load is earlier; returns the new ones.
+
+    The result is the same whatever the order of the loads: one row per token with the least load date of all.
+    """
+    if found.num_rows == 0:
+        return 0
+    known = ledger.read(settings, IDENTITY, columns=["token", "kind", "first_load_date"])
+    place = pc.index_in(found["token"], value_set=known["token"].combine_chunks())
+    new = found.filter(pc.is_null(place))
+    seen = found.filter(pc.is_valid(place))
+    known_date = known["first_load_date"].take(pc.drop_null(place))
+    earlier = seen.filter(pc.less(seen["first_load_date"], known_date)) if seen.num_rows else seen
+    faults.point("ingest.before_vault_commit")
+    for kind in KINDS:
+        changed = earlier.filter(pc.equal(earlier["kind"], kind))
+        added = new.filter(pc.equal(new["kind"], kind))
+        if changed.num_rows:
+            _rewrite_kind(settings, kind, pa.concat_tables([changed, added]), run_id)
+        elif added.num_rows:
+            ledger.append(settings, IDENTITY, _sorted(added), run_id)
+    faults.point("ingest.after_vault_commit")
+    return new.num_rows
+
+
+def _rewrite_kind(settings: Settings, kind: str, found: pa.Table, run_id: str) -> None:
+    """An older date loaded late: the kind's rows once more with the earlier dates."""
+    kept = ledger.read(settings, IDENTITY, filters=[("kind", "=", kind)]).select(found.column_names).cast(found.schema)
+    both = pa.concat_tables([kept, found]).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
+    table = both.rename_columns(["token", "kind", "value", "first_load_date"])
+    _refuse_collisions(table)
+    ledger.replace(settings, IDENTITY, _sorted(table), f"kind = '{kind}'", run_id)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    return table.sort_by("token")
+
+
+def _refuse_collisions(table: pa.Table) -> None:
+    distinct = pc.count_distinct(table["token"]).as_py()
+    if distinct != table.num_rows:
+        raise ClosedLoopError(
+            f"vault.identity: found {table.num_rows - distinct} token(s) standing for two values, wanted one value a token\n"
+            "  to do:  nothing was written; report it: the token must be made longer"
+        )
