@@ -1,0 +1,145 @@
+"""What was known when: the one place that says which rows of a file stand as of a night.
+
+Every delivered row has two times: its load date (the night that picked the file up) and, when a corrected file of the
+same feed and data date comes later, the load date of that resend (`superseded_on`, else 9999-12-31). A row stands as of
+night V when load_date <= V < superseded_on. So an earlier night keeps what it saw, later nights see the correction, and
+the order in which dates are loaded does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from conf.dates import DateRange
+from conf.feeds import Feed, load_feeds
+from jobs.lakehouse import ledger, published
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from conf.settings import Settings
+    from jobs.lakehouse.lake import Lake
+
+FOREVER = date(9999, 12, 31)
+_LANDED = ("LANDED", "SUPERSEDED")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of a feed for a data date, as the file ledger has it."""
+
+    feed: str
+    data_date: date
+    resend_no: int
+    load_date: date
+
+
+def deliveries(settings: Settings) -> list[Delivery]:
+    """All accepted deliveries of feeds, from ops.file_ledger."""
+    columns = ["feed", "data_date", "resend_no", "load_date", "status"]
+    rows = ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist()
+    found = {
+        Delivery(row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"])
+        for row in rows
+        if row["status"] in _LANDED and row["data_date"]
+    }
+    return sorted(found, key=lambda d: (d.feed, d.data_date, d.resend_no, d.load_date))
+
+
+def resends_of(all_deliveries: list[Delivery], feed: str) -> list[Delivery]:
+    """Deliveries of a feed that replace an earlier one of the same data date."""
+    return [delivery for delivery in all_deliveries if delivery.feed == feed and delivery.resend_no > 0]
+
+
+def dates_to_rebuild(settings: Settings, dates: DateRange, table: str) -> DateRange:
+    """The range widened to every date whose result may differ now.
+
+    Backwards to the load date of a file that a resend inside the range replaces, forwards to the newest date `table` was
+    built for: what is known as of a later night includes what is loaded now.
+    """
+    known = deliveries(settings)
+    replaced = [
+        old.load_date
+        for new in known
+        if new.resend_no > 0 and new.load_date in dates
+        for old in known
+        if (old.feed, old.data_date) == (new.feed, new.data_date) and old.resend_no < new.resend_no
+    ]
+    built = [row["business_date"] for row in published.newest_rows(settings) if row["table_name"] == table]
+    return DateRange(min([dates.first, *replaced]), max([dates.last, *built]))
+
+
+def superseded_on(resends: list[Delivery]) -> Column:
+    """Load date of the first better delivery of the row's data date, 9999-12-31 while there is none."""
+    never = F.lit(FOREVER)
+    better = [
+        F.when((F.col("data_date") == F.lit(r.data_date)) & (F.col("resend_no") < r.resend_no), F.lit(r.load_date))
+        for r in resends
+    ]
+    return reduce(lambda earliest, other: F.least(earliest, other), better, never) if better else never
+
+
+def standing_rows(lake: Lake, feed: Feed, dates: DateRange, resends: list[Delivery]) -> DataFrame:
+    """Bronze rows of a feed loaded in the range that stood for at least one night, each key once a load date."""
+    bronze = lake.read(feed.table)
+    rows = bronze.where(F.col("load_date").between(F.lit(dates.first), F.lit(dates.last)))
+    rows = rows.withColumn("superseded_on", superseded_on(resends)).where("superseded_on > load_date")
+    return _once_per_night(rows, feed) if feed.key else rows
+
+
+def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
+    from pyspark.sql import Window
+
+    personal = {field.name for field in feed.fields if field.personal}
+    key = [f"{name}_token" if name in personal else name for name in feed.key]
+    newest = [F.col(name).desc() for name in ("data_date", "resend_no", "loaded_at", "file_id", "line_number")]
+    window = Window.partitionBy("load_date", *key).orderBy(*newest)
+    return rows.withColumn("_place", F.row_number().over(window)).where("_place = 1").drop("_place")
+
+
+def register_feeds(lake: Lake, dates: DateRange, prefix: str = "asof") -> None:
+    """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
+    known = deliveries(lake.settings)
+    for feed in load_feeds().values():
+        frame = standing_rows(lake, feed, dates, resends_of(known, feed.feed))
+        frame.createOrReplaceTempView(f"{prefix}_{feed.feed}")
+
+
+_HOLDER = (
+    "ARRAY<STRUCT<valid_from: DATE, subscription_id: STRING, known_from: DATE, superseded_on: DATE, "
+    "ends: ARRAY<STRUCT<known_from: DATE, valid_to: DATE>>>>"
+)
+
+
+def register_holders(spark: SparkSession, assignment: DataFrame) -> None:
+    """View msisdn_holder (one row a number) and function holder_at(holders, day, known): who held the number on a day.
+
+    `known` is the load date of the record to bind, so a record is bound by what that night knew. The newest holder that
+    had begun by then and had not been ended counts; nobody before the first.
+    """
+    spark.sql(
+        f"CREATE OR REPLACE TEMPORARY FUNCTION holder_at(holders {_HOLDER}, day DATE, known DATE) RETURNS STRING RETURN "
+        "get(filter(holders, h -> h.valid_from <= day AND h.known_from <= known AND h.superseded_on > known AND "
+        "NOT exists(h.ends, e -> e.known_from <= known AND e.valid_to <= day)), 0).subscription_id"
+    )
+    held = assignment.groupBy("msisdn_token", "subscription_id", "valid_from").agg(
+        F.min("load_date").alias("known_from"),
+        F.max("superseded_on").alias("superseded_on"),
+        F.array_sort(
+            F.collect_list(
+                F.when(
+                    F.col("valid_to") < F.lit(FOREVER),
+                    F.struct(F.col("load_date").alias("known_from"), F.col("valid_to")),
+                )
+            )
+        ).alias("ends"),
+    )
+    holder = F.struct("valid_from", "subscription_id", "known_from", "superseded_on", "ends")
+    held.groupBy("msisdn_token").agg(
+        F.reverse(F.array_sort(F.collect_list(holder))).alias("holders")
+    ).createOrReplaceTempView("msisdn_holder")

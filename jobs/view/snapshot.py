@@ -1,0 +1,73 @@
+"""One snapshot date and what was known on it: silver rows as of that night, and the windows the view counts in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from jobs.view.conform import CLOSING_DAY
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from jobs.lakehouse.lake import Lake
+
+
+def months_before(day: date, months: int) -> date:
+    """First day of the calendar month that lies `months` before the month of `day`."""
+    number = day.year * 12 + day.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def month_id(day: date) -> str:
+    """Month of a day as YYYYMM."""
+    return f"{day:%Y%m}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tables as of the night of `day`: loaded by then, not yet replaced by a resend, and not about a later day."""
+
+    lake: Lake
+    day: date
+
+    def standing(self, table: str, since: date | None = None) -> DataFrame:
+        """Rows that stood on the night; `since` leaves out rows loaded before it."""
+        rows = self.lake.read(table).where(F.col("load_date") <= F.lit(self.day))
+        rows = rows.where(F.col("superseded_on") > F.lit(self.day)).drop("superseded_on")
+        return rows.where(F.col("load_date") >= F.lit(since)) if since else rows
+
+    def latest(self, table: str, *key: str) -> DataFrame:
+        """The newest state of each key: by the date the file is about, then by the night it came."""
+        rows = self.standing(table)
+        values = [name for name in rows.columns if name not in (*key, "load_date", "data_date")]
+        newest = F.max_by(F.struct(*values), F.struct("data_date", "load_date")).alias("newest")
+        return rows.groupBy(*key).agg(newest).select(*key, "newest.*")
+
+    def newest_delivery(self, table: str) -> DataFrame:
+        """Rows of the newest daily snapshot that was loaded (a feed carried over keeps yesterday's)."""
+        rows = self.standing(table, since=self.day - timedelta(days=10))
+        newest = rows.agg(F.max("data_date").alias("newest_date"))
+        return rows.join(F.broadcast(newest), rows["data_date"] == newest["newest_date"], "left_semi")
+
+    def days_back(self, days: int) -> date:
+        """First day of the window of `days` days that ends on the snapshot date."""
+        return self.day - timedelta(days=days - 1)
+
+    def in_last(self, days: int, column: str = "event_date") -> Column:
+        """Whether a date lies in the window of `days` days that ends on the snapshot date."""
+        return F.col(column).between(F.lit(self.days_back(days)), F.lit(self.day))
+
+    def since_months(self, months: int) -> date:
+        """The same day of the month `months` earlier (its last day when it is shorter)."""
+        first = months_before(self.day, months)
+        last = months_before(first, -1) - timedelta(days=1)
+        return first.replace(day=min(self.day.day, last.day))
+
+    def closed_months(self, count: int) -> list[str]:
+        """The last `count` calendar months whose call graph was closed by this night, newest first."""
+        back = 1 if self.day.day >= CLOSING_DAY else 2
+        return [month_id(months_before(self.day, back + step)) for step in range(count)]

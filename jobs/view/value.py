@@ -1,0 +1,81 @@
+"""What the subscription is worth: bills, payments, balance, complaints."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from jobs.view.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+BILLS = 3
+METERED = ("local_fen", "toll_fen", "roam_fen", "data_fen", "sms_fen", "mms_fen")
+
+
+def bills(snap: Snapshot) -> DataFrame:
+    """Measures of the last three bills known (a bill comes on the 8th of the next month)."""
+    since = snap.since_months(5)
+    items = ("total_fen", "local_fen", "vas_fen", "crbt_fen", "newspaper_fen", "discount_fen")
+    rows = snap.standing("silver.bill_month", since=since)
+    monthly = rows.groupBy("subscription_id", "month_id").agg(
+        *(F.sum(item).alias(item) for item in items), F.sum(sum(F.col(item) for item in METERED)).alias("metered_fen")
+    )
+    newest_first = Window.partitionBy("subscription_id").orderBy(F.col("month_id").desc())
+    recent = monthly.withColumn("place", F.row_number().over(newest_first)).where(F.col("place") <= BILLS)
+    service_fees = F.col("vas_fen") + F.col("crbt_fen") + F.col("newspaper_fen")
+    summed = recent.groupBy("subscription_id").agg(
+        F.max(F.when(F.col("place") == 1, F.col("total_fen"))).alias("arpu_fen"),
+        F.round(F.avg("total_fen")).cast("bigint").alias("arpu_3m_fen"),
+        F.sum(service_fees).alias("vas_fee_3m_fen"),
+        F.sum("discount_fen").alias("discounts"),
+        F.sum(F.col("total_fen") - F.col("discount_fen")).alias("gross"),
+        _slope("total_fen").alias("arpu_slope_3m"),
+        _slope("local_fen").alias("local_fee_trend_3m"),
+        _slope("metered_fen").alias("metered_fee_trend_3m"),
+    )
+    share = F.when(F.col("gross") > 0, F.least(F.lit(1.0), F.greatest(F.lit(0.0), -F.col("discounts") / F.col("gross"))))
+    return summed.withColumn("discount_share_3m", share).drop("discounts", "gross")
+
+
+def _slope(item: str) -> Column:
+    """Change per month from the oldest of the bills to the newest, as a share of their mean; empty with fewer than two."""
+    months = F.max("place")
+    newest = F.max(F.when(F.col("place") == 1, F.col(item)))
+    oldest = F.max_by(item, "place")
+    mean = F.avg(item)
+    return F.when((months > 1) & (mean > 0), (newest - oldest) / (months - 1) / mean)
+
+
+def payments(snap: Snapshot) -> DataFrame:
+    """Payments of 90 days, net of reversals."""
+    window_start = snap.days_back(90)
+    rows = snap.standing("silver.payment", since=window_start).where(snap.in_last(90, "pay_date"))
+    paid = F.col("payment_cnt") > 0
+    return rows.groupBy("subscription_id").agg(
+        F.sum("payment_cnt").alias("topup_cnt_90d"),
+        F.sum(F.when(snap.in_last(30, "pay_date"), F.col("payment_cnt")).otherwise(0)).alias("topup_cnt_30d"),
+        F.sum("amount_fen").alias("payment_fen_90d"),
+        F.datediff(F.lit(snap.day), F.max(F.when(paid, F.col("pay_date")))).alias("days_since_last_payment"),
+    )
+
+
+def balances(snap: Snapshot) -> DataFrame:
+    """Balance and arrears of the newest snapshot."""
+    return snap.newest_delivery("silver.balance").select(
+        "subscription_id", "balance_fen", F.col("owe_fen").alias("arrears_fen")
+    )
+
+
+def complaints(snap: Snapshot) -> DataFrame:
+    """Complaints of 90 days and those open on the snapshot date."""
+    rows = snap.latest("silver.complaint", "complaint_id")
+    rows = rows.where(F.to_date("created_at") <= F.lit(snap.day))
+    recent = F.to_date("created_at") > F.lit(snap.day - timedelta(days=90))
+    return rows.groupBy("subscription_id").agg(
+        F.count_if(recent).alias("complaint_cnt_90d"), F.count_if(F.col("status") == "OPEN").alias("complaint_open_cnt")
+    )

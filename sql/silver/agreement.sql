@@ -1,0 +1,5 @@
+SELECT
+  agreement_id, user_id AS subscription_id, bundle_type, start_date, GREATEST(start_date, end_date) AS end_date,
+  committed_fee_fen, data_date, load_date, superseded_on
+FROM asof_agreement
+WHERE load_date BETWEEN :first_date AND :last_date

@@ -1,0 +1,7 @@
+-- One account pays one prepaid subscription; should two accounts name it, their balances add up.
+SELECT
+  user_id AS subscription_id, SUM(balance_fen) AS balance_fen, SUM(owe_fen) AS owe_fen, MAX(valid_to) AS valid_to,
+  MAX(data_date) AS data_date, load_date, MIN(superseded_on) AS superseded_on
+FROM asof_balance
+WHERE load_date BETWEEN :first_date AND :last_date
+GROUP BY user_id, load_date

@@ -1,0 +1,27 @@
+-- Closed with the call graph, on the 2nd of the next month.
+WITH called AS (
+  SELECT
+    product_no_token AS msisdn_token, city_id AS area_code, CAST(DATE_TRUNC('MONTH', start_time) AS DATE) AS month,
+    DATE_ADD(ADD_MONTHS(CAST(DATE_TRUNC('MONTH', start_time) AS DATE), 1), 1) AS closed_on, load_date, superseded_on
+  FROM month_cdr_voice
+  WHERE city_id IS NOT NULL
+),
+summed AS (
+  SELECT msisdn_token, area_code, month, closed_on, COUNT(*) AS calls
+  FROM called
+  WHERE closed_on BETWEEN :first_date AND :last_date AND load_date <= closed_on AND superseded_on > closed_on
+  GROUP BY msisdn_token, area_code, month, closed_on
+),
+bound AS (
+  SELECT
+    COALESCE(holder_at(h.holders, LAST_DAY(s.month), s.closed_on), holder_at(h.holders, s.month, s.closed_on))
+      AS subscription_id, s.*
+  FROM summed AS s
+  JOIN msisdn_holder AS h ON h.msisdn_token = s.msisdn_token
+)
+SELECT
+  subscription_id, DATE_FORMAT(month, 'yyyyMM') AS month_id, area_code, SUM(calls) AS call_cnt, closed_on AS load_date,
+  DATE '9999-12-31' AS superseded_on
+FROM bound
+WHERE subscription_id IS NOT NULL
+GROUP BY subscription_id, month, area_code, closed_on

@@ -1,0 +1,8 @@
+SELECT
+  r.contact_id, r.contact_time, holder_at(h.holders, CAST(r.contact_time AS DATE), r.load_date) AS subscription_id,
+  r.campaign_id, r.task_id, r.wave_no, r.channel_code, r.reach_code, NULLIF(r.response_code, '') AS response_code,
+  r.refuse_reason, r.staff_id, r.script_id, r.order_id, NULLIF(r.opt_out_scope, '') AS opt_out_scope, r.data_date,
+  r.load_date, r.superseded_on
+FROM asof_channel_result AS r
+LEFT JOIN msisdn_holder AS h ON h.msisdn_token = r.msisdn_token
+WHERE r.load_date BETWEEN :first_date AND :last_date

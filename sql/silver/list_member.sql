@@ -1,0 +1,8 @@
+-- Bound to the holder on the day the number was added: after recycling the list does not follow the number (D4).
+SELECT
+  l.msisdn_token, holder_at(h.holders, CAST(l.added_at AS DATE), l.load_date) AS subscription_id, l.list_code,
+  l.list_colour, COALESCE(NULLIF(l.scope_type, ''), 'SYSTEM') AS scope_type, COALESCE(l.scope_value, '') AS scope_value,
+  l.reason_code, l.added_at, l.valid_from, l.valid_to, l.data_date, l.load_date, l.superseded_on
+FROM asof_list_member AS l
+LEFT JOIN msisdn_holder AS h ON h.msisdn_token = l.msisdn_token
+WHERE l.load_date BETWEEN :first_date AND :last_date
