@@ -12,7 +12,8 @@ earlier_executions AS (
   JOIN snapshots AS s ON e.load_date <= s.snapshot_date AND e.superseded_on > s.snapshot_date
 ),
 control_members AS (
-  SELECT s.snapshot_date, g.campaign_id, g.subscription_id, min(g.business_date) AS business_date
+  SELECT s.snapshot_date, g.campaign_id, g.subscription_id, min(g.business_date) AS business_date,
+         min_by(g.is_model_selected, g.business_date) AS is_model_selected
   FROM gold.control_group AS g
   JOIN snapshots AS s ON g.business_date < s.snapshot_date
   GROUP BY s.snapshot_date, g.campaign_id, g.subscription_id
@@ -34,7 +35,7 @@ planned AS (
   SELECT snapshot_date, concat_ws(':', 'C', campaign_id, subscription_id) AS contact_id, campaign_id,
          NULL AS task_id, 1 AS wave_no, subscription_id, str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id,
          NULL AS offer_id, NULL AS channel_code, NULL AS channel_class, NULL AS contact_class,
-         date_add(business_date, 1) AS planned_date, business_date, true AS is_control, NULL AS is_model_selected,
+         date_add(business_date, 1) AS planned_date, business_date, true AS is_control, is_model_selected,
          'EXPORT' AS source
   FROM control_members
 ),
