@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +111,11 @@ class Canonical:
         return self.start, self.activity, self.value, self.response
 
 
+def _plain(values: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
+    """The values as one contiguous writeable array of the kind the compiled loops know; a copy only when needed."""
+    return np.require(values, dtype=kind, requirements=["C", "W"])
+
+
 def _ranks(problem: Problem) -> npt.NDArray[np.int64]:
     ranks = np.arange(problem.n_customers, dtype=np.int64)
     if problem.customer_id is None:
@@ -121,7 +127,7 @@ def _ranks(problem: Problem) -> npt.NDArray[np.int64]:
 
 
 def _sorted_pairs(problem: Problem, rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    customer, activity = np.asarray(problem.pairs.customer), np.asarray(problem.pairs.activity)
+    customer, activity = _plain(problem.pairs.customer, np.int32), _plain(problem.pairs.activity, np.int32)
     code = int(kernels.order_is_canonical(customer, rank, activity))
     if code == 0:
         return None
@@ -214,18 +220,19 @@ def canonicalise(problem: Problem) -> Canonical:
     rank = _ranks(problem)
     order = _sorted_pairs(problem, rank)
     take = slice(None) if order is None else order
-    value = np.ascontiguousarray(np.asarray(pairs.value, dtype=np.float64)[take])
-    response = np.zeros(len(value)) if pairs.response is None else np.asarray(pairs.response, dtype=np.float64)[take]
+    value = _plain(_plain(pairs.value, np.float64)[take], np.float64)
+    given = pairs.response if pairs.response is not None else np.zeros(len(value))
+    response = _plain(_plain(given, np.float64)[take], np.float64)
     mean_response = float(response.mean()) if len(response) else 1.0
     mean_value = float(np.abs(value).mean()) if len(value) else 1.0
     weight = problem.activities.weight
     return Canonical(
         n_customers=problem.n_customers,
         order=order,
-        start=kernels.row_starts(np.asarray(pairs.customer), rank, problem.n_customers),
-        activity=np.ascontiguousarray(np.asarray(pairs.activity, dtype=np.int32)[take]),
+        start=kernels.row_starts(_plain(pairs.customer, np.int32), rank, problem.n_customers),
+        activity=_plain(_plain(pairs.activity, np.int32)[take], np.int32),
         value=value,
-        response=np.ascontiguousarray(response),
+        response=response,
         conflict=conflict_matrix(problem),
         caps=_caps(problem, rank),
         gain=np.ones(len(problem.activities)) if weight is None else np.asarray(weight, dtype=np.float64),

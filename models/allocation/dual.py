@@ -15,6 +15,7 @@ from models.allocation.problem import Floats
 from models.allocation.quadratic import solve_step
 
 MOST_CUTS = 120
+CURVATURE_STEP = 0.02
 
 
 @dataclass
@@ -29,7 +30,6 @@ class DualResult:
     cut_multipliers: list[Floats] = field(default_factory=list)
     cut_weights: list[float] = field(default_factory=list)
     is_closed: bool = False
-    step: float = 0.0
 
 
 class DualFunction:
@@ -83,12 +83,12 @@ def minimise_dual(
     accuracy: float,
     most_calls: int,
     should_stop: Callable[[float], bool] = lambda bound: False,
-    first_step: float = 0.0,
+    metric: Floats | None = None,
 ) -> DualResult:
     """Lower the bound until its model promises less than `accuracy` (relative), or calls or patience run out.
 
-    `start` holds m multipliers >= 0; soft rules keep theirs at most at the soft price. `first_step` carries the step
-    length over from a sample of the customers.
+    `start` holds m multipliers >= 0; soft rules keep theirs at most at the soft price. `metric` (m, m) is the
+    curvature of the bound in scaled prices, when a sample of the customers has shown it.
     """
     rules = function.rules
     scale = rules.scale
@@ -103,13 +103,14 @@ def minimise_dual(
     slope = rules.sign * (function.limit - use) / scale
     cuts.add(centre, best, slope)
     typical = _typical_price(evaluation, top)
-    step = first_step or typical / max(float(np.abs(slope).max()), 1e-12)
+    shape = np.eye(len(centre)) if metric is None else metric
+    step = typical / max(float(np.abs(slope).max()), 1e-12) if metric is None else 1.0
     null_run = widened = 0
     while result.iterations < most_calls:
         heights = cuts.heights(centre)
         unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3)
         move, theta, weights = solve_step(
-            np.full(len(centre), 1.0 / (step * unit)) * 1.0,
+            shape / (step * unit),
             np.array(cuts.slopes) / unit,
             (heights - best) / unit,
             -centre,
@@ -126,7 +127,6 @@ def minimise_dual(
                 break
             continue
         widened = 0
-        result.step = step
         trial = np.clip(centre + move, 0.0, top)
         value, use, evaluation = function(trial / scale)
         result.iterations += 1
@@ -150,6 +150,21 @@ def minimise_dual(
     result.cut_multipliers = [point / scale for point in cuts.points]
     result.cut_weights = list(cuts.weights)
     return result
+
+
+def curvature(function: DualFunction, multipliers: Floats) -> Floats:
+    """Curvature (m, m) of the bound around some multipliers, in scaled prices, from one small step along each price."""
+    rules = function.rules
+    _, centre_use, evaluation = function(multipliers)
+    stride = CURVATURE_STEP * _typical_price(evaluation, np.full(len(rules), np.inf))
+    found = np.zeros((len(rules), len(rules)))
+    for r in range(len(rules)):
+        moved = multipliers.copy()
+        moved[r] += stride / rules.scale[r]
+        found[r] = rules.sign * (centre_use - function(moved)[1]) / rules.scale / stride
+    values, vectors = np.linalg.eigh(0.5 * (found + found.T))
+    floor = 1e-3 * max(float(values.max(initial=0.0)), 1e-12)
+    return (vectors * np.maximum(values, floor)) @ vectors.T
 
 
 def _typical_price(evaluation: Evaluation, top: Floats) -> float:

@@ -67,6 +67,7 @@ class LocalStep:
     def __init__(self, canonical: Canonical, threads: int) -> None:
         self.canonical = canonical
         self.threads = max(1, min(threads, canonical.n_blocks))
+        self.pool = ThreadPoolExecutor(self.threads)
 
     def __call__(self, prices: Prices) -> BlockSums:
         """Solve all customers at the prices and return the block sums."""
@@ -86,8 +87,7 @@ class LocalStep:
             return sums
         step = max(1, n_blocks // (8 * self.threads))
         cuts = [(first, min(first + step, n_blocks)) for first in range(0, n_blocks, step)]
-        with ThreadPoolExecutor(self.threads) as pool:
-            done = [pool.submit(evaluate_range, a, b, self.canonical, prices, sums, chosen) for a, b in cuts]
-            for future in done:
-                future.result()
+        done = [self.pool.submit(evaluate_range, a, b, self.canonical, prices, sums, chosen) for a, b in cuts]
+        for future in done:
+            future.result()
         return sums

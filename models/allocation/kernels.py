@@ -263,6 +263,53 @@ def gather(i, table, prices, weight, item, where):
 
 
 @njit(cache=True, nogil=True)
+def best_single(i, table, prices, caps, room):
+    """Find the pair of customer i most above its price, for customers who can get one contact: (pair or -1, worth)."""
+    start, activity, value, response = table
+    gain, price, sales_price = prices
+    top, where = 0.0, -1
+    for p in range(start[i], start[i + 1]):
+        a = activity[p]
+        worth = value[p] * gain[a] - price[a] - sales_price[a] * response[p]
+        if worth > top:
+            is_free = True
+            for c in range(caps[0][a], caps[0][a + 1]):
+                if room[caps[1][c]] <= 0:
+                    is_free = False
+                    break
+            if is_free:
+                top, where = worth, p
+    return where, top
+
+
+@njit(cache=True, nogil=True)
+def solve_customer(i, table, conflict, caps, prices, work):
+    """Solve customer i at the prices: (size, value, upper bound, exact), with the pairs in work[2][work[3][:size]]."""
+    weight, item, where, best, space, room = work
+    limit = load_room(i, caps, room)
+    if limit == 1:
+        p, worth = best_single(i, table, prices, caps, room)
+        where[0] = p
+        best[0] = 0
+        return (1 if p >= 0 else 0), worth, worth + ROUNDING * worth, True
+    q = gather(i, table, prices, weight, item, where)
+    return best_contacts(q, weight, item, conflict, caps, room, limit, space, best)
+
+
+@njit(cache=True, nogil=True)
+def work_space(most, n_caps):
+    """Make the scratch arrays of solve_customer for customers with at most `most` pairs."""
+    return (
+        np.empty(most),
+        np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+        np.empty(most + 1, dtype=np.int64),
+        search_space(most),
+        np.zeros(n_caps, dtype=np.int64),
+    )
+
+
+@njit(cache=True, nogil=True)
 def search_space(most):
     """Make the scratch arrays of best_contacts for customers with at most `most` pairs."""
     return (np.empty(most + 1, dtype=np.int64), np.empty(most + 1), np.empty(most + 1), np.full(most + 2, np.inf))
@@ -286,26 +333,18 @@ def evaluate_blocks(first, last, block, table, conflict, caps, prices, totals, s
     """
     start, activity, value, response = table
     n = len(start) - 1
-    most = longest_row(start, first * block, min(last * block, n))
-    weight = np.empty(most)
-    item = np.empty(most, dtype=np.int64)
-    where = np.empty(most, dtype=np.int64)
-    best = np.empty(most + 1, dtype=np.int64)
-    space = search_space(most)
-    room = np.zeros(len(caps[2]), dtype=np.int64)
+    work = work_space(longest_row(start, first * block, min(last * block, n)), len(caps[2]))
+    where, best = work[2], work[3]
     for b in range(first, last):
         for i in range(b * block, min((b + 1) * block, n)):
-            q = gather(i, table, prices, weight, item, where)
-            limit = load_room(i, caps, room)
-            size, worth, upper, is_exact = best_contacts(
-                q, weight, item, conflict, caps, room, limit, space, best
-            )
+            size, worth, upper, is_exact = solve_customer(i, table, conflict, caps, prices, work)
             totals[b, 0] += upper
             totals[b, 1] += worth
             if not is_exact:
                 totals[b, 2] += 1.0
             for k in range(size):
-                a, p = item[best[k]], where[best[k]]
+                p = where[best[k]]
+                a = activity[p]
                 stats[0, b, a] += 1.0
                 stats[1, b, a] += response[p]
                 stats[2, b, a] += value[p]

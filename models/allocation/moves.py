@@ -3,14 +3,7 @@
 import numpy as np
 from numba import njit
 
-from models.allocation.kernels import (
-    best_contacts,
-    change_room,
-    gather,
-    load_room,
-    longest_row,
-    search_space,
-)
+from models.allocation.kernels import change_room, load_room, longest_row, solve_customer, work_space
 
 CHUNK = 64
 
@@ -66,10 +59,8 @@ def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, 
     sign, limit, top = coupling
     start, activity, value, response = table
     n, m = len(start) - 1, len(sign)
-    most = longest_row(start, 0, n)
-    weight, item, where = np.empty(most), np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-    best, space = np.empty(most + 1, dtype=np.int64), search_space(most)
-    room = np.zeros(len(caps[2]), dtype=np.int64)
+    work = work_space(longest_row(start, 0, n), len(caps[2]))
+    where, best = work[2], work[3]
     size_a = len(base_gain)
     prices = (np.empty(size_a), np.empty(size_a), np.empty(size_a))
     pressure = np.empty(m)
@@ -85,9 +76,7 @@ def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, 
                 pressure[r] = min(max(wanted, 0.0), top[r])
             set_prices(base_gain, links, sign, pressure, prices)
             is_stale, since = False, 0
-        q = gather(i, table, prices, weight, item, where)
-        most_contacts = load_room(i, caps, room)
-        size, worth, _, _ = best_contacts(q, weight, item, conflict, caps, room, most_contacts, space, best)
+        size, worth, _, _ = solve_customer(i, table, conflict, caps, prices, work)
         now = 0.0
         for p in range(start[i], start[i + 1]):
             if chosen[p]:
@@ -107,7 +96,9 @@ def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, 
 
 
 @njit(cache=True, nogil=True)
-def _add_change(p, step, table, links, change, touched, n_touched):
+def _note_change(p, step, table, links, scratch, n_touched):
+    """Add step x the counts of pair p to the pending changes of use; returns how many rules are touched."""
+    change, touched = scratch
     start, rule, contacts, sales, worth = links
     a = table[1][p]
     for k in range(start[a], start[a + 1]):
@@ -126,8 +117,9 @@ def _add_change(p, step, table, links, change, touched, n_touched):
 
 
 @njit(cache=True, nogil=True)
-def _penalty_change(coupling, penalty, use, change, touched, n_touched):
+def _penalty_change(coupling, penalty, use, scratch, n_touched):
     sign, limit, _ = coupling
+    change, touched = scratch
     total = 0.0
     for t in range(n_touched):
         r = touched[t]
@@ -145,78 +137,147 @@ def _is_free(a, caps, room):
 
 
 @njit(cache=True, nogil=True)
-def improve(stride, least, table, conflict, caps, base_gain, links, coupling, penalty, use, chosen):
+def _find_relief(coupling, penalty, use, links, helps):
+    """Mark activities whose coming (helps[0]) or going (helps[1]) eases a broken rule; return what all would ease."""
+    sign, limit, _ = coupling
+    start, rule = links[0], links[1]
+    relief = 0.0
+    for r in range(len(use)):
+        over = sign[r] * (use[r] - limit[r])
+        if over > 0.0:
+            relief += penalty[r] * over
+    for a in range(len(start) - 1):
+        helps[0, a] = False
+        helps[1, a] = False
+        if relief > 0.0:
+            for k in range(start[a], start[a + 1]):
+                r = rule[k]
+                if sign[r] * (use[r] - limit[r]) > 0.0:
+                    helps[0 if sign[r] < 0.0 else 1, a] = True
+                    if links[4][k] != 0.0:
+                        helps[0, a] = True
+                        helps[1, a] = True
+    return relief
+
+
+@njit(cache=True, nogil=True)
+def _leaves(h, d, a, held, activity, conflict):
+    """Say whether held pair h must go when held pair d is dropped and activity a comes (-1: none comes)."""
+    return h == d or (a >= 0 and conflict[a, activity[held[h]]])
+
+
+@njit(cache=True, nogil=True)
+def _value_change(d, p, n_held, held, table, conflict, caps, base_gain, room, helps):
+    """Value won by dropping held pair d (-1: none) for pair p (-1: none), and whether it may and can help."""
+    activity, value = table[1], table[2]
+    a = activity[p] if p >= 0 else -1
+    total, can_help = 0.0, False
+    if p >= 0:
+        total += value[p] * base_gain[a]
+        can_help = helps[0, a]
+    for h in range(n_held):
+        if _leaves(h, d, a, held, activity, conflict):
+            gone = activity[held[h]]
+            change_room(gone, caps, room, 1)
+            total -= value[held[h]] * base_gain[gone]
+            can_help = can_help or helps[1, gone]
+    may = p < 0 or _is_free(a, caps, room)
+    for h in range(n_held):
+        if _leaves(h, d, a, held, activity, conflict):
+            change_room(activity[held[h]], caps, room, -1)
+    return total, may, can_help
+
+
+@njit(cache=True, nogil=True)
+def _note_move(d, p, n_held, held, table, conflict, links, scratch):
+    a = table[1][p] if p >= 0 else -1
+    n_touched = 0
+    for h in range(n_held):
+        if _leaves(h, d, a, held, table[1], conflict):
+            n_touched = _note_change(held[h], -1.0, table, links, scratch, n_touched)
+    if p >= 0:
+        n_touched = _note_change(p, 1.0, table, links, scratch, n_touched)
+    return n_touched
+
+
+@njit(cache=True, nogil=True)
+def _make_move(d, p, n_held, held, table, conflict, links, use, chosen):
+    a = table[1][p] if p >= 0 else -1
+    for h in range(n_held):
+        if _leaves(h, d, a, held, table[1], conflict):
+            chosen[held[h]] = 0
+            add_use(held[h], table, links, use, -1.0)
+    if p >= 0:
+        chosen[p] = 1
+        add_use(p, table, links, use, 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _is_promising(p, wanted, relief, only_relief, drop_helps, table, base_gain, helps):
+    """Say cheaply whether adding pair p could win more than `wanted`."""
+    a = table[1][p]
+    eases = drop_helps or helps[0, a]
+    if only_relief and not eases:
+        return False
+    return table[2][p] * base_gain[a] + (relief if eases else 0.0) > wanted
+
+
+@njit(cache=True, nogil=True)
+def improve(stride, least, only_relief, table, conflict, caps, base_gain, links, coupling, penalty, use, chosen):
     """One pass of the best single move of each customer: drop one, add one (its conflicts leave), or both.
 
-    A move is made when value less penalty x violation rises by more than `least`. Returns the number of moves.
+    A move is made when value less penalty x violation rises by more than `least`; with only_relief it must also ease
+    a broken rule, and the pass ends once none is broken. Returns the number of moves.
     """
-    start, activity, value, response = table
+    start, activity, value, _ = table
     n, m = len(start) - 1, len(use)
-    most = longest_row(start, 0, n)
-    held = np.empty(most + 1, dtype=np.int64)
-    change, touched = np.zeros(m), np.empty(m + 1, dtype=np.int64)
+    held = np.empty(longest_row(start, 0, n) + 1, dtype=np.int64)
+    scratch = (np.zeros(m), np.empty(m + 1, dtype=np.int64))
+    helps = np.zeros((2, len(base_gain)), dtype=np.bool_)
     room = np.zeros(len(caps[2]), dtype=np.int64)
     moves = 0
+    relief = _find_relief(coupling, penalty, use, links, helps)
     for k in range((n + CHUNK - 1) // CHUNK * CHUNK):
         i = customer_at(k, n, stride)
         if i >= n or start[i] == start[i + 1]:
             continue
-        n_held = 0
+        if only_relief and relief == 0.0:
+            break
+        n_held, won_by_drops, drop_helps = 0, 0.0, False
         load_room(i, caps, room)
         for p in range(start[i], start[i + 1]):
             if chosen[p]:
                 held[n_held] = p
                 n_held += 1
                 change_room(activity[p], caps, room, -1)
+                won_by_drops += max(0.0, -value[p] * base_gain[activity[p]])
+                drop_helps = drop_helps or helps[1, activity[p]]
         best_gain, best_drop, best_add = least, -1, -1
-        for d in range(-1, n_held):
-            if d >= 0:
-                change_room(activity[held[d]], caps, room, 1)
-            for p in range(start[i] - 1, start[i + 1]):
-                if p < start[i]:
-                    if d < 0:
-                        continue
-                elif chosen[p]:
+        for p in range(start[i] - 1, start[i + 1]):
+            add = p if p >= start[i] else -1
+            if add >= 0 and (
+                chosen[p]
+                or not _is_promising(p, best_gain - won_by_drops, relief, only_relief, drop_helps, table, base_gain, helps)
+            ):
+                continue
+            for d in range(-1, n_held):
+                if d < 0 and add < 0:
                     continue
-                total, n_touched = 0.0, 0
-                if d >= 0:
-                    total -= value[held[d]] * base_gain[activity[held[d]]]
-                    n_touched = _add_change(held[d], -1.0, table, links, change, touched, n_touched)
-                if p >= start[i]:
-                    a = activity[p]
-                    n_out = 0
-                    for h in range(n_held):
-                        if h != d and conflict[a, activity[held[h]]]:
-                            change_room(activity[held[h]], caps, room, 1)
-                            total -= value[held[h]] * base_gain[activity[held[h]]]
-                            n_touched = _add_change(held[h], -1.0, table, links, change, touched, n_touched)
-                            n_out += 1
-                    is_free = _is_free(a, caps, room)
-                    if n_out:
-                        for h in range(n_held):
-                            if h != d and conflict[a, activity[held[h]]]:
-                                change_room(activity[held[h]], caps, room, -1)
-                    if not is_free:
-                        continue
-                    total += value[p] * base_gain[a]
-                    n_touched = _add_change(p, 1.0, table, links, change, touched, n_touched)
-                total -= _penalty_change(coupling, penalty, use, change, touched, n_touched)
-                if total > best_gain:
-                    best_gain, best_drop, best_add = total, d, p
-            if d >= 0:
-                change_room(activity[held[d]], caps, room, -1)
+                won, may, can_help = _value_change(
+                    d, add, n_held, held, table, conflict, caps, base_gain, room, helps
+                )
+                hope = won + relief if can_help else won
+                if not may or hope <= best_gain or (only_relief and not can_help):
+                    continue
+                n_touched = _note_move(d, add, n_held, held, table, conflict, links, scratch)
+                won -= _penalty_change(coupling, penalty, use, scratch, n_touched)
+                if won > best_gain:
+                    best_gain, best_drop, best_add = won, d, add
         if best_gain > least:
             moves += 1
-            if best_drop >= 0:
-                chosen[held[best_drop]] = 0
-                add_use(held[best_drop], table, links, use, -1.0)
-            if best_add >= start[i]:
-                for h in range(n_held):
-                    if h != best_drop and conflict[activity[best_add], activity[held[h]]]:
-                        chosen[held[h]] = 0
-                        add_use(held[h], table, links, use, -1.0)
-                chosen[best_add] = 1
-                add_use(best_add, table, links, use, 1.0)
+            _make_move(best_drop, best_add, n_held, held, table, conflict, links, use, chosen)
+            if relief > 0.0:
+                relief = _find_relief(coupling, penalty, use, links, helps)
     return moves
 
 

@@ -14,6 +14,7 @@ from models.allocation.problem import Floats
 Chosen = npt.NDArray[np.uint8]
 STEPS_OF_STIFFNESS = 14
 REPAIR_PASSES = 40
+CLOSE_CONTACTS = 2.0
 POLISH_PASSES = 12
 SCHEDULES = ((0.03, 0.003), (0.01, 0.001), (0.1, 0.01), (0.003, 0.003), (0.003, 0.0003))
 
@@ -48,7 +49,7 @@ class PlanSearch:
         self.canonical, self.rules, self.gain, self.typical = canonical, rules, gain, typical
         self.links = _links(rules)
         # Sums that are not counts keep a hair inside their bound, so that no order of adding breaks it.
-        margin = np.where(rules.is_counted | np.isfinite(rules.soft_price), 0.0, 1e-10 * (1.0 + np.abs(rules.limit)))
+        margin = np.where(rules.is_counted | np.isfinite(rules.soft_price), 0.0, 1e-10 * np.abs(rules.limit))
         self.limit = rules.limit - rules.sign * margin
         self.coupling = (rules.sign, self.limit, rules.soft_price)
         self.is_hard = ~np.isfinite(rules.soft_price)
@@ -87,11 +88,13 @@ class PlanSearch:
             )
         )  # fmt: skip
 
-    def improve(self, turn: int, least: float, penalty: Floats, use: Floats, chosen: Chosen) -> int:
+    def improve(
+        self, turn: int, least: float, only_relief: bool, penalty: Floats, use: Floats, chosen: Chosen
+    ) -> int:
         """One pass of the best single move of each customer."""
         return int(
             moves.improve(
-                self.stride(turn), least, self.canonical.table, self.canonical.conflict, self.canonical.caps,
+                self.stride(turn), least, only_relief, self.canonical.table, self.canonical.conflict, self.canonical.caps,
                 self.gain, self.links, self.coupling, penalty, use, chosen,
             )
         )  # fmt: skip
@@ -117,7 +120,9 @@ def rebalance_to_limits(search: PlanSearch, multipliers: Floats, chosen: Chosen,
         stiffness = per_contact / rules.scale**2
         changed = search.rebalance(turn + k, multipliers, stiffness, use, chosen)
         use[:] = search.count_use(chosen)
-        if changed == 0 and k > STEPS_OF_STIFFNESS // 2:
+        off = rules.sign * (use - search.limit) / rules.scale
+        is_close = np.where(multipliers > 0.0, np.abs(off), np.maximum(off, 0.0)).max(initial=0.0) <= CLOSE_CONTACTS
+        if changed == 0 or (is_close and k > 1):
             break
 
 
@@ -128,7 +133,7 @@ def repair(search: PlanSearch, multipliers: Floats, chosen: Chosen, turn: int) -
     penalty = np.where(search.is_hard, multipliers + 0.02 * search.typical / rules.scale, soft)
     use = search.count_use(chosen)
     for k in range(REPAIR_PASSES):
-        moved = search.improve(turn + k, 1e-9 * search.typical, penalty, use, chosen)
+        moved = search.improve(turn + k, 1e-9 * search.typical, True, penalty, use, chosen)
         use[:] = search.count_use(chosen)
         is_broken = search.is_hard & (rules.sign * (use - search.limit) > 0)
         if not is_broken.any():
@@ -144,7 +149,7 @@ def polish(search: PlanSearch, chosen: Chosen, turn: int) -> None:
     use = search.count_use(chosen)
     for k in range(POLISH_PASSES):
         least = search.typical * (0.5 * 0.25**k if k < 4 else 1e-9)
-        moved = search.improve(turn + k, least, penalty, use, chosen)
+        moved = search.improve(turn + k, least, False, penalty, use, chosen)
         use[:] = search.count_use(chosen)
         if moved == 0 and k >= 4:
             return
@@ -164,8 +169,10 @@ def find_plan(
         chosen = first.copy() if best is None or turn % 2 == 0 else best.chosen.copy()
         rebalance_to_limits(search, multipliers, chosen, 17 * turn, *SCHEDULES[turn % len(SCHEDULES)])
         repair(search, multipliers, chosen, 17 * turn)
-        polish(search, chosen, 17 * turn)
         found = search.candidate(chosen)
+        if not is_enough(found):
+            polish(search, chosen, 17 * turn)
+            found = search.candidate(chosen)
         if found.is_better_than(best):
             best = found
         if is_enough(best):

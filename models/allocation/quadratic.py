@@ -17,18 +17,19 @@ def _longest_step(values: Floats, change: Floats) -> float:
 def solve_step(
     curvature: Floats, slopes: Floats, heights: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, float, Floats]:
-    """Minimise theta + d' diag(curvature) d / 2 over theta >= heights[k] + slopes[k] @ d and lower <= d <= upper.
+    """Minimise theta + d' curvature d / 2 over theta >= heights[k] + slopes[k] @ d and lower <= d <= upper.
 
-    Shapes: curvature, lower, upper (m); slopes (k, m); heights (k). Infinite uppers are left out. Returns (d, theta,
+    Shapes: curvature (m, m), positive definite; lower, upper (m); slopes (k, m); heights (k). Infinite uppers are left out. Returns (d, theta,
     weights of the k cuts, which sum to 1).
     """
-    m = len(curvature)
+    m = len(lower)
     bounded = np.isfinite(upper)
     eye = np.eye(m)
     rows = np.vstack([np.hstack([-slopes, np.ones((len(slopes), 1))]), np.hstack([eye, np.zeros((m, 1))]),
                       np.hstack([-eye[bounded], np.zeros((int(bounded.sum()), 1))])])
     right = np.concatenate([heights, lower, -upper[bounded]])
-    quad = np.append(curvature, 0.0)
+    quad = np.zeros((m + 1, m + 1))
+    quad[:m, :m] = curvature
     cost = np.zeros(m + 1)
     cost[m] = 1.0
     x = np.zeros(m + 1)
@@ -39,14 +40,15 @@ def solve_step(
     z[: len(slopes)] = 1.0 / len(slopes)
     scale = 1.0 + float(np.abs(right).max())
     for _ in range(STEPS):
-        r_dual = quad * x + cost - rows.T @ z
+        r_dual = quad @ x + cost - rows.T @ z
         r_prim = rows @ x - s - right
         mu = float(s @ z) / len(s)
         if mu < ACCURACY * scale and max(np.abs(r_dual).max(), np.abs(r_prim).max() / scale) < 1e-9:
             break
         ratio = z / s
         normal = (rows.T * ratio) @ rows
-        normal[np.diag_indices(m + 1)] += quad + 1e-14 * (1.0 + np.trace(normal))
+        normal += quad
+        normal[np.diag_indices(m + 1)] += 1e-14 * (1.0 + np.trace(normal))
         factor = cho_factor(normal, check_finite=False)
 
         def direction(r_comp: Floats) -> tuple[Floats, Floats, Floats]:

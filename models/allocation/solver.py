@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import fsum
 
 import numpy as np
@@ -11,11 +12,11 @@ import numpy.typing as npt
 
 from models.allocation.canonical import Canonical, canonicalise
 from models.allocation.clash import clashing_rows
-from models.allocation.dual import DualFunction, DualResult, minimise_dual
+from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
 from models.allocation.evaluate import BlockStep, LocalStep
 from models.allocation.greedy import greedy_plan
-from models.allocation.primal import Candidate, PlanSearch, find_plan
-from models.allocation.problem import Floats, Plan, Problem, Rule, RuleKind, TierResult, Violation
+from models.allocation.primal import Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
+from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult, Violation
 from models.allocation.validate import require_valid
 
 MOST_CALLS = 400
@@ -60,6 +61,26 @@ class _Stage:
     greedy: Candidate | None
 
 
+@cache
+def warm_up() -> None:
+    """Compile every loop on a tiny problem, once a process, so that no call's seconds hold compilation."""
+    customer = np.repeat(np.arange(4, dtype=np.int32), 2)
+    problem = Problem(
+        n_customers=4,
+        activities=Activities(["a", "b"], np.array([1, 2], dtype=np.int32), ["x", "y"], [frozenset()] * 2),
+        pairs=Pairs(customer[::-1].copy(), np.tile(np.arange(2, dtype=np.int32), 4), np.arange(8.0) - 1.0),
+        rules=[Rule(RuleKind.MAX_CONTACTS, 3, name="most"), Rule(RuleKind.MIN_CONTACTS, 1, name="least")],
+    )
+    canonical = canonicalise(problem)
+    canonical.sample(2)
+    search = PlanSearch(canonical, canonical.gain, 1.0)
+    step = LocalStep(canonical, 1)
+    step((canonical.gain, np.zeros(2), np.zeros(2)))
+    chosen = greedy_plan(search).chosen
+    rebalance_to_limits(search, np.zeros(2), chosen, 0, 0.1, 0.1)
+    polish(search, chosen, 0)
+
+
 def relative_gap(bound: float, objective: float) -> float:
     """How far the plan can be from the best: (bound - objective) / |bound|, 0 when they meet."""
     missing = bound - objective
@@ -81,6 +102,7 @@ def solve(
     tiers are served one after the other, each held at what it reached. `step` replaces the per-customer step by a
     distributed one; plan and prices stay the same to the bit. Raises InvalidProblem for input that is refused.
     """
+    warm_up()
     run = _Run(gap_target, time_limit_seconds, threads)
     require_valid(problem)
     canonical = canonicalise(problem)
@@ -130,27 +152,25 @@ def _hold_tier(problem: Problem, tiers: list[int], reached: list[float]) -> Prob
         )
         for tier, value in zip(tiers, reached, strict=False)
     ]
-    return replace(_with_rules_kept(problem), rules=rules, activities=replace(activities, offer=offers))
+    return replace(problem, rules=rules, activities=replace(activities, offer=offers))
 
 
-def _with_rules_kept(problem: Problem) -> Problem:
-    return problem
-
-
-def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, float]:
-    """Prices and step length from samples of the customers, each one larger than the one before."""
-    multipliers, step = np.zeros(len(canonical.rules)), 0.0
+def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, Floats | None]:
+    """Prices and curvature from samples of the customers, each one larger than the one before."""
+    multipliers = np.zeros(len(canonical.rules))
     if canonical.n_customers < SAMPLE_FROM or not len(canonical.rules):
-        return multipliers, step
-    one_in, before = canonical.n_customers // SAMPLE_CUSTOMERS, 0
+        return multipliers, None
+    one_in = canonical.n_customers // SAMPLE_CUSTOMERS
+    metric = None
     while one_in >= SAMPLE_STEP // 2:
         part = canonical.sample(one_in)
+        metric = None if metric is None else metric * (part.n_customers / canonical.n_customers)
         function = DualFunction(part.rules, gain, LocalStep(part, run.threads), part.rules.limit)
-        shrunk = step * before / part.n_customers if before else 0.0
-        found = minimise_dual(function, multipliers, run.gap_target / 20.0, 150, first_step=shrunk)
-        multipliers, step, before = found.multipliers, found.step, part.n_customers
+        accuracy = max(run.gap_target / 20.0, 1e-5 if one_in > SAMPLE_STEP else 0.0)
+        multipliers = minimise_dual(function, multipliers, accuracy, 150, metric=metric).multipliers
         one_in //= SAMPLE_STEP
-    return multipliers, step * before / canonical.n_customers
+        metric = curvature(function, multipliers) * (canonical.n_customers / part.n_customers)
+    return multipliers, metric
 
 
 def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
@@ -160,7 +180,7 @@ def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
 
 
 def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) -> DualResult:
-    start, first_step = _sample_start(canonical, gain, run)
+    start, metric = _sample_start(canonical, gain, run)
     function = DualFunction(canonical.rules, gain, step, canonical.rules.limit)
     has_soft = bool(np.isfinite(canonical.rules.soft_price).any())
     floor = -np.inf if has_soft else _lowest_objective(canonical, gain)
@@ -170,7 +190,7 @@ def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) 
         max(run.gap_target / 20.0, 1e-8),
         MOST_CALLS,
         lambda bound: run.is_over() or bound < floor,
-        first_step,
+        metric,
     )
     run.iterations += dual.iterations
     return dual
