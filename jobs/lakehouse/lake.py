@@ -14,10 +14,10 @@ from deltalake import DeltaTable
 from conf.dates import DateRange
 from conf.errors import ConfigError, ContractBroken
 from conf.tables import Table, table_of
-from jobs.lakehouse import faults, ledger, published
+from jobs.lakehouse import alerts, faults, ledger, published
 from jobs.lakehouse.frames import conform_frame
 from jobs.lakehouse.run import Run
-from jobs.lakehouse.sqltext import ordered, substitute_tables
+from jobs.lakehouse.sqltext import bind_parameters, ordered, substitute_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -65,11 +65,14 @@ class Lake:
         return ledger.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
 
     def sql(self, text: str, **params: Any) -> DataFrame:
-        """Run a query of our own; table names are pinned to the versions this run sees, `:name` parameters are bound by Spark."""
-        return self.spark.sql(substitute_tables(text, self._pinned_view), args=params)
+        """Run a query of our own; table names are pinned to the versions this run sees, `:name` parameters become literals.
+
+        Not bound by Spark: over Spark Connect, Delta 4.4's parser loses the parameters of `spark.sql(text, args=...)`.
+        """
+        return self.spark.sql(substitute_tables(bind_parameters(text, params), self._pinned_view))
 
     def _pinned_view(self, name: str) -> str:
-        # A view and not `VERSION AS OF` in the text: Spark 4.2 does not bind parameters of a query that travels in time.
+        # A view and not `VERSION AS OF` in the text: the version is resolved once however many queries name the table.
         version = self.version(name)
         if version is None:
             version = ledger.head_version(self.settings, name)
@@ -136,9 +139,8 @@ class Lake:
         return commits
 
     def _run_table(self, name: str, text: str, dates: DateRange, params: dict[str, Any]) -> CommitInfo:
-        used = {key: value for key, value in params.items() if f":{key}" in text}
         where = dates if table_of(name).replace_by else None
-        return self.replace(name, self.sql(text, **used), where)
+        return self.replace(name, self.sql(text, **params), where)
 
     def restore_ahead(self, names: Iterable[str]) -> list[str]:
         """Bring tables whose newest version was never published back to the published one; returns which."""
@@ -164,6 +166,14 @@ class Lake:
         self._written = {}
         self.run.fact("PUBLISHED", published_seq=sequence)
         return sequence
+
+    def record_gate(self, rows: list[dict]) -> None:
+        """Keep what the gate found, pass or fail, in ops.gate_result."""
+        ledger.append(self.settings, "ops.gate_result", rows, self.run.run_id)
+
+    def alert(self, event: str, text: str, **facts: object) -> None:
+        """Tell people: a file in home/alerts and the webhook when one is set."""
+        alerts.raise_alert(self.settings, event, self.run.business_date, text, stage=self.run.stage, **facts)
 
     def metric(self, step: str, table: str, metric: str, value: float) -> None:
         """Keep one number of this run for ops.run_metric; written at publish."""

@@ -19,6 +19,7 @@ from conf.settings import Settings
 
 log = logging.getLogger("closedloop")
 LOCK_PATIENCE_SECONDS = 2.0
+_HELD: set[tuple[Path, str]] = set()
 
 
 def _new_run_id() -> str:
@@ -52,6 +53,9 @@ def exclusive(settings: Settings, stage: str) -> Iterator[None]:
     One lock a stage and not a stage and date: two dates of one stage write the same tables.
     """
     folder = settings.path("run", "locks")
+    if (folder, stage) in _HELD:  # a job started by one that holds the lock already
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     lock_file = folder / f"stage-{stage}.lock"
     holder_file = folder / f"stage-{stage}.holder"
@@ -65,8 +69,10 @@ def exclusive(settings: Settings, stage: str) -> Iterator[None]:
         ) from None
     try:
         holder_file.write_text(f"process {os.getpid()}", encoding="utf-8")
+        _HELD.add((folder, stage))
         yield
     finally:
+        _HELD.discard((folder, stage))
         lock.release()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JAR_LIST = "conf/jars.sha256"
+CONNECT_RETRIES = 5  # 0.05 s, then four times longer each: about 17 s in all
 
 
 def get_session(settings: Settings, app: str) -> SparkSession:
@@ -36,21 +39,32 @@ def _prepare_python() -> None:
 def _connect(settings: Settings, app: str) -> SparkSession:
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    _refuse_silence(settings)
     try:
         spark = SparkSession.builder.remote(settings.spark.remote).appName(app).getOrCreate()
+        # The default of 15 tries waits many minutes for a server that was killed; a night must fail and be run again.
+        spark.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
         for key, value in session_conf(settings).items():
             spark.conf.set(key, value)
     except (PySparkException, OSError, RuntimeError) as error:
-        raise ServerUnavailable(
-            f"the Spark server at {settings.spark.remote} does not answer ({type(error).__name__})\n"
-            "  to do:  closedloop serve start"
-        ) from None
-    except Exception as error:  # gRPC has errors of its own, known only once grpc is imported
-        if type(error).__module__.startswith("grpc"):
-            raise ServerUnavailable(f"the Spark server at {settings.spark.remote} does not answer\n  to do:  closedloop serve start") from None
-        raise
+        raise _unavailable(settings, type(error).__name__) from None
     return spark
+
+
+def _refuse_silence(settings: Settings) -> None:
+    """Ask the port before gRPC does, which would keep trying for minutes."""
+    address = urlparse(str(settings.spark.remote))
+    try:
+        with socket.create_connection((address.hostname or "127.0.0.1", address.port or 15002), timeout=3):
+            return
+    except OSError as error:
+        raise _unavailable(settings, error.strerror or type(error).__name__) from None
+
+
+def _unavailable(settings: Settings, reason: str) -> ServerUnavailable:
+    return ServerUnavailable(f"the Spark server at {settings.spark.remote} does not answer ({reason})\n  to do:  closedloop serve start")
 
 
 def _classic(settings: Settings, app: str) -> SparkSession:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
+from conf.errors import ConfigError
 from conf.tables import LAYERS
 
 # Comments and quoted texts are skipped; everything else may hold a table name such as gold.customer_360.
@@ -15,6 +19,9 @@ _TOKEN = re.compile(
 )
 
 
+_PARAMETER = re.compile(
+    r"(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`)|(?<![:\w]):(?P<parameter>[a-z][a-z0-9_]*)\b", re.DOTALL
+)
 _AFTER_TABLE = (
     "where join on group order left right inner full cross union lateral tablesample having limit semi anti natural using "
     "except intersect minus window pivot unpivot distribute cluster sort offset outer"
@@ -39,6 +46,42 @@ def substitute_tables(text: str, replacement: Callable[[str], str]) -> str:
         return replacement(name) if has_alias else f"{replacement(name)} AS {name.split('.')[1]}"
 
     return _TOKEN.sub(_replace, text)
+
+
+def bind_parameters(text: str, params: dict[str, Any]) -> str:
+    """The query with each `:name` outside quotes replaced by the literal of its value; a name without a value is an error."""
+
+    def _bind(match: re.Match) -> str:
+        name = match["parameter"]
+        if not name:
+            return match[0]
+        if name not in params:
+            raise ConfigError("query", f":{name}", "no value", "one of: " + ", ".join(sorted(params)))
+        return literal(params[name])
+
+    return _PARAMETER.sub(_bind, text)
+
+
+def literal(value: Any) -> str:
+    """A Python value as a SQL literal Spark reads back as the same value."""
+    if value is None or isinstance(value, bool):
+        return {None: "NULL", True: "TRUE", False: "FALSE"}[value]
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, (int, float)):
+        return f"{value!r}D" if isinstance(value, float) else f"{int(value)}"
+    if isinstance(value, Decimal):
+        return f"{value}BD"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, (list, tuple)):
+        return "array(" + ", ".join(literal(item) for item in value) + ")"
+    if isinstance(value, dict):
+        return "map(" + ", ".join(f"{literal(key)}, {literal(item)}" for key, item in value.items()) + ")"
+    raise TypeError(f"no SQL literal for a value of type {type(value).__name__}")
 
 
 def ordered(queries: dict[str, str]) -> list[list[str]]:

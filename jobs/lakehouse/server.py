@@ -1,0 +1,193 @@
+"""Starts, stops and checks the one Spark Connect server, the only process that writes silver, gold and report tables."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from conf.errors import AlreadyRunning, ServerUnavailable
+from conf.settings import Settings
+from jobs.lakehouse import ledger
+from jobs.lakehouse.session import session_conf, static_conf
+
+SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+START_PATIENCE_SECONDS = 180
+STOP_PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """Whether the server runs, under which process id, and whether its port answers."""
+
+    running: bool
+    pid: int | None
+    answers: bool
+    address: str
+
+
+def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> ServerStatus:
+    """Start the server in a process group of its own and wait until it answers; a second start is refused at once."""
+    folder = settings.path("run")
+    for needed in (folder, settings.path("logs"), settings.path("lake"), settings.path("metastore")):
+        needed.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(folder / "spark-server.lock"))
+    try:
+        lock.acquire(timeout=2)
+    except Timeout:
+        raise AlreadyRunning("a Spark server is being started by another process\n  to do:  wait for it, then closedloop serve status") from None
+    try:
+        _refuse_second(settings)
+        ledger.ensure_tables(settings)
+        process = _launch(settings)
+        _pid_file(settings).write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n", encoding="utf-8")
+        _wait_until_it_answers(settings, process, tell)
+    finally:
+        lock.release()
+    return status(settings)
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the server and everything it started; returns whether there was one."""
+    pid = _recorded_pid(settings)
+    if pid is None:
+        _pid_file(settings).unlink(missing_ok=True)
+        return False
+    _signal_group(pid, signal.SIGTERM)
+    if not _gone(pid, STOP_PATIENCE_SECONDS):
+        _signal_group(pid, signal.SIGKILL)
+        _gone(pid, 5)
+    _pid_file(settings).unlink(missing_ok=True)
+    return True
+
+
+def status(settings: Settings) -> ServerStatus:
+    """What is known about the server of this home, in well under a second."""
+    pid = _recorded_pid(settings)
+    return ServerStatus(pid is not None, pid, _port_answers(settings), f"127.0.0.1:{settings.spark.port}")
+
+
+def ensure_running(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> ServerStatus:
+    """Start the server unless it runs already; a dead one's remains are cleared away."""
+    found = status(settings)
+    return found if found.running and found.answers else start(settings, tell)
+
+
+def _refuse_second(settings: Settings) -> None:
+    found = status(settings)
+    if found.running:
+        raise AlreadyRunning(f"a Spark server runs already: process {found.pid} at {found.address}\n  to do:  use it, or closedloop serve stop")
+    if found.answers:
+        raise AlreadyRunning(
+            f"port {settings.spark.port} is taken by a process that is not this home's server ({settings.home})\n"
+            "  to do:  stop that process, or set spark.port and spark.remote in the profile"
+        )
+
+
+def _launch(settings: Settings) -> subprocess.Popen:
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    environment = {
+        **os.environ, "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(settings.path("run", "spark-local")),
+    }  # fmt: skip
+    command = [str(home / "bin" / "spark-submit"), "--class", SERVER_CLASS, "--name", "closedloop", "--master", settings.spark.master]
+    confs = {
+        **static_conf(settings), **session_conf(settings),
+        "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(settings.spark.port),
+        "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
+    }  # fmt: skip
+    for key, value in confs.items():
+        command += ["--conf", f"{key}={value}"]
+    command.append("spark-internal")
+    with (settings.path("logs") / "spark-server.log").open("ab") as log_file:
+        return subprocess.Popen(  # noqa: S603 (our own command)
+            command, stdout=log_file, stderr=log_file, stdin=subprocess.DEVNULL, env=environment,
+            cwd=settings.path("run"), start_new_session=True,
+        )  # fmt: skip
+
+
+def _wait_until_it_answers(settings: Settings, process: subprocess.Popen, tell: Callable[[str], None]) -> None:
+    begun = time.monotonic()
+    while time.monotonic() - begun < START_PATIENCE_SECONDS:
+        if process.poll() is not None:
+            _pid_file(settings).unlink(missing_ok=True)
+            raise ServerUnavailable(f"the Spark server ended at once (exit code {process.returncode})\n{_log_tail(settings)}")
+        if _port_answers(settings) and _connects(settings):
+            return
+        tell(f"waiting for the Spark server, {time.monotonic() - begun:.0f} s")
+        time.sleep(1)
+    stop(settings)
+    raise ServerUnavailable(f"the Spark server did not answer within {START_PATIENCE_SECONDS} s\n{_log_tail(settings)}")
+
+
+def _connects(settings: Settings) -> bool:
+    """A real query through a client of its own; the port alone may be open before the server can work."""
+    code = (
+        "import sys; from pyspark.sql import SparkSession; "
+        "s = SparkSession.builder.remote(sys.argv[1]).getOrCreate(); s.sql('SELECT 1').collect()"
+    )
+    address = f"sc://127.0.0.1:{settings.spark.port}"
+    try:
+        return subprocess.run([sys.executable, "-c", code, address], capture_output=True, timeout=90, check=False).returncode == 0  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _port_answers(settings: Settings) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", settings.spark.port)) == 0
+
+
+def _pid_file(settings: Settings) -> Path:
+    return settings.path("run", "spark-server.pid")
+
+
+def _recorded_pid(settings: Settings) -> int | None:
+    """Process id of the living server; None after kill -9, or when the id now belongs to somebody else."""
+    try:
+        pid, created = _pid_file(settings).read_text(encoding="utf-8").split()
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(created)) < 1.0
+        return int(pid) if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _gone(pid: int, patience_seconds: float) -> bool:
+    begun = time.monotonic()
+    while time.monotonic() - begun < patience_seconds:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(pid, os.WNOHANG)
+                return True
+        except (psutil.NoSuchProcess, ChildProcessError):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _log_tail(settings: Settings, lines: int = 12) -> str:
+    path = settings.path("logs", "spark-server.log")
+    if not path.is_file():
+        return ""
+    tail = path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+    return f"  last lines of {path}:\n    " + "\n    ".join(tail)
