@@ -52,6 +52,7 @@ def _as_date(value: date | str) -> date:
 def load_date_of(control_created_at: datetime, cutoff_hour: int = 6) -> date:
     """Business date of the night that picks a file up: feeds not complete by the cut-off hour join the next night.
 
+    A control file of D+1 02:55 belongs to D, one of D+1 07:10 to D+1.
     `control_created_at` is the control file's creation time in the operator's zone (naive).
     """
-    return (control_created_at - timedelta(hours=cutoff_hour)).date() - timedelta(days=1)
+    return (control_created_at - timedelta(hours=cutoff_hour)).date()
