@@ -1,0 +1,135 @@
+"""Evaluate: what every campaign did so far, as known each night, in the report tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from conf.campaigns import load_campaigns
+from conf.dates import DateRange
+from conf.kpi import load_kpis
+from conf.policy import load_policy
+from conf.responses import load_response_rules
+from conf.tables import table_of
+from expectations.gate import run_gate
+from jobs.evaluation import reports
+from jobs.evaluation.attainment import kpi_rows
+from jobs.evaluation.rates import maturity_text
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.lakehouse.schema import arrow_schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from conf.settings import Settings
+
+STAGE = "evaluation"
+COUNTS = Path(__file__).parent / "counts"
+HISTORY = "gold.contact_history"
+TABLES = [
+    "rpt.campaign_funnel", "rpt.campaign_channel", "rpt.campaign_progress", "rpt.campaign_lift", "rpt.eval_model",
+    "rpt.eval_strategy", "rpt.eval_staff", "rpt.kpi_attainment", "rpt.export_summary",
+]  # fmt: skip
+
+
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
+    """Write, check and publish the report tables of each night of the range that has a contact history."""
+    lake = Lake(spark, settings, Run(STAGE, dates, settings))
+    lake.restore_ahead(TABLES)
+    nights = report_dates(lake, dates)
+    if not nights:
+        return {"dates": str(dates), "rows": {}}
+    counts = {name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")}
+    rows = report_rows(counts, nights, expected_control_shares(settings))
+    written = {name: _write(lake, name, rows[name], dates) for name in rows}
+    written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
+    run_gate(lake, STAGE, TABLES, dates)
+    return {"dates": str(dates), "rows": written, "published_seq": lake.publish()}
+
+
+def report_dates(lake: Lake, dates: DateRange) -> list[date]:
+    """Nights of the range for which the contact history was written."""
+    from pyspark.sql import functions as F
+
+    found = lake.read(HISTORY).where(F.col("snapshot_date").between(F.lit(dates.first), F.lit(dates.last)))
+    return sorted(row["snapshot_date"] for row in found.select("snapshot_date").distinct().collect())
+
+
+def report_rows(counts: Mapping[str, list[dict]], nights: list[date], shares: Mapping[str, float]) -> dict[str, list[dict]]:
+    """Rows of every report table that is arithmetic on counts."""
+    return {
+        "rpt.campaign_funnel": reports.funnel_rows(counts["campaign"]),
+        "rpt.campaign_channel": reports.channel_rows(counts["channel"]),
+        "rpt.campaign_progress": reports.progress_rows(_per_contact(counts["channel"])),
+        "rpt.campaign_lift": reports.lift_rows(counts["lift"], shares),
+        "rpt.eval_model": reports.model_rows(counts["contact"]),
+        "rpt.eval_strategy": reports.strategy_rows(counts["contact"]),
+        "rpt.eval_staff": reports.staff_rows(counts["contact"]),
+        "rpt.kpi_attainment": [row for night in nights for row in attainment_rows(night, counts["kpi"])],
+    }
+
+
+def attainment_rows(night: date, counts: list[dict]) -> list[dict]:
+    """KPI rows of one night: closed months with their values, the running month as not yet mature."""
+    of_night = [row for row in counts if row["business_date"] == night]
+    live = next((row["user_cnt"] for row in of_night if row["series"] == "LIVE"), 0)
+    rows = []
+    for kpi in load_kpis().values():
+        target = kpi.annual_target(live)
+        closings = {int(row["month_id"][4:]): float(row["user_cnt"]) for row in of_night if row["series"] == kpi.series}
+        if target <= 0:
+            continue
+        for month in kpi_rows(kpi.kpi, kpi.measure, target, closings):
+            rows.append(_kpi_row(night, kpi.kpi, month["month"], target, month))
+        if len(closings) < night.month:
+            rows.append(_kpi_row(night, kpi.kpi, night.month, target, None))
+    return rows
+
+
+def _kpi_row(night: date, kpi: str, month: int, target: float, values: dict | None) -> dict:
+    known = values or {}
+    return {
+        "business_date": night, "kpi": kpi, "month_id": f"{night.year}{month:02d}", "annual_target": target,
+        "closing_count": known.get("closing_count"), "ytd_monthly_avg": known.get("ytd_monthly_avg"),
+        "kpi_attainment": known.get("kpi_attainment"), "is_mature": values is not None,
+        "attainment_text": maturity_text(values is not None),
+    }  # fmt: skip
+
+
+def expected_control_shares(settings: Settings) -> dict[str, float]:
+    """Share each campaign holds back: its own or the profile's, beside those nobody contacts; and that of earlier campaigns."""
+    nobody = load_policy().control.global_share
+    shares = {
+        name: 1 - (1 - nobody) * (1 - (settings.control.share if campaign.control_share is None else campaign.control_share))
+        for name, campaign in load_campaigns().items()
+    }
+    earlier = load_response_rules().earlier_campaigns
+    return shares | {name: campaign.control_share for name, campaign in earlier.items()}
+
+
+def _per_contact(channel_counts: list[dict]) -> list[dict]:
+    # Progress is about contacts, effect about customers: a customer called twice is one customer and two contacts.
+    return [{**counts, "contacted_cnt": counts["contact_cnt"]} for counts in channel_counts]
+
+
+def _counts(lake: Lake, name: str, dates: DateRange, nights: list[date]) -> list[dict]:
+    text = (COUNTS / f"{name}.sql").read_text(encoding="utf-8")
+    params = {
+        "first_date": dates.first, "last_date": dates.last, "report_dates": ",".join(str(night) for night in nights),
+        "horizon_days": load_response_rules().lift.horizon_days,
+        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in load_campaigns().items()),
+    }  # fmt: skip
+    frame = lake.sql(text, **{key: value for key, value in params.items() if f":{key}" in text})
+    return frame.toArrow().to_pylist()
+
+
+def _write(lake: Lake, name: str, rows: list[dict], dates: DateRange) -> int:
+    table = table_of(name)
+    kept = [{column: row.get(column) for column in table.column_names} for row in rows]
+    frame = lake.spark.createDataFrame(pa.Table.from_pylist(kept, schema=arrow_schema(table)))
+    return lake.replace(name, frame, dates).rows

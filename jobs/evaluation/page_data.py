@@ -1,0 +1,148 @@
+"""What the page of a night shows, read from published tables without Spark: counts, rates and names of rules, no personal data."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from conf.settings import Settings
+from jobs.lakehouse import ledger, published
+
+Rows = list[dict[str, Any]]
+_ALLOCATION = "allocation."
+_SHADOW = "allocation.shadow_price."
+
+
+class NightTables:
+    """The tables as readers see them, restricted to one night."""
+
+    def __init__(self, settings: Settings, night: date):
+        self.settings, self.night = settings, night
+        self._newest = published.newest_rows(settings)
+        self._versions = {row["table_name"]: row["version"] for row in self._newest}
+
+    def rows(self, name: str, date_column: str = "business_date", columns: Sequence[str] | None = None) -> Rows:
+        """Rows of one table whose date is the night."""
+        version = published.reader_version(self.settings, name, self._versions)
+        filters = [(date_column, "=", self.night)]
+        return ledger.read(self.settings, name, filters, version, list(columns) if columns else None).to_pylist()
+
+    def runs(self, stage: str) -> list[str]:
+        """Runs of a stage that published for the night, oldest first."""
+        found = ledger.read(self.settings, "ops.published", [("business_date", "=", self.night), ("stage", "=", stage)])
+        ordered = sorted(found.to_pylist(), key=lambda row: row["published_seq"])
+        return list(dict.fromkeys(row["run_id"] for row in ordered))
+
+
+def loaded(tables: NightTables) -> dict[str, Any]:
+    """Rows and files of the night by feed, with totals; every record is good or quarantined."""
+    files = [row for row in tables.rows("ops.file_ledger", "load_date") if row["status"] in ("LANDED", "SUPERSEDED")]
+    by_feed: dict[str, Counter] = defaultdict(Counter)
+    for row in files:
+        by_feed[row["feed"]].update(
+            files=1, rows_in=row["rows_in"] or 0, good=row["rows_good"] or 0, quarantined=row["rows_quarantined"] or 0
+        )
+    feeds = [{"feed": feed, **counts} for feed, counts in sorted(by_feed.items(), key=lambda item: -item[1]["rows_in"])]
+    return {"feeds": feeds, "total": dict(sum(by_feed.values(), Counter()))}
+
+
+def quarantine(tables: NightTables) -> Rows:
+    """Quarantined records of the night by reason, most frequent first; the records themselves stay encrypted."""
+    rows = tables.rows("ops.quarantine", "load_date", ["feed", "rule", "field", "reason"])
+    counts = Counter((row["rule"], row["feed"], row["field"] or "", row["reason"] or "") for row in rows)
+    names = ("rule", "feed", "field", "reason")
+    return [{**dict(zip(names, key, strict=True)), "records": count} for key, count in counts.most_common()]
+
+
+def feed_status(tables: NightTables) -> dict[str, Any]:
+    """How many feeds came, and each one that did not come complete."""
+    newest = {row["feed"]: row for row in tables.rows("ops.feed_status")}
+    rows = [newest[feed] for feed in sorted(newest)]
+    return {
+        "counts": dict(Counter(row["status"] for row in rows)),
+        "exceptions": [row for row in rows if row["status"] not in ("COMPLETE", "EMPTY")],
+    }
+
+
+def models(tables: NightTables) -> Rows:
+    """Newest training of each model up to the night: AUC of LightGBM and of its linear rival, lift of the best tenth, verdict."""
+    rows = ledger.read(tables.settings, "ops.model_run", [("business_date", "<=", tables.night)]).to_pylist()
+    newest: dict[str, dict] = {}
+    for row in rows:
+        if row["model_name"] not in newest or row["business_date"] >= newest[row["model_name"]]["business_date"]:
+            newest[row["model_name"]] = row
+    return [newest[name] for name in sorted(newest)]
+
+
+def lists(tables: NightTables) -> dict[str, Any]:
+    """Lists of the night: contacts by channel and campaign."""
+    rows = tables.rows("rpt.export_summary")
+    by_channel: Counter = Counter()
+    cells: dict[str, Counter] = defaultdict(Counter)
+    for row in rows:
+        by_channel[row["channel_code"]] += row["contacts"]
+        cells[row["campaign_id"]][row["channel_code"]] += row["contacts"]
+    return {
+        "channels": by_channel.most_common(), "campaigns": {name: cells[name] for name in sorted(cells)},
+        "total": sum(by_channel.values()), "value": sum(row["expected_value_yuan"] for row in rows),
+        "files": sum(row["files"] for row in rows),
+    }  # fmt: skip
+
+
+def decisions(tables: NightTables) -> dict[str, Any]:
+    """Why selected customers are on no list: first reasons by campaign; each column adds up to the targeted of its campaign."""
+    rows = tables.rows("gold.campaign_decision", columns=["campaign_id", "verdict", "first_reason"])
+    campaigns: dict[str, Counter] = defaultdict(Counter)
+    for row in rows:
+        campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += 1
+    totals: Counter = sum(campaigns.values(), Counter())
+    return {"campaigns": {name: campaigns[name] for name in sorted(campaigns)}, "reasons": [name for name, _ in totals.most_common()]}
+
+
+def allocation(tables: NightTables) -> dict[str, Any]:
+    """Plan of the night: value, proven bound, gap, greedy beside it, and the shadow prices that bind."""
+    runs = tables.runs("targeting")
+    rows = [row for row in tables.rows("ops.run_metric") if row["stage"] == "targeting" and row["metric"].startswith(_ALLOCATION)]
+    of_run: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        of_run[row["run_id"]][row["metric"]] = row["value"]
+    known = [run for run in runs if run in of_run]
+    figures = of_run[known[-1]] if known else {}
+    prices = {name.removeprefix(_SHADOW): value for name, value in figures.items() if name.startswith(_SHADOW) and value > 0}
+    plain = {name.removeprefix(_ALLOCATION): value for name, value in figures.items() if not name.startswith(_SHADOW)}
+    return {"figures": plain, "prices": sorted(prices.items(), key=lambda item: -item[1])}
+
+
+def gates(tables: NightTables) -> dict[str, Any]:
+    """Rules that were checked in the published runs of the night, by stage, and every rule that did not hold."""
+    rows = tables.rows("ops.gate_result")
+    newest = {}
+    for stage in dict.fromkeys(row["stage"] for row in rows):
+        published_runs = set(tables.runs(stage))
+        for row in (row for row in rows if row["stage"] == stage and row["run_id"] in published_runs):
+            newest[stage, row["table_name"], row["expectation"]] = row
+    stages: dict[str, Counter] = defaultdict(Counter)
+    for (stage, _, _), row in newest.items():
+        stages[stage]["held" if row["success"] else row["severity"]] += 1
+    return {
+        "stages": {stage: dict(stages[stage]) for stage in sorted(stages)},
+        "broken": [row for row in rows if not row["success"]],
+    }
+
+
+def staff_spread(tables: NightTables) -> Rows:
+    """Best, worst and mean success rate between people, by channel; no names."""
+    channels: dict[str, Rows] = defaultdict(list)
+    for row in tables.rows("rpt.eval_staff"):
+        if row["success_rate_contacted"] is not None:
+            channels[row["channel_code"]].append(row)
+    return [
+        {
+            "channel_code": channel, "people": len(rows), "mean": rows[0]["channel_rate"],
+            "best": max(row["success_rate_contacted"] for row in rows),
+            "worst": min(row["success_rate_contacted"] for row in rows),
+        }
+        for channel, rows in sorted(channels.items())
+    ]  # fmt: skip

@@ -1,0 +1,178 @@
+"""Report tables from tables: funnel, rates, lift against control, KPI, and cells that are not yet mature."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from conf.dates import DateRange
+from jobs.evaluation import job
+from jobs.lakehouse import ledger, published
+from tests.builders.contacts import put
+
+NIGHT = date(2026, 3, 10)
+START = date(2025, 11, 20)
+BASE, UPLIFT = 0.03, 0.09
+
+
+def a_contact(number, campaign, **more):
+    """A row of contact history as known tonight: an old call that was answered."""
+    row = {
+        "contact_id": f"{campaign}-{number}", "campaign_id": campaign, "wave_no": 1, "subscription_id": f"S{number}",
+        "product_id": "CRBT", "offer_id": "O1", "channel_code": "OUTBOUND", "channel_class": "ACTIVE", "contact_class": "ACTIVE",
+        "planned_date": START, "business_date": START - timedelta(days=1), "is_control": False, "is_model_selected": True,
+        "contacted_at": datetime(2025, 11, 20, 2), "reach_code": "REACHED", "is_contacted": True, "response_code": "NO_RESPONSE",
+        "is_inferred": False, "staff_id": "A1", "attribution_window_ends": START + timedelta(days=7), "is_mature": True,
+        "counts_to_cap": True, "source": "HISTORY", "snapshot_date": NIGHT,
+    }  # fmt: skip
+    return row | more
+
+
+def finished_campaign(rng):
+    """1,800 treated and 200 held back, a true effect of nine points; orders as BOSS has them."""
+    contacts, orders = [], []
+    for number in range(2000):
+        is_control = number % 10 == 0
+        has_ordered = rng.random() < BASE + (0 if is_control else UPLIFT)
+        changes = {"is_control": True, "channel_code": None, "staff_id": None, "is_contacted": False, "reach_code": None,
+                   "response_code": None} if is_control else {}  # fmt: skip
+        if has_ordered:
+            placed = datetime(2025, 11, 21, 4)
+            orders.append({"order_id": f"O{number}", "subscription_id": f"S{number}", "ordered_at": placed,
+                           "order_date": placed.date(), "load_date": placed.date()})  # fmt: skip
+            if not is_control:
+                changes = {"response_code": "ACCEPT", "is_effective": number % 2 == 1, "accepted_at": placed}
+        contacts.append(a_contact(number, "HIST_CRBT_2025Q4", **changes))
+    return contacts, orders
+
+
+def running_campaign():
+    """Forty messages of two days ago; three already ordered, the window of the others is open."""
+    planned = NIGHT - timedelta(days=2)
+    open_sms = {"channel_code": "SMS", "channel_class": "BROADCAST", "contact_class": "BROADCAST", "source": "EXPORT",
+                "planned_date": planned, "response_code": None, "is_mature": False, "staff_id": None, "reach_code": "DELIVERED",
+                "attribution_window_ends": planned + timedelta(days=7)}  # fmt: skip
+    rows = [a_contact(n, "CRBT_ACQUISITION", **open_sms) for n in range(3000, 3037)]
+    ordered = open_sms | {"response_code": "ACCEPT", "is_mature": True, "is_inferred": True}
+    rows += [a_contact(n, "CRBT_ACQUISITION", **ordered) for n in range(3037, 3040)]
+    call = {"source": "EXPORT", "planned_date": planned, "response_code": "REFUSE"}
+    return rows + [a_contact(n, "CRBT_ACQUISITION", **call) for n in range(3040, 3050)]
+
+
+@pytest.fixture(scope="module")
+def reported(spark, tmp_path_factory):
+    """Reports of one night over a finished and a running campaign."""
+    from tests.conftest import settings_for_tests
+
+    settings = settings_for_tests(tmp_path_factory.mktemp("evaluation"))
+    contacts, orders = finished_campaign(np.random.default_rng(5))
+    decided = [
+        *({"subscription_id": f"S{n}", "verdict": "EXPORTED"} for n in range(3000, 3050)),
+        *({"subscription_id": f"S{n}", "first_reason": "NOT_CHOSEN_CAPACITY"} for n in range(3050, 3060)),
+        *({"subscription_id": f"S{n}", "first_reason": "LIST_BLACK"} for n in range(3060, 3080)),
+        *({"subscription_id": f"S{n}", "verdict": "CONTROL", "first_reason": "CONTROL_GROUP"} for n in range(3080, 3090)),
+    ]
+    put(
+        settings,
+        gold__contact_history=contacts + running_campaign(),
+        silver__product_order=orders,
+        gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
+        gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
+                                 "business_date": NIGHT} for n in range(7)],
+        silver__subscription_status=[{"subscription_id": f"S{n}", "is_off_network": n == 0, "load_date": date(2025, 8, 10),
+                                      "status_time": datetime(2025, 8, 1)} for n in range(1001)],
+        silver__product_subscription=[
+            *({"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": date(2025, 9, 1)} for n in range(480)),
+            *({"subscription_id": f"S{n}", "valid_date": date(2026, 2, 10), "load_date": date(2026, 2, 10)} for n in range(480, 580)),
+        ],
+    )  # fmt: skip
+    job.run(spark, settings, DateRange.of(NIGHT))
+    return settings
+
+
+def report(settings, name, **where):
+    """Rows of a published report of the night that match."""
+    version = published.reader_version(settings, name)
+    rows = ledger.read(settings, name, [("business_date", "=", NIGHT)], version).to_pylist()
+    return [row for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def test_funnel_steps_and_rates_are_final_given_finished_campaign(reported):
+    (row,) = report(reported, "rpt.campaign_funnel", campaign_id="HIST_CRBT_2025Q4")
+
+    assert (row["targeted"], row["contactable"], row["contacted"], row["control"]) == (2000, 1800, 1800, 200)
+    assert row["success_rate_contacted"] == pytest.approx(row["accepted"] / 1800)
+    assert row["overall_rate"] == pytest.approx(row["effective"] / 2000)
+    assert row["acceptance_text"] == "mature"
+
+
+def test_funnel_says_not_yet_mature_given_running_campaign(reported):
+    (row,) = report(reported, "rpt.campaign_funnel", campaign_id="CRBT_ACQUISITION")
+
+    assert (row["targeted"], row["contactable"], row["contacted"]) == (90, 60, 50)  # 20 black-listed and 10 control are not
+    assert (row["accepted"], row["success_rate_contacted"], row["acceptance_text"]) == (None, None, "not yet mature")
+    assert row["accepted_so_far"] == 3
+
+
+def test_answered_channel_is_final_while_bulk_waits_given_running_campaign(reported):
+    rows = {row["channel_code"]: row for row in report(reported, "rpt.campaign_channel", campaign_id="CRBT_ACQUISITION")}
+
+    assert (rows["OUTBOUND"]["acceptance_text"], rows["OUTBOUND"]["success_rate_contacted"]) == ("mature", 0.0)
+    assert (rows["SMS"]["acceptance_text"], rows["SMS"]["success_rate_contacted"]) == ("not yet mature", None)
+
+
+def test_lift_is_positive_and_covers_the_truth_given_planted_effect(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="HIST_CRBT_2025Q4")
+
+    assert row["lift_low"] > 0
+    assert row["lift_low"] <= UPLIFT <= row["lift_high"]
+    assert (row["treated"], row["control"], row["is_sample_ratio_ok"], row["lift_text"]) == (1800, 200, True, "positive")
+
+
+def test_lift_is_not_yet_mature_given_running_campaign(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="CRBT_ACQUISITION")
+
+    assert (row["treated"], row["control"]) == (60, 10)  # chosen or not: all who came as far as the draw
+    assert (row["lift"], row["lift_text"]) == (None, "not yet mature")
+
+
+def test_kpi_follows_closing_counts_given_two_closed_months(reported):
+    rows = {row["month_id"]: row for row in report(reported, "rpt.kpi_attainment", kpi="CRBT_PAYING")}
+
+    assert [rows[m]["closing_count"] for m in ("202601", "202602")] == [480, 580]
+    assert rows["202602"]["ytd_monthly_avg"] == pytest.approx(530)
+    assert rows["202602"]["kpi_attainment"] == pytest.approx(530 / 480)  # target 480 for 1,000 live
+    assert (rows["202603"]["kpi_attainment"], rows["202603"]["attainment_text"]) == (None, "not yet mature")
+
+
+def test_other_reports_add_up_given_same_contacts(reported):
+    (model,) = report(reported, "rpt.eval_model", campaign_id="HIST_CRBT_2025Q4")
+    (offer,) = report(reported, "rpt.eval_strategy", campaign_id="HIST_CRBT_2025Q4")
+    progress = report(reported, "rpt.campaign_progress", campaign_id="CRBT_ACQUISITION")
+    (summary,) = report(reported, "rpt.export_summary")
+
+    assert model["model_contacted"] == offer["contacted"] == 1800
+    assert offer["accept_share"] + offer["consider_share"] + offer["other_share"] == pytest.approx(1)
+    assert sum(row["planned"] for row in progress) == 50
+    assert summary["contacts"] == 7
+
+
+def test_reports_are_the_same_given_second_run(spark, reported):
+    before = {name: report(reported, name) for name in job.TABLES}
+    job.run(spark, reported, DateRange.of(NIGHT))
+
+    assert {name: report(reported, name) for name in job.TABLES} == before
+
+
+def test_page_of_the_night_needs_no_network_and_names_open_cells(spark, reported):
+    from jobs.evaluation import page
+
+    summary = page.run(spark, reported, DateRange.of(NIGHT))
+    text = (reported.path("reports") / f"{NIGHT}.html").read_text(encoding="utf-8")
+
+    assert summary["pages"] == [f"{NIGHT}.html"]
+    assert "not yet mature" in text
+    assert "HIST_CRBT_2025Q4" in text
+    assert "src=" not in text  # nothing fetched
+    assert "https://" not in text
+    assert f"{NIGHT}.html" in (reported.path("reports") / "index.html").read_text(encoding="utf-8")
