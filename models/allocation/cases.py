@@ -72,7 +72,8 @@ def _large_activities(rng: np.random.Generator) -> Activities:
     day = rng.integers(1, 118, LARGE_ACTIVITIES).astype(np.int32)
     n_products = rng.integers(1, 3, LARGE_ACTIVITIES)
     products = [
-        frozenset(str(product + 1) for product in rng.choice(LARGE_PRODUCTS, size, replace=False)) for size in n_products
+        frozenset(str(product + 1) for product in rng.choice(LARGE_PRODUCTS, size, replace=False))
+        for size in n_products
     ]
     return Activities(
         name=[str(a + 1) for a in range(LARGE_ACTIVITIES)],

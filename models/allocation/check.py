@@ -53,9 +53,7 @@ def _speaks_of(rule: Rule, activities: Activities, a: int) -> bool:
         return False
     if rule.last_day is not None and int(activities.day[a]) > rule.last_day:
         return False
-    return _matches(
-        (channel, products, campaign, offer), (rule.channels, rule.products, rule.campaigns, rule.offers)
-    )
+    return _matches((channel, products, campaign, offer), (rule.channels, rule.products, rule.campaigns, rule.offers))
 
 
 def _matches(own: tuple[str, frozenset[str], str | None, str | None], wanted: tuple[object, ...]) -> bool:

@@ -61,12 +61,8 @@ def _side(activities: Activities, channels: object, products: object, campaigns:
 
 
 def _conflict_pairs(conflict: Conflict, activities: Activities) -> Mask:
-    side_a = _side(
-        activities, conflict.channels_a, conflict.products_a, conflict.campaigns_a, conflict.offers_a
-    )
-    side_b = _side(
-        activities, conflict.channels_b, conflict.products_b, conflict.campaigns_b, conflict.offers_b
-    )
+    side_a = _side(activities, conflict.channels_a, conflict.products_a, conflict.campaigns_a, conflict.offers_a)
+    side_b = _side(activities, conflict.channels_b, conflict.products_b, conflict.campaigns_b, conflict.offers_b)
     both = side_a[:, None] & side_b[None, :]
     if conflict.lag_days is None:
         return both

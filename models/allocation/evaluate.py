@@ -18,6 +18,9 @@ BlockSums = tuple[Floats, Floats]
 BlockStep = Callable[[Prices], BlockSums]
 """What a distributed caller provides: the block sums of the whole problem at given prices."""
 
+StepFactory = Callable[[Canonical], BlockStep]
+"""Given the canonical problem, how to run the per-customer step elsewhere (for instance in Spark partitions)."""
+
 
 @dataclass(frozen=True)
 class Evaluation:

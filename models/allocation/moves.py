@@ -257,15 +257,15 @@ def improve(stride, least, only_relief, table, conflict, caps, base_gain, links,
             add = p if p >= start[i] else -1
             if add >= 0 and (
                 chosen[p]
-                or not _is_promising(p, best_gain - won_by_drops, relief, only_relief, drop_helps, table, base_gain, helps)
+                or not _is_promising(
+                    p, best_gain - won_by_drops, relief, only_relief, drop_helps, table, base_gain, helps
+                )
             ):
                 continue
             for d in range(-1, n_held):
                 if d < 0 and add < 0:
                     continue
-                won, may, can_help = _value_change(
-                    d, add, n_held, held, table, conflict, caps, base_gain, room, helps
-                )
+                won, may, can_help = _value_change(d, add, n_held, held, table, conflict, caps, base_gain, room, helps)
                 hope = won + relief if can_help else won
                 if not may or hope <= best_gain or (only_relief and not can_help):
                     continue

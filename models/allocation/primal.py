@@ -14,6 +14,7 @@ from models.allocation.problem import Floats
 Chosen = npt.NDArray[np.uint8]
 STEPS_OF_STIFFNESS = 14
 REPAIR_PASSES = 40
+SEARCH_ROUNDS = 24
 CLOSE_CONTACTS = 2.0
 POLISH_PASSES = 12
 SCHEDULES = ((0.03, 0.003), (0.01, 0.001), (0.1, 0.01), (0.003, 0.003), (0.003, 0.0003))
@@ -88,9 +89,7 @@ class PlanSearch:
             )
         )  # fmt: skip
 
-    def improve(
-        self, turn: int, least: float, only_relief: bool, penalty: Floats, use: Floats, chosen: Chosen
-    ) -> int:
+    def improve(self, turn: int, least: float, only_relief: bool, penalty: Floats, use: Floats, chosen: Chosen) -> int:
         """One pass of the best single move of each customer."""
         return int(
             moves.improve(
@@ -108,7 +107,9 @@ def _links(rules: CouplingRules) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     return start, rule.astype(np.int64), *(np.ascontiguousarray(part[rule, activity]) for part in per)
 
 
-def rebalance_to_limits(search: PlanSearch, multipliers: Floats, chosen: Chosen, turn: int, softest: float, stiffest: float) -> None:
+def rebalance_to_limits(
+    search: PlanSearch, multipliers: Floats, chosen: Chosen, turn: int, softest: float, stiffest: float
+) -> None:
     """Bring the use of every priced rule to its bound while stiffness grows from a whisper to one contact's worth."""
     rules = search.rules
     use = search.count_use(chosen)
@@ -116,7 +117,9 @@ def rebalance_to_limits(search: PlanSearch, multipliers: Floats, chosen: Chosen,
     for k in range(STEPS_OF_STIFFNESS):
         share = k / (STEPS_OF_STIFFNESS - 1)
         softly = softest / np.maximum(10.0, away)
-        per_contact = search.typical * np.exp((1.0 - share) * np.log(softly) + share * np.log(np.maximum(softly, stiffest)))
+        per_contact = search.typical * np.exp(
+            (1.0 - share) * np.log(softly) + share * np.log(np.maximum(softly, stiffest))
+        )
         stiffness = per_contact / rules.scale**2
         changed = search.rebalance(turn + k, multipliers, stiffness, use, chosen)
         use[:] = search.count_use(chosen)
@@ -159,13 +162,19 @@ def find_plan(
     search: PlanSearch,
     multipliers: Floats,
     first: Chosen,
-    rounds: int,
+    rounds_if_broken: int,
     is_enough: Callable[[Candidate], bool],
     incumbent: Candidate | None = None,
 ) -> Candidate:
-    """Search rounds of rebalance, repair and polish from the priced plan and keep the best plan seen."""
+    """Search rounds of rebalance, repair and polish from the priced plan and keep the best plan seen.
+
+    Ends when the plan is good enough, after `rounds_if_broken` rounds without a plan that keeps the hard rules, or
+    after all rounds.
+    """
     best = incumbent
-    for turn in range(rounds):
+    for turn in range(SEARCH_ROUNDS):
+        if turn >= rounds_if_broken and best is not None and best.hard_excess > 0.0:
+            break
         chosen = first.copy() if best is None or turn % 2 == 0 else best.chosen.copy()
         rebalance_to_limits(search, multipliers, chosen, 17 * turn, *SCHEDULES[turn % len(SCHEDULES)])
         repair(search, multipliers, chosen, 17 * turn)

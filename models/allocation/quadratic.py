@@ -25,8 +25,13 @@ def solve_step(
     m = len(lower)
     bounded = np.isfinite(upper)
     eye = np.eye(m)
-    rows = np.vstack([np.hstack([-slopes, np.ones((len(slopes), 1))]), np.hstack([eye, np.zeros((m, 1))]),
-                      np.hstack([-eye[bounded], np.zeros((int(bounded.sum()), 1))])])
+    rows = np.vstack(
+        [
+            np.hstack([-slopes, np.ones((len(slopes), 1))]),
+            np.hstack([eye, np.zeros((m, 1))]),
+            np.hstack([-eye[bounded], np.zeros((int(bounded.sum()), 1))]),
+        ]
+    )
     right = np.concatenate([heights, lower, -upper[bounded]])
     quad = np.zeros((m + 1, m + 1))
     quad[:m, :m] = curvature

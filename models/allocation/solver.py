@@ -2,7 +2,6 @@
 
 import resource
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import fsum
@@ -13,21 +12,18 @@ import numpy.typing as npt
 from models.allocation.canonical import Canonical, canonicalise
 from models.allocation.clash import clashing_rows
 from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
-from models.allocation.evaluate import BlockStep, LocalStep
+from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
 from models.allocation.greedy import greedy_plan
-from models.allocation.primal import Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
+from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
 from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult, Violation
 from models.allocation.validate import require_valid
 
 MOST_CALLS = 400
-SEARCH_ROUNDS = 24
+FIRST_ROUNDS = 8
 SAMPLE_FROM = 50_000
 SAMPLE_CUSTOMERS = 12_000
 SAMPLE_STEP = 8
 HELD_TIER = "held tier"
-
-StepFactory = Callable[[Canonical], BlockStep]
-"""Given the canonical problem, how to run the per-customer step elsewhere (for instance in Spark partitions)."""
 
 
 @dataclass
@@ -197,22 +193,34 @@ def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) 
 
 
 def _solve_stage(
-    canonical: Canonical, gain: Floats, run: _Run, factory: StepFactory | None, start: Candidate | None, with_greedy: bool
+    canonical: Canonical,
+    gain: Floats,
+    run: _Run,
+    factory: StepFactory | None,
+    start: Candidate | None,
+    with_greedy: bool,
 ) -> _Stage:
     local = LocalStep(canonical, run.threads)
     step = local if factory is None else factory(canonical)
-    stage = _optimise(canonical, gain, step, local, run, start, with_greedy)
+    stage = _optimise(canonical, gain, step, local, run, start, with_greedy, FIRST_ROUNDS)
     clashing: list[str] = []
+    tries = FIRST_ROUNDS
     while stage.candidate.hard_excess > 0.0:
         rows = clashing_rows(stage.canonical.rules, step)
         if not rows.any():
-            break
+            if tries == SEARCH_ROUNDS:
+                break
+            tries = SEARCH_ROUNDS  # no clash proven: the plan is only hard to find, so search longer
+            stage = _optimise(canonical, gain, step, local, run, stage.candidate, with_greedy, tries)
+            continue
         clashing += [name for name, row in zip(canonical.rules.names, rows, strict=True) if row]
-        price = 10.0 * float(np.abs(canonical.value).max(initial=1.0)) * max(1.0, float(canonical.gain.max(initial=1.0)))
+        price = (
+            10.0 * float(np.abs(canonical.value).max(initial=1.0)) * max(1.0, float(canonical.gain.max(initial=1.0)))
+        )
         canonical = replace(stage.canonical, rules=stage.canonical.rules.softened(rows, price))
         local = LocalStep(canonical, run.threads)
         step = local if factory is None else factory(canonical)
-        stage = _optimise(canonical, gain, step, local, run, None, with_greedy)
+        stage = _optimise(canonical, gain, step, local, run, None, with_greedy, tries)
     return replace(stage, clashing=tuple(clashing))
 
 
@@ -224,6 +232,7 @@ def _optimise(
     run: _Run,
     start: Candidate | None,
     with_greedy: bool,
+    rounds: int,
 ) -> _Stage:
     dual = _solve_dual(canonical, gain, step, run)
     first = local.plan(canonical.rules.prices(dual.multipliers, gain))
@@ -238,7 +247,10 @@ def _optimise(
         is_closed = best.hard_excess == 0.0 and relative_gap(dual.bound, best.objective) <= run.gap_target
         return is_closed or run.is_over()
 
-    best = find_plan(search, dual.multipliers, first, SEARCH_ROUNDS, is_enough, known)
+    is_impossible = not np.isfinite(canonical.rules.soft_price).any() and dual.bound < _lowest_objective(
+        canonical, gain
+    )
+    best = find_plan(search, dual.multipliers, first, 1 if is_impossible else rounds, is_enough, known)
     if greedy is not None and greedy.is_better_than(best):
         best = greedy
     return _Stage(best, dual, (), canonical, greedy)
