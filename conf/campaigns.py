@@ -73,6 +73,7 @@ class Exclusions(Strict):
 
     list_colours: tuple[Literal["BLACK", "GREY", "RED"], ...] = ()
     campaigns: tuple[str, ...] = ()
+    within_days: int = Field(default=30, ge=1, le=400)
     rule: dict[str, Any] | None = None
 
 
@@ -106,6 +107,7 @@ class Campaign(Strict):
     waves: tuple[Wave, ...] = Field(min_length=1)
     control_share: float | None = Field(default=None, ge=0, le=0.5)
     budget: Budget
+    minimum_per_night: int = Field(default=0, ge=0)
 
     @property
     def channel_codes(self) -> list[str]:

@@ -1,0 +1,192 @@
+"""From the view to one row per selected subscription and campaign, with every reason against it and the channels still open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from conf.channels import load_channels
+from conf.policy import Policy
+from conf.products import load_products
+from jobs.targeting import channel_rules as channels
+from jobs.targeting import exclusion_rules as rules
+from jobs.targeting.campaign_rules import CompiledCampaign
+from jobs.targeting.channel_rules import bits_of
+from jobs.targeting.control import GLOBAL, is_control
+from jobs.targeting.reasons import Reason
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+EMPTY_CONTACTS = (
+    "array<struct<campaign_id:string,product_id:string,channel_code:string,planned_date:date,in_month:boolean,"
+    "counts:boolean,response_code:string,response_date:date,wave_no:int>>"
+)
+EMPTY_SUPPRESSIONS = "array<struct<reason:string,product_id:string,closed_bits:bigint>>"
+
+
+@dataclass(frozen=True)
+class TargetingContext:
+    """What the rules of one night need to know: contact day, policy, and the control share of each campaign."""
+
+    contact_day: date
+    policy: Policy
+    control_shares: dict[str, float]
+
+
+def join_facts(subscribers: DataFrame, contacts: DataFrame, suppressions: DataFrame, held_back: DataFrame) -> DataFrame:
+    """Attach contacts, protection and earlier control groups to the subscribers; nobody's row is lost or doubled."""
+    joined = (
+        subscribers.join(contacts, "subscription_id", "left")
+        .join(suppressions, "subscription_id", "left")
+        .join(held_back, "subscription_id", "left")
+    )
+    return joined.withColumns(
+        {
+            "contacts": F.coalesce("contacts", F.array().cast(EMPTY_CONTACTS)),
+            "month_contacts": F.coalesce("month_contacts", F.array().cast(EMPTY_CONTACTS)),
+            "suppressions": F.coalesce("suppressions", F.array().cast(EMPTY_SUPPRESSIONS)),
+            "held_back_by": F.coalesce("held_back_by", F.array().cast("array<string>")),
+        }
+    )
+
+
+def select_targets(subscribers: DataFrame, campaigns: Sequence[CompiledCampaign], context: TargetingContext) -> DataFrame:
+    """One row per subscription and campaign whose selection rule and scope it meets: the targeted of each campaign."""
+    offered = F.array(*(_campaign_facts(compiled, context) for compiled in campaigns))
+    selected = F.explode(F.filter(offered, lambda campaign: campaign.is_selected))
+    dropped = ("is_selected",)
+    return subscribers.withColumn("campaign", selected).select("*", "campaign.*").drop("campaign", *dropped)
+
+
+def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Column:
+    """What one campaign says about the subscription of the row: selected or not, and everything the later rules read."""
+    campaign = compiled.campaign
+    owned = load_products()[campaign.product_id].owned_when
+    model = campaign.value.score
+    score = F.coalesce(F.col(f"{model}_score"), F.lit(campaign.value.base_response)) if model else F.lit(campaign.value.base_response)
+    always, never = F.lit(True), F.lit(False)
+    facts = {
+        "is_selected": compiled.selection.to_column() & _is_in_scope(compiled),
+        "campaign_id": F.lit(campaign.campaign_id),
+        "product_id": F.lit(campaign.product_id),
+        "keeps_product": F.lit(campaign.keeps_product),
+        "owns_product": F.col(owned) if owned else F.lit(None).cast("boolean"),
+        "is_model_selected": compiled.model_selected.to_column() if compiled.model_selected else never,
+        "score": score.cast("double"),
+        "stays": compiled.stays.to_column() if compiled.stays else always,
+        "excluded_campaigns": _texts(campaign.exclusions.campaigns),
+        "excluded_campaigns_days": F.lit(campaign.exclusions.within_days),
+        "excluded_colours": _texts(campaign.exclusions.list_colours),
+        "campaign_channels": F.lit(bits_of(campaign.channel_codes)).cast("bigint"),
+        "wave_channels": F.array(*(F.lit(bits_of(wave.channels)) for wave in campaign.waves)).cast("array<bigint>"),
+        "wave_after_days": F.array(*(F.lit(wave.after_days) for wave in campaign.waves)),
+        "is_drawn": is_control(context.policy.control.salt, campaign.campaign_id, context.control_shares[campaign.campaign_id]),
+    }
+    return F.struct(*(column.alias(name) for name, column in facts.items()))
+
+
+def _texts(values: Sequence[str]) -> Column:
+    return F.array(*map(F.lit, values)).cast("array<string>")
+
+
+def _is_in_scope(compiled: CompiledCampaign) -> Column:
+    scope = compiled.campaign.scope
+    inside = F.lit(True)
+    if scope.cities:
+        inside = inside & F.coalesce(F.col("city_code").isin(list(scope.cities)), F.lit(False))
+    if scope.counties:
+        inside = inside & F.coalesce(F.col("county_code").isin(list(scope.counties)), F.lit(False))
+    return inside
+
+
+def add_wave(targets: DataFrame, context: TargetingContext) -> DataFrame:
+    """Find the campaign's last contact with each target, the wave that is next and the channels due for it."""
+    day, policy = context.contact_day, context.policy
+    return (
+        targets.withColumn("last_contact", channels.last_contact())
+        .withColumns({"is_considering": channels.is_considering(policy, day), "wave_no": channels.next_wave_no()})
+        .withColumn("due_channels", channels.channels_of_wave(policy, day))
+    )
+
+
+def add_reasons(targets: DataFrame, context: TargetingContext) -> DataFrame:
+    """Apply every rule: `all_reasons` (bit set) and `open_channels` (bit set); no rule looks at the result of another."""
+    closed = channels.closed_channels(context.policy)
+    names = {reason: f"closed_by_{reason.name.lower()}" for reason in closed}
+    targets = targets.withColumns({names[reason]: column for reason, column in closed.items()})
+    all_closed = reduce(lambda bits, name: bits.bitwiseOR(F.col(name)), names.values(), F.lit(0).cast("bigint"))
+    targets = targets.withColumn("open_channels", F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)))
+    asked = F.when(F.col("due_channels") == 0, F.col("campaign_channels")).otherwise(F.col("due_channels"))
+    is_shut = F.col("open_channels") == 0
+    by_channel = [
+        _bit(reason, is_shut & (F.col(name).bitwiseAND(asked) != 0)) for reason, name in names.items()
+    ]
+    by_row = [_bit(reason, condition) for reason, condition in _row_rules(context).items()]
+    return targets.withColumn("all_reasons", reduce(lambda a, b: a.bitwiseOR(b), by_channel + by_row))
+
+
+def _row_rules(context: TargetingContext) -> dict[Reason, Column]:
+    """Rules that exclude the subscription from the campaign whatever the channel."""
+    day, policy = context.contact_day, context.policy
+    return {
+        Reason.NOT_LIVE: rules.is_not_live(),
+        Reason.TEST_NUMBER: rules.is_test_number(),
+        Reason.INVALID_MSISDN: rules.has_invalid_msisdn(),
+        Reason.ALREADY_OWNS: rules.already_owns(),
+        Reason.RESP_ACCEPTED: rules.has_accepted(policy, day),
+        Reason.RESP_REFUSED: rules.has_refused(policy, day),
+        Reason.RECENT_CAMPAIGN: rules.is_in_recent_campaign(policy, day),
+        Reason.CAMPAIGN_EXCLUSION: rules.is_excluded_by_campaign(day),
+        Reason.WAVE_NOT_DUE: (F.col("due_channels") == 0) & ~channels.is_wave_finished(),
+        Reason.WAVES_FINISHED: channels.is_wave_finished(),
+        Reason.CONTROL_GROUP: is_held_back(policy),
+        **rules.exceeds_caps(policy),
+    }
+
+
+def is_held_back(policy: Policy) -> Column:
+    """CONTROL_GROUP: drawn for this campaign before its first contact, drawn for all campaigns, or held back earlier."""
+    return is_in_global_control(policy) | is_in_campaign_control()
+
+
+def is_in_campaign_control() -> Column:
+    """Held back from this campaign: since an earlier night, or drawn and never contacted by it."""
+    return F.array_contains("held_back_by", F.col("campaign_id")) | (F.col("is_drawn") & F.col("last_contact").isNull())
+
+
+def is_in_global_control(policy: Policy) -> Column:
+    """Held back from all campaigns."""
+    drawn = is_control(policy.control.salt, GLOBAL, policy.control.global_share)
+    return drawn | F.array_contains("held_back_by", F.lit(GLOBAL))
+
+
+def _bit(reason: Reason, condition: Column) -> Column:
+    """The reason's bit where the condition holds; an unknown condition counts as holding (default deny)."""
+    return F.when(F.coalesce(condition, F.lit(True)), F.lit(reason.mask)).otherwise(F.lit(0)).cast("bigint")
+
+
+def candidate_columns(policy: Policy) -> list[Column]:
+    """What goes on to the allocation: a row per target, small enough for one driver."""
+    preferences = [F.col("channel_preference_score")[code].alias(f"preference_{code}") for code in load_channels()]
+    return [
+        *map(F.col, ("subscription_id", "campaign_id", "product_id", "wave_no", "score", "is_model_selected")),
+        F.col("all_reasons"),
+        F.col("open_channels"),
+        is_in_campaign_control().alias("is_campaign_control"),
+        F.size("month_contacts").alias("month_contact_cnt"),
+        *preferences,
+    ]
+
+
+def decide_candidates(
+    subscribers: DataFrame, campaigns: Sequence[CompiledCampaign], context: TargetingContext
+) -> DataFrame:
+    """All targets of the night with their reasons; `subscribers` has its facts joined (join_facts)."""
+    targets = add_wave(select_targets(subscribers, campaigns, context), context)
+    return add_reasons(targets, context).select(*candidate_columns(context.policy))

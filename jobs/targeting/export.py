@@ -1,0 +1,241 @@
+"""Writes the frozen lists of a night as channel files: checked again by other code, released by `.done`, never sent twice.
+
+Order for each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest
+-> row in ops.export_ledger -> `.done`. A channel takes a file only after its `.done`, so no file is seen without its row.
+After a crash anywhere, running again brings the same files: their bytes follow from the frozen list alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf.campaigns import Campaign, load_campaigns
+from conf.channels import load_channels
+from conf.dates import DateRange
+from conf.errors import ClosedLoopError, ExportRefused
+from conf.exports import ExportLayout, load_exports
+from conf.policy import Policy, load_policy
+from conf.settings import Settings
+from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.targeting.approval import content_hash
+from jobs.targeting.export_check import Protection, read_back, violations
+from jobs.targeting.export_layout import file_bytes
+from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
+from jobs.targeting.inputs import contact_day_of
+from jobs.targeting.protection import read_protection
+from jobs.targeting.readiness import require_fresh_suppression
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+STAGE = "targeting"
+LEDGER = "ops.export_ledger"
+PRIVATE = ".private"
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What the export of one night needs at hand."""
+
+    lake: Lake
+    business_date: date
+    directory: Directory
+    protection: Protection
+    campaigns: dict[str, Campaign]
+    policy: Policy
+    sent: dict[str, dict]
+
+    @property
+    def folder(self) -> Path:
+        """Root of the channel folders."""
+        return self.lake.settings.path("exports")
+
+
+def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> Summary:
+    """Export the lists of each night in the range; returns files and rows by channel.
+
+    Raises StaleSuppression when protection is not fresh, ExportRefused at the end when a file was withheld (the others left).
+    """
+    return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
+
+
+def run_night(spark: SparkSession | None, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None) -> Summary:
+    """Export one night."""
+    lake = Lake(spark, settings, Run(STAGE, DateRange(business_date, business_date), settings))
+    _require_published(settings, business_date)
+    files = contacts_by_file(lake, business_date)
+    night = _open_night(lake, business_date, campaigns)
+    if set(files) - set(night.sent):
+        _require_fresh(settings, business_date)
+    outcome: Counter[str] = Counter()
+    rows: Counter[str] = Counter()
+    withheld = []
+    for file_name, contacts in files.items():
+        try:
+            state = _export_file(night, file_name, contacts)
+        except ExportRefused as refusal:
+            withheld.append(_withhold(night, file_name, contacts, refusal))
+            state = "WITHHELD"
+        outcome[state] += 1
+        if state != "WITHHELD":
+            rows[contacts[0]["channel_code"]] += len(contacts)
+    _note(lake, outcome, rows)
+    if withheld:
+        raise ExportRefused(f"night {business_date}: {len(withheld)} of {len(files)} files withheld\n" + "\n".join(withheld))
+    return {"files": dict(outcome), "rows_by_channel": dict(sorted(rows.items())), "rows": sum(rows.values())}
+
+
+def _require_published(settings: Settings, business_date: date) -> None:
+    filters = [("stage", "=", STAGE), ("business_date", "=", business_date)]
+    if not ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows:
+        raise ExportRefused(f"night {business_date}: targeting is not published\n  to do:  closedloop run target --date {business_date}")
+
+
+def _require_fresh(settings: Settings, business_date: date) -> None:
+    try:
+        require_fresh_suppression(settings, business_date)
+    except ClosedLoopError as error:
+        raise_alert(settings, "LISTS_REFUSED", business_date, str(error))
+        raise
+
+
+def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
+    sent = ledger.read(lake.settings, LEDGER, filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")])
+    return Night(
+        lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
+        load_campaigns() if campaigns is None else campaigns, load_policy(), {row["file_name"]: row for row in sent.to_pylist()},
+    )  # fmt: skip
+
+
+def _export_file(night: Night, file_name: str, contacts: list[dict]) -> str:
+    """Bring one file out; returns SENT, or ALREADY_SENT when the ledger has it: then only what is missing beside it is mended."""
+    first = contacts[0]
+    layout = load_exports()[load_channels()[first["channel_code"]].export_layout]
+    target = night.folder / first["channel_code"] / file_name
+    sent = night.sent.get(file_name)
+    if sent and _done(target).exists():
+        return "ALREADY_SENT"
+    _require_unchanged_campaign(night, first)
+    content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
+    digest = sha256(content).hexdigest()
+    if sent and sent["sha256"] != digest:
+        raise ExportRefused(f"{file_name}: the ledger holds it with another content; it is never sent a second time")
+    private = _write_private(night, file_name, content)
+    _require_clean(night, layout, private, contacts)
+    faults.point("export.before_rename")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(private, target)
+    _sync_folder(target.parent)
+    faults.point("export.after_rename")
+    _write_manifest(night, layout, target, contacts, content, digest)
+    if not sent:
+        _append_ledger(night, file_name, contacts, digest, "EXPORTED")
+    faults.point("export.before_done")
+    _write_atomically(night, _done(target), f"{digest}\n".encode())
+    faults.point("export.after_done")
+    return "ALREADY_SENT" if sent else "SENT"
+
+
+def _require_unchanged_campaign(night: Night, contact: dict) -> None:
+    """The scripts that leave are those of the approved content the night was decided with."""
+    campaign = night.campaigns.get(contact["campaign_id"])
+    columns = ["campaign_version"]
+    filters = [("business_date", "=", night.business_date), ("campaign_id", "=", contact["campaign_id"])]
+    decided = set(night.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)["campaign_version"].to_pylist())
+    found = content_hash(campaign)[:12] if campaign else "no file"
+    if decided != {found}:
+        raise ExportRefused(f"{contact['campaign_id']}: found content {found}, wanted {sorted(decided)}, with which the night was decided")
+
+
+def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: list[dict]) -> None:
+    """Read the finished file as the channel would and check it by other code; one fault withholds it."""
+    try:
+        rows = read_back(layout, private.read_bytes())
+    except (ValueError, UnicodeError) as error:
+        private.unlink()
+        raise ExportRefused(f"{private.name}: cannot be read back as its channel would: {error}") from None
+    faults_found = violations(rows, layout.channel_code, contacts, night.protection)
+    if faults_found:
+        private.unlink()
+        shown = "\n".join(f"    {fault}" for fault in faults_found[:5])
+        raise ExportRefused(f"{private.name}: {len(faults_found)} lines must not leave\n{shown}")
+
+
+def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused) -> str:
+    raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
+    _append_ledger(night, file_name, contacts, "", "REFUSED")
+    return f"  - {refusal}"
+
+
+def _append_ledger(night: Night, file_name: str, contacts: list[dict], digest: str, status: str) -> None:
+    run_id = night.lake.run.run_id
+    row = {
+        "business_date": night.business_date, "campaign_id": contacts[0]["campaign_id"], "channel_code": contacts[0]["channel_code"],
+        "file_name": file_name, "rows": len(contacts), "sha256": digest, "status": status, "run_id": run_id,
+    }  # fmt: skip
+    ledger.append(night.lake.settings, LEDGER, [row], run_id)
+
+
+def _write_manifest(
+    night: Night, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, digest: str
+) -> None:
+    first = contacts[0]
+    expires = first["planned_date"] + timedelta(days=night.policy.export.expires_after_days)
+    manifest = {
+        "file_name": target.name, "channel_code": layout.channel_code, "campaign_id": first["campaign_id"],
+        "business_date": str(night.business_date), "planned_date": str(first["planned_date"]), "expires_on": str(expires),
+        "rows": len(contacts), "bytes": len(content), "sha256": digest, "encoding": layout.encoding,
+        "layout": layout.layout, "layout_version": layout.layout_version, "window": f"{night.policy.sending.window_start}-{night.policy.sending.window_end}",
+    }  # fmt: skip
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    _write_atomically(night, target.with_name(target.name + ".manifest.json"), text.encode())
+
+
+def _done(target: Path) -> Path:
+    return target.with_name(target.name + ".done")
+
+
+def _write_private(night: Night, name: str, content: bytes) -> Path:
+    """Write and fsync a file nobody else may read, outside the folders channels look into."""
+    folder = night.folder / PRIVATE
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / name
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def _write_atomically(night: Night, target: Path, content: bytes) -> None:
+    os.replace(_write_private(night, target.name, content), target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _note(lake: Lake, outcome: Counter[str], rows: Counter[str]) -> None:
+    for state, count in outcome.items():
+        lake.metric("export", "", f"files_{state.lower()}", count)
+    for channel_code, count in rows.items():
+        lake.metric("export", channel_code, "rows_exported", count)
+    lake.flush_metrics()

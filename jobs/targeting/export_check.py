@@ -1,0 +1,148 @@
+"""The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
+
+It shares nothing with selection, allocation or the writer but the layout's data: plain Python over the file's bytes, the
+numbers turned into subscriptions by the vault, protection read from the newest tables. One hit withholds the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from conf.exports import ExportLayout
+
+_MOBILE = re.compile(r"1[3-9]\d{9}")
+_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
+_PASSIVE = {"STORE", "HOTLINE", "WEB"}
+_MANAGER = "ACCOUNT_MANAGER"
+
+
+@dataclass
+class Protection:
+    """Everything known tonight that forbids a contact, as plain sets and lists (read by jobs/targeting/protection.py).
+
+    `suppressed`: subscription -> (scope_type, scope_value); `listed`: subscription -> (colour, scope_type, scope_value,
+    reason); `opted_out`: subscription -> (scope, channel, product); `held_back`: (campaign, subscription) of control groups;
+    `held_back_always`: subscriptions of the global one; `holder`: number -> subscription; `live`: live subscriptions.
+    """
+
+    suppressed: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    listed: dict[str, list[tuple[str, str, str, str]]] = field(default_factory=dict)
+    opted_out: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    held_back: set[tuple[str, str]] = field(default_factory=set)
+    held_back_always: set[str] = field(default_factory=set)
+    holder: dict[str, str] = field(default_factory=dict)
+    live: set[str] = field(default_factory=set)
+
+
+def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
+    """The rows of a file as its channel reads them; ValueError when the file does not keep to its layout."""
+    names = [column.name for column in layout.columns]
+    if layout.format == "fixed_width":
+        return [dict(zip(names, cells, strict=True)) for cells in _cut(layout, content)]
+    text = content.decode(layout.encoding)
+    if layout.quote == "always":
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter or ",", strict=True))
+    else:
+        lines = [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
+    if layout.header:
+        if not lines or lines[0] != names:
+            raise ValueError("the header is not the layout's")
+        lines = lines[1:]
+    if any(len(line) != len(names) for line in lines):
+        raise ValueError(f"a line has not {len(names)} cells")
+    return [dict(zip(names, line, strict=True)) for line in lines]
+
+
+def _cut(layout: ExportLayout, content: bytes) -> Iterable[list[str]]:
+    end = layout.newline.encode(layout.encoding)
+    size = sum(column.width for column in layout.columns) + len(end)
+    if len(content) % size:
+        raise ValueError(f"{len(content)} bytes are no multiple of the record of {size} bytes")
+    for start in range(0, len(content), size):
+        record = content[start : start + size]
+        if not record.endswith(end):
+            raise ValueError("a record does not end where the layout says")
+        cells, place = [], 0
+        for column in layout.columns:
+            cells.append(record[place : place + column.width].decode(layout.encoding).rstrip(" "))
+            place += column.width
+        yield cells
+
+
+def bare_number(text: str) -> str | None:
+    """The eleven digits of a national mobile number however it is written, or None: then nobody may be contacted on it."""
+    digits = re.sub(r"[\s()+.-]", "", text.translate(_FULL_WIDTH))
+    for prefix in ("0086", "86", "0", ""):
+        if digits.startswith(prefix) and _MOBILE.fullmatch(digits[len(prefix) :]):
+            return digits[len(prefix) :]
+    return None
+
+
+def violations(rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection) -> list[str]:
+    """Why the file must not leave, one text a line at fault (line numbers, never numbers of customers); empty = it may.
+
+    `expected` are the frozen contacts of the file in line order.
+    """
+    if len(rows) != len(expected):
+        return [f"found {len(rows)} rows, wanted the {len(expected)} of the frozen list"]
+    found = []
+    for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1):
+        fault = _fault(row, channel_code, contact, protection)
+        if fault:
+            found.append(f"line {line}: {fault}")
+    return found
+
+
+def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Protection) -> str | None:
+    for name in ("contact_id", "campaign_id", "product_id", "offer_id"):
+        if row[name] != contact[name]:
+            return f"{name} is not the frozen one"
+    number = bare_number(row["msisdn"])
+    subscription = protection.holder.get(number or "")
+    if subscription is None:
+        return "the number belongs to nobody we know"
+    if subscription != contact["subscription_id"]:
+        return "the number belongs to another subscription"
+    if subscription not in protection.live:
+        return "the subscription is not live"
+    campaign_id, product_id = row["campaign_id"], row["product_id"]
+    if subscription in protection.held_back_always or (campaign_id, subscription) in protection.held_back:
+        return "in a control group"
+    return _protected(subscription, channel_code, product_id, protection)
+
+
+def _protected(subscription: str, channel_code: str, product_id: str, protection: Protection) -> str | None:
+    for scope, value in protection.suppressed.get(subscription, ()):
+        if not _is_open(scope, value, channel_code, product_id):
+            return f"suppressed ({scope})"
+    for colour, scope, value, reason in protection.listed.get(subscription, ()):
+        if _list_forbids(colour, scope, value, reason, channel_code, product_id):
+            return f"on a {colour} list"
+    for scope, channel, product in protection.opted_out.get(subscription, ()):
+        value = channel if scope == "CHANNEL" else product
+        if not _is_open(scope, value, channel_code, product_id):
+            return f"opted out ({scope})"
+    return None
+
+
+def _is_open(scope: str, value: str, channel_code: str, product_id: str) -> bool:
+    """Whether a protection of this scope leaves the contact open; a scope or value we cannot read leaves nothing open."""
+    if scope == "CHANNEL" and value:
+        return value != channel_code
+    if scope == "PRODUCT" and value:
+        return value != product_id
+    return False
+
+
+def _list_forbids(colour: str, scope: str, value: str, reason: str, channel_code: str, product_id: str) -> bool:
+    if colour == "RED":
+        return channel_code not in _PASSIVE and channel_code != _MANAGER
+    if colour == "GREY" and reason in ("STAFF", "GOVERNMENT"):
+        return channel_code not in _PASSIVE
+    if colour == "GREY":
+        return not _is_open(scope, value, channel_code, product_id)
+    return True

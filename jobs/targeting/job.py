@@ -1,0 +1,147 @@
+"""The targeting stage of a night: who is selected, who is kept out and why, who is contacted where; frozen, gated, published."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from expectations.gate import run_gate
+
+from conf.campaigns import Campaign
+from conf.channels import load_channels
+from conf.dates import DateRange
+from conf.errors import ClosedLoopError
+from conf.policy import Policy, load_policy
+from conf.settings import Settings
+from jobs.lakehouse import ledger
+from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.targeting import freeze
+from jobs.targeting.allocate import Allocation, allocate, budget_left
+from jobs.targeting.decide import approved_campaigns, find_targets
+from jobs.targeting.identity import counts_by_reason, require_identity
+from jobs.targeting.inputs import contact_day_of
+from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+STAGE = "targeting"
+DECISION, CONTACT, CONTROL, RECOMMENDATION = (
+    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation",
+)  # fmt: skip
+TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION)
+Summary = dict[str, Any]
+
+
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
+    """Decide, allocate, freeze and publish the lists of each night in the range, one night after the other.
+
+    Raises StaleSuppression, NightNotClosed or InputsMissing when a night may not make lists; nothing is written then.
+    """
+    return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
+
+
+def run_night(spark: SparkSession, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None) -> Summary:
+    """The lists of one night; a night that was exported is frozen for good and left as it is."""
+    night = DateRange(business_date, business_date)
+    lake = Lake(spark, settings, Run(STAGE, night, settings))
+    if is_exported(settings, business_date):
+        return {"status": "FROZEN", "detail": f"lists of {business_date} were exported: they stay as they are"}
+    _require_ready(lake, settings, business_date)
+    lake.restore_ahead(TABLES)
+    approved, refusals = approved_campaigns(lake, business_date, campaigns)
+    targets, policy = find_targets(lake, approved, business_date), load_policy()
+    allocation = allocate_night(lake, settings, targets, approved, policy, business_date)
+    decisions = freeze_night(lake, targets, allocation, approved, policy, business_date)
+    run_gate(lake, STAGE, list(TABLES), night)
+    lake.publish()
+    return _summary(decisions, allocation, refusals)
+
+
+def is_exported(settings: Settings, business_date: date) -> bool:
+    """Whether any file of the night has left."""
+    rows = ledger.read(settings, "ops.export_ledger", filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")])
+    return rows.num_rows > 0
+
+
+def _require_ready(lake: Lake, settings: Settings, business_date: date) -> None:
+    try:
+        require_fresh_suppression(settings, business_date)
+        require_previous_night(settings, business_date)
+        require_inputs(lake, business_date)
+    except ClosedLoopError as error:
+        raise_alert(settings, "LISTS_REFUSED", business_date, str(error))
+        raise
+
+
+def allocate_night(
+    lake: Lake, settings: Settings, targets: pa.Table, campaigns: dict[str, Campaign], policy: Policy, business_date: date
+) -> Allocation:
+    """Choose the contacts of the night and note bound, gap and shadow prices."""
+    left = budgets_left(lake, campaigns, business_date)
+    allocation = allocate(targets, campaigns, policy, contact_day_of(business_date), left, settings.allocation)
+    for name, value in allocation_metrics(allocation).items():
+        lake.metric("allocate", "", name, value)
+    plan = allocation.plan
+    if plan is not None and not plan.gap <= settings.allocation.gap_target:
+        raise_alert(settings, "ALLOCATION_GAP", business_date, f"gap {plan.gap:.4f}, wanted {settings.allocation.gap_target}: {plan.status}")
+    return allocation
+
+
+def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date) -> dict[str, float]:
+    """Money of each campaign for tonight after the lists of earlier nights."""
+    columns = ["campaign_id", "channel_code"]
+    earlier = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns).to_pylist()
+    counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
+    spent = {name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name) for name in campaigns}
+    return {name: budget_left(campaign, spent[name]) for name, campaign in campaigns.items()}
+
+
+def allocation_metrics(allocation: Allocation) -> dict[str, float]:
+    """Objective, proven bound, gap, greedy value and the worth of one more unit of each rule."""
+    plan = allocation.plan
+    if plan is None:
+        return {"allocation.objective": 0.0, "allocation.bound": 0.0, "allocation.gap": 0.0, "allocation.greedy": 0.0, "allocation.seconds": 0.0}
+    figures = {
+        "allocation.objective": plan.objective, "allocation.bound": plan.bound, "allocation.gap": plan.gap,
+        "allocation.greedy": plan.greedy_objective, "allocation.seconds": plan.seconds,
+    }  # fmt: skip
+    figures |= {f"allocation.shadow_price.{name}": price for name, price in plan.shadow_prices.items()}
+    return figures | {f"allocation.violation.{name}": amount for name, amount in plan.violations.items() if amount}
+
+
+def freeze_night(
+    lake: Lake, targets: pa.Table, allocation: Allocation, campaigns: dict[str, Campaign], policy: Policy, business_date: date
+) -> pa.Table:
+    """Write decision log, lists, control groups and recommendations of the night; the identity is checked first."""
+    decisions = freeze.decisions_of(targets, allocation, campaigns, policy, business_date)
+    contacts = freeze.contacts_of(targets, allocation, campaigns, business_date)
+    require_identity(decisions, contacts)
+    groups = lake.arrow(CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"])
+    earlier = {(row["campaign_id"], row["subscription_id"]) for row in groups.to_pylist()}
+    night = DateRange(business_date, business_date)
+    tables = {
+        DECISION: decisions, CONTACT: contacts,
+        CONTROL: freeze.control_rows_of(targets, decisions, earlier, business_date),
+        RECOMMENDATION: freeze.recommendations_of(contacts, policy),
+    }  # fmt: skip
+    for name, rows in tables.items():
+        lake.replace(name, lake.spark.createDataFrame(rows), night)
+    for (campaign_id, key), count in counts_by_reason(decisions).items():
+        lake.metric("decide", campaign_id, key, count)
+    return decisions
+
+
+def _summary(decisions: pa.Table, allocation: Allocation, refusals: list[str]) -> Summary:
+    counts: dict[str, dict[str, int]] = {}
+    for (campaign_id, key), count in sorted(counts_by_reason(decisions).items()):
+        counts.setdefault(campaign_id, {})[key] = count
+    channels = Counter(code for code in decisions["channel_code"].to_pylist() if code)
+    return {
+        "status": "PUBLISHED", "targeted": decisions.num_rows, "by_campaign": counts, "by_channel": dict(sorted(channels.items())),
+        "refused_campaigns": refusals, **{k: v for k, v in allocation_metrics(allocation).items() if "shadow" not in k},
+    }  # fmt: skip

@@ -1,0 +1,91 @@
+"""May lists be made tonight? Every suppression feed is fresh and whole, and the night before is closed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from conf.errors import ExportRefused
+from conf.feeds import load_feeds
+from conf.settings import Settings
+from jobs.lakehouse import ledger
+from jobs.lakehouse.lake import Lake
+
+FRESH = ("COMPLETE", "EMPTY")
+SKIPPED = "night_skipped"
+
+
+class StaleSuppression(ExportRefused):
+    """A suppression feed of the night is missing, late, refused or shrunk: nobody is contacted."""
+
+
+class NightNotClosed(ExportRefused):
+    """The night before is neither finished nor skipped: caps and waves would count wrong."""
+
+
+class InputsMissing(ExportRefused):
+    """A table targeting reads has no rows of the night."""
+
+
+def require_fresh_suppression(settings: Settings, business_date: date) -> None:
+    """Raise StaleSuppression unless every feed with `suppression: true` came complete for the night.
+
+    EMPTY is fresh only for feeds that may be empty.
+    """
+    rows = ledger.read(settings, "ops.feed_status", filters=[("business_date", "=", business_date)]).to_pylist()
+    found = {row["feed"]: row for row in rows}
+    problems = []
+    for feed in load_feeds().values():
+        if not feed.suppression:
+            continue
+        row = found.get(feed.feed)
+        status = row["status"] if row else "no status: ingest has not run"
+        if status not in FRESH or (status == "EMPTY" and not feed.allow_empty):
+            detail = f" ({row['detail']})" if row and row["detail"] else ""
+            problems.append(f"  - {feed.feed}: found {status}{detail}, wanted COMPLETE")
+    if problems:
+        raise StaleSuppression(
+            f"night {business_date}: no lists, because suppression data is not fresh\n" + "\n".join(problems)
+            + f"\n  to do:  get the feed delivered, then: closedloop run ingest --date {business_date} and the stages after it"
+        )  # fmt: skip
+
+
+def skip_night(settings: Settings, business_date: date, run_id: str) -> None:
+    """Declare that a night makes no lists, so that the next one may."""
+    row = {
+        "run_id": run_id, "business_date": business_date, "stage": "targeting", "step": "skip",
+        "table_name": "gold.campaign_contact", "metric": SKIPPED, "value": 1.0,
+    }  # fmt: skip
+    ledger.append(settings, "ops.run_metric", [row])
+
+
+def require_previous_night(settings: Settings, business_date: date) -> None:
+    """Raise NightNotClosed unless targeting of the night before was published or skipped; the first night has none."""
+    if business_date <= settings.first_night:
+        return
+    before = business_date - timedelta(days=1)
+    published = ledger.read(
+        settings, "ops.published", filters=[("stage", "=", "targeting"), ("business_date", "=", before)], columns=["stage"]
+    )
+    skipped = ledger.read(
+        settings, "ops.run_metric", filters=[("metric", "=", SKIPPED), ("business_date", "=", before)], columns=["metric"]
+    )
+    if not published.num_rows and not skipped.num_rows:
+        raise NightNotClosed(
+            f"night {business_date}: no lists, because targeting of {before} is not closed\n"
+            f"  to do:  closedloop night --date {before}, or skip it: closedloop run target --date {before} --skip"
+        )
+
+
+def require_inputs(lake: Lake, business_date: date) -> None:
+    """Raise InputsMissing unless view and suppression hold the night, and the history too once lists were made before."""
+    night = [("snapshot_date", "=", business_date)]
+    for name, job in (("gold.customer_360", "view"), ("gold.suppression", "respond")):
+        if not lake.arrow(name, filters=night, columns=["snapshot_date"]).num_rows:
+            raise InputsMissing(f"night {business_date}: {name} has no rows of that night\n  to do:  closedloop run {job} --date {business_date}")
+    earlier = lake.arrow("gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["contact_id"])
+    history = lake.arrow("gold.contact_history", filters=night, columns=["contact_id"])
+    if earlier.num_rows and not history.num_rows:
+        raise InputsMissing(
+            f"night {business_date}: gold.contact_history has no rows of that night although lists were made before: caps cannot be counted\n"
+            f"  to do:  closedloop run respond --date {business_date}"
+        )

@@ -1,0 +1,125 @@
+"""A night ready for targeting in an empty home: view, states, scores, protection, history and feeds, a few subscriptions each.
+
+Rows are written with delta-rs and published by hand, so that a test needs Spark only for the job it tests.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from conf.feeds import load_feeds
+from conf.settings import Settings
+from conf.tables import table_of
+from jobs.lakehouse import ledger
+from jobs.lakehouse.schema import arrow_schema
+from jobs.targeting.approval import content_hash, record_decision
+
+NIGHT = date(2026, 3, 10)
+FOREVER = date(9999, 12, 31)
+_BLANK = {"string": "", "boolean": False, "int": 0, "bigint": 0, "double": 0.0, "date": NIGHT, "timestamp": datetime(2026, 3, 10)}
+
+
+def msisdn_of(number: int) -> str:
+    """A mobile number that depends on the subscription's number alone."""
+    return f"138{number:08d}"
+
+
+def token_of(number: int) -> int:
+    """Its token in these tests."""
+    return 1_000_000_000 + number
+
+
+def a_row(table: str, **values: Any) -> dict[str, Any]:
+    """A row of a table: what is not given is null where it may be, else blank."""
+    columns = table_of(table).columns
+    unknown = set(values) - {column.name for column in columns}
+    assert not unknown, f"{table} has no columns {unknown}"
+    row = {column.name: None if column.nullable else _blank(column.type) for column in columns}
+    return row | values
+
+
+def _blank(kind: str) -> Any:
+    return [] if kind.startswith("array") else {} if kind.startswith("map") else _BLANK[kind]
+
+
+def a_subscriber(number: int, **values: Any) -> dict[str, Any]:
+    """A live, ordinary, reachable subscription without CRBT, with a capable handset and an account manager."""
+    usual = {
+        "subscription_id": f"S{number:05d}", "customer_id": f"C{number:05d}", "snapshot_date": NIGHT, "month_id": "202603",
+        "msisdn": token_of(number), "msisdn_class": "NATIONAL_MOBILE", "user_type": "1", "is_live": True, "is_marketable": True,
+        "subscription_status": "ACTIVE", "city_code": "591", "county_code": "1", "account_manager_id": "AM1",
+        "device_supports_mms": True, "device_supports_gprs": True, "device_supports_java": True, "device_supports_fetion": True,
+        "is_mms_user": True, "is_music_club_premium": False, "crbt_lifecycle_state": "NONE", "personality_segment": "UNSEGMENTED",
+    }  # fmt: skip
+    return a_row("gold.customer_360", **(usual | values))
+
+
+def a_contact(subscription: dict, campaign_id: str, planned: date, **values: Any) -> dict[str, Any]:
+    """An earlier contact as the history knows it tonight: delivered, no answer, counting to the caps."""
+    usual = {
+        "contact_id": f"H-{subscription['subscription_id']}-{campaign_id}-{planned}-{values.get('channel_code', 'SMS')}",
+        "campaign_id": campaign_id, "wave_no": 1, "subscription_id": subscription["subscription_id"], "product_id": "CRBT",
+        "channel_code": "SMS", "planned_date": planned, "business_date": planned - timedelta(days=1), "is_control": False,
+        "is_contacted": True, "reach_code": "DELIVERED", "response_code": "NO_RESPONSE", "counts_to_cap": True, "source": "EXPORT",
+        "snapshot_date": NIGHT, "attribution_window_ends": planned + timedelta(days=7),
+    }  # fmt: skip
+    return a_row("gold.contact_history", **(usual | values))
+
+
+def a_suppression(subscription: dict, reason: str, scope_type: str = "SYSTEM", scope_value: str = "*", **values: Any) -> dict[str, Any]:
+    """Protection in force from the start of the year until released."""
+    usual = {
+        "subscription_id": subscription["subscription_id"], "scope_type": scope_type, "scope_value": scope_value, "reason": reason,
+        "valid_from": date(2026, 1, 1), "valid_to": FOREVER, "source": "TEST", "snapshot_date": NIGHT,
+    }  # fmt: skip
+    return a_row("gold.suppression", **(usual | values))
+
+
+def put(settings: Settings, name: str, rows: list[dict[str, Any]]) -> None:
+    """Make these the rows of a table, and publish it when readers need that."""
+    data = pa.Table.from_pylist(rows, schema=arrow_schema(table_of(name)))
+    if table_of(name).is_ledger:
+        ledger.append(settings, name, data)
+        return
+    path = str(ledger.table_path(settings, name))
+    write_deltalake(path, data, mode="overwrite")
+    published = ledger.read(settings, "ops.published")
+    sequence = max(published["published_seq"].to_pylist(), default=0) + 1
+    row = {"stage": "fixture", "business_date": NIGHT, "table_name": name, "version": ledger.head_version(settings, name),
+           "run_id": "fixture", "published_seq": sequence}  # fmt: skip
+    ledger.append(settings, "ops.published", [row])
+
+
+def feeds_are_fresh(settings: Settings, night: date = NIGHT, **other: str) -> None:
+    """Every feed came complete, but for those named with another status."""
+    rows = [
+        {"business_date": night, "feed": name, "status": other.get(name, "COMPLETE"), "file_cnt": 1, "rows_good": 1,
+         "rows_quarantined": 0, "run_id": "fixture"}
+        for name in load_feeds()
+    ]  # fmt: skip
+    ledger.replace(settings, "ops.feed_status", rows, f"business_date = '{night}'")
+
+
+def approve(settings: Settings, *campaigns: Any) -> None:
+    """Release these campaigns as they are."""
+    for campaign in campaigns:
+        record_decision(settings, campaign.campaign_id, content_hash(campaign), "RELEASE", "APPROVED", "tests")
+
+
+def a_night(settings: Settings, subscribers: list[dict], suppressions: list[dict], contacts: list[dict], **tables: list[dict]) -> None:
+    """Write a whole night; further tables by short name, as customer_score=[...] (gold) or silver_list_member=[...]."""
+    ledger.ensure_tables(settings)
+    put(settings, "gold.customer_360", subscribers)
+    put(settings, "gold.suppression", suppressions or [a_suppression({"subscription_id": "NOBODY"}, "LIST_BLACK")])
+    put(settings, "gold.contact_history", contacts)
+    numbers = [row["msisdn"] - 1_000_000_000 for row in subscribers if row["msisdn"] is not None]
+    vault = [{"token": token_of(n), "kind": "MSISDN", "value": msisdn_of(n), "first_load_date": NIGHT} for n in sorted(set(numbers))]
+    ledger.append(settings, "vault.identity", vault)
+    for name, rows in tables.items():
+        layer = "silver" if name.startswith("silver_") else "gold"
+        put(settings, f"{layer}.{name.removeprefix('silver_')}", rows)
+    feeds_are_fresh(settings)
