@@ -64,6 +64,17 @@ class Lake:
         """The same rows as an Arrow table, read without Spark; `filters` are (column, operator, value)."""
         return ledger.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
 
+    def dataset(self, name: str) -> Any:
+        """The same rows as an Arrow dataset, for readers that stream or filter (DuckDB, Polars)."""
+        return self._delta(name).to_pyarrow_dataset()
+
+    def row_count(self, name: str) -> int:
+        """Number of rows, from the table's log."""
+        return self._delta(name).count()
+
+    def _delta(self, name: str) -> DeltaTable:
+        return DeltaTable(str(ledger.table_path(self.settings, name)), version=self.version(name))
+
     def sql(self, text: str, **params: Any) -> DataFrame:
         """Run a query of our own; table names are pinned to the versions this run sees, `:name` parameters become literals.
 

@@ -1,0 +1,127 @@
+"""Reads expectations/<layer>/<table>.yaml: rules with bounds, severity and reason, and the rules every contract implies."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field as Bound
+from pydantic import model_validator
+
+from conf.errors import ConfigError
+from conf.reading import ROOT, Strict, load
+from conf.tables import Table, load_tables, table_of
+
+SUITES = ROOT / "expectations"
+Metric = Literal[
+    "row_count", "duplicate_key_count", "required_null_count", "null_count", "null_share", "min", "max", "sum", "mean",
+    "not_allowed_count", "share", "order_violation_count", "sum_difference",
+]  # fmt: skip
+WHOLE_TABLE = {"row_count", "duplicate_key_count", "required_null_count"}
+NEEDS_COLUMN = set(Metric.__args__) - WHOLE_TABLE  # type: ignore[attr-defined]
+NEEDS_OTHER = {"order_violation_count", "sum_difference"}
+NEEDS_VALUES = {"not_allowed_count", "share"}
+Value = bool | int | float | str
+
+
+class Rule(Strict):
+    """One number of a table, the bounds it must keep, how bad a breach is and why the bound is where it is.
+
+    required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart).
+    order_violation_count: rows with column > other. sum_difference: sum(column) - sum(other).
+    """
+
+    metric: Metric
+    severity: Literal["fail", "warn"]
+    reason: str = Bound(min_length=5)
+    column: str | None = None
+    other: str | None = None
+    values: tuple[Value, ...] = ()
+    where: dict[str, Value | tuple[Value, ...]] = {}
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Rule:
+        if (self.column is not None) != (self.metric in NEEDS_COLUMN):
+            raise ValueError(f"metric {self.metric} " + ("needs a column" if self.metric in NEEDS_COLUMN else "takes no column"))
+        if (self.other is not None) != (self.metric in NEEDS_OTHER):
+            raise ValueError(f"metric {self.metric} " + ("needs other" if self.metric in NEEDS_OTHER else "takes no other"))
+        if bool(self.values) != (self.metric in NEEDS_VALUES):
+            raise ValueError(f"metric {self.metric} " + ("needs values" if self.metric in NEEDS_VALUES else "takes no values"))
+        if self.min is None and self.max is None:
+            raise ValueError("a rule needs min, max or both")
+        return self
+
+    @property
+    def id(self) -> str:
+        """Name of the number inside its table, as null_share__city_code."""
+        parts: list[Any] = [self.metric, self.column, self.other, *self.values]
+        parts += [part for key, value in self.where.items() for part in ("where", key, *_as_tuple(value))]
+        text = "__".join(str(part) for part in parts if part is not None)
+        return re.sub(r"[^a-z0-9_]+", "_", text.lower())[:180]
+
+    @property
+    def words(self) -> str:
+        """The rule as a sentence for people."""
+        low = f"{self.min:g} <= " if self.min is not None else ""
+        high = f" <= {self.max:g}" if self.max is not None else ""
+        return f"{low}{self.id}{high}"
+
+
+class Suite(Strict):
+    """The rules of one table; `defaults: false` leaves out those that follow from its contract."""
+
+    table: str
+    rules: tuple[Rule, ...] = ()
+    defaults: bool = True
+
+
+def _as_tuple(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+@cache
+def load_suites() -> dict[str, Suite]:
+    """All suites by table name; unknown tables and columns are refused."""
+    suites = {}
+    for path in sorted(SUITES.glob("*/*.yaml")):
+        suite = load(Suite, path)
+        wanted = f"{path.parent.name}.{path.stem}"
+        if suite.table != wanted or wanted not in load_tables():
+            raise ConfigError(path, "table", suite.table, f"{wanted}, a table with a contract under sql/")
+        _check_columns(path, suite)
+        suites[wanted] = suite
+    return suites
+
+
+def _check_columns(path: Path, suite: Suite) -> None:
+    known = table_of(suite.table).column_names
+    for number, rule in enumerate(suite.rules):
+        for name in (rule.column, rule.other, *rule.where):
+            if name is not None and name not in known:
+                raise ConfigError(path, f"rules.{number}", name, "a column of the table: " + ", ".join(known))
+
+
+def rules_of(name: str) -> list[Rule]:
+    """All rules of a table: those its contract implies, then those of its suite, each number once."""
+    suite = load_suites().get(name)
+    derived = default_rules(table_of(name)) if suite is None or suite.defaults else []
+    chosen = {rule.id: rule for rule in derived}
+    chosen.update({rule.id: rule for rule in (suite.rules if suite else ())})
+    return list(chosen.values())
+
+
+def default_rules(table: Table) -> list[Rule]:
+    """What a contract promises: the key is unique, and key and required columns are never null."""
+    return [
+        Rule(metric="duplicate_key_count", max=0, severity="fail", reason="the contract's key names one row"),
+        Rule(metric="required_null_count", max=0, severity="fail", reason="key and required columns of the contract are never null"),
+    ]
+
+
+def required_columns(table: Table) -> list[str]:
+    """Columns that must never be null: the key, and those the contract says are not nullable."""
+    return [column.name for column in table.columns if not column.nullable or column.name in table.key]
