@@ -41,7 +41,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         new = merge_identities(settings, identities, this_run.run_id)
         _write_ops(this_run, contracts, files, gone, loads)
         statuses = _write_status(this_run, files)
-        raise_alarms(settings, dates, files, statuses)
+        raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}])
         return _summary(this_run, files, loads, new, statuses)
 
 

@@ -21,6 +21,7 @@ _WHOLE_DECIMAL = re.compile(r"(\d+)\.0+")
 _SHORT_CODE = re.compile(r"[1-9]\d{2,5}|1(?:0[01]|1[0-9]|2[0-9]|[68]\d)\d{1,6}|106\d{3,18}|95\d{3,6}|[48]00\d{7}")
 _FIXED = re.compile(r"0(?:10|2\d)\d{7,8}|0[3-9]\d{2}\d{6,8}")
 _LOCAL_FIXED = re.compile(r"[2-9]\d{6,7}")
+_UNSEEN = ("Cf", "Cc", "Zs", "Zl", "Zp")  # Unicode categories of control, format (zero width) and blank characters
 _NOISE = re.compile(r"[\s\-().]")
 
 
@@ -56,12 +57,17 @@ def _canonical(text: str) -> tuple[str | None, str | None]:
 
 def _plain(text: str) -> str:
     """Full-width to ASCII, without blanks, zero-width characters, hyphens, brackets and dots between digits."""
-    folded = unicodedata.normalize("NFKC", text)
-    visible = "".join(char for char in folded if unicodedata.category(char) not in ("Cf", "Cc", "Zs", "Zl", "Zp"))
+    before, now = None, text
+    while now != before:  # taking something out may bring together what folds again
+        before, now = now, _folded(now)
+    return now
+
+
+def _folded(text: str) -> str:
+    visible = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) not in _UNSEEN)
     if _SCIENTIFIC.fullmatch(visible) or _WHOLE_DECIMAL.fullmatch(visible):
         return visible
-    ascii_digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in visible)
-    return _NOISE.sub("", ascii_digits)
+    return _NOISE.sub("", "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in visible))
 
 
 def _undo_spreadsheet(text: str) -> str:

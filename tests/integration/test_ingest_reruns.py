@@ -1,0 +1,217 @@
+"""Reruns, other orders, resends, copies, gaps, shrunken lists, late and missing feeds: the same tables, or a clear refusal."""
+
+import itertools
+import random
+import shutil
+from datetime import date, timedelta
+
+import pytest
+
+from conf.dates import DateRange
+from conf.errors import ConfigError
+from jobs.ingest.feeds import feed_status, missing_feeds
+from jobs.ingest.job import run
+from jobs.lakehouse import ledger
+from jobs.lakehouse.content import content_hash
+from tests.conftest import settings_for_tests
+from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_time, list_members, payments, too_late
+
+NEXT = A_DAY + timedelta(days=1)
+FEEDS = ["payment", "crbt_fee", "list_member"]
+TABLES = ["bronze.payment", "bronze.crbt_fee", "bronze.list_member", "vault.identity", "ops.quarantine", "ops.file_ledger", "ops.feed_status"]
+
+
+def hashes(settings) -> dict[str, str]:
+    return {table: content_hash(settings, table) for table in TABLES}
+
+
+def ledger_of(settings, feed: str) -> dict[str, tuple]:
+    rows = ledger.read(settings, "ops.file_ledger").to_pylist()
+    return {row["file_name"]: (row["status"], row["resend_no"], row["reason"] or "") for row in rows if row["feed"] == feed}
+
+
+def alarms(settings, event: str) -> list[str]:
+    return [path.read_text(encoding="utf-8") for path in sorted(settings.path("alerts").glob(f"*_{event}_*.json"))]
+
+
+def status_of(settings, day: date, feed: str) -> tuple[str, str]:
+    (row,) = [row for row in feed_status(settings, day) if row["feed"] == feed]
+    return row["status"], row["detail"]
+
+
+def fees(*numbers: int, at: str = "20260310120000") -> bytes:
+    return b"".join(fee_record(row, f"F{n:09d}", f"1380000{n:04d}", n, at) for row, n in enumerate(numbers, 1))
+
+
+def five_days(landing) -> list[date]:
+    """Five days of three feeds with a late file, a resend and a bad row."""
+    days = [A_DAY + timedelta(days=offset) for offset in range(5)]
+    for offset, day in enumerate(days):
+        dollar(landing, "billing", "03006", day, [*payments(30, 100 * offset), "01$1$bad$1.00$A$0$U"], created=too_late(day) if offset == 1 else "")
+        dollar(landing, "boss", "02090", day, list_members(20 + offset), letter="I")
+        fixed(landing, "vas", "13203", day, fees(*range(1, 6), at=f"{day:%Y%m%d}120000"), 5)
+    fixed(landing, "vas", "13203", days[0], fees(1, 2, 3, 4, 5, 6), 6, resend=1, created=in_time(days[2]))
+    return days
+
+
+def test_any_order_of_dates_and_a_rerun_give_the_same_tables(tmp_path):
+    settings = settings_for_tests(tmp_path / "in-order")
+    days = five_days(settings.path("landing"))
+    run(settings, DateRange(days[0], days[-1]), FEEDS)
+    wanted = hashes(settings)
+    assert ledger.read(settings, "bronze.payment").num_rows == 150
+    run(settings, DateRange.of(days[2]), FEEDS)
+    assert hashes(settings) == wanted
+    orders = random.Random(11).sample(list(itertools.permutations(range(5))), 3)
+    for number, order in enumerate(orders):
+        other = settings_for_tests(tmp_path / f"order-{number}")
+        shutil.copytree(settings.path("landing"), other.path("landing"))
+        shutil.copytree(settings.path("secrets"), other.path("secrets"))
+        for position in order:
+            run(other, DateRange.of(days[position]), FEEDS)
+        assert hashes(other) == wanted, f"order {order}"
+
+
+POINTS = ["after_bronze_commit.list_member", "before_vault_commit", "before_quarantine_commit", "before_ledger_commit", "after_ledger_commit"]
+
+
+def test_a_run_cut_off_at_any_commit_is_finished_by_the_next(tmp_path, monkeypatch):
+    clean = settings_for_tests(tmp_path / "clean")
+    days = five_days(clean.path("landing"))
+    two_nights = DateRange(days[0], days[1])
+    passed: list[str] = []
+    monkeypatch.setattr("jobs.lakehouse.faults.point", passed.append)
+    run(clean, two_nights, FEEDS)
+    wanted = hashes(clean)
+    assert {f"ingest.{point}" for point in POINTS} <= set(passed)
+    for name in POINTS:
+        broken = settings_for_tests(tmp_path / name)
+        for folder in ("landing", "secrets"):
+            shutil.copytree(clean.path(folder), broken.path(folder))
+
+        def die(point: str, name: str = name) -> None:
+            if point == f"ingest.{name}":
+                raise KeyboardInterrupt(point)
+
+        monkeypatch.setattr("jobs.lakehouse.faults.point", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(broken, two_nights, FEEDS)
+        monkeypatch.setattr("jobs.lakehouse.faults.point", lambda point: None)
+        run(broken, two_nights, FEEDS)
+        assert hashes(broken) == wanted, name
+
+
+def test_a_dollar_file_replaced_under_its_name_is_a_resend_and_the_first_version_stays(settings):
+    landing = settings.path("landing")
+    dollar(landing, "billing", "03006", A_DAY, payments(3))
+    run(settings, DateRange.of(A_DAY), ["payment"])
+    dollar(landing, "billing", "03006", A_DAY, payments(5), created=too_late(A_DAY))
+    for _ in range(2):  # the rerun changes nothing
+        run(settings, DateRange.of(A_DAY, NEXT), ["payment"])
+        rows = ledger.read(settings, "bronze.payment").to_pylist()
+        counts = {(row["load_date"], row["resend_no"]): 0 for row in rows}
+        for row in rows:
+            counts[row["load_date"], row["resend_no"]] += 1
+        assert counts == {(A_DAY, 0): 3, (NEXT, 1): 5}
+        files = ledger.read(settings, "ops.file_ledger").to_pylist()
+        assert sorted((f["resend_no"], f["status"]) for f in files) == [(0, "SUPERSEDED"), (1, "LANDED")]
+
+
+def test_files_gone_from_landing_keep_their_rows_when_their_date_is_run_again(settings):
+    delivery = dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(3))
+    run(settings, DateRange.of(A_DAY), ["payment"])
+    delivery.data.unlink()
+    delivery.control.unlink()
+    run(settings, DateRange.of(A_DAY), ["payment"])
+    assert ledger.read(settings, "bronze.payment").num_rows == 3
+    assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
+
+
+def test_the_same_content_again_is_a_copy_and_raises_no_alarm(settings):
+    landing = settings.path("landing")
+    fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2)
+    fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2, letter="a")  # same number, other name
+    fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2, letter="i", sequence=2)  # same content, other number
+    run(settings, DateRange.of(A_DAY), ["crbt_fee"])
+    verdicts = sorted(status for status, _, _ in ledger_of(settings, "crbt_fee").values())
+    assert verdicts == ["DUPLICATE_COPY", "DUPLICATE_COPY", "LANDED"]
+    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 2
+    assert alarms(settings, "FILE_REJECTED") == []
+
+
+def test_other_content_under_a_used_number_is_refused_with_an_alarm(settings):
+    landing = settings.path("landing")
+    fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2)
+    fixed(landing, "vas", "13203", A_DAY, fees(8, 9), 2, letter="a", created=f"{NEXT:%Y%m%d}040000")
+    run(settings, DateRange.of(A_DAY), ["crbt_fee"])
+    status, _, reason = ledger_of(settings, "crbt_fee")["a_13100_20260310_13203_00_001.dat"]
+    assert status == "REJECTED"
+    assert "found other content under the number of s_13100_20260310_13203_00_001.dat" in reason
+    assert sorted(ledger.read(settings, "bronze.crbt_fee")["fee"].to_pylist()) == [1, 2]
+    assert len(alarms(settings, "FILE_REJECTED")) == 1
+    assert status_of(settings, A_DAY, "crbt_fee")[0] == "REJECTED"
+
+
+def test_a_gap_in_the_parts_is_a_warning_and_what_came_is_loaded(settings):
+    landing = settings.path("landing")
+    fixed(landing, "vas", "13203", A_DAY, fees(1), 1)
+    fixed(landing, "vas", "13203", A_DAY, fees(3), 1, letter="a", sequence=3)
+    run(settings, DateRange.of(A_DAY), ["crbt_fee"])
+    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 2
+    (alarm,) = alarms(settings, "SEQUENCE_GAP")
+    assert "part(s) [2] missing" in alarm
+
+
+def test_a_suppression_list_that_lost_a_fifth_is_refused_and_the_feed_says_so(settings):
+    landing = settings.path("landing")
+    for offset, rows in enumerate((100, 90, 70)):  # 70 < 0.8 x 90
+        dollar(landing, "boss", "02090", A_DAY + timedelta(days=offset), list_members(rows), letter="I")
+    run(settings, DateRange.of(A_DAY, A_DAY + timedelta(days=2)), ["list_member"])
+    assert ledger.read(settings, "bronze.list_member").num_rows == 190
+    status, detail = status_of(settings, A_DAY + timedelta(days=2), "list_member")
+    assert status == "REJECTED"
+    assert "found 70 rows, wanted at least 80% of the last list's 90" in detail
+    assert "max_shrink_share" in detail
+
+
+def test_a_corrupt_control_file_stops_the_feed_and_a_resend_mends_it(settings):
+    landing = settings.path("landing")
+    delivery = fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2)
+    delivery.control.write_bytes(delivery.control.read_bytes()[:-9])
+    run(settings, DateRange.of(A_DAY), ["crbt_fee"])
+    status, detail = status_of(settings, A_DAY, "crbt_fee")
+    assert status == "REJECTED"
+    assert detail.startswith("s_13100_20260310_13203_00.verf line 1: found 95 bytes")
+    assert "ask the sender" in detail
+    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 0
+    fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2, resend=1)
+    run(settings, DateRange.of(A_DAY), ["crbt_fee"])
+    assert status_of(settings, A_DAY, "crbt_fee") == ("COMPLETE", "2 rows, resend 01")
+
+
+def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
+    landing = settings.path("landing")
+    dollar(landing, "billing", "03006", A_DAY, payments(4), created=too_late(A_DAY))
+    run(settings, DateRange.of(A_DAY), ["payment"])
+    assert status_of(settings, A_DAY, "payment")[0] == "CARRIED"
+    assert ledger.read(settings, "bronze.payment").num_rows == 0
+    run(settings, DateRange.of(NEXT), ["payment"])
+    assert status_of(settings, A_DAY, "payment") == ("LATE", f"came with the night of {NEXT}, wanted by 06:00 after {A_DAY}")
+    (row,) = [r for r in ledger.read(settings, "ops.feed_status").to_pylist() if (r["feed"], r["business_date"]) == ("payment", A_DAY)]
+    assert row["status"] == "LATE"
+    assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
+
+
+def test_what_a_night_still_waits_for(settings):
+    assert "payment" in missing_feeds(settings, A_DAY)
+    assert "bill_summary" not in missing_feeds(settings, A_DAY)  # due on the 8th
+    assert "bill_summary" in missing_feeds(settings, date(2026, 3, 8))
+    delivery = dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(4))
+    assert "payment" not in missing_feeds(settings, A_DAY)
+    delivery.control.unlink()
+    assert "payment" in missing_feeds(settings, A_DAY)  # a data file alone is not ready
+
+
+def test_an_unknown_feed_is_refused_by_name(settings):
+    with pytest.raises(ConfigError, match="wanted: one of: account_manager"):
+        run(settings, DateRange.of(A_DAY), ["voice"])
