@@ -90,6 +90,15 @@ class LightgbmSpec(Strict):
     early_stopping_rounds: int = Field(ge=1)
 
 
+class Screening(Strict):
+    """How pairs of conditions are looked for: cuts a feature, rows at most, least normal score, most pairs kept."""
+
+    cuts: int = Field(ge=1)
+    max_rows: int = Field(ge=1000)
+    min_score: float = Field(gt=0)
+    max_pairs: int = Field(ge=0)
+
+
 class CutOffs(Strict):
     """How many labelled snapshot dates train and validate, and the least days between two of them."""
 
@@ -118,6 +127,7 @@ class ModelsConfig(Strict):
     max_model_bytes: int = Field(ge=1)
     min_category_rows: int = Field(ge=1)
     score_batch_rows: int = Field(ge=1)
+    screening: Screening
     edge_months: int = Field(ge=1)
     edge_min_contacts: int = Field(ge=1)
     lifecycle: LifecycleRules

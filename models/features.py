@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,54 +18,84 @@ TIME_ZONE = "Asia/Shanghai"  # the operator's; timestamps of the lake are read i
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A yes/no condition on an encoded feature: above a limit, or (`is_level`) exactly this category code; missing is no."""
+
+    feature: str
+    value: float
+    is_level: bool
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Whether the condition holds, row by row."""
+        return values == np.float32(self.value) if self.is_level else values > np.float32(self.value)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """A feature made of two conditions: +1 when both or neither hold, -1 when exactly one does."""
+
+    left: Cut
+    right: Cut
+
+    @property
+    def name(self) -> str:
+        """Name in the model, as tenure_days_x_age_years."""
+        return f"{self.left.feature}_x_{self.right.feature}"
+
+
+@dataclass(frozen=True)
 class FeatureContract:
-    """Features of one trained model in matrix order; `levels` gives the codes of each categorical feature."""
+    """Features of one trained model in matrix order; `levels` gives the codes of each categorical feature.
+
+    The matrix has one column a feature, sorted by name, then one a cross.
+    """
 
     model_name: str
     features: tuple[Feature, ...]
     levels: dict[str, tuple[str, ...]]
+    crosses: tuple[Cross, ...] = ()
 
     @property
     def names(self) -> list[str]:
-        """Feature names in matrix order."""
-        return [feature.name for feature in self.features]
+        """Names of the matrix columns in order."""
+        return [*(feature.name for feature in self.features), *(cross.name for cross in self.crosses)]
 
     @property
     def categorical_positions(self) -> list[int]:
         """Positions of the categorical features in the matrix."""
         return [place for place, feature in enumerate(self.features) if feature.type == "categorical"]
 
+    def with_crosses(self, crosses: tuple[Cross, ...]) -> FeatureContract:
+        """The same contract with these pair features."""
+        return replace(self, crosses=crosses)
+
     def to_json(self) -> str:
         """Text stored beside the model; the same contract always gives the same bytes."""
         body = {
             "contract_version": CONTRACT_VERSION,
             "model_name": self.model_name,
-            "features": [
-                {"name": feature.name, "type": feature.type, "columns": list(feature.columns)}
-                for feature in self.features
-            ],
+            "features": [feature.model_dump(mode="json") for feature in self.features],
             "levels": {name: list(levels) for name, levels in self.levels.items()},
+            "crosses": [asdict(cross) for cross in self.crosses],
         }
         return json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_dict(cls, body: dict) -> FeatureContract:
         """Read back what `to_json` wrote; anything else is refused."""
-        if (
-            set(body) != {"contract_version", "model_name", "features", "levels"}
-            or body["contract_version"] != CONTRACT_VERSION
-        ):
-            raise ModelRefused(
-                f"features.json: found keys {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}"
-            )
+        keys = {"contract_version", "model_name", "features", "levels", "crosses"}
+        if set(body) != keys or body["contract_version"] != CONTRACT_VERSION:
+            raise ModelRefused(f"features.json: found {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}")
         features = tuple(Feature(**feature) for feature in body["features"])
         levels = {name: tuple(values) for name, values in body["levels"].items()}
+        crosses = tuple(Cross(Cut(**cross["left"]), Cut(**cross["right"])) for cross in body["crosses"])
+        names = [feature.name for feature in features]
         categorical = {feature.name for feature in features if feature.type == "categorical"}
-        if set(levels) != categorical or [f.name for f in features] != sorted(f.name for f in features):
-            raise ModelRefused(
-                "features.json: features out of order or category levels that belong to no categorical feature"
-            )
-        return cls(model_name=body["model_name"], features=features, levels=levels)
+        if set(levels) != categorical or names != sorted(set(names)):
+            raise ModelRefused("features.json: features out of order, doubled, or levels that belong to no categorical feature")
+        if not {cut.feature for cross in crosses for cut in (cross.left, cross.right)} <= set(names):
+            raise ModelRefused("features.json: a pair names a feature that is not in the contract")
+        return cls(body["model_name"], features, levels, crosses)
 
 
 def fit_contract(model_name: str, features: tuple[Feature, ...], table: pa.Table, min_rows: int) -> FeatureContract:
@@ -88,10 +118,27 @@ def encode(contract: FeatureContract, frame: pa.Table | pa.RecordBatch) -> np.nd
 
     Raises FeatureContractBroken for a missing feature or one of another type; other columns of the frame are not looked at.
     """
-    matrix = np.empty((frame.num_rows, len(contract.features)), dtype=np.float32)
+    matrix = np.empty((frame.num_rows, len(contract.names)), dtype=np.float32)
     for place, feature in enumerate(contract.features):
         matrix[:, place] = _encode_one(contract, feature, frame)
+    fill_crosses(contract, matrix)
     return matrix
+
+
+def fill_crosses(contract: FeatureContract, matrix: np.ndarray) -> None:
+    """Fill the columns of the pair features from those of the single ones, in place."""
+    place_of = {feature.name: place for place, feature in enumerate(contract.features)}
+    for place, cross in enumerate(contract.crosses, start=len(contract.features)):
+        left, right = (cut.holds(matrix[:, place_of[cut.feature]]) for cut in (cross.left, cross.right))
+        matrix[:, place] = np.where(left == right, 1.0, -1.0)
+
+
+def extended(contract: FeatureContract, matrix: np.ndarray) -> np.ndarray:
+    """A matrix of single features with the columns of the pair features behind."""
+    whole = np.empty((len(matrix), len(contract.names)), dtype=np.float32)
+    whole[:, : len(contract.features)] = matrix[:, : len(contract.features)]
+    fill_crosses(contract, whole)
+    return whole
 
 
 def _encode_one(contract: FeatureContract, feature: Feature, frame: pa.Table | pa.RecordBatch) -> np.ndarray:

@@ -8,11 +8,12 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
-from conf.models import LightgbmSpec
+from conf.models import LightgbmSpec, Screening
 from models import metrics
 from models.artifact import Bundle
 from models.calibration import Calibration, choose_calibration
-from models.features import FeatureContract
+from models.features import FeatureContract, extended
+from models.interactions import find_crosses
 from models.linear import LinearModel
 
 METRIC_OF = {"binary": "binary_logloss", "poisson": "poisson"}
@@ -41,6 +42,7 @@ class Recipe:
     seed: int
     threads: int
     max_rounds: int
+    screening: Screening
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Contest:
     """Outcome: the model refitted on all cut-offs, figures of the later cut-off, and its rival's."""
 
     bundle: Bundle
+    contract: FeatureContract
     parameters: dict[str, float | int | str]
     rounds: int
     figures: dict[str, float]
@@ -70,6 +73,10 @@ def scoring_cost(model_text: str) -> int:
 
 def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> Contest:
     """Choose parameters and rounds inside the earlier cut-off, judge on the later one, then refit on both."""
+    crosses = find_crosses(contract, train.matrix, train.label, recipe.objective, recipe.screening)
+    plain, contract = contract, contract.with_crosses(crosses)
+    linear = _judge_linear(plain, train, validation, recipe)
+    train, validation = (Snapshot(extended(contract, rows.matrix), rows.label) for rows in (train, validation))
     grid = [_parameters(recipe, choice) for choice in recipe.lightgbm.grid]
     tried = [_cross_validate(contract, train, parameters, recipe) for parameters in grid]
     best = min(range(len(grid)), key=lambda place: tried[place][0])
@@ -83,10 +90,11 @@ def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot
     final = _fit(contract, _joined(train, validation), parameters, rounds)
     return Contest(
         bundle=_bundle(final, contract, calibration),
+        contract=contract,
         parameters=parameters,
         rounds=rounds,
         figures=figures,
-        linear=_judge_linear(contract, train, validation, recipe),
+        linear=linear,
         validation_label=validation.label,
         validation_score=honest,
         importance=dict(zip(contract.names, map(float, final.feature_importance("gain")), strict=True)),
@@ -150,6 +158,7 @@ def _judge_linear(contract: FeatureContract, train: Snapshot, validation: Snapsh
 
 def typical_row(contract: FeatureContract, matrix: np.ndarray) -> pa.Table:
     """One made-up matrix row of medians: an input example that belongs to nobody."""
-    filled = np.where(np.isnan(matrix), 0.0, matrix)
+    whole = extended(contract, matrix)
+    filled = np.where(np.isnan(whole), 0.0, whole)
     middle = np.median(filled, axis=0) if len(filled) else np.zeros(len(contract.names))
     return pa.table({name: [float(value)] for name, value in zip(contract.names, middle, strict=True)})

@@ -11,7 +11,7 @@ from conf.settings import Settings
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs
 from models import metrics, plots, registry
 from models.artifact import Predictor
-from models.features import FeatureContract
+from models.features import extended
 from models.promotion import Decision, Evidence, decide_promotion
 from models.training import Contest, Snapshot, scoring_cost, typical_row
 
@@ -23,7 +23,6 @@ class Candidate:
     name: str
     spec: ModelSpec
     contest: Contest
-    contract: FeatureContract
     train: Snapshot
     validation: Snapshot
     cut_offs: CutOffs
@@ -71,7 +70,7 @@ def _champion_evidence(
     if current is None:
         return None
     recorded = current.tags
-    same_features = recorded.get("features") == ",".join(candidate.contract.names)
+    same_features = recorded.get("features") == base_features(candidate)
     if same_features and recorded.get("label_end", "9999") <= str(candidate.cut_offs.validation):
         return _measured_again(settings, candidate, current, config)
     return Evidence(float(recorded["auc"]), float(recorded["ece"]), int(recorded["events"]), int(recorded["cost"]))
@@ -83,11 +82,11 @@ def _measured_again(
     bundle = registry.load_version(settings, current, config.max_model_bytes)
     predictor = Predictor(bundle)
     if (
-        predictor.contract.levels != candidate.contract.levels
+        predictor.contract.levels != candidate.contest.contract.levels
     ):  # other codes for the same words: matrices do not compare
         recorded = current.tags
         return Evidence(float(recorded["auc"]), float(recorded["ece"]), int(recorded["events"]), int(recorded["cost"]))
-    raw = predictor.predict_raw(candidate.validation.matrix)
+    raw = predictor.predict_raw(extended(predictor.contract, candidate.validation.matrix))
     label = candidate.validation.label
     ece = metrics.calibration_error(label, predictor.calibration.apply(raw))
     return Evidence(metrics.roc_auc(label, raw), ece, candidate.validation.events, scoring_cost(bundle.model_text))
@@ -99,13 +98,13 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
     tags = {
         "owner": candidate.spec.owner, "label": candidate.spec.label.label_id, "training_date": str(candidate.training_date),
         "train_cut_off": str(candidate.cut_offs.train), "validation_cut_off": str(candidate.cut_offs.validation),
-        "label_end": str(candidate.label_end), "features": ",".join(candidate.contract.names),
+        "label_end": str(candidate.label_end), "features": base_features(candidate),
         "auc": repr(contest.figures["auc"]), "ece": repr(contest.figures["ece"]),
         "events": str(candidate.validation.events), "cost": str(contest.cost),
     }  # fmt: skip
     figures = {**contest.figures, **{f"linear_{name}": value for name, value in contest.linear.items()}}
     return registry.TrainingRecord(
-        model_name=candidate.name, bundle=contest.bundle, example=typical_row(candidate.contract, candidate.train.matrix),
+        model_name=candidate.name, bundle=contest.bundle, example=typical_row(contest.contract, candidate.train.matrix),
         parameters={**contest.parameters, "rounds": contest.rounds}, figures=figures, tags=tags,
         dataset={
             "name": CUSTOMER_360, "path": candidate.table_path, "version": candidate.table_version, "digest": matrix_digest(candidate),
@@ -117,6 +116,11 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
             "features": plots.importance_chart(contest.importance, title),
         },
     )  # fmt: skip
+
+
+def base_features(candidate: Candidate) -> str:
+    """Names of the single features, which two models must share to be held against each other on one matrix."""
+    return ",".join(feature.name for feature in candidate.contest.contract.features)
 
 
 def matrix_digest(candidate: Candidate) -> str:

@@ -94,7 +94,7 @@ def train_model(material: Material, name: str) -> Candidate:
     contest = run_contest(contract, train, validation, _recipe(material, spec))
     material.lake.run.fact("MODEL_TRAINED", model=name, auc=contest.figures["auc"], linear_auc=contest.linear["auc"])
     return Candidate(
-        name=name, spec=spec, contest=contest, contract=contract, train=train, validation=validation,
+        name=name, spec=spec, contest=contest, train=train, validation=validation,
         cut_offs=material.cut_offs, label_end=Window.after(material.cut_offs.validation, config, material.dates.last).last,
         training_date=material.dates.last, table_path=str(ledger.table_path(material.settings, CUSTOMER_360)),
         table_version=int(material.lake.version(CUSTOMER_360) or 0),
@@ -113,7 +113,7 @@ def _recipe(material: Material, spec: ModelSpec) -> Recipe:
     rows = sum(snapshot.num_rows for snapshot in material.snapshots.values())
     return Recipe(
         objective=spec.objective, lightgbm=material.config.lightgbm, folds=material.config.folds,
-        seed=training.seed, threads=training.threads if rows >= MANY_ROWS else 1, max_rounds=training.max_rounds,
+        seed=training.seed, threads=training.threads if rows >= MANY_ROWS else 1, max_rounds=training.max_rounds, screening=material.config.screening,
     )  # fmt: skip
 
 
@@ -121,7 +121,8 @@ def _record(material: Material, row: dict) -> None:
     """Keep one training in ops.model_run; a rerun that changed nothing leaves the row there already."""
     filters = [("business_date", "=", row["business_date"]), ("model_name", "=", row["model_name"])]
     present = ledger.read(material.settings, MODEL_RUN, filters=filters).to_pylist()
-    if present and row["verdict"] == "UNCHANGED" and present[0]["model_sha256"] == row["model_sha256"]:
+    same = bool(present) and present[0]["model_sha256"] == row["model_sha256"]
+    if same and row["verdict"] in ("UNCHANGED", present[0]["verdict"]):
         return
     predicate = f"business_date = '{row['business_date']}' AND model_name = '{row['model_name']}'"
     faults.point(f"{MODEL_RUN}.before_commit")

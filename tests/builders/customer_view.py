@@ -21,6 +21,7 @@ def a_customer_view(rows: int, snapshot_date: date, seed: int = 1) -> pa.Table:
     schema = arrow_schema(table_of("gold.customer_360"))
     columns = {field.name: _column(field, rows, snapshot_date, field.name in features, rng) for field in schema}
     columns["subscription_id"] = pa.array([f"S{place:08d}" for place in range(rows)])
+    columns["user_type"] = pa.array(["1"] * rows)
     columns["is_live"] = pa.array(np.ones(rows, dtype=bool))
     columns["device_supports_mms"] = pa.array(np.ones(rows, dtype=bool))
     columns["crbt_lifecycle_state"] = pa.array(

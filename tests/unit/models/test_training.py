@@ -1,0 +1,103 @@
+"""The contest finds what was planted, finds nothing where nothing is, and gives the same bytes twice."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import numpy as np
+import pytest
+
+from conf.models import load_models
+from models import metrics
+from models.artifact import Predictor
+from models.features import encode, fit_contract
+from models.training import Recipe, Snapshot, run_contest
+from tests.builders.customer_view import a_customer_view, planted_outcome, planted_probability
+
+ROWS = 3000
+MODEL = "churn_offnet"
+
+
+def a_recipe(objective="binary"):
+    config = load_models()
+    return Recipe(objective, config.lightgbm, folds=3, seed=7, threads=1, max_rounds=120, screening=config.screening)
+
+
+@cache
+def views():
+    return a_customer_view(ROWS, date(2026, 1, 8), seed=1), a_customer_view(ROWS, date(2026, 2, 7), seed=2)
+
+
+@cache
+def encoded():
+    config = load_models()
+    contract = fit_contract(MODEL, config.features_of(MODEL), views()[0], config.min_category_rows)
+    return contract, encode(contract, views()[0]), encode(contract, views()[1])
+
+
+def a_contest(first, second, objective="binary"):
+    contract, train, validation = encoded()
+    return run_contest(contract, Snapshot(train, first), Snapshot(validation, second), a_recipe(objective))
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return a_contest(planted_outcome(views()[0], 11, -2.0), planted_outcome(views()[1], 12, -2.0))
+
+
+def test_lightgbm_beats_linear_given_a_planted_interaction(planted):
+    ceiling = metrics.roc_auc(planted.validation_label, planted_probability(views()[1]))
+
+    assert planted.figures["auc"] > planted.linear["auc"] + 0.05
+    assert planted.figures["auc"] > ceiling - 0.06
+    assert "age_years_x_tenure_days" in [cross.name for cross in planted.contract.crosses]
+
+
+def test_calibration_is_honest_given_planted_probabilities(planted):
+    assert planted.figures["ece"] < 0.02 + planted.figures["ece_by_chance"]
+
+
+def test_model_is_byte_for_byte_the_same_given_the_same_rows(planted):
+    again = a_contest(planted_outcome(views()[0], 11, -2.0), planted_outcome(views()[1], 12, -2.0))
+
+    assert again.bundle == planted.bundle
+
+
+def test_stored_model_scores_like_the_trained_one_given_the_view(planted):
+    predictor = Predictor(planted.bundle)
+
+    scores = predictor.predict_raw(encode(predictor.contract, views()[1]))
+
+    assert metrics.roc_auc(planted.validation_label, scores) > planted.figures["auc"]  # refitted on these rows too
+    assert planted.cost > 0
+
+
+def test_auc_is_a_coin_toss_given_shuffled_labels():
+    rng = np.random.default_rng(3)
+    first, second = (rng.permutation(planted_outcome(view, 11, -2.0)) for view in views())
+
+    contest = a_contest(first, second)
+
+    assert abs(contest.figures["auc"] - 0.5) < 0.05  # 3,000 rows with some 700 events: 0.05 is four standard errors
+
+
+def test_counts_are_ranked_given_a_planted_rate():
+    rng = np.random.default_rng(4)
+    first, second = (rng.poisson(3 * planted_probability(view, -2.0)).astype(float) for view in views())
+
+    contest = a_contest(first, second, "poisson")
+
+    assert contest.figures["auc"] > 0.6
+    assert contest.figures["spearman"] > 0.15
+
+
+def test_no_leak_alarm_given_honest_features_and_an_alarm_given_the_answer_itself(planted):
+    contract, train, _ = encoded()
+    label = planted_outcome(views()[0], 11, -2.0)
+    leaked = train.copy()
+    leaked[:, 0] = label + 0.1 * np.random.default_rng(5).normal(size=label.size)
+    limit = load_models().leak_auc
+
+    assert max(planted.feature_aucs.values()) < limit
+    assert metrics.single_feature_aucs(leaked, label, contract.names)[contract.names[0]] > limit
