@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from expectations.gate import run_gate
 
 from conf.campaigns import Campaign
 from conf.channels import load_channels
@@ -15,6 +14,7 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.policy import Policy, load_policy
 from conf.settings import Settings
+from expectations.gate import run_gate
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake

@@ -1,0 +1,80 @@
+"""Why somebody is in or out of a campaign: the decision log of a night in words, found by number."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from conf.campaigns import load_campaigns
+from conf.channels import load_channels
+from conf.dates import DateRange
+from conf.errors import InputRefused
+from conf.settings import Settings
+from jobs.lakehouse import ledger
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.targeting.campaign_rules import compile_campaign
+from jobs.targeting.export_check import bare_number
+from jobs.targeting.reasons import reasons_of
+
+_IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
+
+
+def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: date | None = None) -> dict[str, Any]:
+    """One decision: verdict, first reason, all reasons in order, channels that were open, and the sentence for a person.
+
+    `business_date` is the night, the newest decided one when left out. Raises InputRefused for an unknown campaign,
+    number or night; the number itself is never repeated in the message.
+    """
+    campaigns = load_campaigns()
+    if campaign_id not in campaigns:
+        raise InputRefused(f"campaign: found '{campaign_id}', wanted one of {', '.join(campaigns)}")
+    lake = Lake(None, settings, Run("explain", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
+    night = business_date or _newest_decision(lake)
+    subscription_id = _subscription_of(lake, msisdn, night)
+    filters = [("business_date", "=", night), ("campaign_id", "=", campaign_id), ("subscription_id", "=", subscription_id)]
+    found = lake.arrow("gold.campaign_decision", filters=filters).to_pylist()
+    answer = {"campaign_id": campaign_id, "subscription_id": subscription_id, "business_date": night}
+    if not found:
+        rule = compile_campaign(campaigns[campaign_id]).selection.describe()
+        text = f"{subscription_id} was not selected by {campaign_id} on {night}: its view does not meet {rule}, or the campaign did not run"
+        return {**answer, "verdict": "NOT_SELECTED", "first_reason": None, "all_reasons": [], "open_channels": [], "text": text}
+    row = found[0]
+    reasons = [reason.name for reason in reasons_of(row["all_reasons"])]
+    opened = [code for code, channel in load_channels().items() if row["channel_verdicts"] >> channel.bit & 1]
+    kept = {name: row[name] for name in ("verdict", "first_reason", "channel_code", "wave_no", "score", "value_yuan", "is_model_selected",
+                                         "campaign_version", "policy_version")}  # fmt: skip
+    return {**answer, **kept, "all_reasons": reasons, "open_channels": opened, "text": _sentence(row, reasons, opened)}
+
+
+def _sentence(row: dict, reasons: list[str], opened: list[str]) -> str:
+    who = f"{row['subscription_id']} in {row['campaign_id']} on {row['business_date']}"
+    found_by = "a model's score" if row["is_model_selected"] else "a rule"
+    channels = ", ".join(opened) or "none"
+    if row["verdict"] in _IN:
+        return (
+            f"{who}: {_IN[row['verdict']]} {row['channel_code']}, wave {row['wave_no']}; selected by {found_by}, score {row['score']:.3f}, "
+            f"expected value {row['value_yuan']:.2f} yuan; open channels: {channels}"
+        )
+    others = ", ".join(reasons[1:]) or "nothing else"
+    return f"{who}: not contacted because of {row['first_reason']} (also: {others}); selected by {found_by}; open channels: {channels}"
+
+
+def _newest_decision(lake: Lake) -> date:
+    dates = lake.arrow("gold.campaign_decision", columns=["business_date"])["business_date"].unique().to_pylist()
+    if not dates:
+        raise InputRefused("decision log: found no night, wanted one\n  to do:  closedloop night --date D")
+    return max(dates)
+
+
+def _subscription_of(lake: Lake, msisdn: str, night: date) -> str:
+    number = bare_number(msisdn)
+    tokens = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN"), ("value", "=", number or "")], columns=["token"])
+    holders: list[str] = []
+    if tokens.num_rows:
+        filters = [("snapshot_date", "=", night), ("msisdn", "=", tokens["token"][0].as_py())]
+        view = lake.arrow("gold.customer_360", filters=filters, columns=["subscription_id", "is_live"]).to_pylist()
+        holders = [row["subscription_id"] for row in sorted(view, key=lambda row: not row["is_live"])]
+    if not holders:
+        raise InputRefused(f"number: found nobody who held it on {night}, wanted a mobile number of the network")
+    return holders[0]
