@@ -52,8 +52,11 @@ def protection(spark, tmp_path_factory):
             {"customer_id": "C_SENS", "is_sensitive": True, "sensitive_channels": ["OUTBOUND", "IVR"], "load_date": LONG_AGO},
             {"customer_id": "C_SENS_ALL", "is_sensitive": True, "load_date": LONG_AGO},
         ],
-        silver__campaign_execution=[{"contact_id": "X_OUT_PROD", "subscription_id": "OUT_PROD", "planned_at": at(-1),
-                                     "product_id": "NEWSPAPER", "load_date": LONG_AGO}],
+        silver__campaign_execution=[
+            {"contact_id": "X_OUT_PROD", "subscription_id": "OUT_PROD", "planned_at": at(-1), "product_id": "NEWSPAPER",
+             "load_date": LONG_AGO},
+            {"contact_id": "X_A", "subscription_id": "A", "planned_at": at(-20), "load_date": LONG_AGO},
+        ],
         silver__list_member=[
             a_member("BLACK", "BLACK"),
             a_member("RED", "RED"),
@@ -64,6 +67,7 @@ def protection(spark, tmp_path_factory):
         ],
         silver__channel_result=[
             an_opt_out("OUT_SYS", "SYSTEM"),
+            {"contact_id": "X_A", "subscription_id": "A", "contact_time": at(-20), "load_date": at(-20).date()},
             an_opt_out("OUT_SMS", "CHANNEL"),
             an_opt_out("OUT_PROD", "PRODUCT"),
             an_opt_out("OUT_UNKNOWN", "PRODUCT"),  # product not known: everything closed
