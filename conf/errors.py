@@ -23,7 +23,9 @@ class ContractBroken(ClosedLoopError):
     def __init__(self, table: str, wanted: object, found: object, hint: str = ""):
         self.table, self.wanted, self.found = table, wanted, found
         tail = f"\n  to do:  {hint}" if hint else ""
-        super().__init__(f"{table}: the result breaks the table's contract\n  wanted: {wanted}\n  found:  {found}{tail}")
+        super().__init__(
+            f"{table}: the result breaks the table's contract\n  wanted: {wanted}\n  found:  {found}{tail}"
+        )
 
 
 class MissingColumn(ClosedLoopError):

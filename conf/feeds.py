@@ -14,7 +14,9 @@ from conf.reading import ROOT, Strict, load
 
 FEEDS = ROOT / "conf" / "feeds"
 
-FieldType = Literal["code", "text", "msisdn", "date8", "month6", "datetime14", "bool10", "int", "bigint", "fen", "li", "yuan"]
+FieldType = Literal[
+    "code", "text", "msisdn", "date8", "month6", "datetime14", "bool10", "int", "bigint", "fen", "li", "yuan"
+]
 MONEY_TYPES = ("fen", "li", "yuan")
 PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
 

@@ -20,10 +20,8 @@ LEDGER_LAYERS = ("ops", "vault", "bronze")
 SIMPLE_TYPES = (
     "string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp", "binary",
 )  # fmt: skip
-_TYPE = re.compile(
-    r"^(?:%(simple)s|decimal\(\d{1,2},\d{1,2}\)|array<(?:%(simple)s)>|map<string,(?:%(simple)s)>)$"
-    % {"simple": "|".join(SIMPLE_TYPES)}
-)
+_SIMPLE = "|".join(SIMPLE_TYPES)
+_TYPE = re.compile(rf"^(?:{_SIMPLE}|decimal\(\d{{1,2}},\d{{1,2}}\)|array<(?:{_SIMPLE})>|map<string,(?:{_SIMPLE})>)$")
 
 
 class Column(Strict):
@@ -158,26 +156,48 @@ def bronze_table(feed: Feed) -> Table:
 
 def _bronze_columns(field: Field) -> list[Column]:
     if not field.personal:
-        described = f"Field {field.name} of the feed" + (f"; allowed: {', '.join(a or 'blank' for a in field.allowed)}" if field.allowed else "")
+        described = f"Field {field.name} of the feed" + (
+            f"; allowed: {', '.join(a or 'blank' for a in field.allowed)}" if field.allowed else ""
+        )
         unit = _BRONZE_UNITS.get(field.type, field.unit)
-        return [Column(name=field.column, type=_BRONZE_TYPES[field.type], unit=unit, description=described, nullable=not field.required)]
+        return [
+            Column(
+                name=field.column,
+                type=_BRONZE_TYPES[field.type],
+                unit=unit,
+                description=described,
+                nullable=not field.required,
+            )
+        ]
     columns = [
         Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
                nullable=not field.required)
     ]  # fmt: skip
     if field.type == "msisdn":
-        columns.append(Column(name=f"{field.name}_class", type="string", description=f"Kind of number of {field.name}: MOBILE, FIXED, SP_CODE, FOREIGN, INVALID"))
+        columns.append(
+            Column(
+                name=f"{field.name}_class",
+                type="string",
+                description=f"Kind of number of {field.name}: MOBILE, FIXED, SP_CODE, FOREIGN, INVALID",
+            )
+        )
     if field.derive_tac:
-        columns.append(Column(name="tac", type="string", description="Type allocation code: first 8 digits of the IMEI"))
+        columns.append(
+            Column(name="tac", type="string", description="Type allocation code: first 8 digits of the IMEI")
+        )
     return columns
 
 
 STANDARD_COLUMNS = (
-    Column(name="load_date", type="date", description="Business date of the night that picked the file up", nullable=False),
+    Column(
+        name="load_date", type="date", description="Business date of the night that picked the file up", nullable=False
+    ),
     Column(name="data_date", type="date", description="Business date the file is about, from its name", nullable=False),
     Column(name="file_id", type="string", description="File in ops.file_ledger", nullable=False),
     Column(name="line_number", type="int", description="Line of the record in its file, from 1", nullable=False),
-    Column(name="resend_no", type="int", description="Resend generation of the file, 0 = first delivery", nullable=False),
+    Column(
+        name="resend_no", type="int", description="Resend generation of the file, 0 = first delivery", nullable=False
+    ),
     Column(name="is_full_snapshot", type="boolean", description="Whether the file is a full snapshot", nullable=False),
     Column(name="loaded_at", type="timestamp", description="Creation time of the control file", nullable=False),
 )

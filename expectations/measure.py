@@ -29,7 +29,7 @@ def measure_arrow(rows: Any, table: Table, rules: list[Rule], where: str | None 
         for rule in rules:
             if rule.metric == "duplicate_key_count":
                 listed = ", ".join(f'"{name}"' for name in table.key)
-                query = f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) n FROM {scope} GROUP BY {listed} HAVING count(*) > 1)"  # noqa: S608
+                query = f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) n FROM {scope} GROUP BY {listed} HAVING count(*) > 1)"
                 numbers[rule.id] = _number((connection.execute(query).fetchone() or (0,))[0])
     return numbers
 
@@ -39,7 +39,7 @@ def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table, scope: str, 
         return {}
     parameters: list[Any] = []
     parts = [_sql(table, rule, parameters) for rule in rules]
-    row = connection.execute(f"SELECT {', '.join(parts)} FROM {scope}", parameters).fetchone() or ()  # noqa: S608
+    row = connection.execute(f"SELECT {', '.join(parts)} FROM {scope}", parameters).fetchone() or ()
     return {rule.id: _number(value) for rule, value in zip(rules, row, strict=True)}
 
 
@@ -59,7 +59,7 @@ def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
     condition = " AND ".join(conditions)
     if rule.metric in ("null_share", "share"):
         # Both halves of the fraction count only the rows of `where`.
-        parameters.extend(parameters[-sum(text.count("?") for text in conditions):])
+        parameters.extend(parameters[-sum(text.count("?") for text in conditions) :])
         head, tail = text.split(" / ")
         return f"{head} FILTER (WHERE {condition}) / {tail.replace('count(*)', f'count(*) FILTER (WHERE {condition})')}"
     if rule.metric == "sum_difference":

@@ -46,11 +46,17 @@ class Rule(Strict):
     @model_validator(mode="after")
     def _complete(self) -> Rule:
         if (self.column is not None) != (self.metric in NEEDS_COLUMN):
-            raise ValueError(f"metric {self.metric} " + ("needs a column" if self.metric in NEEDS_COLUMN else "takes no column"))
+            raise ValueError(
+                f"metric {self.metric} " + ("needs a column" if self.metric in NEEDS_COLUMN else "takes no column")
+            )
         if (self.other is not None) != (self.metric in NEEDS_OTHER):
-            raise ValueError(f"metric {self.metric} " + ("needs other" if self.metric in NEEDS_OTHER else "takes no other"))
+            raise ValueError(
+                f"metric {self.metric} " + ("needs other" if self.metric in NEEDS_OTHER else "takes no other")
+            )
         if bool(self.values) != (self.metric in NEEDS_VALUES):
-            raise ValueError(f"metric {self.metric} " + ("needs values" if self.metric in NEEDS_VALUES else "takes no values"))
+            raise ValueError(
+                f"metric {self.metric} " + ("needs values" if self.metric in NEEDS_VALUES else "takes no values")
+            )
         if self.min is None and self.max is None:
             raise ValueError("a rule needs min, max or both")
         return self
@@ -118,7 +124,12 @@ def default_rules(table: Table) -> list[Rule]:
     """What a contract promises: the key is unique, and key and required columns are never null."""
     return [
         Rule(metric="duplicate_key_count", max=0, severity="fail", reason="the contract's key names one row"),
-        Rule(metric="required_null_count", max=0, severity="fail", reason="key and required columns of the contract are never null"),
+        Rule(
+            metric="required_null_count",
+            max=0,
+            severity="fail",
+            reason="key and required columns of the contract are never null",
+        ),
     ]
 
 

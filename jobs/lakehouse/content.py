@@ -34,6 +34,6 @@ def hash_rows(rows: pa.Table | object, columns: list[str], where: str | None = N
     with duckdb.connect() as connection:
         connection.register("content", rows)
         connection.execute("SET TimeZone = 'UTC'")
-        query = f"SELECT count(*), coalesce(sum(hash({listed})::HUGEINT), 0) % (2::HUGEINT ** 96)::HUGEINT FROM content {condition}"  # noqa: S608
+        query = f"SELECT count(*), coalesce(sum(hash({listed})::HUGEINT), 0) % (2::HUGEINT ** 96)::HUGEINT FROM content {condition}"
         count, total = connection.execute(query).fetchone() or (0, 0)
     return f"{count}-{int(total):x}"

@@ -127,7 +127,12 @@ class Lake:
         head = DeltaTable(str(ledger.table_path(self.settings, name)), without_files=True)
         newest = head.history(1)[0]
         if newest.get("userMetadata") != self.run.run_id:
-            raise ContractBroken(name, f"a commit of run {self.run.run_id}", newest.get("userMetadata"), "another writer was at this table: run one at a time")
+            raise ContractBroken(
+                name,
+                f"a commit of run {self.run.run_id}",
+                newest.get("userMetadata"),
+                "another writer was at this table: run one at a time",
+            )
         rows = int(newest.get("operationMetrics", {}).get("numOutputRows", -1))
         with self._lock:
             self._written[name] = head.version()
@@ -172,7 +177,9 @@ class Lake:
         self.flush_metrics()
         if not self._written:
             return None
-        sequence = published.publish(self.settings, self.run.stage, self.run.business_date, self.run.run_id, self._written)
+        sequence = published.publish(
+            self.settings, self.run.stage, self.run.business_date, self.run.run_id, self._written
+        )
         self._published.update(self._written)
         self._written = {}
         self.run.fact("PUBLISHED", published_seq=sequence)
@@ -205,11 +212,18 @@ class Lake:
 
 def _predicate(table: Table, where: DateRange | None) -> str | None:
     if table.is_ledger:
-        raise ContractBroken(table.name, "a silver, gold or rpt table", f"layer {table.layer}", "write it through jobs/lakehouse/ledger.py")
+        raise ContractBroken(
+            table.name,
+            "a silver, gold or rpt table",
+            f"layer {table.layer}",
+            "write it through jobs/lakehouse/ledger.py",
+        )
     if where is None:
         return None
     if not table.replace_by:
-        raise ContractBroken(table.name, "a contract with replace_by", "replace_by is empty", "replace the whole table (where=None)")
+        raise ContractBroken(
+            table.name, "a contract with replace_by", "replace_by is empty", "replace the whole table (where=None)"
+        )
     return where.predicate(table.replace_by)
 
 

@@ -153,7 +153,9 @@ def read(
     return found.to_pyarrow_table(filters=filters or None, columns=columns)
 
 
-def batches(settings: Settings, name: str, version: int | None = None, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(
+    settings: Settings, name: str, version: int | None = None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Rows of any table as record batches, in bounded memory."""
     dataset = DeltaTable(str(table_path(settings, name)), version=version).to_pyarrow_dataset()
     return dataset.to_batches(columns=columns)
@@ -174,7 +176,12 @@ def restore(settings: Settings, name: str, version: int, run_id: str | None = No
 def _ledger_table(settings: Settings, name: str) -> Table:
     table = table_of(name)
     if not table.is_ledger:
-        raise ContractBroken(name, "a bronze, vault or ops table", f"layer {table.layer}", "write silver, gold and rpt through lake.replace")
+        raise ContractBroken(
+            name,
+            "a bronze, vault or ops table",
+            f"layer {table.layer}",
+            "write silver, gold and rpt through lake.replace",
+        )
     if not DeltaTable.is_deltatable(str(table_path(settings, name))):
         ensure_tables(settings)
     return table
@@ -187,7 +194,9 @@ def _as_arrow(table: Table, rows: Rows) -> pa.Table:
     for record in records:
         unknown = set(record) - set(table.column_names)
         if unknown:
-            raise ContractBroken(table.name, f"columns {', '.join(table.column_names)}", f"extra: {', '.join(sorted(unknown))}")
+            raise ContractBroken(
+                table.name, f"columns {', '.join(table.column_names)}", f"extra: {', '.join(sorted(unknown))}"
+            )
     return pa.Table.from_pylist(records, schema=arrow_schema(table))
 
 

@@ -54,4 +54,6 @@ def check_columns(table: Table, found: list[str]) -> None:
         wanted = f"columns {', '.join(table.column_names)}"
         parts = [f"missing: {', '.join(missing)}" if missing else "", f"extra: {', '.join(extra)}" if extra else ""]
         problem = "; ".join(part for part in parts if part) or f"a column twice in {', '.join(found)}"
-        raise ContractBroken(table.name, wanted, problem, f"change the step or the contract sql/{table.layer}/{table.short_name}.yaml")
+        raise ContractBroken(
+            table.name, wanted, problem, f"change the step or the contract sql/{table.layer}/{table.short_name}.yaml"
+        )

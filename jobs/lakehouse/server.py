@@ -44,7 +44,9 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
     try:
         lock.acquire(timeout=2)
     except Timeout:
-        raise AlreadyRunning("a Spark server is being started by another process\n  to do:  wait for it, then closedloop serve status") from None
+        raise AlreadyRunning(
+            "a Spark server is being started by another process\n  to do:  wait for it, then closedloop serve status"
+        ) from None
     try:
         _refuse_second(settings)
         ledger.ensure_tables(settings)
@@ -85,7 +87,9 @@ def ensure_running(settings: Settings, tell: Callable[[str], None] = lambda text
 def _refuse_second(settings: Settings) -> None:
     found = status(settings)
     if found.running:
-        raise AlreadyRunning(f"a Spark server runs already: process {found.pid} at {found.address}\n  to do:  use it, or closedloop serve stop")
+        raise AlreadyRunning(
+            f"a Spark server runs already: process {found.pid} at {found.address}\n  to do:  use it, or closedloop serve stop"
+        )
     if found.answers:
         raise AlreadyRunning(
             f"port {settings.spark.port} is taken by a process that is not this home's server ({settings.home})\n"
@@ -101,7 +105,15 @@ def _launch(settings: Settings) -> subprocess.Popen:
         **os.environ, "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(settings.path("run", "spark-local")),
     }  # fmt: skip
-    command = [str(home / "bin" / "spark-submit"), "--class", SERVER_CLASS, "--name", "closedloop", "--master", settings.spark.master]
+    command = [
+        str(home / "bin" / "spark-submit"),
+        "--class",
+        SERVER_CLASS,
+        "--name",
+        "closedloop",
+        "--master",
+        settings.spark.master,
+    ]
     confs = {
         **static_conf(settings), **session_conf(settings),
         "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(settings.spark.port),
@@ -111,7 +123,7 @@ def _launch(settings: Settings) -> subprocess.Popen:
         command += ["--conf", f"{key}={value}"]
     command.append("spark-internal")
     with (settings.path("logs") / "spark-server.log").open("ab") as log_file:
-        return subprocess.Popen(  # noqa: S603 (our own command)
+        return subprocess.Popen(
             command, stdout=log_file, stderr=log_file, stdin=subprocess.DEVNULL, env=environment,
             cwd=settings.path("run"), start_new_session=True,
         )  # fmt: skip
@@ -122,7 +134,9 @@ def _wait_until_it_answers(settings: Settings, process: subprocess.Popen, tell: 
     while time.monotonic() - begun < START_PATIENCE_SECONDS:
         if process.poll() is not None:
             _pid_file(settings).unlink(missing_ok=True)
-            raise ServerUnavailable(f"the Spark server ended at once (exit code {process.returncode})\n{_log_tail(settings)}")
+            raise ServerUnavailable(
+                f"the Spark server ended at once (exit code {process.returncode})\n{_log_tail(settings)}"
+            )
         if _port_answers(settings) and _connects(settings):
             return
         tell(f"waiting for the Spark server, {time.monotonic() - begun:.0f} s")
@@ -139,7 +153,12 @@ def _connects(settings: Settings) -> bool:
     )
     address = f"sc://127.0.0.1:{settings.spark.port}"
     try:
-        return subprocess.run([sys.executable, "-c", code, address], capture_output=True, timeout=90, check=False).returncode == 0  # noqa: S603
+        return (
+            subprocess.run(
+                [sys.executable, "-c", code, address], capture_output=True, timeout=90, check=False
+            ).returncode
+            == 0
+        )
     except subprocess.TimeoutExpired:
         return False
 

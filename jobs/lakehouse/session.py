@@ -64,7 +64,9 @@ def _refuse_silence(settings: Settings) -> None:
 
 
 def _unavailable(settings: Settings, reason: str) -> ServerUnavailable:
-    return ServerUnavailable(f"the Spark server at {settings.spark.remote} does not answer ({reason})\n  to do:  closedloop serve start")
+    return ServerUnavailable(
+        f"the Spark server at {settings.spark.remote} does not answer ({reason})\n  to do:  closedloop serve start"
+    )
 
 
 def _classic(settings: Settings, app: str) -> SparkSession:
@@ -105,7 +107,6 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-
         "spark.databricks.delta.retentionDurationCheck.enabled": "true",
         "spark.driver.extraJavaOptions": _java_options(settings),
     }

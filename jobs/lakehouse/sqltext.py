@@ -12,21 +12,18 @@ from conf.errors import ConfigError
 from conf.tables import LAYERS
 
 # Comments and quoted texts are skipped; everything else may hold a table name such as gold.customer_360.
-_TOKEN = re.compile(
-    r"(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`)|(?<![\w.])(?P<table>(?:%s)\.[a-z][a-z0-9_]*)\b(?!\s*\.)"
-    % "|".join(LAYERS),
-    re.DOTALL,
-)
+_SKIP = r"(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`)"
+_LAYER = "|".join(LAYERS)
+_TOKEN = re.compile(_SKIP + rf"|(?<![\w.])(?P<table>(?:{_LAYER})\.[a-z][a-z0-9_]*)\b(?!\s*\.)", re.DOTALL)
 
 
-_PARAMETER = re.compile(
-    r"(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`)|(?<![:\w]):(?P<parameter>[a-z][a-z0-9_]*)\b", re.DOTALL
-)
+_PARAMETER = re.compile(_SKIP + r"|(?<![:\w]):(?P<parameter>[a-z][a-z0-9_]*)\b", re.DOTALL)
+# A word after a table's name is its alias unless it is one of these.
 _AFTER_TABLE = (
-    "where join on group order left right inner full cross union lateral tablesample having limit semi anti natural using "
-    "except intersect minus window pivot unpivot distribute cluster sort offset outer"
-).split()
-_ALIAS = re.compile(r"\s+(?:as\s+[a-z_]|(?!(?:%s)\b)[a-z_])" % "|".join(_AFTER_TABLE), re.IGNORECASE)
+    "where|join|on|group|order|left|right|inner|full|cross|union|lateral|tablesample|having|limit|semi|anti|natural|using"
+    "|except|intersect|minus|window|pivot|unpivot|distribute|cluster|sort|offset|outer"
+)
+_ALIAS = re.compile(rf"\s+(?:as\s+[a-z_]|(?!(?:{_AFTER_TABLE})\b)[a-z_])", re.IGNORECASE)
 
 
 def tables_in(text: str) -> list[str]:
@@ -86,7 +83,10 @@ def literal(value: Any) -> str:
 
 def ordered(queries: dict[str, str]) -> list[list[str]]:
     """Tables in layers: those of one layer depend only on earlier layers, so they may be built at the same time."""
-    wanted = {name: {other for other in tables_in(text) if other in queries and other != name} for name, text in queries.items()}
+    wanted = {
+        name: {other for other in tables_in(text) if other in queries and other != name}
+        for name, text in queries.items()
+    }
     layers: list[list[str]] = []
     done: set[str] = set()
     while len(done) < len(queries):

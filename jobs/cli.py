@@ -1,0 +1,233 @@
+"""The command line: everything Airflow does can be done by hand here, and everything the tables know can be asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from conf.dates import DateRange
+from conf.errors import ClosedLoopError
+from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, load_settings
+from jobs.stack import commands as stack_commands
+
+
+class Cli(typer.Typer):
+    """A command line whose known failures print one clear block and end with exit code 1, without a stack trace."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command the arguments name."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except ClosedLoopError as error:
+            typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+            sys.exit(1)
+
+
+app = Cli(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+serve_app = typer.Typer(help="The Spark server that writes the tables.", no_args_is_help=True)
+audience_app = typer.Typer(help="Who a campaign would reach.", no_args_is_help=True)
+app.add_typer(serve_app, name="serve")
+app.add_typer(audience_app, name="audience")
+app.registered_commands += stack_commands.app.registered_commands
+
+DateOption = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="business date")]
+LastDateOption = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last business date of the range")
+]
+
+
+@app.callback()
+def _choose(
+    profile: Annotated[str | None, typer.Option(help="demo, server or cluster")] = None,
+    home: Annotated[str | None, typer.Option(help="folder of all data, instead of the profile's")] = None,
+    verbose: Annotated[bool, typer.Option(help="show the log lines")] = False,
+) -> None:
+    from jobs.lakehouse.logs import log_to_home
+
+    if profile:
+        os.environ[PROFILE_VARIABLE] = profile
+    if home:
+        os.environ[HOME_VARIABLE] = os.path.abspath(home)
+    log_to_home(load_settings(), verbose)
+
+
+def _dates(first: datetime, last: datetime | None) -> DateRange:
+    if last is not None and last < first:
+        raise typer.BadParameter(f"--to {last.date()} lies before --date {first.date()}")
+    return DateRange(first.date(), (last or first).date())
+
+
+@serve_app.command("start")
+def serve_start() -> None:
+    """Start the Spark server and wait until it answers."""
+    from jobs.lakehouse import server
+    from jobs.lakehouse.session import get_session, register_tables
+
+    settings = load_settings()
+    found = server.start(settings, typer.echo)
+    register_tables(get_session(settings, "names"), settings)
+    typer.echo(f"running: process {found.pid} at {found.address}, home {settings.home}")
+
+
+@serve_app.command("stop")
+def serve_stop() -> None:
+    """Stop the Spark server of this home."""
+    from jobs.lakehouse import server
+
+    typer.echo("stopped" if server.stop(load_settings()) else "no server of this home was running")
+
+
+@serve_app.command("status")
+def serve_status() -> None:
+    """Say whether the Spark server of this home runs."""
+    from jobs.lakehouse import server
+
+    found = server.status(load_settings())
+    typer.echo(
+        f"running: process {found.pid} at {found.address}" if found.running else f"not running (port {found.address})"
+    )
+    raise typer.Exit(0 if found.running else 1)
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Argument(help="job of the night, as ingest or target")],
+    first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")],
+    last: LastDateOption = None,
+) -> None:
+    """Run one job for a date or a closed range of dates."""
+    from jobs.catalogue import run_job
+    from jobs.show import show
+
+    show(run_job(load_settings(), job, _dates(first, last)))
+
+
+@app.command()
+def night(first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")]) -> None:
+    """Run all jobs of a night in order, without Airflow."""
+    from jobs.catalogue import NIGHT, run_job
+    from jobs.show import show
+
+    settings, dates = load_settings(), _dates(first, None)
+    for number, name in enumerate(NIGHT, start=1):
+        typer.secho(f"[{number}/{len(NIGHT)}] {name} {dates}", bold=True)
+        show(run_job(settings, name, dates))
+
+
+@app.command()
+def status() -> None:
+    """One screen for the person on call: published tables, feeds, gates, exports, server."""
+    from jobs.overview import overview
+    from jobs.show import show_tables
+
+    show_tables(overview(load_settings()))
+
+
+@app.command()
+def quality(date: DateOption) -> None:
+    """What is wrong with the data of a date: feeds, balances, quarantine by reason, rules that did not hold."""
+    from jobs.overview import quality as quality_of
+    from jobs.show import show_tables
+
+    show_tables(quality_of(load_settings(), date.date()))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help='as "SELECT count(*) FROM gold.customer_360"')],
+    spark: Annotated[bool, typer.Option(help="run on the Spark server instead of in this process")] = False,
+    limit: Annotated[int, typer.Option(help="rows to print")] = 50,
+) -> None:
+    """Ask the published tables, by name."""
+    from jobs.lakehouse.query import query_tables
+    from jobs.show import show
+
+    show(query_tables(load_settings(), query, on_spark=spark), limit)
+
+
+@app.command()
+def tables(
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="as published for this business date")
+    ] = None,
+    hash: Annotated[bool, typer.Option("--hash", help="with a hash of each table's content")] = False,
+) -> None:
+    """Path, version and rows of every table, for readers outside Spark."""
+    from jobs.overview import table_list
+    from jobs.show import show
+
+    show(table_list(load_settings(), date.date() if date else None, hash), limit=500)
+
+
+@app.command()
+def dictionary(
+    check: Annotated[bool, typer.Option("--check", help="only say whether the page is up to date")] = False,
+) -> None:
+    """Write docs/data_dictionary.md from the table contracts."""
+    from jobs.lakehouse.dictionary import is_stale, write_dictionary
+
+    if not check:
+        typer.echo(f"written: {write_dictionary()}")
+        return
+    stale = is_stale()
+    typer.echo("docs/data_dictionary.md is stale: run closedloop dictionary" if stale else "up to date")
+    raise typer.Exit(1 if stale else 0)
+
+
+@app.command()
+def contacts(msisdn: Annotated[str, typer.Option(help="number as written by a person")]) -> None:
+    """Every contact with the holder of a number, over all channels."""
+    from jobs.responses.contacts import contact_query
+    from jobs.show import show
+
+    show(contact_query(load_settings(), msisdn))
+
+
+@app.command()
+def explain(
+    campaign: Annotated[str, typer.Option(help="campaign id")],
+    msisdn: Annotated[str, typer.Option(help="number as written by a person")],
+    date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business date, else the newest")] = None,
+) -> None:
+    """Why somebody is on a campaign's list, or why not."""
+    from jobs.show import show
+    from jobs.targeting.explain import explain as explain_decision
+
+    show(explain_decision(load_settings(), campaign, msisdn, date.date() if date else None))
+
+
+@audience_app.command("preview")
+def audience_preview(campaign: Annotated[str, typer.Option(help="campaign id")], date: DateOption) -> None:
+    """Count who a campaign would select on a date and what would exclude them; writes nothing."""
+    from jobs.show import show
+    from jobs.targeting.preview import preview
+
+    show(preview(load_settings(), campaign, date.date()))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def simulate(context: typer.Context) -> None:
+    """The synthetic operator (all arguments go to `python -m simulator`)."""
+    raise typer.Exit(_delegate("simulator", context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def bench(context: typer.Context) -> None:
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing)."""
+    modules = {"allocation": "models.allocation.bench", "ingest": "jobs.ingest.bench"}
+    if not context.args or context.args[0] not in modules:
+        raise typer.BadParameter("say which: " + ", ".join(modules))
+    raise typer.Exit(_delegate(modules[context.args[0]], context.args[1:]))
+
+
+def _delegate(module: str, arguments: list[str]) -> int:
+    return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+
+
+if __name__ == "__main__":
+    app()
