@@ -118,14 +118,17 @@ class Lake:
             writer = writer.partitionBy(*table.partition_by)
         if predicate:
             writer = writer.option("replaceWhere", predicate)
+        before = ledger.head_version(self.settings, name)
         faults.point(f"{name}.before_commit")
         writer.save(str(ledger.table_path(self.settings, name)))
         faults.point(f"{name}.after_commit")
-        return self._note_write(name)
+        return self._note_write(name, before)
 
-    def _note_write(self, name: str) -> CommitInfo:
+    def _note_write(self, name: str, before: int) -> CommitInfo:
         head = DeltaTable(str(ledger.table_path(self.settings, name)), without_files=True)
         newest = head.history(1)[0]
+        if head.version() == before:  # no rows took the place of no rows: Delta commits nothing
+            newest = {"userMetadata": self.run.run_id, "operationMetrics": {"numOutputRows": 0}}
         if newest.get("userMetadata") != self.run.run_id:
             raise ContractBroken(
                 name,
