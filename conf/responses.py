@@ -66,8 +66,9 @@ class Affinity(Strict):
 
 
 class EarlierCampaign(Strict):
-    """A campaign of the system before: the share it held back as control group."""
+    """A campaign of the system before: its title and the share it held back as control group."""
 
+    title: str
     control_share: float = Field(gt=0, lt=1)
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
 from conf.kpi import load_kpis
+from conf.responses import load_response_rules
 from conf.settings import Settings
 from jobs.evaluation import charts, page_data
 from jobs.evaluation.page_data import NightTables
@@ -99,7 +100,8 @@ def _words(code: str) -> str:
 
 
 def _titles() -> dict[str, str]:
-    return {name: campaign.title for name, campaign in load_campaigns().items()}
+    earlier = {name: campaign.title for name, campaign in load_response_rules().earlier_campaigns.items()}
+    return earlier | {name: campaign.title for name, campaign in load_campaigns().items()}
 
 
 def _kpi_titles() -> dict[str, str]:
@@ -111,7 +113,7 @@ def _by_campaign(rows: list[dict]) -> list[dict]:
 
 
 def _view_rows(tables: NightTables) -> int:
-    return len(tables.rows("gold.customer_360", "snapshot_date", ["subscription_id"]))
+    return tables.arrow("gold.customer_360", "snapshot_date", ["subscription_id"]).num_rows
 
 
 def _list_chart(lists: dict[str, Any]) -> str:
@@ -124,10 +126,11 @@ def _funnel_chart(row: dict) -> str:
 
 
 def _lift_chart(lifts: list[dict]) -> str:
-    known = [row for row in lifts if row["lift"] is not None]
+    titles, known = _titles(), [row for row in lifts if row["lift"] is not None]
     return charts.intervals(
         [
-            (row["campaign_id"], 100 * row["lift_low"], 100 * row["lift"], 100 * row["lift_high"], row["lift_low"] > 0 or row["lift_high"] < 0)
+            (titles.get(row["campaign_id"], row["campaign_id"]), 100 * row["lift_low"], 100 * row["lift"], 100 * row["lift_high"],
+             row["lift_low"] > 0 or row["lift_high"] < 0)
             for row in known
         ]
     )

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from conf.settings import Settings
 from jobs.lakehouse import ledger, published
 
 Rows = list[dict[str, Any]]
 _ALLOCATION = "allocation."
+_ALL = pc.CountOptions(mode="all")
 _SHADOW = "allocation.shadow_price."
 
 
@@ -23,11 +27,20 @@ class NightTables:
         self._newest = published.newest_rows(settings)
         self._versions = {row["table_name"]: row["version"] for row in self._newest}
 
-    def rows(self, name: str, date_column: str = "business_date", columns: Sequence[str] | None = None) -> Rows:
-        """Rows of one table whose date is the night."""
+    def arrow(self, name: str, date_column: str = "business_date", columns: Sequence[str] | None = None) -> pa.Table:
+        """Rows of one table whose date is the night, as an Arrow table."""
         version = published.reader_version(self.settings, name, self._versions)
         filters = [(date_column, "=", self.night)]
-        return ledger.read(self.settings, name, filters, version, list(columns) if columns else None).to_pylist()
+        return ledger.read(self.settings, name, filters, version, list(columns) if columns else None)
+
+    def rows(self, name: str, date_column: str = "business_date") -> Rows:
+        """The same rows as plain ones, for small tables."""
+        return self.arrow(name, date_column).to_pylist()
+
+    def counts(self, name: str, keys: list[str], date_column: str = "business_date") -> Rows:
+        """Number of rows of the night by key columns, for tables of any size."""
+        found = self.arrow(name, date_column, keys)
+        return found.append_column("one", pa.nulls(found.num_rows, pa.int8())).group_by(keys).aggregate([("one", "count", _ALL)]).to_pylist()
 
     def runs(self, stage: str) -> list[str]:
         """Runs of a stage that published for the night, oldest first."""
@@ -50,10 +63,15 @@ def loaded(tables: NightTables) -> dict[str, Any]:
 
 def quarantine(tables: NightTables) -> Rows:
     """Quarantined records of the night by reason, most frequent first; the records themselves stay encrypted."""
-    rows = tables.rows("ops.quarantine", "load_date", ["feed", "rule", "field", "reason"])
-    counts = Counter((row["rule"], row["feed"], row["field"] or "", row["reason"] or "") for row in rows)
-    names = ("rule", "feed", "field", "reason")
-    return [{**dict(zip(names, key, strict=True)), "records": count} for key, count in counts.most_common()]
+    reasons: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    for row in tables.counts("ops.quarantine", ["rule", "reason", "feed", "field"], "load_date"):
+        place = f"{row['feed']}.{row['field']}" if row["field"] else row["feed"]
+        reasons[row["rule"], row["reason"] or ""][place] += row["one_count"]
+    listed = [
+        {"rule": rule, "reason": reason, "places": places.most_common(), "records": places.total()}
+        for (rule, reason), places in reasons.items()
+    ]
+    return sorted(listed, key=lambda row: (-row["records"], row["rule"]))
 
 
 def feed_status(tables: NightTables) -> dict[str, Any]:
@@ -93,10 +111,9 @@ def lists(tables: NightTables) -> dict[str, Any]:
 
 def decisions(tables: NightTables) -> dict[str, Any]:
     """Why selected customers are on no list: first reasons by campaign; each column adds up to the targeted of its campaign."""
-    rows = tables.rows("gold.campaign_decision", columns=["campaign_id", "verdict", "first_reason"])
     campaigns: dict[str, Counter] = defaultdict(Counter)
-    for row in rows:
-        campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += 1
+    for row in tables.counts("gold.campaign_decision", ["campaign_id", "verdict", "first_reason"]):
+        campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += row["one_count"]
     totals: Counter = sum(campaigns.values(), Counter())
     return {"campaigns": {name: campaigns[name] for name in sorted(campaigns)}, "reasons": [name for name, _ in totals.most_common()]}
 

@@ -168,3 +168,35 @@ def test_history_is_the_same_given_rerun_and_other_order_of_dates(spark, told):
     assert history(settings, NIGHT + timedelta(days=1)) == later
     assert "LATER" in later
     assert "TONIGHT" in later
+
+
+def test_unified_query_shows_all_channels_given_number_as_a_person_writes_it(told):
+    from jobs.responses.contacts import contact_query
+
+    settings, _ = told
+    number = {"token": 4711, "kind": "MSISDN", "value": "13800138000", "first_load_date": day(-100).date()}
+    ledger.append(settings, "vault.identity", [number])
+    put(
+        settings,
+        silver__msisdn_assignment=[
+            {"msisdn_token": 4711, "subscription_id": "S2", "valid_from": day(-300).date(), "valid_to": day(-200).date(),
+             "load_date": day(-100).date()},  # held it before: not asked for
+            {"msisdn_token": 4711, "subscription_id": "S6", "valid_from": day(-90).date(), "valid_to": date(9999, 12, 31),
+             "load_date": day(-90).date()},
+        ],
+        silver__cs_contact=[{"contact_id": "I1", "subscription_id": "S6", "contact_date": day(-5).date(), "channel_code": "HOTLINE",
+                             "direction": "IN", "reason_l1": "TARIFF", "load_date": day(-5).date()}],
+    )  # fmt: skip
+
+    rows = contact_query(settings, "+86 138-0013-8000")
+
+    assert [(row["channel"], row["answer"]) for row in rows] == [("HOTLINE", "TARIFF"), ("SMS", "ACCEPT"), ("SMS", "NO_RESPONSE")]
+
+
+@pytest.mark.parametrize("text", ["", "12345", "110", "13900000000"])
+def test_unified_query_refuses_given_no_number_of_ours(told, text):
+    from conf.errors import InputRefused
+    from jobs.responses.contacts import contact_query
+
+    with pytest.raises(InputRefused, match="number:"):
+        contact_query(told[0], text)
