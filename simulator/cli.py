@@ -1,14 +1,19 @@
-"""Command line of the simulator."""
+"""Command line of the simulator (`closedloop simulate ...`, `python -m simulator ...`)."""
 
 from __future__ import annotations
 
 from datetime import date
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from conf.errors import ClosedLoopError
 from conf.settings import load_settings
 
 app = typer.Typer(help="Synthetic operator: writes extracts, answers exported lists, checks what was loaded.", no_args_is_help=True)
+SHOWN_DAYS = (1, 10, 20)
+MOST_DIFFERENCES = 40
 
 
 @app.command()
@@ -19,8 +24,42 @@ def history() -> None:
     settings = load_settings()
 
     def show(day: date, total) -> None:
-        if day.day in (1, 10, 20) or day == settings.history.last:
-            typer.echo(f"{day}  {total.files} files  {total.rows:,} rows")
+        if day.day in SHOWN_DAYS or day == settings.history.last:
+            typer.echo(f"{day}  {total.files:,} files  {total.rows:,} rows")
 
     outcome = write_history(settings, show)
-    typer.echo(f"history: {outcome.days} days, {outcome.files} files, {outcome.rows:,} rows" if outcome.days else "history: already there")
+    text = f"history: {outcome.days} days, {outcome.files:,} files, {outcome.rows:,} rows" if outcome.days else "history: already there"
+    typer.echo(text)
+
+
+@app.command()
+def day(date_text: str = typer.Option(..., "--date", help="business date, as 2026-03-10")) -> None:
+    """Write the extracts of one day after the history, with the answers to the lists exported for it."""
+    from simulator.history import write_day
+
+    try:
+        result = write_day(load_settings(), date.fromisoformat(date_text))
+    except ClosedLoopError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    rows = "already there" if result.was_done else f"{result.outcome.files} files, {result.outcome.rows:,} rows"
+    typer.echo(f"{date_text}: {rows}, {result.contacts} contacts answered")
+
+
+@app.command()
+def verify() -> None:
+    """Compare what was loaded with the answer key, exactly; any difference ends with an error."""
+    from simulator.verify import verify as compare
+
+    verdict = compare(load_settings())
+    console = Console()
+    table = Table("feed", *(name for name in verdict.by_feed.columns if name != "feed"), title="Answer key against lake")
+    for row in verdict.by_feed.iter_rows():
+        table.add_row(str(row[0]), *(f"{value:,}" for value in row[1:]))
+    console.print(table)
+    for difference in verdict.differences[:MOST_DIFFERENCES]:
+        console.print(f"{difference.feed} {difference.load_date} {difference.what}: wanted {difference.wanted}, found {difference.found}")
+    if verdict.differences:
+        console.print(f"{len(verdict.differences)} differences")
+        raise typer.Exit(1)
+    console.print("no difference: rows, quarantine by rule, duplicates and money agree file by file")

@@ -1,15 +1,101 @@
-"""Planted dirt (domain rules 2.12): rows that break one rule each, counted in the answer key."""
+"""Planted dirt (domain rules 2.12): extra records that break one rule each, exact copies, and odd writings of numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import polars as pl
 
-from conf.feeds import Feed
-from simulator.extract import Delivery
+from conf.feeds import Feed, Field
+from simulator.extract import MONEY, Delivery
 from simulator.facts import Facts
+from simulator.files import BROKEN, STAND_IN
+
+SMALLEST = 20  # rows of a file that gets dirt at all
+NUMBERS = ("int", "bigint", "fen", "li")
+TIMES = {"date8": "20260231", "datetime14": "20260231101010"}
+SOMETIMES = 0.06  # chance of one dirty row in a file too small for its share
+ROW_NUMBER = "_row_no"
 
 
-def plant(feed: Feed, delivery: Delivery, facts: Facts, rng: np.random.Generator, day: int) -> pl.DataFrame | None:
-    """Dirty rows for a delivery."""
-    return None
+def plant(feed: Feed, delivery: Delivery, facts: Facts, rng: np.random.Generator) -> pl.DataFrame | None:
+    """Dirty rows to be written among the clean ones: text columns of the contract and `_rule`, the rule each row breaks."""
+    rows = len(delivery.clean)
+    if rows < SMALLEST:
+        return None
+    faults = possible_faults(feed)
+    broken = _how_many(rows, facts.dirt["row_share"], rng)
+    copies = _how_many(rows, facts.dirt["duplicate_share"], rng)
+    if not broken + copies:
+        return None
+    source = rng.choice(rows, min(rows, broken + copies), replace=False)
+    text = delivery.clean[source].with_columns(pl.exclude(MONEY).cast(pl.String))
+    kinds = rng.integers(0, len(faults), max(len(source) - copies, 0))
+    parts = [_break(text.slice(0, len(kinds)).filter(pl.Series(kinds == number)), *faults[number]) for number in np.unique(kinds)]
+    same = text.slice(len(kinds)).with_columns(_rule=pl.lit("DUPLICATE_ROW"))
+    return pl.concat([*parts, same], how="diagonal") if len(same) or parts else None
+
+
+def _how_many(rows: int, share: float, rng: np.random.Generator) -> int:
+    count = int(rng.poisson(rows * share))
+    return count or int(rows * share < 1 and rng.random() < SOMETIMES)
+
+
+def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
+    """(rule, field, bad value) for everything that can go wrong in a feed by its contract."""
+    faults: list[tuple[str, Field | None, str]] = []
+    if feed.style != "fixed_width":
+        faults.append(("FIELD_COUNT", feed.fields[-1], ("$" if feed.style == "dollar" else STAND_IN) + "X"))
+    if feed.style == "euro":
+        faults.append(("ROW_NUMBER", None, "9999999"))
+    for field in feed.fields:
+        faults += _field_faults(field)
+    return faults
+
+
+def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
+    faults = []
+    if field.type == "text":
+        faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
+    if field.type in TIMES:
+        faults.append(("BAD_DATE", field, TIMES[field.type]))
+    if field.type in NUMBERS:
+        faults.append(("BAD_NUMBER", field, "12A"))
+        if field.min is not None:
+            faults.append(("OUT_OF_RANGE", field, str(field.min - 7)))
+    if field.allowed:
+        faults.append(("NOT_ALLOWED", field, "Z" * min(field.width or 2, 2)))
+    if field.required:
+        faults.append(("REQUIRED_MISSING", field, ""))
+        if field.type == "msisdn":
+            faults.append(("BAD_MSISDN", field, "ERR0000000"))
+    if field.max_length:
+        faults.append(("TOO_LONG", field, "9" * (field.max_length + 3)))
+    return faults
+
+
+def _break(rows: pl.DataFrame, rule: str, field: Field | None, value: str) -> pl.DataFrame:
+    if field is None:
+        return rows.with_columns(pl.lit(value).alias(ROW_NUMBER), _rule=pl.lit(rule))
+    if rule == "FIELD_COUNT":
+        return rows.with_columns(pl.concat_str([pl.col(field.name).fill_null(""), pl.lit(value)]), _rule=pl.lit(rule))
+    broken = rows.with_columns(pl.lit(value).alias(field.name), _rule=pl.lit(rule))
+    unreadable = field.type == "yuan" and MONEY in rows.columns  # an amount nobody can read counts as nothing
+    return broken.with_columns(pl.lit(0, dtype=pl.Int64).alias(MONEY)) if unreadable else broken
+
+
+def vary_numbers(feed: Feed, rows: pl.DataFrame, facts: Facts, rng: np.random.Generator) -> pl.DataFrame:
+    """Write a few telephone numbers the way some platforms do (D9): +86, 86, 12530 or trailing blanks before or behind them."""
+    if feed.content != "event" or not len(rows):
+        return rows
+    changes = []
+    for field in feed.fields:
+        if field.type != "msisdn" or not field.required:
+            continue
+        odd = np.flatnonzero(rng.random(len(rows)) < facts.dirt["variant_share"])
+        if not len(odd):
+            continue
+        plain = rows[field.name].cast(pl.String)
+        ways = ["+86", "86", "12530" if feed.style != "fixed_width" else "86"]
+        prefix = pl.Series(ways).gather(rng.integers(0, len(ways), len(odd)))
+        changes.append(plain.scatter(odd, prefix + plain.gather(odd)).alias(field.name))
+    return rows.with_columns(changes) if changes else rows

@@ -1,129 +1,129 @@
-"""Write the extracts of a range of days: state, files, answer key and a marker of what is done."""
+"""Write the extracts of the history or of one day: files, answer key, state, and a marker of what is done."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from conf.feeds import load_feeds
+from conf.errors import InputRefused
 from conf.settings import Settings
-from simulator import clock, dirt, key, schedule
-from simulator.extract import Delivery
-from simulator.facts import Facts, load_facts
-from simulator.files import write_delivery
-from simulator.identity import build_identity
+from simulator import key, truth
+from simulator.canaries import save_canaries
+from simulator.fill_rates import save_fill_rates
+from simulator.lists import read_lists
 from simulator.operator_day import Operator
-from simulator.state import State
-from simulator.world import build_world
+from simulator.plant import Outcome, Plant
 
 
-class Outcome(NamedTuple):
-    """What a run wrote."""
-
-    days: int
-    files: int
-    rows: int
-
-
-class Plant:
-    """The operator with its folders; makes one day after the other."""
-
-    def __init__(self, settings: Settings, facts: Facts | None = None):
-        self.settings, self.facts, self.home = settings, facts or load_facts(), Path(settings.home)
-        self.feeds = load_feeds()
-        self.slots = {name: slot for slot, name in enumerate(self.feeds)}
-
-    def start(self) -> Operator:
-        """The operator on the eve of the history."""
-        simulator, first = self.settings.simulator, clock.day_number(self.settings.history_first)
-        last = clock.day_number(self.settings.first_night) + self.facts.start_reserve_days
-        state = build_world(self.facts, simulator.subscriptions, simulator.seed, first, last)
-        return self._operator(state)
-
-    def resume(self, path: Path) -> Operator:
-        """The operator as it was saved."""
-        return self._operator(State.load(path))
-
-    def _operator(self, state: State) -> Operator:
-        seed = self.settings.simulator.seed
-        return Operator(state, self.facts, build_identity(state, self.facts, seed), seed, self.settings.simulator.intensity)
-
-    def make_day(self, operator: Operator, day: date, lists: pl.DataFrame | None = None) -> Outcome:
-        """Play a day and write its files and its part of the answer key."""
-        number, first = clock.day_number(day), day == self.settings.history_first
-        rng = np.random.default_rng([self.settings.simulator.seed, 9, number])
-        counts: list[dict] = []
-        seen = set()
-        for name, rows in operator.play(number, lists, first):
-            seen.add(name)
-            counts += self._deliver(operator, name, rows, day, first, rng)
-        for name in ("channel_result", "campaign_execution", "product_order"):
-            if name not in seen:
-                counts += self._deliver(operator, name, None, day, first, rng)
-        key.save_counts(self.home, day, counts)
-        return Outcome(1, len(counts), sum(row["rows_in"] for row in counts))
-
-    def _deliver(self, operator: Operator, name: str, rows: pl.DataFrame | None, day: date, first: bool, rng) -> list[dict]:
-        feed = self.feeds[name]
-        if rows is None:
-            rows = pl.DataFrame({field.name: [] for field in feed.fields})
-        data_date = schedule.data_date(feed, day)
-        is_full = feed.full_snapshot_day is not None and day.day == feed.full_snapshot_day
-        delivery = Delivery(name, data_date, rows, schedule.created(feed, day, self.slots[name]), None, 0, is_full)
-        delivery.dirty = dirt.plant(feed, delivery, self.facts, rng, clock.day_number(day))
-        counts = []
-        for version in schedule.versions(delivery, day):
-            folder = self.home / "landing" / feed.source
-            for written in write_delivery(folder, feed, version, self.facts.province_code, self.facts.split_rows):
-                counts.append(key.file_counts(feed, version, written, self.settings.load_cutoff_hour))
-        return counts
-
-
-def write_history(settings: Settings, progress=lambda day, outcome: None) -> Outcome:
+def write_history(settings: Settings, progress: Callable[[date, Outcome], None] = lambda day, outcome: None) -> Outcome:
     """Write all extracts of the history; a finished history is left as it is."""
     plant = Plant(settings)
-    state_folder = plant.home / "simulator_state"
-    marker = state_folder / "history.json"
-    wanted = _fingerprint(settings)
-    if marker.is_file() and json.loads(marker.read_text())["wanted"] == wanted:
+    marker, wanted = state_folder(settings) / "history.json", _fingerprint(settings)
+    if _is_done(marker, wanted):
         return Outcome(0, 0, 0)
-    operator = plant.start()
-    total = Outcome(0, 0, 0)
+    operator, total = plant.start(), Outcome(0, 0, 0)
     for day in settings.history:
-        done = plant.make_day(operator, day)
-        total = Outcome(*(one + other for one, other in zip(total, done, strict=True)))
+        total = total.plus(plant.make_day(operator, day))
+        if day in settings.initial_load.snapshot_dates:
+            _keep_truth(plant, operator, day)
         progress(day, total)
-    save_state(operator, state_folder / f"{settings.history.last}.npz")
+    events = truth.event_frame(operator.events)
+    key.save(events, plant.home / "answer_key" / "truth" / "events.parquet")
+    truth.fill_labels(plant.home, events, settings.history.last)
+    _finish(plant, operator, settings.history.last)
     write_marker(marker, {"wanted": wanted, "rows": total.rows, "files": total.files})
     return total
 
 
-def save_state(operator: Operator, path: Path) -> None:
-    """Save the operator's memory."""
-    operator.state.save(path)
+class DayResult(NamedTuple):
+    """What `write_day` did: files and rows written, contacts answered, or nothing because it was there."""
+
+    outcome: Outcome
+    contacts: int
+    was_done: bool
+
+
+def write_day(settings: Settings, day: date) -> DayResult:
+    """Write the extracts of a day after the history, with the answers to the lists exported for it.
+
+    A day is made from the state of the day before. Made again with the same lists it is left as it is; with other lists it
+    is refused, as its files may have been loaded already.
+    """
+    before = day - timedelta(days=1)
+    source, marker = state_folder(settings) / f"{before}.npz", state_folder(settings) / f"{day}.json"
+    if day <= settings.history.last:
+        raise InputRefused(f"simulator day {day}: belongs to the history, which `simulator history` writes")
+    if not source.is_file():
+        raise InputRefused(f"simulator day {day}: found no state of {before} in {source.parent}; make that day (or the history) first")
+    contacts, digests = read_lists(Path(settings.home), day)
+    wanted: dict[str, Any] = {**_fingerprint(settings), "lists": digests}
+    if marker.is_file():
+        if _is_done(marker, wanted):
+            return DayResult(Outcome(0, 0, 0), len(contacts) if contacts is not None else 0, True)
+        raise InputRefused(
+            f"simulator day {day}: found other lists or settings than those it was made with; its files may be loaded already\n"
+            f"  to do:  delete {marker} and its landing files to make it anew"
+        )
+    plant = Plant(settings)
+    operator = plant.resume(source)
+    outcome = plant.make_day(operator, day, contacts)
+    _keep_truth(plant, operator, day)
+    _finish(plant, operator, day)
+    write_marker(marker, {"wanted": wanted, "rows": outcome.rows, "files": outcome.files})
+    return DayResult(outcome, len(contacts) if contacts is not None else 0, False)
+
+
+def _keep_truth(plant: Plant, operator: Operator, day: date) -> None:
+    truth.save_snapshot(plant.home, operator.state, plant.facts, day)
+    save_fill_rates(plant.home, operator.state, plant.facts, day)
+
+
+def _finish(plant: Plant, operator: Operator, day: date) -> None:
+    """Keep the state, the true effect of campaigns so far and the personal data that must not leak."""
+    save_uplifts(plant, operator, day)
+    save_canaries(plant.home, operator.state, operator.identity, plant.facts)
+    operator.state.save(state_folder(plant.settings) / f"{day}.npz")
+
+
+def save_uplifts(plant: Plant, operator: Operator, day: date) -> None:
+    """True effect per campaign, channel and product: expected adoptions the contacts brought about by themselves."""
+    folder = plant.home / "answer_key" / "campaign_days"
+    if operator.uplifts:
+        key.save(pl.DataFrame(operator.uplifts), folder / f"{day}.parquet")
+    if not any(folder.glob("*.parquet")):
+        return
+    everything = pl.read_parquet(str(folder / "*.parquet"))
+    totals = everything.group_by("campaign_id", "channel_code", "product_id").agg(pl.col("contacts", "arrived", "expected_extra").sum())
+    rate = (pl.col("expected_extra") / pl.col("contacts")).alias("true_uplift")
+    key.save(totals.with_columns(rate).sort("campaign_id", "channel_code"), plant.home / "answer_key" / "campaigns.parquet")
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the operator's memory lies."""
+    return Path(settings.home) / "simulator_state"
 
 
 def write_marker(path: Path, content: dict) -> None:
     """Say in one step that something is finished."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, sort_keys=True))
     os.replace(temporary, path)
 
 
-def _fingerprint(settings: Settings) -> dict:
+def _is_done(marker: Path, wanted: dict) -> bool:
+    return marker.is_file() and json.loads(marker.read_text())["wanted"] == wanted
+
+
+def _fingerprint(settings: Settings) -> dict[str, Any]:
     simulator = settings.simulator
     return {
         "subscriptions": simulator.subscriptions, "seed": simulator.seed, "intensity": simulator.intensity,
         "first": str(settings.history.first), "last": str(settings.history.last),
     }  # fmt: skip
-
-
-def day_before(day: date) -> date:
-    """Yesterday."""
-    return day - timedelta(days=1)

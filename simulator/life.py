@@ -15,7 +15,7 @@ from simulator.world import DEVICES, NORMAL
 ORDER_CHANNELS = ["STORE", "WEB", "HOTLINE", "SMS"]
 GRACE_DAYS = 30
 RECYCLE_DAYS = 90
-EVENT_KINDS = ("CHURN_OFFNET", "CHURN_CRBT", "ADOPT_CRBT", "ADOPT_NEWSPAPER")
+LEFT, CRBT_LOST, CRBT_WON, NEWSPAPER_WON = range(4)  # kinds of events in the answer key
 
 
 class Changes:
@@ -214,7 +214,7 @@ def _leave(now: Day, changes: Changes, scores: dict[str, np.ndarray]) -> np.ndar
     state.live[gone], state.end[gone], state.status_day[gone] = False, now.day, now.day
     state.status[gone] = np.where(state.trouble[gone], 2020, np.where(rng.random(len(gone)) < 0.08, 2030, 2010))
     changes.mark("subscription_status", np.concatenate([asked, gone]))
-    changes.event(0, now.day, gone)
+    changes.event(LEFT, now.day, gone)
     return gone
 
 
@@ -229,12 +229,12 @@ def _crbt(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np
         give_back(now, changes, also, extra)
     state.club[lost] = 0
     changes.mark("crbt_subscription", lost)
-    changes.event(1, now.day, lost)
+    changes.event(CRBT_LOST, now.day, lost)
     won = np.setdiff1d(drawn(now, scores, "propensity_crbt", leavers), lost)
     strength = hazards.influence(state, now.facts, now.day)
     cause = _cause(now, won, strength)
     adopt(now, changes, won, "CRBT")
-    changes.event(2, now.day, won, cause)
+    changes.event(CRBT_WON, now.day, won, cause)
     copied = (cause >= 0) & (rng.random(len(won)) < 0.75)
     changes.copies.append((won[copied], cause[copied]))
     box = won[rng.random(len(won)) < 0.22]
@@ -260,7 +260,7 @@ def _newspaper(now: Day, changes: Changes, scores: dict[str, np.ndarray], leaver
     won = drawn(now, scores, "propensity_newspaper", leavers)
     give_back(now, changes, np.flatnonzero(ends), "NEWSPAPER")
     adopt(now, changes, won, "NEWSPAPER")
-    changes.event(3, now.day, won)
+    changes.event(NEWSPAPER_WON, now.day, won)
 
 
 def _other_products(now: Day, changes: Changes, leavers: np.ndarray) -> None:

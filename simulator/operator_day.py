@@ -23,6 +23,7 @@ class Operator:
     def __init__(self, state: State, facts: Facts, identity: pl.DataFrame, seed: int, intensity: float):
         self.state, self.facts, self.identity, self.seed, self.intensity = state, facts, identity, seed, intensity
         self.events: list[dict[str, np.ndarray]] = []
+        self.uplifts: list[dict] = []
 
     def play(self, day: int, lists: pl.DataFrame | None = None, first: bool = False) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield (feed, rows) of a day, ordered so that large frames can be written and forgotten one by one."""
@@ -43,13 +44,15 @@ class Operator:
         yield "product_order", changes.rows("product_order")
         state.today = np.array(day)
         self.events += changes.events
+        self.uplifts += now.uplifts
 
     def _service(self, now: Day, changes: life.Changes, lists: pl.DataFrame | None) -> pl.DataFrame:
         visits, visitors = service.contacts(now)
         campaigns.play_history(now, changes)
         if lists is not None:
             campaigns.answer_lists(now, changes, lists, visitors)
-        return visits
+        extra = changes.rows("cs_contact")
+        return visits if extra is None else pl.concat([visits, extra], how="vertical_relaxed")
 
     def _usage(self, now: Day) -> Iterator[tuple[str, pl.DataFrame]]:
         live = np.flatnonzero(self.state.live & (self.state.kind == NORMAL))

@@ -48,6 +48,8 @@ class Day:
     def __init__(self, state: State, facts: Facts, day: int, intensity: float, rng: np.random.Generator):
         self.state, self.facts, self.day, self.intensity, self.rng = state, facts, day, intensity, rng
         self.pace = intensity * WEEKDAY[(day + 3) % 7]
+        self.needs: dict[str, np.ndarray] = {}
+        self.uplifts: list[dict] = []
         self.mood = np.where(state.fading, facts.moods["fading_factor"], 1.0) * state.activity
 
     def events(self, people: np.ndarray, rate: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:

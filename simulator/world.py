@@ -199,6 +199,9 @@ def _regimes(state: State, facts: Facts, first_day: int, rng: np.random.Generato
     state.grace_day, state.quarantine_day = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.int32)
     state.pack_due = (first_day + rng.geometric(facts.other_rates["gprs_pack_adopt"], size)).astype(np.int32)
     state.pack_campaign = np.zeros(size, dtype=np.int8)
+    finished = len(facts.history_campaigns)
+    state.campaign_arm, state.campaign_model = np.zeros((finished, size), dtype=np.int8), np.zeros((finished, size), dtype=bool)
+    state.campaign_day = np.zeros((finished, size), dtype=np.int32)
     state.intercepts = np.zeros(4)
     state.order_seq = np.array(0, dtype=np.int64)
 
