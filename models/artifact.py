@@ -160,4 +160,4 @@ class Predictor:
         """Raw scores of an encoded matrix: probability, or expected count."""
         if not matrix.shape[0]:
             return np.empty(0)
-        return self._booster.predict(matrix, num_threads=1)
+        return np.asarray(self._booster.predict(matrix, num_threads=1))

@@ -85,14 +85,18 @@ class FeatureContract:
         """Read back what `to_json` wrote; anything else is refused."""
         keys = {"contract_version", "model_name", "features", "levels", "crosses"}
         if set(body) != keys or body["contract_version"] != CONTRACT_VERSION:
-            raise ModelRefused(f"features.json: found {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}")
+            raise ModelRefused(
+                f"features.json: found {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}"
+            )
         features = tuple(Feature(**feature) for feature in body["features"])
         levels = {name: tuple(values) for name, values in body["levels"].items()}
         crosses = tuple(Cross(Cut(**cross["left"]), Cut(**cross["right"])) for cross in body["crosses"])
         names = [feature.name for feature in features]
         categorical = {feature.name for feature in features if feature.type == "categorical"}
         if set(levels) != categorical or names != sorted(set(names)):
-            raise ModelRefused("features.json: features out of order, doubled, or levels that belong to no categorical feature")
+            raise ModelRefused(
+                "features.json: features out of order, doubled, or levels that belong to no categorical feature"
+            )
         if not {cut.feature for cross in crosses for cut in (cross.left, cross.right)} <= set(names):
             raise ModelRefused("features.json: a pair names a feature that is not in the contract")
         return cls(body["model_name"], features, levels, crosses)

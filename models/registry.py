@@ -165,7 +165,7 @@ def _log_dataset(mlflow: Any, record: TrainingRecord) -> None:
     from mlflow.data.meta_dataset import MetaDataset
 
     source = DeltaDatasetSource(path=record.dataset["path"], delta_table_version=record.dataset["version"])
-    dataset = MetaDataset(source=source, name=record.dataset["name"], digest=record.dataset["digest"])
+    dataset = MetaDataset(source=source, name=record.dataset["name"], digest=record.dataset["digest"])  # type: ignore[abstract]
     mlflow.log_input(dataset, context="training", tags=record.dataset["tags"])
 
 

@@ -82,7 +82,7 @@ def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot
     best = min(range(len(grid)), key=lambda place: tried[place][0])
     parameters, rounds = grid[best], tried[best][1]
     judged = _fit(contract, train, parameters, rounds)
-    raw = judged.predict(validation.matrix, num_threads=1)
+    raw = np.asarray(judged.predict(validation.matrix, num_threads=1))
     calibration, honest = choose_calibration(raw, validation.label, recipe.objective)
     figures = metrics.evaluate(validation.label, honest, recipe.objective)
     figures["auc"] = metrics.roc_auc(validation.label, raw)  # halves calibrated apart would blur the ranking
@@ -103,7 +103,7 @@ def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot
 
 
 def _parameters(recipe: Recipe, choice: dict[str, float | int]) -> dict[str, float | int | str]:
-    fixed = {
+    fixed: dict[str, float | int | str] = {
         "objective": recipe.objective, "metric": METRIC_OF[recipe.objective], "seed": recipe.seed, "num_threads": recipe.threads,
         "deterministic": True, "force_row_wise": True, "verbosity": -1, "feature_pre_filter": False,
     }  # fmt: skip
@@ -128,7 +128,7 @@ def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict
         parameters, _dataset(contract, train), num_boost_round=recipe.max_rounds, folds=_folds(train.label, recipe),
         callbacks=[lgb.early_stopping(spec.early_stopping_rounds, verbose=False)],
     )  # fmt: skip
-    curve = next(values for name, values in outcome.items() if name.endswith("-mean"))
+    curve = np.asarray(next(values for name, values in outcome.items() if name.endswith("-mean")))
     place = int(np.argmin(curve))
     return float(curve[place]), place + 1
 

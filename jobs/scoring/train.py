@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from conf.dates import DateRange
@@ -101,7 +102,7 @@ def train_model(material: Material, name: str) -> Candidate:
     )  # fmt: skip
 
 
-def _labelled(material: Material, name: str, role: str) -> tuple[pa.Table, object]:
+def _labelled(material: Material, name: str, role: str) -> tuple[pa.Table, np.ndarray]:
     cut_off = getattr(material.cut_offs, role)
     window = Window.after(cut_off, material.config, material.dates.last)
     labels = read_labels(material.lake, material.config.models[name].label, window, material.config)

@@ -137,9 +137,11 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
 
     lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
     scores = lake.arrow("gold.customer_score").to_pandas()
-    assert counts["scores"] == len(scores) and counts["lifecycle"] == ROWS
+    assert counts["scores"] == len(scores)
+    assert counts["lifecycle"] == ROWS
     churn = scores[scores.model_name == "churn_offnet"]
-    assert len(churn) == ROWS and churn.subscription_id.is_unique
+    assert len(churn) == ROWS
+    assert churn.subscription_id.is_unique
     assert churn.groupby("decile").size().tolist() == [ROWS // 10] * 10
     assert churn[churn.decile == 10].score.min() >= churn[churn.decile == 1].score.max()
     assert set(scores.model_sha256) == {registry.champion(home, name).sha256 for name in promoted}

@@ -40,7 +40,9 @@ def some_states(prospects=5, **planted):
 
 def red_rules(name, rows, tmp_path):
     numbers = measure_arrow(rows, table_of(name), rules_of(name))
-    return {verdict.rule.id.split("__")[0] for verdict in judge({name: numbers}, tmp_path, "test") if not verdict.success}
+    return {
+        verdict.rule.id.split("__")[0] for verdict in judge({name: numbers}, tmp_path, "test") if not verdict.success
+    }
 
 
 def test_suites_are_green_given_good_rows(tmp_path):

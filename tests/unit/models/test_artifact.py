@@ -80,8 +80,8 @@ def test_bundle_is_refused_given_a_pickle_in_place_of_the_model_text(bundle, tmp
     content = pickle.dumps(Plant(trace), protocol=0)
     (folder / "model.txt").write_bytes(content)
 
+    planted = Bundle(content.decode(), bundle.features_json, bundle.calibration_json)
     with pytest.raises(ModelRefused, match="text model"):
-        planted = Bundle(content.decode(), bundle.features_json, bundle.calibration_json)
         Predictor(load_bundle(folder, planted.digests, LIMIT))
     assert not trace.exists()
 
