@@ -224,8 +224,9 @@ def _spark_factory() -> StepFactory:
     import os
     import sys
 
-    from jobs.targeting.spark_allocation import spark_step
     from pyspark.sql import SparkSession
+
+    from jobs.targeting.spark_allocation import spark_step
 
     root = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])

@@ -44,6 +44,27 @@ class CouplingRules:
         price = np.where(rows, price_per_contact / self.scale, self.soft_price)
         return replace(self, soft_price=price, limit=np.where(rows, self.stated, self.limit))
 
+    def with_value_held(self, name: str, per_value: Floats, at_least: float) -> "CouplingRules":
+        """The same rules and one more: the value of the activities in `per_value` (a) stays at least at a number."""
+        fields = {
+            "sign": -1.0,
+            "limit": at_least,
+            "stated": at_least,
+            "unit": 1.0,
+            "is_counted": False,
+            "soft_price": np.inf,
+            "scale": max(float(self.scale.max(initial=1.0)), 1.0),
+        }
+        rows = {key: np.append(getattr(self, key), value) for key, value in fields.items()}
+        nothing = np.zeros_like(per_value)
+        return CouplingRules(
+            names=(*self.names, name),
+            per_contact=np.vstack([self.per_contact, nothing]),
+            per_sale=np.vstack([self.per_sale, nothing]),
+            per_value=np.vstack([self.per_value, per_value]),
+            **rows,
+        )
+
     def prices(self, multipliers: Floats, gain: Floats) -> tuple[Floats, Floats, Floats]:
         """Turn m multipliers into (gain, price, sales price) of each activity."""
         signed = multipliers * self.sign
@@ -101,7 +122,7 @@ class Canonical:
             activity=self.activity[pairs],
             value=self.value[pairs],
             response=self.response[pairs],
-            caps=(*self.caps[:4], used),
+            caps=(*self.caps[:4], used, self.caps[5]),
             rules=rules,
         )
 
@@ -144,10 +165,12 @@ def _sorted_pairs(problem: Problem, rank: npt.NDArray[np.int64]) -> npt.NDArray[
 
 
 def _caps(problem: Problem, rank: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-    """Per-customer rules as (start by activity, rule list, bound, covers everything, used by customer and rule)."""
+    """Per-customer rules as (start by activity, rules, bound, covers everything, used by customer and rule, day)."""
     size = len(problem.activities)
     rules = [rule for rule in problem.rules if RuleKind(rule.kind).is_per_customer]
-    covers = np.array([covered_activities(rule, problem.activities) for rule in rules], dtype=bool).reshape(-1, size)
+    covers = np.array([covered_activities(rule, problem.activities) for rule in rules], dtype=bool).reshape(
+        len(rules), size
+    )
     start = np.concatenate([[0], np.cumsum(covers.sum(axis=0))]).astype(np.int64)
     listed = np.nonzero(covers.T)[1].astype(np.int64)
     bound = np.array([np.floor(rule.bound + 1e-9) for rule in rules], dtype=np.int64)
@@ -157,7 +180,8 @@ def _caps(problem: Problem, rank: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np
         for position, rule in enumerate(rules):
             if rule.used is not None:
                 used[rank, position] = rule.used
-    return start, listed, bound, covers.all(axis=1), used
+    day = np.asarray(problem.activities.day, dtype=np.int64)
+    return start, listed, bound, covers.all(axis=1), used, day
 
 
 def _contact_unit(kind: RuleKind, is_soft: bool, coefficients: Floats) -> float:

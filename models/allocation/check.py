@@ -24,7 +24,7 @@ def check_plan(problem: Problem, chosen: object) -> list[Violation]:
         return broken
     found: list[Violation] = []
     for position, rule in enumerate(problem.rules):
-        name = rule.name or f"{str(rule.kind)}#{position}"
+        name = rule.name or f"{rule.kind!s}#{position}"
         if str(rule.kind) == "MAX_CONTACTS_PER_CUSTOMER":
             found += _broken_customer_rule(problem, rule, name, pairs)
         else:

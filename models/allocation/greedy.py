@@ -25,5 +25,5 @@ def _fill(search: PlanSearch, order: object, owner: object, only_short: bool, us
     canonical = search.canonical
     moves.fill_greedily(
         order, owner, canonical.table, canonical.conflict, canonical.caps,
-        search.gain, search.links, search.coupling, only_short, use, chosen,
+        search.links, search.coupling, only_short, use, chosen,
     )  # fmt: skip

@@ -27,7 +27,7 @@ def read_table(folder: Path, name: str, columns: tuple[str, ...]) -> pl.DataFram
     found = [folder / f"{name}{ending}" for ending in (".csv", ".csv.gz") if (folder / f"{name}{ending}").exists()]
     if not found:
         raise InvalidProblem(str(folder), f"{name}.csv or {name}.csv.gz", sorted(p.name for p in folder.glob("*")))
-    texts = {column: pl.String for column in ("TargetProducts", "TargetProduct1", "TargetProduct2")}
+    texts = dict.fromkeys(("TargetProducts", "TargetProduct1", "TargetProduct2"), pl.String)
     table = pl.read_csv(found[0], schema_overrides=texts, infer_schema_length=None)
     table = table.rename({column: column.strip() for column in table.columns})
     missing = [column for column in columns if column not in table.columns]

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 QUICK_NODES = 400
-NODE_LIMIT = 60_000
+NESTED_NODES = 20_000
+BY_DAY_NODES = 200_000
 ROUNDING = 2e-13
 
 
@@ -88,15 +89,21 @@ def pairs_of(customers, start):
 
 
 @njit(cache=True, nogil=True)
+def is_free(a, caps, room):
+    """Say whether every per-customer rule that covers activity a has room for one more contact."""
+    for c in range(caps[0][a], caps[0][a + 1]):  # noqa: SIM110 (all() of a generator does not compile)
+        if room[caps[1][c]] <= 0:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
 def is_allowed(j, depth, stack, item, conflict, caps, room):
     """Say whether item j conflicts with none of stack[:depth] and every per-customer rule has room for it."""
     for k in range(depth):
         if conflict[item[stack[k]], item[j]]:
             return False
-    for c in range(caps[0][item[j]], caps[0][item[j] + 1]):
-        if room[caps[1][c]] <= 0:
-            return False
-    return True
+    return is_free(item[j], caps, room)
 
 
 @njit(cache=True, nogil=True)
@@ -171,7 +178,7 @@ def _clique_bound(q, item, weight, conflict, limit):
 
 
 @njit(cache=True, nogil=True)
-def _nested_search(q, weight, item, conflict, caps, room, limit, space, best):
+def _nested_search(q, weight, item, conflict, caps, room, limit, node_limit, space, best):
     """Solve items q-1.., then q-2.., and so on, each search bounded by the ones before (Russian dolls).
 
     Returns (size or -1, value, finished) with the set in best[:size].
@@ -179,7 +186,7 @@ def _nested_search(q, weight, item, conflict, caps, room, limit, space, best):
     suffix = np.zeros(q + 1)
     found = np.empty(q + 1, dtype=np.int64)
     n_found = 0
-    left = NODE_LIMIT
+    left = node_limit
     for j in range(q - 1, -1, -1):
         suffix[j] = np.inf
         size, value, nodes = _search(
@@ -194,6 +201,32 @@ def _nested_search(q, weight, item, conflict, caps, room, limit, space, best):
             found[:size] = best[:size]
     best[:n_found] = found[:n_found]
     return n_found, suffix[0], True
+
+
+@njit(cache=True, nogil=True)
+def _nested_by_day(q, weight, item, conflict, caps, room, limit, space, best):
+    """As _nested_search with the items in order of their days, where lags make the nested bounds tight."""
+    order = np.argsort(caps[5][item[:q]], kind="mergesort")
+    by_day = weight[:q][order]
+    prefix = space[2].copy()
+    for j in range(q + 1):
+        # Weights no longer fall, so the sum of the next items bounds nothing: make it too large to matter.
+        prefix[j] = j * space[2][limit]
+    size, value, finished = _nested_search(
+        q,
+        by_day,
+        item[:q][order],
+        conflict,
+        caps,
+        room,
+        limit,
+        BY_DAY_NODES,
+        (space[0], space[1], prefix, space[3]),
+        best,
+    )
+    for k in range(size):
+        best[k] = order[best[k]]
+    return size, value, finished
 
 
 @njit(cache=True, nogil=True)
@@ -217,12 +250,17 @@ def best_contacts(q, weight, item, conflict, caps, room, limit, space, best):
     if nodes <= QUICK_NODES:
         return max(size, 0), value, value + rounding, True
     kept = best[: max(size, 0)].copy()
-    n_more, better, is_finished = _nested_search(q, weight, item, conflict, caps, room, limit, space, best)
+    rounding *= q * limit
+    n_more, better, is_finished = _nested_search(
+        q, weight, item, conflict, caps, room, limit, NESTED_NODES, space, best
+    )
+    if not is_finished:
+        n_more, better, is_finished = _nested_by_day(q, weight, item, conflict, caps, room, limit, space, best)
     if is_finished and better >= value:
-        return n_more, better, better + q * rounding, True
+        return n_more, better, better + rounding, True
     best[: len(kept)] = kept
     if is_finished:
-        return len(kept), value, value + q * rounding, True
+        return len(kept), value, value + rounding, True
     return len(kept), value, min(prefix[limit], _clique_bound(q, item, weight, conflict, limit)) + rounding, False
 
 
@@ -271,14 +309,8 @@ def best_single(i, table, prices, caps, room):
     for p in range(start[i], start[i + 1]):
         a = activity[p]
         worth = value[p] * gain[a] - price[a] - sales_price[a] * response[p]
-        if worth > top:
-            is_free = True
-            for c in range(caps[0][a], caps[0][a + 1]):
-                if room[caps[1][c]] <= 0:
-                    is_free = False
-                    break
-            if is_free:
-                top, where = worth, p
+        if worth > top and is_free(a, caps, room):
+            top, where = worth, p
     return where, top
 
 

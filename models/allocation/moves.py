@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from models.allocation.kernels import change_room, load_room, longest_row, solve_customer, work_space
+from models.allocation.kernels import change_room, is_free, load_room, longest_row, solve_customer, work_space
 
 CHUNK = 64
 
@@ -50,6 +50,29 @@ def count_use(table, links, chosen, use):
 
 
 @njit(cache=True, nogil=True)
+def _worth_now(i, table, prices, chosen):
+    start, activity, value, response = table
+    worth = 0.0
+    for p in range(start[i], start[i + 1]):
+        if chosen[p]:
+            a = activity[p]
+            worth += value[p] * prices[0][a] - prices[1][a] - prices[2][a] * response[p]
+    return worth
+
+
+@njit(cache=True, nogil=True)
+def _replace_contacts(i, size, where, best, table, links, use, chosen):
+    start = table[0]
+    for p in range(start[i], start[i + 1]):
+        if chosen[p]:
+            chosen[p] = 0
+            add_use(p, table, links, use, -1.0)
+    for k in range(size):
+        chosen[where[best[k]]] = 1
+        add_use(where[best[k]], table, links, use, 1.0)
+
+
+@njit(cache=True, nogil=True)
 def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, multipliers, stiffness, use, chosen):
     """One pass in which each customer answers the prices, and prices answer each change of use.
 
@@ -57,7 +80,7 @@ def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, 
     customers on the edge move first and only as many as the rule needs. Returns the number of customers changed.
     """
     sign, limit, top = coupling
-    start, activity, value, response = table
+    start = table[0]
     n, m = len(start) - 1, len(sign)
     work = work_space(longest_row(start, 0, n), len(caps[2]))
     where, best = work[2], work[3]
@@ -72,24 +95,13 @@ def rebalance(stride, batch, table, conflict, caps, base_gain, links, coupling, 
         since += 1
         if is_stale and since >= batch:
             for r in range(m):
-                wanted = multipliers[r] + stiffness[r] * sign[r] * (use[r] - limit[r])
-                pressure[r] = min(max(wanted, 0.0), top[r])
+                pressure[r] = min(max(multipliers[r] + stiffness[r] * sign[r] * (use[r] - limit[r]), 0.0), top[r])
             set_prices(base_gain, links, sign, pressure, prices)
             is_stale, since = False, 0
         size, worth, _, _ = solve_customer(i, table, conflict, caps, prices, work)
-        now = 0.0
-        for p in range(start[i], start[i + 1]):
-            if chosen[p]:
-                a = activity[p]
-                now += value[p] * prices[0][a] - prices[1][a] - prices[2][a] * response[p]
+        now = _worth_now(i, table, prices, chosen)
         if worth > now + 1e-9 * (1.0 + abs(now)):
-            for p in range(start[i], start[i + 1]):
-                if chosen[p]:
-                    chosen[p] = 0
-                    add_use(p, table, links, use, -1.0)
-            for j in range(size):
-                chosen[where[best[j]]] = 1
-                add_use(where[best[j]], table, links, use, 1.0)
+            _replace_contacts(i, size, where, best, table, links, use, chosen)
             changed += 1
             is_stale = True
     return changed
@@ -126,14 +138,6 @@ def _penalty_change(coupling, penalty, use, scratch, n_touched):
         over = sign[r] * (use[r] - limit[r])
         total += penalty[r] * (max(0.0, over + sign[r] * change[r]) - max(0.0, over))
     return total
-
-
-@njit(cache=True, nogil=True)
-def _is_free(a, caps, room):
-    for c in range(caps[0][a], caps[0][a + 1]):
-        if room[caps[1][c]] <= 0:
-            return False
-    return True
 
 
 @njit(cache=True, nogil=True)
@@ -181,7 +185,7 @@ def _value_change(d, p, n_held, held, table, conflict, caps, base_gain, room, he
             change_room(gone, caps, room, 1)
             total -= value[held[h]] * base_gain[gone]
             can_help = can_help or helps[1, gone]
-    may = p < 0 or _is_free(a, caps, room)
+    may = p < 0 or is_free(a, caps, room)
     for h in range(n_held):
         if _leaves(h, d, a, held, activity, conflict):
             change_room(activity[held[h]], caps, room, -1)
@@ -223,18 +227,63 @@ def _is_promising(p, wanted, relief, only_relief, drop_helps, table, base_gain, 
 
 
 @njit(cache=True, nogil=True)
+def _load_held(i, table, caps, base_gain, helps, chosen, held, room):
+    """List the held pairs of customer i, take their room; returns (held, value won by dropping losses, eases)."""
+    start, activity, value, _ = table
+    n_held, won_by_drops, drop_helps = 0, 0.0, False
+    load_room(i, caps, room)
+    for p in range(start[i], start[i + 1]):
+        if chosen[p]:
+            a = activity[p]
+            held[n_held] = p
+            n_held += 1
+            change_room(a, caps, room, -1)
+            won_by_drops += max(0.0, -value[p] * base_gain[a])
+            drop_helps = drop_helps or helps[1, a]
+    return n_held, won_by_drops, drop_helps
+
+
+@njit(cache=True, nogil=True)
+def _best_move(
+    i, least, only_relief, relief, table, conflict, caps, base_gain, links, coupling, penalty, use, chosen, work
+):
+    """Find the move of customer i that wins most beyond `least`: (won, held to drop or -1, pair to add or -1, held)."""
+    held, scratch, helps, room = work
+    start = table[0]
+    n_held, won_by_drops, drop_helps = _load_held(i, table, caps, base_gain, helps, chosen, held, room)
+    best_gain, best_drop, best_add = least, -1, -1
+    for p in range(start[i] - 1, start[i + 1]):
+        add = p if p >= start[i] else -1
+        if add >= 0 and (
+            chosen[p]
+            or not _is_promising(p, best_gain - won_by_drops, relief, only_relief, drop_helps, table, base_gain, helps)
+        ):
+            continue
+        for d in range(-1 if add >= 0 else 0, n_held):
+            won, may, can_help = _value_change(d, add, n_held, held, table, conflict, caps, base_gain, room, helps)
+            hope = won + relief if can_help else won
+            if not may or hope <= best_gain or (only_relief and not can_help):
+                continue
+            n_touched = _note_move(d, add, n_held, held, table, conflict, links, scratch)
+            won -= _penalty_change(coupling, penalty, use, scratch, n_touched)
+            if won > best_gain:
+                best_gain, best_drop, best_add = won, d, add
+    return best_gain, best_drop, best_add, n_held
+
+
+@njit(cache=True, nogil=True)
 def improve(stride, least, only_relief, table, conflict, caps, base_gain, links, coupling, penalty, use, chosen):
     """One pass of the best single move of each customer: drop one, add one (its conflicts leave), or both.
 
     A move is made when value less penalty x violation rises by more than `least`; with only_relief it must also ease
     a broken rule, and the pass ends once none is broken. Returns the number of moves.
     """
-    start, activity, value, _ = table
+    start = table[0]
     n, m = len(start) - 1, len(use)
     held = np.empty(longest_row(start, 0, n) + 1, dtype=np.int64)
-    scratch = (np.zeros(m), np.empty(m + 1, dtype=np.int64))
     helps = np.zeros((2, len(base_gain)), dtype=np.bool_)
-    room = np.zeros(len(caps[2]), dtype=np.int64)
+    scratch = (np.zeros(m), np.empty(m + 1, dtype=np.int64))
+    work = (held, scratch, helps, np.zeros(len(caps[2]), dtype=np.int64))
     moves = 0
     relief = _find_relief(coupling, penalty, use, links, helps)
     for k in range((n + CHUNK - 1) // CHUNK * CHUNK):
@@ -243,74 +292,49 @@ def improve(stride, least, only_relief, table, conflict, caps, base_gain, links,
             continue
         if only_relief and relief == 0.0:
             break
-        n_held, won_by_drops, drop_helps = 0, 0.0, False
-        load_room(i, caps, room)
-        for p in range(start[i], start[i + 1]):
-            if chosen[p]:
-                held[n_held] = p
-                n_held += 1
-                change_room(activity[p], caps, room, -1)
-                won_by_drops += max(0.0, -value[p] * base_gain[activity[p]])
-                drop_helps = drop_helps or helps[1, activity[p]]
-        best_gain, best_drop, best_add = least, -1, -1
-        for p in range(start[i] - 1, start[i + 1]):
-            add = p if p >= start[i] else -1
-            if add >= 0 and (
-                chosen[p]
-                or not _is_promising(
-                    p, best_gain - won_by_drops, relief, only_relief, drop_helps, table, base_gain, helps
-                )
-            ):
-                continue
-            for d in range(-1, n_held):
-                if d < 0 and add < 0:
-                    continue
-                won, may, can_help = _value_change(d, add, n_held, held, table, conflict, caps, base_gain, room, helps)
-                hope = won + relief if can_help else won
-                if not may or hope <= best_gain or (only_relief and not can_help):
-                    continue
-                n_touched = _note_move(d, add, n_held, held, table, conflict, links, scratch)
-                won -= _penalty_change(coupling, penalty, use, scratch, n_touched)
-                if won > best_gain:
-                    best_gain, best_drop, best_add = won, d, add
-        if best_gain > least:
+        won, drop, add, n_held = _best_move(
+            i, least, only_relief, relief, table, conflict, caps, base_gain, links, coupling, penalty, use, chosen, work
+        )
+        if won > least:
             moves += 1
-            _make_move(best_drop, best_add, n_held, held, table, conflict, links, use, chosen)
+            _make_move(drop, add, n_held, held, table, conflict, links, use, chosen)
             if relief > 0.0:
                 relief = _find_relief(coupling, penalty, use, links, helps)
     return moves
 
 
 @njit(cache=True, nogil=True)
-def fill_greedily(order, owner, table, conflict, caps, base_gain, links, coupling, only_short, use, chosen):
-    """Walk pairs in the given order and take each one that breaks no rule; with only_short, that helps a minimum."""
-    start, activity, value, response = table
+def _greedy_fit(p, table, links, coupling, use):
+    """Say whether every maximum has room for pair p, and whether it helps a minimum that is still short."""
     sign, limit, _ = coupling
-    link_start, link_rule, contacts, sales, worth = links
+    start, rule, contacts, sales, worth = links
+    helps = False
+    a = table[1][p]
+    for t in range(start[a], start[a + 1]):
+        r = rule[t]
+        counts = contacts[t] + sales[t] * table[3][p] + worth[t] * table[2][p]
+        if sign[r] > 0.0 and use[r] + counts > limit[r]:
+            return False, False
+        if sign[r] < 0.0 and use[r] < limit[r] and counts > 0.0:
+            helps = True
+    return True, helps
+
+
+@njit(cache=True, nogil=True)
+def fill_greedily(order, owner, table, conflict, caps, links, coupling, only_short, use, chosen):
+    """Walk pairs in the given order and take each one that breaks no rule; with only_short, that helps a minimum."""
+    start, activity = table[0], table[1]
     room = np.zeros(len(caps[2]), dtype=np.int64)
     for k in range(len(order)):
         p = order[k]
-        if chosen[p]:
+        fits, helps = _greedy_fit(p, table, links, coupling, use)
+        if chosen[p] or not fits or (only_short and not helps):
             continue
-        i, a = owner[p], activity[p]
-        fits, helps = True, not only_short
-        for t in range(link_start[a], link_start[a + 1]):
-            r = link_rule[t]
-            counts = contacts[t] + sales[t] * response[p] + worth[t] * value[p]
-            if sign[r] > 0.0 and use[r] + counts > limit[r]:
-                fits = False
-                break
-            if sign[r] < 0.0 and use[r] < limit[r] and counts > 0.0:
-                helps = True
-        if not (fits and helps):
-            continue
-        load_room(i, caps, room)
-        for h in range(start[i], start[i + 1]):
+        load_room(owner[p], caps, room)
+        for h in range(start[owner[p]], start[owner[p] + 1]):
             if chosen[h]:
                 change_room(activity[h], caps, room, -1)
-                if conflict[a, activity[h]]:
-                    fits = False
-                    break
-        if fits and _is_free(a, caps, room):
+                fits = fits and not conflict[activity[p], activity[h]]
+        if fits and is_free(activity[p], caps, room):
             chosen[p] = 1
             add_use(p, table, links, use, 1.0)

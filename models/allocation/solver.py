@@ -106,8 +106,7 @@ def solve(
     stage, reached, found = None, [], None
     for position, tier in enumerate(tiers):
         if position:
-            held = _hold_tier(problem, tiers, reached)
-            canonical = replace(canonical, rules=canonicalise(held).rules)
+            canonical = _hold_tier(problem, canonical, tiers[position - 1], reached[-1])
         gain = _gain_of_tiers(problem, canonical.gain, tier, is_last=position == len(tiers) - 1)
         stage = _solve_stage(canonical, gain, run, step, found, with_greedy=position == len(tiers) - 1)
         found = stage.candidate
@@ -135,20 +134,12 @@ def _tier_value(problem: Problem, canonical: Canonical, chosen: npt.NDArray[np.u
     return fsum(worth[np.asarray(problem.activities.tier)[canonical.activity[rows]] == tier].tolist())
 
 
-def _hold_tier(problem: Problem, tiers: list[int], reached: list[float]) -> Problem:
-    """Add a rule for each tier already served: its value stays at what it reached."""
-    activities = problem.activities
-    offers = [f"tier {int(tier)}" for tier in np.asarray(activities.tier)]
-    rules = [
-        Rule(
-            kind=RuleKind.MIN_VALUE,
-            bound=value - 1e-9 * (1.0 + abs(value)),
-            offers=[f"tier {tier}"],
-            name=f"{HELD_TIER} {tier}",
-        )
-        for tier, value in zip(tiers, reached, strict=False)
-    ]
-    return replace(problem, rules=rules, activities=replace(activities, offer=offers))
+def _hold_tier(problem: Problem, canonical: Canonical, tier: int, value: float) -> Canonical:
+    """Add the rule that a tier already served keeps the value it reached."""
+    is_tier = np.asarray(problem.activities.tier) == tier
+    at_least = value - 1e-9 * (1.0 + abs(value))
+    held = canonical.rules.with_value_held(f"{HELD_TIER} {tier}", np.where(is_tier, canonical.gain, 0.0), at_least)
+    return replace(canonical, rules=held)
 
 
 def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, Floats | None]:
