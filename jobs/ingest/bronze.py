@@ -143,7 +143,7 @@ class FeedLoad:
         for line in np.flatnonzero(~parsed.good):
             file = self.files[parsed.files[line]]
             number = int(parsed.line_numbers[line])
-            rule, name, reason = reason_of(records, line)
+            rule, name, reason = reason_of(records, int(line))
             raw = records.chunk.data[records.starts[line] : records.ends[line]].tobytes()
             self.bad_rows.append({
                 "load_date": file.load_date, "feed": self.feed.feed, "file_id": file.file_id, "file_name": file.path.name,

@@ -36,6 +36,9 @@ class Rule(IntEnum):
     DUPLICATE_ROW = 12
 
 
+UNREADABLE = (Rule.NOT_DECODABLE, Rule.FIELD_COUNT, Rule.RECORD_LENGTH)  # nobody can say which bytes are which field
+
+
 @dataclass
 class Records:
     """The lines of a chunk with the place of every field, their first broken rule and their digest."""
@@ -67,7 +70,7 @@ def split_records(feed: Feed, chunk: Chunk) -> Records:
     data = chunk.data
     starts, ends = find_lines(data)
     numbered = feed.style != "dollar"
-    columns = len(feed.fields) + (1 if numbered and feed.style == "euro" else 0)
+    columns = len(feed.fields) + (feed.style == "euro")
     bounds, counts, flags = _scan(feed, data, starts, ends, columns)
     records = Records(
         feed, chunk, starts, ends, [], np.zeros(len(starts), np.uint8), np.full(len(starts), -1, np.int16), counts,
@@ -76,20 +79,20 @@ def split_records(feed: Feed, chunk: Chunk) -> Records:
     records.break_rule((flags & BROKEN_PAIR) != 0, Rule.NOT_DECODABLE)
     if feed.style == "fixed_width":
         records.break_rule(ends - starts != record_length(feed) - LINE_END_BYTES, Rule.RECORD_LENGTH)
-        row_number, spans = _fixed_spans(feed, starts, ends)
+        spans = _fixed_spans(feed, starts, ends)
     else:
         records.break_rule(counts != columns, Rule.FIELD_COUNT)
         spans = [(bounds[:, j].copy(), bounds[:, j + 1] - 1) for j in range(columns)]
-        row_number = spans.pop(0) if numbered else None
+    row_number = spans.pop(0) if numbered else None
     content_starts = starts
     if row_number is not None:
         _check_row_numbers(records, data, row_number)
         content_starts = np.minimum(row_number[1] + (feed.style == "euro"), ends).astype(np.int32)
     hash_lines(data, content_starts, ends, *records.digests)
-    broken = records.rule != Rule.GOOD
+    unreadable = np.isin(records.rule, UNREADABLE)
     for field_starts, field_ends in spans:
-        field_starts[broken] = 0
-        field_ends[broken] = 0
+        field_starts[unreadable] = 0
+        field_ends[unreadable] = 0
     records.fields = spans
     return records
 
@@ -103,14 +106,13 @@ def _scan(feed: Feed, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, co
     return bounds, counts, flags
 
 
-def _fixed_spans(feed: Feed, starts: np.ndarray, ends: np.ndarray) -> tuple[tuple, list[tuple]]:
-    at = starts + ROW_NUMBER_WIDTH
-    row_number = (starts.copy(), np.minimum(at, ends))
-    spans = []
-    for field in feed.fields:
-        spans.append((np.minimum(at, ends), np.minimum(at + field.width, ends)))
-        at = at + field.width
-    return row_number, spans
+def _fixed_spans(feed: Feed, starts: np.ndarray, ends: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Start and end of the row number and of each field by its width, never beyond the line."""
+    at, spans = starts, []
+    for width in (ROW_NUMBER_WIDTH, *(field.width or 0 for field in feed.fields)):
+        spans.append((np.minimum(at, ends), np.minimum(at + width, ends)))
+        at = at + width
+    return spans
 
 
 def _check_row_numbers(records: Records, data: np.ndarray, row_number: tuple[np.ndarray, np.ndarray]) -> None:

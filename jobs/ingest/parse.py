@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk
 from jobs.ingest.columns import ParsedField, parse_field
-from jobs.ingest.layout import Records, Rule, split_records
+from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
 from jobs.ingest.tokens import Tokenizer
 
 TAC_DIGITS = 8
@@ -58,6 +58,8 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
             names.append(name)
             columns.append(column)
     money = next((field.money for field in parsed if field.field.name == feed.money_total), None)
+    if money is not None:
+        money[np.isin(records.rule, UNREADABLE)] = 0
     return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, identities)
 
 

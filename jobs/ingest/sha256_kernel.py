@@ -10,7 +10,8 @@ BLOCK = 64
 
 def _round_constants() -> np.ndarray:
     """First 32 bits of the fractions of the cube roots of the first 64 primes (FIPS 180-4), by integer arithmetic."""
-    primes, candidate = [], 2
+    primes: list[int] = []
+    candidate = 2
     while len(primes) < 64:
         if all(candidate % prime for prime in primes):
             primes.append(candidate)

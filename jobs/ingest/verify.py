@@ -141,15 +141,20 @@ def refuse_shrunken(files: Sequence[Delivered], known: Iterable[Known]) -> None:
         if entry.feed in by_feed and entry.status == LANDED and (entry.feed, entry.data_date, entry.resend_no) not in present:
             by_feed[entry.feed].append((entry.data_date, entry.resend_no, entry.rows_in, None))
     for snapshots in by_feed.values():
-        baseline: int | None = None
-        for _, _, rows, file in sorted(snapshots, key=lambda s: s[:2]):
-            if file is not None and baseline is not None and rows < baseline * (1 - (file.feed.max_shrink_share or 0)):
-                file.reject(
-                    f"{file.control}: found {rows} rows, wanted at least {1 - (file.feed.max_shrink_share or 0):.0%} of the "
-                    f"last list's {baseline}; ask the sender, or change max_shrink_share of feed {file.feed.feed} if this is right"
-                )
-            else:
-                baseline = rows
+        _refuse_shrunken_list(sorted(snapshots, key=lambda snapshot: snapshot[:2]))
+
+
+def _refuse_shrunken_list(snapshots: list[tuple[date, int, int, Delivered | None]]) -> None:
+    baseline: int | None = None
+    for _, _, rows, file in snapshots:
+        share = 1 - (file.feed.max_shrink_share or 0) if file is not None else 0.0
+        if file is not None and baseline is not None and rows < baseline * share:
+            file.reject(
+                f"{file.control}: found {rows} rows, wanted at least {share:.0%} of the last list's {baseline}; "
+                f"ask the sender, or change max_shrink_share of feed {file.feed.feed} if this is right"
+            )
+        else:
+            baseline = rows
 
 
 def sequence_gaps(files: Iterable[Delivered]) -> list[str]:

@@ -23,7 +23,7 @@ def spans(cells: list[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.frombuffer(b"".join(cells) + b"\n", np.uint8), starts, ends
 
 
-def read(reader, cells: list[bytes]) -> list[int | None | str]:
+def read(reader, cells: list[bytes]) -> list[int | str | None]:
     data, starts, ends = spans(cells)
     values, states = np.empty(len(cells), np.int64), np.empty(len(cells), np.uint8)
     reader(data, starts, ends, values, states)
