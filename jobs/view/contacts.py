@@ -17,11 +17,10 @@ MONTHS = 6
 
 
 def history(snap: Snapshot) -> DataFrame:
-    """Contacts planned up to the snapshot date, answers that came after it left out; controls are no contacts."""
-    rows = snap.lake.read("gold.contact_history").where(F.col("planned_date") <= F.lit(snap.day))
-    rows = rows.where(~F.coalesce("is_control", F.lit(False)))
-    known = F.coalesce(F.to_date("response_at"), F.col("planned_date")) <= F.lit(snap.day)
-    return rows.withColumn("response", F.when(known, F.col("response_code")))
+    """Contacts of gold.contact_history as known on the snapshot date; controls are no contacts."""
+    rows = snap.lake.read("gold.contact_history").where(F.col("snapshot_date") == F.lit(snap.day))
+    rows = rows.where(~F.col("is_control") & (F.col("planned_date") <= F.lit(snap.day)))
+    return rows.withColumn("response", F.col("response_code"))
 
 
 def contact_measures(snap: Snapshot, contacts: DataFrame) -> DataFrame:
@@ -33,7 +32,7 @@ def contact_measures(snap: Snapshot, contacts: DataFrame) -> DataFrame:
     return contacts.groupBy("subscription_id").agg(
         F.count_if(counted & (F.col("planned_date") >= F.lit(month_start))).alias("contacts_this_month"),
         F.count_if(counted & snap.in_last(7, "planned_date")).alias("contacts_7d"),
-        F.max("planned_date").alias("last_contact_at"),
+        F.max(F.when(F.col("is_contacted"), F.col("planned_date"))).alias("last_contact_at"),
         F.max_by("response", newest).alias("last_response_code"),
         F.count_if(half_year & (F.col("response") == "ACCEPT")).alias("accept_cnt_6m"),
         F.count_if(half_year & (F.col("response") == "REFUSE")).alias("refuse_cnt_6m"),
@@ -69,11 +68,11 @@ def orders(snap: Snapshot) -> DataFrame:
 
 
 def suppressions(snap: Snapshot) -> DataFrame:
-    """Do-not-disturb levels and list colours in force on the snapshot date, from gold.suppression of that night."""
+    """Do-not-disturb levels (complaint classes included) and list colours, from gold.suppression of that night."""
     rows = snap.lake.read("gold.suppression").where(F.col("snapshot_date") == F.lit(snap.day))
     level = F.when(F.col("scope_type") == "SYSTEM", F.lit("SYSTEM")).otherwise(F.concat_ws(":", "scope_type", "scope_value"))
-    no_disturb = F.col("reason").startswith("DND_")
     listed = F.col("reason").startswith("LIST_")
+    no_disturb = ~listed & (F.col("reason") != "SENSITIVE_CHANNEL")
     return rows.groupBy("subscription_id").agg(
         F.array_sort(F.collect_set(F.when(no_disturb, level))).alias("dnd_levels"),
         F.array_sort(F.collect_set(F.when(listed, F.substring_index("reason", "_", -1)))).alias("list_colours"),

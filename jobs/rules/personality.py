@@ -1,0 +1,44 @@
+"""Fourteen personality segments (rule 4.1) from conf/segments/personality.yaml: each of the 54 cells in exactly one."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+    from conf.segments import Personality, PersonalityRow
+
+UNSEGMENTED = "UNSEGMENTED"
+INPUTS = ("pay", "value", "fashion", "learning")
+
+
+def matches(row: PersonalityRow, **inputs: str | None) -> bool:
+    """Whether a row covers these inputs; an unknown input never meets one the row names."""
+    return all(getattr(row, name) is None or inputs[name] in getattr(row, name) for name in INPUTS)
+
+
+def segment_of(personality: Personality, **inputs: str | None) -> str:
+    """Code of the segment of one customer (inputs pay, value, fashion, learning), UNSEGMENTED when none applies."""
+    for segment in personality.segments:
+        if any(matches(row, **inputs) for row in segment.rows):
+            return segment.code
+    return UNSEGMENTED
+
+
+def personality_segment(personality: Personality, pay: Column, value: Column, fashion: Column, learning: Column) -> Column:
+    """Code of the segment; a row whose named input is empty does not apply, and then it is UNSEGMENTED."""
+    columns = {"pay": pay, "value": value, "fashion": fashion, "learning": learning}
+
+    def applies(row: PersonalityRow) -> Column:
+        named = [columns[name].isin(*getattr(row, name)) for name in INPUTS if getattr(row, name) is not None]
+        return F.coalesce(reduce(lambda a, b: a & b, named), F.lit(False))
+
+    ladder = None
+    for segment in personality.segments:
+        condition = reduce(lambda a, b: a | b, [applies(row) for row in segment.rows])
+        ladder = F.when(condition, segment.code) if ladder is None else ladder.when(condition, segment.code)
+    return ladder.otherwise(UNSEGMENTED)

@@ -1,0 +1,170 @@
+"""Joins what each subject says about a subscription into one row, judges it and names it as the contract does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from conf.channels import load_channels
+from conf.codes import load_status_codes
+from conf.tables import table_of
+from jobs.view import circle, contacts, profile, services, usage, value
+from jobs.view.judgements import judge
+from jobs.view.snapshot import Snapshot, month_id
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+VIEW = "gold.customer_360"
+# Counts of things that did not happen are 0, not empty.
+ZERO_WHEN_EMPTY = [
+    *usage.COUNTS, "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
+    "complaint_open_cnt", "partner_cnt_3m", "partners_with_crbt_cnt", "partners_with_newspaper_cnt",
+    "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
+    "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
+    "refuse_cnt_6m", "hotline_calls_3m", "store_visits_3m", "web_visits_3m",
+]  # fmt: skip
+FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newspaper"]
+
+
+def customer_360(snap: Snapshot) -> DataFrame:
+    """The view of one snapshot date, in the columns of its contract."""
+    facts = joined_facts(snap).persist()
+    judged = judge(facts, snap.day)
+    named = judged.withColumns(_fields(snap)).join(_previous_segments(snap), "subscription_id", "left")
+    now, before = F.col("current_segment_id"), F.col("before_segment")
+    changed = F.when(before.isNotNull() & (before != now), before).otherwise(F.col("before_previous"))
+    named = named.withColumn("previous_segment_id", changed)
+    return named.select(*table_of(VIEW).column_names)
+
+
+def joined_facts(snap: Snapshot) -> DataFrame:
+    """One row a subscription with the measures of all subjects, before any judgement."""
+    base = base_of(snap)
+    products = services.subscribed_products(snap)
+    tones, owned = services.crbt(snap), services.ownership(products)
+    pairs = circle.partners(snap)
+    flags = (
+        base.select("subscription_id", "left_on")
+        .join(tones.select("subscription_id", "has_crbt"), "subscription_id", "left")
+        .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
+    )
+    history = contacts.history(snap)
+    groups = base.select("subscription_id", F.coalesce("brand_code", F.lit("-")).alias("segment"))
+    subjects = [
+        usage.usage(snap), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
+        tones, owned, services.service_use(snap), circle.circle(snap, pairs, flags),
+        circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
+        profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
+        contacts.contact_measures(snap, history), contacts.own_visits(snap), contacts.orders(snap),
+        contacts.suppressions(snap),
+        contacts.channel_preference(snap, history, groups, list(load_channels())),
+    ]  # fmt: skip
+    rows = base
+    for subject in subjects:
+        rows = rows.join(subject, "subscription_id", "left")
+    rows = rows.fillna(0, ZERO_WHEN_EMPTY).fillna(False, FALSE_WHEN_EMPTY)
+    return rows.withColumns(_joined_measures(snap))
+
+
+def base_of(snap: Snapshot) -> DataFrame:
+    """Profile with customer, whether it is live and marketable, and how many live lines the customer has."""
+    people = profile.customers(snap)
+    rows = profile.profile(snap).where(F.coalesce("activation_date", F.lit(snap.day)) <= F.lit(snap.day))
+    lines = rows.where("is_live").groupBy("customer_id").agg(F.count(F.lit(1)).alias("live_lines"))
+    rows = rows.join(people, "customer_id", "left").join(lines, "customer_id", "left")
+    marketable = (
+        F.col("is_live") & (F.col("subscription_status") == "ACTIVE") & (F.col("user_type") == "1")
+        & (F.col("msisdn_class") == "NATIONAL_MOBILE")
+    )  # fmt: skip
+    return rows.withColumns(
+        {
+            "is_marketable": F.coalesce(marketable, F.lit(False)),
+            "is_corporate": F.col("corporate_id").isNotNull() | F.coalesce("is_company_registered", F.lit(False)),
+            "tenure_days": F.datediff(F.lit(snap.day), "activation_date"),
+            "left_on": F.when(~F.col("is_live"), F.to_date("status_time")),
+            "dq_flag": F.coalesce("dq_flag", F.when(F.col("cust_name_token").isNull() & F.col("home_region").isNull(), "NO_CUSTOMER")),
+            "termination_requested": (F.col("subscription_status") == "TERMINATION_SCHEDULED")
+            | (F.col("is_live") & F.col("termination_request_date").isNotNull()),
+        }
+    )
+
+
+def _joined_measures(snap: Snapshot) -> dict[str, Column]:
+    codes = F.coalesce("boss_vas_codes", F.array().cast("array<string>"))
+    with_tones = F.when(F.col("has_crbt"), F.array_union(codes, F.array(F.lit(services.CRBT)))).otherwise(
+        F.array_remove(codes, services.CRBT)
+    )
+    events = F.col("service_events_90d") + F.col("sms_sp_cnt_90d") + F.col("mms_sp_cnt_90d")
+    daily_fee = F.col("arpu_3m_fen") / 30.0
+    prepaid = F.col("payment_mode") == "PREPAID"
+    days_left = F.when(prepaid & (daily_fee > 0), F.floor(F.greatest(F.col("balance_fen"), F.lit(0)) / daily_fee))
+    return {
+        "vas_codes": F.array_sort(with_tones),
+        "vas_active_cnt": F.size(with_tones),
+        "vas_events_90d": events,
+        "balance_days_left": F.least(days_left, F.lit(9999)).cast("int"),
+        "bundle_days_left": F.datediff("bundle_end_date", F.lit(snap.day)),
+    }
+
+
+def _fields(snap: Snapshot) -> dict[str, Column]:
+    """The 50 fields and the other columns whose name or meaning differs from the facts."""
+    gotone, prepaid = F.col("brand_code") == "GOTONE", F.col("payment_mode") == "PREPAID"
+    status, key_account = F.col("subscription_status"), F.col("account_manager_id").isNotNull()
+    suspended, day = gotone & (status == "SUSPENDED"), F.lit(snap.day)
+    level = F.coalesce("music_club_level", F.lit("0"))
+    empty = F.array().cast("array<string>")
+    return {
+        "snapshot_date": day,
+        "month_id": F.lit(month_id(snap.day)),
+        "msisdn": F.col("msisdn_token"),
+        "cust_name": F.col("cust_name_token"),
+        "age_years": F.floor(F.months_between(day, "birth_date") / 12).cast("int"),
+        "contact_address": F.col("contact_address_token"),
+        "home_address": F.col("home_address_token"),
+        "id_number": F.col("id_number_token"),
+        "vip_tier": F.when(gotone, F.col("vip_tier")),
+        "acquisition_channel_code": F.when(gotone, F.col("acquisition_channel_code")),
+        "home_area_code": F.coalesce("called_area", "city_code"),
+        "permanent_home_area_code": F.col("permanent_area"),
+        "subscription_status": F.coalesce(status, F.lit("INVALID")),
+        "is_in_grace": F.when(prepaid, status == "GRACE"),
+        "grace_start_date": F.when(prepaid, F.col("grace_start_date")),
+        "quarantine_start_date": F.when(prepaid, F.col("quarantine_start_date")),
+        "termination_request_date": F.when(gotone, F.col("termination_request_date")),
+        "suspension_type": F.when(suspended, F.col("suspension_type")),
+        "suspended_at": F.when(suspended, F.col("suspended_at")),
+        "churn_type": F.when(~F.col("is_live"), _churn_type()),
+        "churn_month": F.when(~F.col("is_live"), F.date_format("status_time", "yyyyMM")),
+        "account_manager_name": F.when(key_account, F.col("account_manager_name")),
+        "account_manager_phone": F.when(key_account, F.col("account_manager_phone")),
+        "is_kpi_counted": F.col("is_live") & (F.coalesce("user_type", F.lit("1")) != "3"),
+        "is_communicating": F.col("active_days_30d") > 0,
+        "is_music_club_premium": level == "2",
+        "is_music_club_member": level.isin("1", "2"),
+        "current_segment_id": F.col("personality_segment"),
+        "tenure_months": F.floor(F.months_between(day, "activation_date")).cast("int"),
+        "dnd_levels": F.coalesce("dnd_levels", empty),
+        "list_colours": F.coalesce("list_colours", empty),
+    }
+
+
+def _churn_type() -> Column:
+    chosen = F.when(F.col("dq_flag") == "DUPLICATE_LIVE_MSISDN", "DUPLICATE")
+    for code in load_status_codes():
+        if code.churn_type:
+            chosen = chosen.when(F.col("status_code") == code.status_code, code.churn_type)
+    return chosen.otherwise("INVALID")
+
+
+def _previous_segments(snap: Snapshot) -> DataFrame:
+    """Segments of the newest view before this one."""
+    earlier = snap.lake.read(VIEW).where(F.col("snapshot_date") < F.lit(snap.day))
+    last = earlier.agg(F.max("snapshot_date").alias("day")).collect()[0]["day"]
+    rows = earlier.where(F.col("snapshot_date") == F.lit(last)) if last else earlier.where(F.lit(False))
+    return rows.select(
+        "subscription_id", F.col("current_segment_id").alias("before_segment"),
+        F.col("previous_segment_id").alias("before_previous"),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""What follows from the view of a date: tags, segments, the view of the person behind several lines, the corporate view."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from conf.segments import load_strategic
+from conf.tables import table_of
+from conf.tags import load_tags, place_of
+from jobs.rules.rule_tree import parse_rule
+from jobs.view.assemble import VIEW
+from jobs.view.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+STRATEGIC_PLACE = "conf/segments/strategic.yaml:segments"
+SCHEMES = {
+    "PERSONALITY": "personality_segment", "VALUE_TIER": "value_tier", "STICKINESS": "stickiness_level",
+    "LIFECYCLE_STAGE": "lifecycle_stage", "CRBT_LIFECYCLE": "crbt_lifecycle_state",
+}  # fmt: skip
+
+
+def view_columns() -> dict[str, str]:
+    """Columns rules may use, with their types."""
+    return {column.name: column.type for column in table_of(VIEW).columns}
+
+
+def customer_tags(view: DataFrame, day: date) -> DataFrame:
+    """One row for each tag a live subscription carries."""
+    columns = view_columns()
+    carried = []
+    for tag in load_tags().values():
+        if not tag.holds_on(day):
+            continue
+        applies = parse_rule(tag.rule, place_of(tag.tag_id), columns).to_column()
+        value = F.col(tag.value_column).cast("string") if tag.value_column else F.lit(None).cast("string")
+        row = F.struct(
+            F.lit(tag.tag_id).alias("tag_id"), value.alias("value"), F.lit(tag.confidence).alias("confidence"),
+            F.lit(tag.version).alias("tag_version"),
+        )  # fmt: skip
+        carried.append(F.when(applies, row))
+    tags = view.where("is_live").select("subscription_id", F.explode(F.array_compact(F.array(*carried))).alias("tag"))
+    return tags.select("subscription_id", "tag.*", F.lit(day).alias("snapshot_date"))
+
+
+def customer_segments(view: DataFrame, day: date) -> DataFrame:
+    """One row for each scheme in which a live subscription has a segment."""
+    schemes = {**{name: F.col(column) for name, column in SCHEMES.items()}, "STRATEGIC": strategic_segment()}
+    pairs = [F.struct(F.lit(name).alias("scheme"), code.alias("segment_code")) for name, code in schemes.items()]
+    rows = view.where("is_live").select("subscription_id", F.explode(F.array(*pairs)).alias("segment"))
+    return rows.select("subscription_id", F.lit(day).alias("snapshot_date"), "segment.*").where(
+        F.col("segment_code").isNotNull()
+    )
+
+
+def strategic_segment() -> Column:
+    """Code of the first strategic segment whose rule holds."""
+    columns, ladder = view_columns(), None
+    for number, segment in enumerate(load_strategic().segments):
+        rule = parse_rule(segment.rule, f"{STRATEGIC_PLACE}[{number}].rule", columns).to_column()
+        ladder = F.when(rule, segment.code) if ladder is None else ladder.when(rule, segment.code)
+    return ladder.otherwise(F.lit(None))
+
+
+def party_view(view: DataFrame, day: date) -> DataFrame:
+    """One row a customer over all lines."""
+    live = F.col("is_live")
+    best = F.min(F.when(live, F.when(F.col("value_tier") == "HIGH", 1).when(F.col("value_tier") == "MID", 2).when(F.col("value_tier") == "LOW", 3)))
+    none = F.lit(0)
+    return view.where("customer_id IS NOT NULL").groupBy("customer_id").agg(
+        F.lit(day).alias("snapshot_date"),
+        F.count(F.lit(1)).alias("subscription_cnt"),
+        F.count_if(live).alias("live_subscription_cnt"),
+        F.array_sort(F.collect_set(F.when(live, F.col("brand_code")))).alias("brands"),
+        F.coalesce(F.sum(F.when(live, F.col("arpu_3m_fen"))), none).alias("arpu_3m_fen"),
+        F.coalesce(F.sum("arrears_fen"), none).alias("arrears_fen"),
+        F.min("activation_date").alias("first_activation_date"),
+        F.element_at(F.array(F.lit("HIGH"), F.lit("MID"), F.lit("LOW")), best).alias("best_value_tier"),
+        F.coalesce(F.sum(F.when(live, F.col("vas_active_cnt"))), none).alias("vas_active_cnt"),
+        F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
+        F.sum("contacts_this_month").alias("contacts_this_month"),
+        F.max("is_corporate").alias("is_corporate"),
+        F.max("corporate_id").alias("corporate_id"),
+        F.max("account_manager_id").alias("account_manager_id"),
+        F.coalesce(F.max("is_sensitive"), F.lit(False)).alias("is_sensitive"),
+        F.max(F.array_contains("dnd_levels", "SYSTEM")).alias("any_system_dnd"),
+    )
+
+
+def corporate_view(snap: Snapshot, view: DataFrame) -> DataFrame:
+    """One row a corporate customer with its members."""
+    live, none = F.col("is_live"), F.lit(0)
+    ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=90))
+    revenue = F.sum(F.when(live, F.col("arpu_3m_fen")))
+    change = F.sum(F.when(live, F.col("arpu_3m_fen") * F.col("arpu_slope_3m")))
+    members = view.where("corporate_id IS NOT NULL").groupBy("corporate_id").agg(
+        F.count(F.lit(1)).alias("member_cnt"), F.count_if(live).alias("live_member_cnt"),
+        F.coalesce(revenue, none).alias("arpu_3m_fen"), F.try_divide(change, revenue).alias("arpu_slope_3m"),
+        F.count_if(live & F.col("is_vpn_member")).alias("vpn_member_cnt"),
+        F.count_if(live & (F.col("anomaly_level") == "YES")).alias("anomaly_member_cnt"),
+        F.count_if(live & ends_soon).alias("agreement_ends_90d_cnt"),
+        F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
+    )  # fmt: skip
+    companies = snap.latest("silver.corporate_customer", "corporate_id").drop("create_date")
+    managers = snap.newest_delivery("silver.account_manager").select(
+        "account_manager_id", F.col("phone_token").alias("account_manager_phone")
+    )
+    rows = companies.join(members, "corporate_id", "left").join(managers, "account_manager_id", "left")
+    counts = [name for name in members.columns if name not in ("corporate_id", "arpu_slope_3m")]
+    return rows.fillna(0, counts).withColumn("snapshot_date", F.lit(snap.day))
