@@ -14,6 +14,7 @@ from simulator.world import NORMAL, device_table
 
 MODELS = ("churn_offnet", "churn_crbt", "propensity_crbt", "propensity_newspaper")
 HORIZON = 30
+FADING_SEEN_FROM, FADING_SEEN_TO = 8, 70
 _PRICE = device_table()["price"]
 _MMS = device_table()["mms"]
 
@@ -38,7 +39,7 @@ def conditions(state: State, facts: Facts, day: int) -> dict[str, np.ndarray]:
         "contract": state.contract_to > day + 30,
         "trouble": state.trouble,
         "complained": (state.complained > day - 60) & (state.complained > 0),
-        "fading": state.fading,
+        "fading": state.fading & _in_window(day - state.fading_since),
         "competitor": state.competitor,
         "circle_left": (left_recently[close] & known).any(axis=1),
         "circle_crbt": (has_crbt[close] & known).sum(axis=1) >= 3,
@@ -48,6 +49,11 @@ def conditions(state: State, facts: Facts, day: int) -> dict[str, np.ndarray]:
     }
     found.update({f"not_{name}": ~values for name, values in found.items()})
     return found
+
+
+def _in_window(age: np.ndarray) -> np.ndarray:
+    """Usage fades visibly against the 60 days before only while the fall is between 8 and 70 days old."""
+    return (age >= FADING_SEEN_FROM) & (age <= FADING_SEEN_TO)
 
 
 def score(effects: list[dict], found: dict[str, np.ndarray]) -> np.ndarray:
@@ -75,11 +81,12 @@ def population(state: State, facts: Facts, model: str) -> np.ndarray:
 
 
 def influence(state: State, facts: Facts, day: int) -> np.ndarray:
-    """Log-hazard each subscription adds to its close contacts' adoption of CRBT: active CRBT users only, well-connected ones most."""
+    """Log-hazard each subscription adds to its close contacts' adoption of CRBT: holders only, well-connected active ones most."""
     degree = np.diff(state.contact_start)
     connected = degree >= np.quantile(degree[state.kind == NORMAL], 0.70)
-    active = state.live & state.owns(facts.product("CRBT")) & (day - state.tone_last <= 60)
-    return np.where(active, np.where(connected, facts.contagion["strong"], facts.contagion["weak"]), 0.0)
+    holds = state.live & state.owns(facts.product("CRBT"))
+    strong = connected & (day - state.tone_last <= 60)
+    return np.where(holds, np.where(strong, facts.contagion["strong"], facts.contagion["weak"]), 0.0)
 
 
 def circle_influence(state: State, strength: np.ndarray) -> np.ndarray:
@@ -121,31 +128,31 @@ def calibrate(state: State, facts: Facts, day: int) -> np.ndarray:
 
 
 def churn_within_horizon(state: State, facts: Facts, day: int) -> np.ndarray:
-    """30-day probability of leaving the network, with the regimes (fading, competitor interest) moving on as they do."""
+    """30-day probability of leaving the network, with the regimes (fading, competitor interest) moving on as they may."""
     found = conditions(state, facts, day)
-    moods = facts.moods
-    regimes = [(False, False), (True, False), (False, True), (True, True)]
-    hazard = []
-    for fading, competitor in regimes:
-        assumed = dict(found)
-        for name, value in (("fading", fading), ("competitor", competitor)):
-            assumed[name] = np.full(state.size, value)
-            assumed[f"not_{name}"] = ~assumed[name]
-        hazard.append(daily(score(facts.effects["churn_offnet"], assumed), float(state.intercepts[0])))
-    stay = np.zeros((4, state.size))
-    now = state.fading.astype(int) + 2 * state.competitor.astype(int)
-    stay[now, np.arange(state.size)] = 1.0
-    step = _regime_steps(moods, regimes)
-    for _ in range(HORIZON):
-        stay = step.T @ (stay * (1.0 - np.array(hazard)))
-    return 1.0 - stay.sum(axis=0)
+    hazard = {}
+    for fading in (False, True):
+        for competitor in (False, True):
+            assumed = dict(found)
+            for name, value in (("fading", fading), ("competitor", competitor)):
+                assumed[name], assumed[f"not_{name}"] = np.full(state.size, value), np.full(state.size, not value)
+            logit = score(facts.effects["churn_offnet"], assumed)
+            hazard[fading, competitor] = daily(logit, float(state.intercepts[0]))
+    stay = np.ones(state.size)
+    for ahead in range(1, HORIZON + 1):
+        fades, turns = _regime_chances(state, facts.moods, day, ahead)
+        still = hazard[False, False] * (1 - turns) + hazard[False, True] * turns
+        faded = hazard[True, False] * (1 - turns) + hazard[True, True] * turns
+        stay *= 1 - (still * (1 - fades) + faded * fades)
+    return 1 - stay
 
 
-def _regime_steps(moods: dict, regimes: list[tuple[bool, bool]]) -> np.ndarray:
-    def chance(name: str, before: bool, after: bool) -> float:
-        change = moods[f"{name}_end"] if before else moods[f"{name}_start"]
-        return change if before != after else 1 - change
-
-    return np.array(
-        [[chance("fading", a, c) * chance("competitor", b, d) for c, d in regimes] for a, b in regimes]
-    )
+def _regime_chances(state: State, moods: dict, day: int, ahead: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that each subscription visibly fades, and that it is interested in a competitor, some days ahead."""
+    lasts = (1 - moods["fading_end"]) ** ahead
+    ages = np.arange(FADING_SEEN_FROM, ahead)
+    begins = moods["fading_start"] * float(((1 - moods["fading_end"]) ** ages).sum())
+    fades = np.where(state.fading, _in_window(day + ahead - state.fading_since) * lasts, begins)
+    rate = moods["competitor_start"] + moods["competitor_end"]
+    level = moods["competitor_start"] / rate
+    return fades, level + (state.competitor - level) * (1 - rate) ** ahead

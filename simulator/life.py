@@ -6,9 +6,7 @@ import numpy as np
 import polars as pl
 
 from simulator import clock, hazards
-from simulator.facts import Facts
 from simulator.identity import own_numbers
-from simulator.state import State
 from simulator.usage import Day, fill, pick
 from simulator.world import DEVICES, NORMAL
 
@@ -171,7 +169,10 @@ def _moods(now: Day, changes: Changes) -> None:
     for name in ("fading", "competitor", "trouble"):
         regime = getattr(state, name)
         chance = np.where(regime, moods[f"{name}_end"], moods[f"{name}_start"])
-        setattr(state, name, regime ^ (now.rng.random(state.size) < chance))
+        changed = now.rng.random(state.size) < chance
+        setattr(state, name, regime ^ changed)
+        if name == "fading":
+            state.fading_since[changed & ~regime] = now.day
     ill = state.live & state.trouble & (state.kind == NORMAL)
     dice = now.rng.random(state.size)
     barred = np.flatnonzero(ill & (state.status == 1010) & (dice < 0.003))

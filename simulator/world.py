@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator import clock
 from simulator.facts import BRANDS, Facts
 from simulator.graph import build_graph
 from simulator.identity import own_numbers
@@ -184,9 +183,10 @@ def _products(state: State, facts: Facts, first_day: int, rng: np.random.Generat
 
 def _regimes(state: State, facts: Facts, first_day: int, rng: np.random.Generator) -> None:
     size = state.size
-    state.fading = rng.random(size) < 0.20
-    state.competitor = rng.random(size) < 0.20
-    state.trouble = rng.random(size) < 0.16
+    for name in ("fading", "competitor", "trouble"):
+        start, end = facts.moods[f"{name}_start"], facts.moods[f"{name}_end"]
+        setattr(state, name, rng.random(size) < start / (start + end))
+    state.fading_since = (first_day - rng.geometric(facts.moods["fading_end"], size)).astype(np.int32)
     state.complained = np.where(rng.random(size) < 0.05, first_day - rng.integers(1, 60, size), 0).astype(np.int32)
     state.balance = np.where(state.trouble, rng.integers(50, 450, size), rng.integers(1600, 9000, size)).astype(np.int32)
     state.owe = np.where(state.trouble & ~state.prepaid, rng.integers(2000, 9000, size), 0).astype(np.int32)

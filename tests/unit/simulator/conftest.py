@@ -1,0 +1,27 @@
+"""A small operator with a short history, written once for the tests of the simulator."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from conf.settings import load_settings
+from simulator.history import write_history
+
+
+def small_settings(home, seed=11):
+    """300 subscriptions, 40 days before a first night of 2025-09-19."""
+    settings = load_settings("demo", home)
+    simulator = settings.simulator.model_copy(update={"subscriptions": 300, "seed": seed})
+    initial = settings.initial_load.model_copy(update={"snapshot_dates": (date(2025, 8, 15),)})
+    update = {"simulator": simulator, "initial_load": initial, "first_night": date(2025, 9, 19), "history_first": date(2025, 8, 10)}
+    return settings.model_copy(update=update)
+
+
+@pytest.fixture(scope="session")
+def small_operator(tmp_path_factory):
+    """Settings of a finished small history."""
+    settings = small_settings(tmp_path_factory.mktemp("operator"))
+    write_history(settings)
+    return settings
