@@ -56,7 +56,9 @@ def load_tags(folder: Path = FOLDER) -> dict[str, Tag]:
     for path in sorted(folder.glob("*.yaml")):
         for tag in load(TagFile, path).tags:
             if tag.tag_id in tags:
-                raise ConfigError(path, f"tags.{tag.tag_id}", "a tag id given before", f"a new id; {places[tag.tag_id].name} has it")
+                raise ConfigError(
+                    path, f"tags.{tag.tag_id}", "a tag id given before", f"a new id; {places[tag.tag_id].name} has it"
+                )
             tags[tag.tag_id], places[tag.tag_id] = tag, path
     return tags
 

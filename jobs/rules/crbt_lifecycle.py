@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 def crbt_lifecycle_state(
-    day: Column, has_crbt: Column, open_date: Column, close_date: Column, trial_end: Column, last_event: Column, rule: CrbtRule
+    day: Column,
+    has_crbt: Column,
+    open_date: Column,
+    close_date: Column,
+    trial_end: Column,
+    last_event: Column,
+    rule: CrbtRule,
 ) -> Column:
     """NONE, NEW, ACTIVE, SEMI_SILENT, SILENT, CHURNED or LAPSED on `day`.
 

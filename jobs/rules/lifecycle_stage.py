@@ -23,7 +23,9 @@ def lifecycle_stage(
         | F.coalesce(bundle_days_left <= rule.commitment_days, no)
         | F.coalesce(termination_requested, no)
     )
-    declines = F.coalesce(arpu_slope * 3 <= rule.decline_slope, no) | F.coalesce(minutes_trend <= rule.decline_slope, no)
+    declines = F.coalesce(arpu_slope * 3 <= rule.decline_slope, no) | F.coalesce(
+        minutes_trend <= rule.decline_slope, no
+    )
     grows = F.coalesce((tenure_days <= rule.growth_days) & (arpu_slope > 0), no)
     return (
         F.when(~F.coalesce(is_live, no), "CHURNED")

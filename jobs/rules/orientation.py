@@ -44,7 +44,9 @@ def fashion_orientation(adoption_rank: Column, rule: FashionRule) -> Column:
     return F.when(late, "CONSERVATIVE").when(adoption_rank < rule.lead_share, "LEAD").otherwise("FOLLOW")
 
 
-def complexity(services: Column, self_service: Column, settings: Column, handsets: Column, rule: LearningRule) -> Column:
+def complexity(
+    services: Column, self_service: Column, settings: Column, handsets: Column, rule: LearningRule
+) -> Column:
     """Distinct services, self-service channels used, own tone settings (capped) and handset changes (5.8)."""
     none = F.lit(0)
     return (

@@ -29,7 +29,9 @@ def segment_of(personality: Personality, **inputs: str | None) -> str:
     return UNSEGMENTED
 
 
-def personality_segment(personality: Personality, pay: Column, value: Column, fashion: Column, learning: Column) -> Column:
+def personality_segment(
+    personality: Personality, pay: Column, value: Column, fashion: Column, learning: Column
+) -> Column:
     """Code of the segment; a row whose named input is empty does not apply, and then it is UNSEGMENTED."""
     columns = {"pay": pay, "value": value, "fashion": fashion, "learning": learning}
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def stickiness_score(
-    family: Column, services: Column, convergent: Column, circle_share: Column, bundle_days_left: Column, rule: StickinessRule
+    family: Column,
+    services: Column,
+    convergent: Column,
+    circle_share: Column,
+    bundle_days_left: Column,
+    rule: StickinessRule,
 ) -> Column:
     """0 to 1.2: `family` and `convergent` are yes/no, `services` a count, `circle_share` the share of own contacts."""
     none = F.lit(0.0)

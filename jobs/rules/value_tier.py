@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from conf.segments import ValueTierRule
 
 
-def value_score(arpu_rank: Column, return_rank: Column, circle_rank: Column, key_person: Column, rule: ValueTierRule) -> Column:
+def value_score(
+    arpu_rank: Column, return_rank: Column, circle_rank: Column, key_person: Column, rule: ValueTierRule
+) -> Column:
     """0.7 rank of the bill + 0.1 rank of the return rate + 0.15 rank of the circle + 0.05 for a key person."""
     weights, none = rule.weights, F.lit(0.0)
     return (

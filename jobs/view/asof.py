@@ -8,6 +8,8 @@ the order in which dates are loaded does not matter.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -37,18 +39,17 @@ class Delivery:
     data_date: date
     resend_no: int
     load_date: date
+    rows: int
 
 
 def deliveries(settings: Settings) -> list[Delivery]:
     """All accepted deliveries of feeds, from ops.file_ledger."""
-    columns = ["feed", "data_date", "resend_no", "load_date", "status"]
-    rows = ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist()
-    found = {
-        Delivery(row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"])
-        for row in rows
-        if row["status"] in _LANDED and row["data_date"]
-    }
-    return sorted(found, key=lambda d: (d.feed, d.data_date, d.resend_no, d.load_date))
+    columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
+    rows: Counter[tuple] = Counter()
+    for row in ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist():
+        if row["status"] in _LANDED and row["data_date"]:
+            rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0
+    return [Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items())]
 
 
 def resends_of(all_deliveries: list[Delivery], feed: str) -> list[Delivery]:
@@ -70,8 +71,15 @@ def dates_to_rebuild(settings: Settings, dates: DateRange, table: str) -> DateRa
         for old in known
         if (old.feed, old.data_date) == (new.feed, new.data_date) and old.resend_no < new.resend_no
     ]
-    built = [row["business_date"] for row in published.newest_rows(settings) if row["table_name"] == table]
-    return DateRange(min([dates.first, *replaced]), max([dates.last, *built]))
+    built = newest_built(settings, table)
+    return DateRange(min([dates.first, *replaced]), max(dates.last, built or dates.last))
+
+
+def newest_built(settings: Settings, table: str) -> date | None:
+    """Newest business date `table` was published for, None before the first."""
+    return max(
+        (row["business_date"] for row in published.newest_rows(settings) if row["table_name"] == table), default=None
+    )
 
 
 def superseded_on(resends: list[Delivery]) -> Column:
@@ -102,12 +110,12 @@ def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
     return rows.withColumn("_place", F.row_number().over(window)).where("_place = 1").drop("_place")
 
 
-def register_feeds(lake: Lake, dates: DateRange, prefix: str = "asof") -> None:
+def register_feeds(lake: Lake, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
     """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
     known = deliveries(lake.settings)
-    for feed in load_feeds().values():
-        frame = standing_rows(lake, feed, dates, resends_of(known, feed.feed))
-        frame.createOrReplaceTempView(f"{prefix}_{feed.feed}")
+    for name in sorted(feeds):
+        frame = standing_rows(lake, load_feeds()[name], dates, resends_of(known, name))
+        frame.createOrReplaceTempView(f"{prefix}_{name}")
 
 
 _HOLDER = (

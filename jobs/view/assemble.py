@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from conf.channels import load_channels
 from conf.codes import load_status_codes
 from conf.tables import table_of
 from jobs.view import circle, contacts, profile, services, usage, value
@@ -50,16 +49,13 @@ def joined_facts(snap: Snapshot) -> DataFrame:
         .join(tones.select("subscription_id", "has_crbt"), "subscription_id", "left")
         .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
     )
-    history = contacts.history(snap)
-    groups = base.select("subscription_id", F.coalesce("brand_code", F.lit("-")).alias("segment"))
     subjects = [
         usage.usage(snap), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
         tones, owned, services.service_use(snap), circle.circle(snap, pairs, flags),
         circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
-        contacts.contact_measures(snap, history), contacts.own_visits(snap), contacts.orders(snap),
-        contacts.suppressions(snap),
-        contacts.channel_preference(snap, history, groups, list(load_channels())),
+        contacts.contact_measures(snap), contacts.own_visits(snap), contacts.orders(snap),
+        contacts.suppressions(snap), contacts.channel_preference(snap),
     ]  # fmt: skip
     rows = base
     for subject in subjects:
@@ -84,7 +80,9 @@ def base_of(snap: Snapshot) -> DataFrame:
             "is_corporate": F.col("corporate_id").isNotNull() | F.coalesce("is_company_registered", F.lit(False)),
             "tenure_days": F.datediff(F.lit(snap.day), "activation_date"),
             "left_on": F.when(~F.col("is_live"), F.to_date("status_time")),
-            "dq_flag": F.coalesce("dq_flag", F.when(F.col("cust_name_token").isNull() & F.col("home_region").isNull(), "NO_CUSTOMER")),
+            "dq_flag": F.coalesce(
+                "dq_flag", F.when(F.col("cust_name_token").isNull() & F.col("home_region").isNull(), "NO_CUSTOMER")
+            ),
             "termination_requested": (F.col("subscription_status") == "TERMINATION_SCHEDULED")
             | (F.col("is_live") & F.col("termination_request_date").isNotNull()),
         }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from conf.dates import DateRange
+from conf.feeds import load_feeds
+from conf.tables import table_of
 from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run, exclusive
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from conf.settings import Settings
 
 STAGE = "ingest"
+ANCHOR = "silver.usage_daily"  # written every night; its publication says which dates are conformed
 # Keyed by subscription or catalogue in the feed itself: nothing to bind. The assignment of numbers comes from the first.
 STATE_TABLES = [
     "silver.subscription", "silver.msisdn_assignment", "silver.subscription_status", "silver.customer",
@@ -36,13 +41,17 @@ SILVER_TABLES = [*STATE_TABLES, *BOUND_TABLES, *MONTH_TABLES]
 CLOSING_DAY = 2
 
 
+# Named in a query as asof_<feed> or month_<feed>: the feed's rows as the as-of reading gives them.
+_FEED_VIEW = re.compile(r"\b(asof|month)_([a-z_]+)\b")
+
+
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
     """Build, check and publish the silver tables of these load dates.
 
     A resend inside the range, or dates loaded out of order, widen the range to all dates it changes.
     """
     with exclusive(settings, f"{STAGE}-conform"):
-        wide = asof.dates_to_rebuild(settings, dates, "silver.subscription")
+        wide = asof.dates_to_rebuild(settings, dates, ANCHOR)
         lake = Lake(spark, settings, Run(STAGE, wide, settings))
         lake.restore_ahead(SILVER_TABLES)
         rows = build(lake, wide)
@@ -51,17 +60,42 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
 
 
 def build(lake: Lake, dates: DateRange) -> dict[str, int]:
-    """Write the silver tables of these load dates; returns rows by table."""
+    """Write the silver tables these load dates change; returns rows by table."""
+    wanted = tables_to_write(lake, dates)
     register_references(lake.spark, lake.settings)
-    asof.register_feeds(lake, dates)
-    commits = lake.run_tables(STATE_TABLES, dates)
+    month = earliest_closed_month(dates)
+    asof.register_feeds(lake, feeds_read("asof", wanted), dates)
+    if month:
+        asof.register_feeds(lake, feeds_read("month", wanted), DateRange(month, dates.last), prefix="month")
+    commits = lake.run_tables([name for name in STATE_TABLES if name in wanted], dates)
     asof.register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
-    bound = list(BOUND_TABLES)
-    if month := earliest_closed_month(dates):
-        asof.register_feeds(lake, DateRange(month, dates.last), prefix="month")
-        bound += MONTH_TABLES
-    commits |= lake.run_tables(bound, dates)
+    commits |= lake.run_tables([name for name in wanted if name not in STATE_TABLES], dates)
     return {name: commit.rows for name, commit in sorted(commits.items())}
+
+
+def tables_to_write(lake: Lake, dates: DateRange) -> list[str]:
+    """Tables these dates may change: of a new night those whose feeds brought rows, of dates built before all of them.
+
+    The anchor table is always written, so that every conformed date leaves its mark in ops.published.
+    """
+    candidates = [*STATE_TABLES, *BOUND_TABLES, *(MONTH_TABLES if earliest_closed_month(dates) else [])]
+    built = asof.newest_built(lake.settings, ANCHOR)
+    if built is None or dates.first <= built:
+        return candidates
+    brought = {d.feed for d in asof.deliveries(lake.settings) if d.load_date in dates and d.rows}
+    if "subscription" in brought:
+        brought.add("msisdn_assignment")
+    always = {ANCHOR, *MONTH_TABLES}
+    return [
+        name for name in candidates if name in always or brought & (feeds_read("asof", [name]) | {name.split(".")[1]})
+    ]
+
+
+def feeds_read(kind: str, tables: Iterable[str]) -> set[str]:
+    """Feeds whose as-of views (asof_ or month_) the queries of these tables name."""
+    texts = [table_of(name).sql_file.read_text(encoding="utf-8") for name in tables]
+    found = {match[2] for text in texts for match in _FEED_VIEW.finditer(text) if match[1] == kind}
+    return found & set(load_feeds())
 
 
 def earliest_closed_month(dates: DateRange) -> date | None:

@@ -29,7 +29,9 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     """Build, check and publish the view of the range's snapshot dates; later views that rest on them are built again."""
     with exclusive(settings, f"{STAGE}-view"):
         days = dates_to_build(Lake(spark, settings, Run(STAGE, dates, settings)), settings, dates)
-        lake = Lake(spark, settings, Run(STAGE, DateRange(min([dates.first, *days]), max([dates.last, *days])), settings))
+        lake = Lake(
+            spark, settings, Run(STAGE, DateRange(min([dates.first, *days]), max([dates.last, *days])), settings)
+        )
         lake.restore_ahead(TABLES)
         rows = {str(day): build(lake, day) for day in days}
         for day in days:

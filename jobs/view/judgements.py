@@ -33,15 +33,17 @@ def ranks(facts: DataFrame) -> DataFrame:
         rank_above_zero(F.col("reach_score")).alias("influence_c"),
         rank_of_all(F.col("arpu_3m_fen")).alias("arpu_rank"),
         rank_of_all(-F.col("discount_share_3m")).alias("return_rank"),
-        F.when(F.col("discount_share_3m").isNotNull(), rank_above_zero(F.col("discount_share_3m"))).alias("discount_rank"),
+        F.when(F.col("discount_share_3m").isNotNull(), rank_above_zero(F.col("discount_share_3m"))).alias(
+            "discount_rank"
+        ),
         F.when(F.col("adoption_rank").isNotNull(), rank_of_all(F.col("adoption_rank"))).alias("fashion_rank"),
         F.avg(F.col("adoption_rank").isNotNull().cast("double")).over(_everyone()).alias("adopter_share"),
     )
     # Those without any service stand below all others in rank_of_all; the rank among adopters starts after them.
     among_adopters = (F.col("fashion_rank") - (1.0 - F.col("adopter_share"))) / F.col("adopter_share")
-    return scored.withColumns(
-        {"influence_b": rank_above_zero(F.col("activity")), "fashion_rank": among_adopters}
-    ).drop("activity", "adopter_share")
+    return scored.withColumns({"influence_b": rank_above_zero(F.col("activity")), "fashion_rank": among_adopters}).drop(
+        "activity", "adopter_share"
+    )
 
 
 def _everyone() -> object:
@@ -79,7 +81,9 @@ def complexity_cut(facts: DataFrame) -> DataFrame:
 
 def judge(facts: DataFrame, day: date) -> DataFrame:
     """The facts with all judgements as columns."""
-    ranked = facts.join(ranks(facts), "subscription_id", "left").join(F.broadcast(city_cuts(facts)), "city_code", "left")
+    ranked = facts.join(ranks(facts), "subscription_id", "left").join(
+        F.broadcast(city_cuts(facts)), "city_code", "left"
+    )
     ranked = ranked.crossJoin(F.broadcast(complexity_cut(facts)))
     ranked = ranked.withColumns(_orientations(ranked)).withColumns(_value_and_risk(day))
     ranked = ranked.withColumns(_tiers(ranked, day))

@@ -74,7 +74,9 @@ def home_areas(snap: Snapshot) -> DataFrame:
     by_month = calls.groupBy("subscription_id", "month_id").agg(
         F.max_by("area_code", F.struct("call_cnt", "area_code")).alias("area")
     )
-    area = [F.max(F.when(F.col("month_id") == month, F.col("area"))).alias(f"area_{i}") for i, month in enumerate(months)]
+    area = [
+        F.max(F.when(F.col("month_id") == month, F.col("area"))).alias(f"area_{i}") for i, month in enumerate(months)
+    ]
     wide = by_month.groupBy("subscription_id").agg(*area)
     same = (F.col("area_0") == F.col("area_1")) & (F.col("area_1") == F.col("area_2"))
     return wide.select(
@@ -125,10 +127,18 @@ def _activation_handsets(seen: DataFrame, subscriptions: DataFrame) -> DataFrame
         F.col("msisdn_token").alias("other_msisdn"), F.col("brand_code").alias("other_brand"),
     )  # fmt: skip
     before = F.add_months(month, -1)
-    had_it = (F.col("other_first") < month) & (F.col("other_last") >= before) & (F.col("other_id") != F.col("subscription_id"))
+    had_it = (
+        (F.col("other_first") < month)
+        & (F.col("other_last") >= before)
+        & (F.col("other_id") != F.col("subscription_id"))
+    )
     newest = F.struct("other_last", "other_id")
     matched = first.join(other, "activation_month_imei", "left").withColumn("had_it", F.coalesce(had_it, F.lit(False)))
     return matched.groupBy("subscription_id", "activation_month_imei").agg(
-        F.max_by(F.when(F.col("had_it"), F.col("other_msisdn")), F.when(F.col("had_it"), newest)).alias("activation_imei_prev_msisdn"),
-        F.max_by(F.when(F.col("had_it"), F.col("other_brand")), F.when(F.col("had_it"), newest)).alias("activation_imei_prev_brand"),
+        F.max_by(F.when(F.col("had_it"), F.col("other_msisdn")), F.when(F.col("had_it"), newest)).alias(
+            "activation_imei_prev_msisdn"
+        ),
+        F.max_by(F.when(F.col("had_it"), F.col("other_brand")), F.when(F.col("had_it"), newest)).alias(
+            "activation_imei_prev_brand"
+        ),
     )

@@ -69,25 +69,36 @@ def strategic_segment() -> Column:
 def party_view(view: DataFrame, day: date) -> DataFrame:
     """One row a customer over all lines."""
     live = F.col("is_live")
-    best = F.min(F.when(live, F.when(F.col("value_tier") == "HIGH", 1).when(F.col("value_tier") == "MID", 2).when(F.col("value_tier") == "LOW", 3)))
+    best = F.min(
+        F.when(
+            live,
+            F.when(F.col("value_tier") == "HIGH", 1)
+            .when(F.col("value_tier") == "MID", 2)
+            .when(F.col("value_tier") == "LOW", 3),
+        )
+    )
     none = F.lit(0)
-    return view.where("customer_id IS NOT NULL").groupBy("customer_id").agg(
-        F.lit(day).alias("snapshot_date"),
-        F.count(F.lit(1)).alias("subscription_cnt"),
-        F.count_if(live).alias("live_subscription_cnt"),
-        F.array_sort(F.collect_set(F.when(live, F.col("brand_code")))).alias("brands"),
-        F.coalesce(F.sum(F.when(live, F.col("arpu_3m_fen"))), none).alias("arpu_3m_fen"),
-        F.coalesce(F.sum("arrears_fen"), none).alias("arrears_fen"),
-        F.min("activation_date").alias("first_activation_date"),
-        F.element_at(F.array(F.lit("HIGH"), F.lit("MID"), F.lit("LOW")), best).alias("best_value_tier"),
-        F.coalesce(F.sum(F.when(live, F.col("vas_active_cnt"))), none).alias("vas_active_cnt"),
-        F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
-        F.sum("contacts_this_month").alias("contacts_this_month"),
-        F.max("is_corporate").alias("is_corporate"),
-        F.max("corporate_id").alias("corporate_id"),
-        F.max("account_manager_id").alias("account_manager_id"),
-        F.coalesce(F.max("is_sensitive"), F.lit(False)).alias("is_sensitive"),
-        F.max(F.array_contains("dnd_levels", "SYSTEM")).alias("any_system_dnd"),
+    return (
+        view.where("customer_id IS NOT NULL")
+        .groupBy("customer_id")
+        .agg(
+            F.lit(day).alias("snapshot_date"),
+            F.count(F.lit(1)).alias("subscription_cnt"),
+            F.count_if(live).alias("live_subscription_cnt"),
+            F.array_sort(F.collect_set(F.when(live, F.col("brand_code")))).alias("brands"),
+            F.coalesce(F.sum(F.when(live, F.col("arpu_3m_fen"))), none).alias("arpu_3m_fen"),
+            F.coalesce(F.sum("arrears_fen"), none).alias("arrears_fen"),
+            F.min("activation_date").alias("first_activation_date"),
+            F.element_at(F.array(F.lit("HIGH"), F.lit("MID"), F.lit("LOW")), best).alias("best_value_tier"),
+            F.coalesce(F.sum(F.when(live, F.col("vas_active_cnt"))), none).alias("vas_active_cnt"),
+            F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
+            F.sum("contacts_this_month").alias("contacts_this_month"),
+            F.max("is_corporate").alias("is_corporate"),
+            F.max("corporate_id").alias("corporate_id"),
+            F.max("account_manager_id").alias("account_manager_id"),
+            F.coalesce(F.max("is_sensitive"), F.lit(False)).alias("is_sensitive"),
+            F.max(F.array_contains("dnd_levels", "SYSTEM")).alias("any_system_dnd"),
+        )
     )
 
 

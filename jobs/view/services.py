@@ -45,7 +45,15 @@ def crbt(snap: Snapshot) -> DataFrame:
     """CRBT as its platform knows it: the newest record of a subscription, whatever number it was under."""
     rows = snap.standing("silver.crbt_subscription").where(F.col("subscription_id").isNotNull())
     rows = rows.where(F.col("open_date") <= F.lit(snap.day))
-    fields = ("open_date", "close_date", "close_reason", "acquire_channel", "trial_end_date", "music_box_flag", "music_club_level")
+    fields = (
+        "open_date",
+        "close_date",
+        "close_reason",
+        "acquire_channel",
+        "trial_end_date",
+        "music_box_flag",
+        "music_club_level",
+    )
     newest = F.struct("data_date", "open_date", "load_date", "msisdn_token")
     now = rows.groupBy("subscription_id").agg(F.max_by(F.struct(*fields), newest).alias("now"))
     now = now.select("subscription_id", "now.*")
@@ -108,5 +116,7 @@ def ownership(products: DataFrame) -> DataFrame:
 def adoptions(products: DataFrame, tones: DataFrame) -> DataFrame:
     """When a subscription took up each service: BOSS products, and CRBT by its platform."""
     boss = products.where(F.col("product_id") != CRBT).select("subscription_id", "product_id", "adopted_on")
-    platform = tones.select("subscription_id", F.lit(CRBT).alias("product_id"), F.col("crbt_open_date").alias("adopted_on"))
+    platform = tones.select(
+        "subscription_id", F.lit(CRBT).alias("product_id"), F.col("crbt_open_date").alias("adopted_on")
+    )
     return boss.unionByName(platform)

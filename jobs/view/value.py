@@ -38,7 +38,9 @@ def bills(snap: Snapshot) -> DataFrame:
         _slope("local_fen").alias("local_fee_trend_3m"),
         _slope("metered_fen").alias("metered_fee_trend_3m"),
     )
-    share = F.when(F.col("gross") > 0, F.least(F.lit(1.0), F.greatest(F.lit(0.0), -F.col("discounts") / F.col("gross"))))
+    share = F.when(
+        F.col("gross") > 0, F.least(F.lit(1.0), F.greatest(F.lit(0.0), -F.col("discounts") / F.col("gross")))
+    )
     return summed.withColumn("discount_share_3m", share).drop("discounts", "gross")
 
 
