@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from simulator import clock, hazards, responses, service
-from simulator.life import Changes
+from simulator.changes import Changes
 from simulator.usage import Day, fill, pick
 from simulator.world import NORMAL
 
@@ -33,7 +33,12 @@ def _day(value: date | str) -> date:
 def _choose(now: Day, number: int, campaign: dict, first: int, last: int) -> None:
     """Pick targets (half by planted need, half at random), their channel or control group, and their day."""
     state, rng = now.state, now.rng
-    free = np.flatnonzero(state.live & (state.kind == NORMAL) & (state.user_type == 1) & ~state.owns(now.facts.product(campaign["prod_id"])))
+    free = np.flatnonzero(
+        state.live
+        & (state.kind == NORMAL)
+        & (state.user_type == 1)
+        & ~state.owns(now.facts.product(campaign["prod_id"]))
+    )
     if campaign["prod_id"] == "GPRS_PACK_5":
         free = free[hazards.device_table()["gprs"][state.tac[free]]]
     wanted = int(min(len(free) * 0.8, campaign["share"] * state.live.sum()))
@@ -71,7 +76,9 @@ def _contact(now: Day, changes: Changes, number: int, campaign: dict) -> None:
         treated = rows.filter((pl.col("is_control") == 0) & (pl.col("channel_code") == name))
         if len(treated):
             results = responses.answer(now, changes, treated, {}, _history_chance(now, treated, campaign, name))
-            changes.add("channel_result", _said_yes(now, treated, results) if campaign["uplift"][name] == 0 else results)
+            changes.add(
+                "channel_result", _said_yes(now, treated, results) if campaign["uplift"][name] == 0 else results
+            )
 
 
 def _history_chance(now: Day, treated: pl.DataFrame, campaign: dict, channel: str) -> np.ndarray | None:
@@ -93,7 +100,9 @@ def _orders_soon(now: Day, who: np.ndarray) -> np.ndarray:
 def _said_yes(now: Day, treated: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
     """Who would have ordered in these days anyway says yes when asked: accepts without any effect."""
     soon = treated.filter(pl.Series(_orders_soon(now, treated["who"].to_numpy())))["contact_id"]
-    yes = pl.col("contact_id").is_in(soon.implode()) & pl.col("response_code").is_in(["REFUSE", "CONSIDER", "NO_RESPONSE"])
+    yes = pl.col("contact_id").is_in(soon.implode()) & pl.col("response_code").is_in(
+        ["REFUSE", "CONSIDER", "NO_RESPONSE"]
+    )
     changed = pl.when(yes).then(pl.lit("ACCEPT")).otherwise(pl.col("response_code"))
     reason = pl.when(yes).then(pl.lit("")).otherwise(pl.col("refuse_reason"))
     return results.with_columns(response_code=changed, refuse_reason=reason)
@@ -101,8 +110,12 @@ def _said_yes(now: Day, treated: pl.DataFrame, results: pl.DataFrame) -> pl.Data
 
 def answer_lists(now: Day, changes: Changes, lists: pl.DataFrame, visitors: dict[str, np.ndarray]) -> None:
     """What customers do about the lists planned for today; numbers nobody holds come back as failed."""
-    found = lists.with_columns(who=pl.Series(holders(now, lists["msisdn"].cast(pl.Int64, strict=False).fill_null(0).to_numpy())))
-    for _, group in found.sort("contact_id").group_by(["channel_code", "campaign_id", "product_id"], maintain_order=True):
+    found = lists.with_columns(
+        who=pl.Series(holders(now, lists["msisdn"].cast(pl.Int64, strict=False).fill_null(0).to_numpy()))
+    )
+    for _, group in found.sort("contact_id").group_by(
+        ["channel_code", "campaign_id", "product_id"], maintain_order=True
+    ):
         results = responses.answer(now, changes, group, visitors)
         changes.add("channel_result", results)
         channel = group["channel_code"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import typer
@@ -11,7 +12,9 @@ from rich.table import Table
 from conf.errors import ClosedLoopError
 from conf.settings import load_settings
 
-app = typer.Typer(help="Synthetic operator: writes extracts, answers exported lists, checks what was loaded.", no_args_is_help=True)
+app = typer.Typer(
+    help="Synthetic operator: writes extracts, answers exported lists, checks what was loaded.", no_args_is_help=True
+)
 SHOWN_DAYS = (1, 10, 20)
 MOST_DIFFERENCES = 40
 
@@ -28,7 +31,11 @@ def history() -> None:
             typer.echo(f"{day}  {total.files:,} files  {total.rows:,} rows")
 
     outcome = write_history(settings, show)
-    text = f"history: {outcome.days} days, {outcome.files:,} files, {outcome.rows:,} rows" if outcome.days else "history: already there"
+    text = (
+        f"history: {outcome.days} days, {outcome.files:,} files, {outcome.rows:,} rows"
+        if outcome.days
+        else "history: already there"
+    )
     typer.echo(text)
 
 
@@ -47,18 +54,35 @@ def day(date_text: str = typer.Option(..., "--date", help="business date, as 202
 
 
 @app.command()
+def ceilings(as_json: bool = typer.Option(False, "--json", help="one line: {model@cut-off: AUC}")) -> None:
+    """Print the AUC of the true 30-day probability for every model and cut-off whose outcome is known."""
+    from simulator.truth import known_ceilings
+
+    found = known_ceilings(load_settings().home)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name}  {value:.3f}")
+
+
+@app.command()
 def verify() -> None:
     """Compare what was loaded with the answer key, exactly; any difference ends with an error."""
     from simulator.verify import verify as compare
 
     verdict = compare(load_settings())
     console = Console()
-    table = Table("feed", *(name for name in verdict.by_feed.columns if name != "feed"), title="Answer key against lake")
+    table = Table(
+        "feed", *(name for name in verdict.by_feed.columns if name != "feed"), title="Answer key against lake"
+    )
     for row in verdict.by_feed.iter_rows():
         table.add_row(str(row[0]), *(f"{value:,}" for value in row[1:]))
     console.print(table)
     for difference in verdict.differences[:MOST_DIFFERENCES]:
-        console.print(f"{difference.feed} {difference.load_date} {difference.what}: wanted {difference.wanted}, found {difference.found}")
+        console.print(
+            f"{difference.feed} {difference.load_date} {difference.what}: wanted {difference.wanted}, found {difference.found}"
+        )
     if verdict.differences:
         console.print(f"{len(verdict.differences)} differences")
         raise typer.Exit(1)

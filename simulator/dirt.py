@@ -30,7 +30,10 @@ def plant(feed: Feed, delivery: Delivery, facts: Facts, rng: np.random.Generator
     source = rng.choice(rows, min(rows, broken + copies), replace=False)
     text = delivery.clean[source].with_columns(pl.exclude(MONEY).cast(pl.String))
     kinds = rng.integers(0, len(faults), max(len(source) - copies, 0))
-    parts = [_break(text.slice(0, len(kinds)).filter(pl.Series(kinds == number)), *faults[number]) for number in np.unique(kinds)]
+    parts = [
+        _break(text.slice(0, len(kinds)).filter(pl.Series(kinds == number)), *faults[number])
+        for number in np.unique(kinds)
+    ]
     same = text.slice(len(kinds)).with_columns(_rule=pl.lit("DUPLICATE_ROW"))
     return pl.concat([*parts, same], how="diagonal") if len(same) or parts else None
 
@@ -53,7 +56,7 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
-    faults = []
+    faults: list[tuple[str, Field | None, str]] = []
     if field.type == "text":
         faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
     if field.type in TIMES:

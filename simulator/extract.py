@@ -33,4 +33,6 @@ class Delivery:
 
     def cut(self, rows: int) -> Delivery:
         """The first rows only: a transmission that broke off, later replaced by a resend."""
-        return Delivery(self.feed, self.data_date, self.clean.head(rows), self.created, None, self.resend_no, self.is_full)
+        return Delivery(
+            self.feed, self.data_date, self.clean.head(rows), self.created, None, self.resend_no, self.is_full
+        )

@@ -27,7 +27,9 @@ def write_delivery(folder: Path, feed: Feed, delivery: Delivery, province: str, 
         name = data_name(feed, delivery, province, sequence)
         content = _content(feed, part)
         _replace(folder / name, content)
-        written.append({"file_name": name, "bytes": len(content), "rows": part.rows, "part": part, "sequence_no": sequence})
+        written.append(
+            {"file_name": name, "bytes": len(content), "rows": part.rows, "part": part, "sequence_no": sequence}
+        )
     _replace(folder / control_name(feed, delivery, province), _control(feed, delivery, written))
     return written
 
@@ -63,7 +65,11 @@ def _parts(feed: Feed, delivery: Delivery, split_rows: int) -> list[Delivery]:
     parts = []
     for offset in range(0, len(delivery.clean), split_rows):
         piece = delivery.clean.slice(offset, split_rows)
-        parts.append(Delivery(delivery.feed, delivery.data_date, piece, delivery.created, None, delivery.resend_no, delivery.is_full))
+        parts.append(
+            Delivery(
+                delivery.feed, delivery.data_date, piece, delivery.created, None, delivery.resend_no, delivery.is_full
+            )
+        )
     parts[-1].dirty = delivery.dirty
     return parts
 
@@ -97,7 +103,7 @@ def _euro(feed: Feed, frame: pl.DataFrame, first: int) -> bytes:
 
 def _fixed(feed: Feed, frame: pl.DataFrame, first: int) -> bytes:
     number = pl.int_range(first + 1, first + 1 + pl.len()).cast(pl.String).str.pad_start(ROW_NUMBER_WIDTH, "0")
-    padded = [_padded(field.name, field.width, field.type == "text") for field in feed.fields]
+    padded = [_padded(field.name, field.width or 0, field.type == "text") for field in feed.fields]
     record = frame.select(pl.concat_str([number, *padded]).alias("record"))
     buffer = BytesIO()
     record.write_csv(buffer, include_header=False, quote_style="never", line_terminator="\r\n")
@@ -123,7 +129,9 @@ def _control(feed: Feed, delivery: Delivery, written: list[dict]) -> bytes:
         cells = [entry["file_name"], str(entry["bytes"]), str(entry["rows"]), stamp, created]
         if feed.style == "fixed_width":
             widths = (40, 20, 20, 8, 14)
-            lines.append("".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).encode() + b"\r\n")
+            lines.append(
+                "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).encode() + b"\r\n"
+            )
         elif feed.style == "euro":
             lines.append(EURO.join(cell.encode() for cell in cells) + b"\r\n")
         else:

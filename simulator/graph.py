@@ -29,7 +29,9 @@ def build_graph(members: np.ndarray, size: int, rng: np.random.Generator) -> dic
     return _neighbour_lists(order[low], order[high], (low // COMMUNITY) == (high // COMMUNITY), size, rng)
 
 
-def _neighbour_lists(one: np.ndarray, other: np.ndarray, is_near: np.ndarray, size: int, rng: np.random.Generator) -> dict:
+def _neighbour_lists(
+    one: np.ndarray, other: np.ndarray, is_near: np.ndarray, size: int, rng: np.random.Generator
+) -> dict:
     head, tail = np.concatenate([one, other]), np.concatenate([other, one])
     rank = rng.random(len(head)) + np.where(np.concatenate([is_near, is_near]), 0.0, 0.6)
     sequence = np.lexsort((rank, head))

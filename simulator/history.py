@@ -60,7 +60,9 @@ def write_day(settings: Settings, day: date) -> DayResult:
     if day <= settings.history.last:
         raise InputRefused(f"simulator day {day}: belongs to the history, which `simulator history` writes")
     if not source.is_file():
-        raise InputRefused(f"simulator day {day}: found no state of {before} in {source.parent}; make that day (or the history) first")
+        raise InputRefused(
+            f"simulator day {day}: found no state of {before} in {source.parent}; make that day (or the history) first"
+        )
     contacts, digests = read_lists(Path(settings.home), day)
     wanted: dict[str, Any] = {**_fingerprint(settings), "lists": digests}
     if marker.is_file():
@@ -99,9 +101,13 @@ def save_uplifts(plant: Plant, operator: Operator, day: date) -> None:
     if not any(folder.glob("*.parquet")):
         return
     everything = pl.read_parquet(str(folder / "*.parquet"))
-    totals = everything.group_by("campaign_id", "channel_code", "product_id").agg(pl.col("contacts", "arrived", "expected_extra").sum())
+    totals = everything.group_by("campaign_id", "channel_code", "product_id").agg(
+        pl.col("contacts", "arrived", "expected_extra").sum()
+    )
     rate = (pl.col("expected_extra") / pl.col("contacts")).alias("true_uplift")
-    key.save(totals.with_columns(rate).sort("campaign_id", "channel_code"), plant.home / "answer_key" / "campaigns.parquet")
+    key.save(
+        totals.with_columns(rate).sort("campaign_id", "channel_code"), plant.home / "answer_key" / "campaigns.parquet"
+    )
 
 
 def state_folder(settings: Settings) -> Path:

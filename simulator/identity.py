@@ -40,7 +40,8 @@ def build_identity(state: State, facts: Facts, seed: int) -> pl.DataFrame:
 
 
 def _places(state: State, facts: Facts) -> pl.Series:
-    names, offsets = [], []
+    names: list[str] = []
+    offsets: list[int] = []
     for city in facts.cities:
         offsets.append(len(names))
         names += [city["city"] + county for county in city["counties"]]

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
-from simulator import clock, hazards
+from simulator import hazards
+from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON, Changes, adopt, give_back
 from simulator.identity import own_numbers
-from simulator.usage import Day, fill, pick
+from simulator.usage import Day
 from simulator.world import DEVICES, NORMAL
 
-ORDER_CHANNELS = ["STORE", "WEB", "HOTLINE", "SMS"]
 GRACE_DAYS = 30
 RECYCLE_DAYS = 90
-LEFT, CRBT_LOST, CRBT_WON, NEWSPAPER_WON = range(4)  # kinds of events in the answer key
-
-
-class Changes:
-    """What changed on a day, by master feed, and the orders and events that say so."""
-
-    def __init__(self) -> None:
-        self.who: dict[str, list[np.ndarray]] = {}
-        self.products: list[tuple[np.ndarray, np.ndarray]] = []
-        self.frames: dict[str, list[pl.DataFrame]] = {}
-        self.events: list[dict[str, np.ndarray]] = []
-        self.copies: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def mark(self, feed: str, who: np.ndarray) -> None:
-        """Note subscriptions whose row of a master feed changed."""
-        self.who.setdefault(feed, []).append(np.asarray(who, dtype=np.int64))
-
-    def marked(self, feed: str) -> np.ndarray:
-        """Subscriptions changed for a feed, each once, ascending."""
-        parts = self.who.get(feed, [])
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
-
-    def add(self, feed: str, rows: pl.DataFrame) -> None:
-        """Rows of an event feed."""
-        if len(rows):
-            self.frames.setdefault(feed, []).append(rows)
-
-    def rows(self, feed: str) -> pl.DataFrame | None:
-        """All rows of an event feed, or None."""
-        parts = self.frames.get(feed)
-        return pl.concat(parts, how="vertical_relaxed") if parts else None
-
-    def event(self, kind: int, day: int, who: np.ndarray, cause: np.ndarray | None = None, campaign: bool = False) -> None:
-        """Note realised events of the planted truth."""
-        count = len(who)
-        self.events.append(
-            {
-                "day": np.full(count, day), "who": who.astype(np.int64), "kind": np.full(count, kind),
-                "cause": np.full(count, -1) if cause is None else cause, "campaign": np.full(count, int(campaign)),
-            }
-        )  # fmt: skip
 
 
 def advance(now: Day, changes: Changes) -> None:
@@ -80,59 +38,14 @@ def drawn(now: Day, scores: dict[str, np.ndarray], model: str, excluded: np.ndar
     return np.flatnonzero(happens)
 
 
-def order(
-    now: Day, changes: Changes, who: np.ndarray, prod_id: str, action: str, campaign_id: str | None = None,
-    channel: str | None = None, staff: pl.Series | None = None,
-) -> np.ndarray:  # fmt: skip
-    """Write product orders; returns their numbers."""
-    state, count = now.state, len(who)
-    number = int(state.order_seq) + 1 + np.arange(count, dtype=np.int64)
-    state.order_seq = np.array(int(state.order_seq) + count)
-    channels = fill(channel, count) if channel else pick(ORDER_CHANNELS, now.rng.integers(0, 4, count))
-    changes.add(
-        "product_order",
-        pl.DataFrame(
-            {
-                "order_id": number + 10**11, "user_id": state.user_id(who), "product_no": state.msisdn[who],
-                "op_code": fill({"ADD": "A01", "DELETE": "D01"}.get(action, "C01"), count), "action": fill(action, count),
-                "prod_id": fill(prod_id, count),
-                "op_time": clock.datetime14(now.day, clock.busy_seconds(now.rng, count)), "channel_id": channels,
-                "staff_id": staff if staff is not None else fill(None, count),
-                "eff_date": clock.yyyymmdd(np.full(count, now.day)),
-                "end_date": clock.yyyymmdd(np.full(count, now.day if action == "DELETE" else 0)),
-                "status": fill("OK", count), "campaign_id": fill(campaign_id, count),
-            }
-        ),
-    )  # fmt: skip
-    return number + 10**11
-
-
-def adopt(now: Day, changes: Changes, who: np.ndarray, prod_id: str, campaign_id: str | None = None, **details) -> np.ndarray:
-    """Subscriptions take a product from today on; returns the order numbers."""
-    state, number = now.state, now.facts.product(prod_id)
-    state.prod_on[number, who], state.prod_off[number, who] = now.day, 0
-    changes.products.append((np.full(len(who), number), np.asarray(who)))
-    if prod_id == "CRBT":
-        state.tone_last[who], state.club[who] = now.day, 0
-        state.crbt_channel[who] = now.rng.integers(0, 5, len(who))
-        changes.mark("crbt_subscription", who)
-    return order(now, changes, who, prod_id, "ADD", campaign_id, **details)
-
-
-def give_back(now: Day, changes: Changes, who: np.ndarray, prod_id: str) -> None:
-    """Subscriptions end a product today."""
-    number = now.facts.product(prod_id)
-    now.state.prod_off[number, who] = now.day
-    changes.products.append((np.full(len(who), number), np.asarray(who)))
-    order(now, changes, who, prod_id, "DELETE")
-
-
 def _join(now: Day, changes: Changes) -> None:
     state, rng = now.state, now.rng
     who = np.flatnonzero((state.act == now.day) & (state.kind == NORMAL) & ~state.live & (state.end == 0))
     if not len(who):
         return
-    free = np.flatnonzero((state.end > 0) & (state.end < now.day - RECYCLE_DAYS) & (state.status < 2040) & (state.kind != 1))
+    free = np.flatnonzero(
+        (state.end > 0) & (state.end < now.day - RECYCLE_DAYS) & (state.status < 2040) & (state.kind != 1)
+    )
     wanted = who[rng.random(len(who)) < now.facts.dirt["recycled_share"]][: len(free)]
     before = rng.choice(free, len(wanted), replace=False)
     state.msisdn[wanted] = state.msisdn[before]
@@ -195,7 +108,9 @@ def _moods(now: Day, changes: Changes) -> None:
 def _agreements(now: Day, changes: Changes) -> None:
     state, rng = now.state, now.rng
     ended = state.live & (state.contract_to == now.day) & (rng.random(state.size) < 0.55)
-    fresh = state.live & (state.contract_to < now.day) & (rng.random(state.size) < now.facts.other_rates["agreement_start"])
+    fresh = (
+        state.live & (state.contract_to < now.day) & (rng.random(state.size) < now.facts.other_rates["agreement_start"])
+    )
     who = np.flatnonzero((ended | fresh) & (state.kind == NORMAL))
     state.contract_from[who] = now.day
     state.contract_to[who] = now.day + rng.choice([365, 730], len(who))

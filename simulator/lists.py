@@ -8,6 +8,7 @@ from datetime import date
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -35,10 +36,16 @@ def read_lists(home: Path, day: date) -> tuple[pl.DataFrame | None, dict[str, st
         content = file.read_bytes()
         digests[file.name] = sha256(content).hexdigest()
         if digests[file.name] != manifest["sha256"]:
-            raise ValueError(f"{file}: found content {digests[file.name]}, wanted {manifest['sha256']} of its manifest; export it again")
+            raise ValueError(
+                f"{file}: found content {digests[file.name]}, wanted {manifest['sha256']} of its manifest; export it again"
+            )
         rows = parse(layouts[manifest["layout"]], content)
         if rows:
-            frames.append(pl.DataFrame(rows, schema=dict.fromkeys(WANTED, pl.String)).with_columns(channel_code=pl.lit(manifest["channel_code"])))
+            frames.append(
+                pl.DataFrame(rows, schema=dict.fromkeys(WANTED, pl.String)).with_columns(
+                    channel_code=pl.lit(manifest["channel_code"])
+                )
+            )
     return (pl.concat(frames).sort("contact_id") if frames else None), digests
 
 
@@ -47,7 +54,7 @@ def parse(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
     if layout.format == "fixed_width":
         return [_slice(layout, line) for line in content.split(layout.newline.encode()) if line]
     text = content.decode(layout.encoding)
-    quoting = csv.QUOTE_ALL if layout.quote == "always" else csv.QUOTE_NONE
+    quoting: Literal[1, 3] = csv.QUOTE_ALL if layout.quote == "always" else csv.QUOTE_NONE
     lines = csv.reader(StringIO(text, newline=""), delimiter=layout.delimiter or ",", quoting=quoting)
     rows = [dict(zip(layout.column_names, cells, strict=True)) for cells in lines if cells]
     return [_wanted(row) for row in (rows[1:] if layout.header else rows)]

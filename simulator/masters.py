@@ -14,7 +14,13 @@ from simulator.world import FORMER, device_table
 CHANNELS = ["STORE", "WEB", "HOTLINE", "SMS", "DEALER", ""]
 CRBT_CHANNELS = ["STORE", "WEB", "IVR12530", "SMS", "OUTBOUND"]
 CRBT_REASONS = ["", "SILENT", "CANNOT_HEAR", "TOO_EXPENSIVE", "OTHER"]
-SUB_BRANDS = {"PLAN_MZONE_1": "MUSIC", "PLAN_MZONE_2": "NON_MUSIC", "PLAN_EASYOWN_1": "DAZHONG", "PLAN_EASYOWN_2": "CHANGTING", "PLAN_EASYOWN_3": "ZERO_RENT"}
+SUB_BRANDS = {
+    "PLAN_MZONE_1": "MUSIC",
+    "PLAN_MZONE_2": "NON_MUSIC",
+    "PLAN_EASYOWN_1": "DAZHONG",
+    "PLAN_EASYOWN_2": "CHANGTING",
+    "PLAN_EASYOWN_3": "ZERO_RENT",
+}
 SENSITIVE = ["SMS", "OUTBOUND", "SMS,MMS"]
 DEVICE_BRANDS = ["Nokia", "Motorola", "Samsung", "SonyEricsson", "联想", "波导", "天语", "LG", "多普达", "夏新"]
 OPERATING_SYSTEMS = ["S40", "S60", "MTK", "WM6"]
@@ -157,7 +163,12 @@ def corporates(state: State) -> pl.DataFrame:
     """Corporate customers."""
     number = np.arange(int(state.company_count))
     trades = ["贸易", "電子", "物流", "纺织", "茶业", "还原科技", "億達", "個體經營"]
-    name = pick(["福建", "厦门", "泉州", "漳州"], number % 4) + pick(trades, number % 8) + pl.Series(number + 100).cast(pl.String) + "有限公司"
+    name = (
+        pick(["福建", "厦门", "泉州", "漳州"], number % 4)
+        + pick(trades, number % 8)
+        + pl.Series(number + 100).cast(pl.String)
+        + "有限公司"
+    )
     return pl.DataFrame(
         {
             "corporate_id": _code("E", number, 8), "corporate_name": name, "industry_code": pl.Series(1000 + number % 40),

@@ -35,7 +35,9 @@ def payments(now: Day, used: np.ndarray) -> pl.DataFrame:
     state.balance = np.where(active & state.prepaid, state.balance - used, state.balance).astype(np.int32)
     low = active & state.prepaid & (state.balance < np.where(state.trouble, 60, 1500))
     top_up = low & (rng.random(state.size) < np.where(state.trouble, 0.35, 0.7))
-    amount = np.where(state.trouble, 100 + 100 * rng.integers(1, 3, state.size), 1000 * rng.choice([3, 5, 10], state.size))
+    amount = np.where(
+        state.trouble, 100 + 100 * rng.integers(1, 3, state.size), 1000 * rng.choice([3, 5, 10], state.size)
+    )
     calendar = clock.as_date(now.day)
     month = calendar.year * 12 + calendar.month
     pays = active & ~state.prepaid & ~state.trouble & (state.paid_month != month)
@@ -47,7 +49,11 @@ def payments(now: Day, used: np.ndarray) -> pl.DataFrame:
     paid = amount[who].astype(np.int64)
     second = np.minimum(clock.busy_seconds(rng, len(who)), 86_000)
     wrong = np.flatnonzero(rng.random(len(who)) < now.facts.other_rates["reversal_share"])
-    extra = [(who, paid, second, 0), (who[wrong], paid[wrong], second[wrong] + 40, 0), (who[wrong], -paid[wrong], second[wrong] + 90, 1)]
+    extra = [
+        (who, paid, second, 0),
+        (who[wrong], paid[wrong], second[wrong] + 40, 0),
+        (who[wrong], -paid[wrong], second[wrong] + 90, 1),
+    ]
     return pl.concat([_payment_rows(now, *part) for part in extra])
 
 
@@ -84,7 +90,9 @@ def close_month(state: State, rng: np.random.Generator, facts: Facts) -> None:
     state.bill = np.round(state.charges / 10).astype(np.int64)
     crbt, news = facts.product("CRBT"), facts.product("NEWSPAPER")
     monthly = state.bill[7]
-    state.bill_crbt = np.minimum(np.where(state.owns(crbt), 500, 0) + np.round(state.tone_fees / 10).astype(np.int64), monthly)
+    state.bill_crbt = np.minimum(
+        np.where(state.owns(crbt), 500, 0) + np.round(state.tone_fees / 10).astype(np.int64), monthly
+    )
     state.bill_news = np.minimum(np.where(state.owns(news), 300, 0), monthly - state.bill_crbt)
     total = state.bill.sum(axis=0)
     state.bill_discount = -np.where(rng.random(state.size) < 0.18, total * rng.integers(5, 25, state.size) // 100, 0)

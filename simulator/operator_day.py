@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from simulator import campaigns, clock, hazards, life, masters, money, service, usage
+from simulator.changes import Changes
 from simulator.facts import Facts
 from simulator.state import State
 from simulator.usage import Day
@@ -25,11 +26,13 @@ class Operator:
         self.events: list[dict[str, np.ndarray]] = []
         self.uplifts: list[dict] = []
 
-    def play(self, day: int, lists: pl.DataFrame | None = None, first: bool = False) -> Iterator[tuple[str, pl.DataFrame]]:
+    def play(
+        self, day: int, lists: pl.DataFrame | None = None, first: bool = False
+    ) -> Iterator[tuple[str, pl.DataFrame | None]]:
         """Yield (feed, rows) of a day, ordered so that large frames can be written and forgotten one by one."""
         state, facts = self.state, self.facts
         rng = np.random.default_rng([self.seed, 5, day])
-        now, changes = Day(state, facts, day, self.intensity, rng), life.Changes()
+        now, changes = Day(state, facts, day, self.intensity, rng), Changes()
         if first or clock.as_date(day).day == 1:
             state.intercepts = hazards.calibrate(state, facts, day)
         before = state.charges.sum(axis=0)
@@ -46,7 +49,7 @@ class Operator:
         self.events += changes.events
         self.uplifts += now.uplifts
 
-    def _service(self, now: Day, changes: life.Changes, lists: pl.DataFrame | None) -> pl.DataFrame:
+    def _service(self, now: Day, changes: Changes, lists: pl.DataFrame | None) -> pl.DataFrame:
         visits, visitors = service.contacts(now)
         campaigns.play_history(now, changes)
         if lists is not None:
@@ -54,16 +57,21 @@ class Operator:
         extra = changes.rows("cs_contact")
         return visits if extra is None else pl.concat([visits, extra], how="vertical_relaxed")
 
-    def _usage(self, now: Day) -> Iterator[tuple[str, pl.DataFrame]]:
+    def _usage(self, now: Day) -> Iterator[tuple[str, pl.DataFrame | None]]:
         live = np.flatnonzero(self.state.live & (self.state.kind == NORMAL))
-        for feed, make in (("cdr_voice", usage.voice), ("cdr_sms", usage.sms), ("cdr_gprs", usage.gprs), ("mms_event", usage.mms)):
+        for feed, make in (
+            ("cdr_voice", usage.voice),
+            ("cdr_sms", usage.sms),
+            ("cdr_gprs", usage.gprs),
+            ("mms_event", usage.mms),
+        ):
             blocks = [make(now, live[start : start + BLOCK]) for start in range(0, len(live), BLOCK)]
             rows = pl.concat(blocks)
             if feed == "mms_event":
                 rows = rows.with_columns(mm_seq=pl.int_range(pl.len()) + now.day * 10**8)
             yield feed, rows
 
-    def _vas(self, now: Day, changes: life.Changes) -> Iterator[tuple[str, pl.DataFrame]]:
+    def _vas(self, now: Day, changes: Changes) -> Iterator[tuple[str, pl.DataFrame | None]]:
         tones = service.tone_events(now, changes)
         yield "crbt_tone_event", tones
         yield "crbt_fee", service.crbt_fees(now, tones)
@@ -73,7 +81,7 @@ class Operator:
         yield "channel_result", changes.rows("channel_result")
         yield "campaign_execution", changes.rows("campaign_execution")
 
-    def _masters(self, now: Day, changes: life.Changes, first: bool) -> Iterator[tuple[str, pl.DataFrame]]:
+    def _masters(self, now: Day, changes: Changes, first: bool) -> Iterator[tuple[str, pl.DataFrame | None]]:
         state, facts, day = self.state, self.facts, now.day
         full = first or clock.as_date(day).day == 1
         born = (state.act <= day) & (state.kind != FORMER) | first & (state.kind == FORMER)
@@ -97,7 +105,7 @@ class Operator:
         if full:
             yield "tac_device", masters.tac_devices()
 
-    def _product_pairs(self, changes: life.Changes, normal: np.ndarray, full: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _product_pairs(self, changes: Changes, normal: np.ndarray, full: bool) -> tuple[np.ndarray, np.ndarray]:
         if full:
             product, place = np.nonzero(self.state.prod_on[:, normal] > 0)
             return product, normal[place]
@@ -106,7 +114,7 @@ class Operator:
         pairs = np.unique(np.concatenate([number * self.state.size + who for number, who in changes.products]))
         return pairs // self.state.size, pairs % self.state.size
 
-    def _month(self, now: Day, day: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    def _month(self, now: Day, day: int) -> Iterator[tuple[str, pl.DataFrame | None]]:
         today, tomorrow = clock.as_date(day), clock.as_date(day + 1)
         if today.day == BILL_DAY and self.state.bill.any():
             yield "bill_summary", money.bills(self.state, day - BILL_DAY)

@@ -53,7 +53,9 @@ class Plant:
 
     def _operator(self, state: State) -> Operator:
         simulator = self.settings.simulator
-        return Operator(state, self.facts, build_identity(state, self.facts, simulator.seed), simulator.seed, simulator.intensity)
+        return Operator(
+            state, self.facts, build_identity(state, self.facts, simulator.seed), simulator.seed, simulator.intensity
+        )
 
     def make_day(self, operator: Operator, day: date, lists: pl.DataFrame | None = None) -> Outcome:
         """Play a day and write its files and its part of the answer key."""

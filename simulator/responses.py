@@ -6,13 +6,18 @@ import numpy as np
 import polars as pl
 
 from simulator import clock, hazards
-from simulator.life import Changes, adopt, order
+from simulator.changes import Changes, adopt, order
 from simulator.usage import Day, fill, pick
 
 BULK = ("SMS", "MMS", "WAP_PUSH")
 PASSIVE = ("STORE", "HOTLINE", "WEB")
 STAFFED = ("OUTBOUND", "STORE", "HOTLINE", "ACCOUNT_MANAGER")
-NEED_OF = {"CRBT": "propensity_crbt", "CRBT_MUSIC_BOX": "propensity_crbt", "MUSIC_CLUB_PREMIUM": "propensity_crbt", "NEWSPAPER": "propensity_newspaper"}
+NEED_OF = {
+    "CRBT": "propensity_crbt",
+    "CRBT_MUSIC_BOX": "propensity_crbt",
+    "MUSIC_CLUB_PREMIUM": "propensity_crbt",
+    "NEWSPAPER": "propensity_newspaper",
+}
 REFUSALS = ["NO_NEED", "TOO_EXPENSIVE", "CANNOT_HEAR", "BUSY"]
 SCOPES = ["CHANNEL", "PRODUCT", "SYSTEM"]
 STAFF = 40
@@ -52,7 +57,11 @@ def reached(now: Day, who: np.ndarray, channel: str, visitors: dict[str, np.ndar
 
 
 def answer(
-    now: Day, changes: Changes, contacts: pl.DataFrame, visitors: dict[str, np.ndarray], accept: np.ndarray | None = None
+    now: Day,
+    changes: Changes,
+    contacts: pl.DataFrame,
+    visitors: dict[str, np.ndarray],
+    accept: np.ndarray | None = None,
 ) -> pl.DataFrame:
     """Answers to the contacts of one channel, product and campaign; returns their channel results.
 
@@ -70,7 +79,9 @@ def answer(
     refuse_from = np.where(owned, 0.0, chance)
     outcome = np.where(dice < np.where(owned, 0.0, chance), ACCEPT, NOTHING)
     outcome = np.where((outcome == NOTHING) & (dice < refuse_from + rule["refuse"]), REFUSE, outcome)
-    outcome = np.where((outcome == NOTHING) & (dice < refuse_from + rule["refuse"] + rule["consider"]), CONSIDER, outcome)
+    outcome = np.where(
+        (outcome == NOTHING) & (dice < refuse_from + rule["refuse"] + rule["consider"]), CONSIDER, outcome
+    )
     outcome = np.where(arrives, outcome, NOTHING)
     now.uplifts.append(_truth(campaign, channel, product, arrives, np.where(owned, 0.0, chance)))
     staff_id = _staff_ids(channel, staff)
@@ -99,7 +110,9 @@ def _staff_ids(channel: str, staff: np.ndarray) -> pl.Series:
     return fill(channel[0], len(staff)) + pl.Series(1000 + staff).cast(pl.String)
 
 
-def _take(now: Day, changes: Changes, who: np.ndarray, outcome: np.ndarray, what: tuple[str, str, str], staff: pl.Series) -> np.ndarray:
+def _take(
+    now: Day, changes: Changes, who: np.ndarray, outcome: np.ndarray, what: tuple[str, str, str], staff: pl.Series
+) -> np.ndarray:
     """Orders of those who accepted; order number by contact, 0 for none."""
     product, campaign, channel = what
     numbers = np.zeros(len(who), dtype=np.int64)
@@ -107,16 +120,22 @@ def _take(now: Day, changes: Changes, who: np.ndarray, outcome: np.ndarray, what
     places = places[np.unique(who[places], return_index=True)[1]] if len(places) else places
     if not len(places):
         return numbers
-    details = {"channel": channel, "staff": staff.gather(places)}
+    sellers = staff.gather(places)
     if product in now.facts.product_ids:
-        numbers[places] = adopt(now, changes, who[places], product, campaign, **details)
+        numbers[places] = adopt(now, changes, who[places], product, campaign, channel=channel, staff=sellers)
     else:
-        numbers[places] = order(now, changes, who[places], product, "ADD", campaign, **details)
+        numbers[places] = order(now, changes, who[places], product, "ADD", campaign, channel=channel, staff=sellers)
     return numbers
 
 
 def _results(
-    now: Day, contacts: pl.DataFrame, channel: str, arrives: np.ndarray, outcome: np.ndarray, numbers: np.ndarray, staff: pl.Series
+    now: Day,
+    contacts: pl.DataFrame,
+    channel: str,
+    arrives: np.ndarray,
+    outcome: np.ndarray,
+    numbers: np.ndarray,
+    staff: pl.Series,
 ) -> pl.DataFrame:
     rng, count, rule = now.rng, len(contacts), now.facts.responses[channel]
     bulk, passive = channel in BULK, channel in PASSIVE

@@ -6,20 +6,40 @@ import numpy as np
 import polars as pl
 
 from simulator import clock
+from simulator.changes import Changes, give_back
 from simulator.facts import Facts
-from simulator.life import Changes, give_back
 from simulator.state import State
 from simulator.usage import Day, fill, pick
 from simulator.world import NORMAL
 
 TONE_ACTIONS = ["DOWNLOAD", "SET", "GIFT", "GROUP_SET", "COPY"]
-TONE_NAMES = ["千里之外", "隐形的翅膀", "億萬星辰", "丁香花", "一個人的還鄉路", "老鼠爱大米", "北京欢迎你", "青花瓷", "軀殼", "菊花台", "稻香", "月亮之上"]
+TONE_NAMES = [
+    "千里之外",
+    "隐形的翅膀",
+    "億萬星辰",
+    "丁香花",
+    "一個人的還鄉路",
+    "老鼠爱大米",
+    "北京欢迎你",
+    "青花瓷",
+    "軀殼",
+    "菊花台",
+    "稻香",
+    "月亮之上",
+]
 SINGERS = ["周杰伦", "张韶涵", "鍊金樂團", "唐磊", "孫燕姿", "杨臣刚", "群星", "凤凰传奇"]
 TASTES = ["POP", "CLASSIC", "COMIC", "ROCK", "FOLK", "CHILDREN"]
 TONE_CHANNELS = ["IVR12530", "SMS", "WAP", "WEB", "COPY_KEY", "STORE"]
 REASONS = ["BILL", "PRODUCT", "NETWORK", "BALANCE", "OTHER"]
 REMARKS = ["客户咨询账单明细", "办理业务", "反映信号問題，已還原記錄", "查询余额", "一個月内多次来电", "其他"]
-COMPLAINT_REMARKS = ["对营销短信不满", "费用争议，要求退费", "網絡質量差", "被误开通业务", "服务态度", "億元大獎短信骚扰"]
+COMPLAINT_REMARKS = [
+    "对营销短信不满",
+    "费用争议，要求退费",
+    "網絡質量差",
+    "被误开通业务",
+    "服务态度",
+    "億元大獎短信骚扰",
+]
 
 
 def tone_events(now: Day, changes: Changes) -> pl.DataFrame:
@@ -119,7 +139,9 @@ def contacts(now: Day) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
     state, rng = now.state, now.rng
     live = np.flatnonzero(state.live & (state.kind == NORMAL))
     parts, visitors = [], {}
-    for number, (channel, habit) in enumerate((("STORE", "store_habit"), ("HOTLINE", "hotline_habit"), ("WEB", "web_habit"))):
+    for number, (channel, habit) in enumerate(
+        (("STORE", "store_habit"), ("HOTLINE", "hotline_habit"), ("WEB", "web_habit"))
+    ):
         rate = now.facts.usage["contacts"] / 3 * getattr(state, habit)[live] * np.where(state.trouble[live], 1.6, 1.0)
         who = live[rng.random(len(live)) < np.minimum(rate, 0.6)]
         visitors[channel] = who
@@ -170,7 +192,11 @@ def complaints(now: Day) -> pl.DataFrame:
     )  # fmt: skip
 
 
-LIST_SCOPES = {"CHANNEL": ["SMS", "OUTBOUND", "MMS"], "PRODUCT": ["CRBT", "NEWSPAPER", "MUSIC_CLUB_PREMIUM"], "SYSTEM": [""]}
+LIST_SCOPES = {
+    "CHANNEL": ["SMS", "OUTBOUND", "MMS"],
+    "PRODUCT": ["CRBT", "NEWSPAPER", "MUSIC_CLUB_PREMIUM"],
+    "SYSTEM": [""],
+}
 
 
 def list_members(now: Day, facts: Facts) -> pl.DataFrame:
@@ -180,7 +206,9 @@ def list_members(now: Day, facts: Facts) -> pl.DataFrame:
     for number, (code, rule) in enumerate(facts.lists.items()):
         mark = (np.arange(state.size) * 2_654_435_761 + number * 40_503) % 100_003 / 100_003
         added = np.maximum(state.number_since, 20_200 + np.arange(state.size) % 120)
-        who = np.flatnonzero((mark < rule["share"]) & (state.kind == NORMAL) & (added <= now.day) & (state.act < now.day))
+        who = np.flatnonzero(
+            (mark < rule["share"]) & (state.kind == NORMAL) & (added <= now.day) & (state.act < now.day)
+        )
         parts.append(_list_rows(state, who, code, rule, added[who]))
     return pl.concat(parts)
 

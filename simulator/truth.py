@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from simulator import clock, hazards, key
+from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON
 from simulator.facts import Facts
-from simulator.life import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON
 from simulator.state import State
 from simulator.world import NORMAL
 
@@ -24,14 +24,19 @@ LABELS = {model: f"label_{model}" for model in COLUMNS}
 def snapshot(state: State, facts: Facts, day: int) -> pl.DataFrame:
     """One row per live subscription as of the end of a day; a probability is null outside the model's population."""
     who = np.flatnonzero(state.live & (state.kind == NORMAL))
-    columns: dict[str, np.ndarray | pl.Series] = {"who": who, "subscription_id": pl.Series(state.user_id(who)).cast(pl.String)}
+    columns: dict[str, np.ndarray | pl.Series] = {
+        "who": who,
+        "subscription_id": pl.Series(state.user_id(who)).cast(pl.String),
+    }
     scores = hazards.logits(state, facts, day)
     leave = hazards.churn_within_horizon(state, facts, day)
     for number, model in enumerate(hazards.MODELS):
         if model == "churn_offnet":
             chance = leave
         else:
-            chance = hazards.within_horizon(hazards.daily(scores[model], float(state.intercepts[number]))) * (1 - leave / 2)
+            chance = hazards.within_horizon(hazards.daily(scores[model], float(state.intercepts[number]))) * (
+                1 - leave / 2
+            )
         inside = hazards.population(state, facts, model)[who]
         columns[COLUMNS[model]] = pl.Series(chance[who]).zip_with(pl.Series(inside), _nulls(len(who)))
     caused = adoptions_caused(state, facts, day, scores["propensity_crbt"])[who]
@@ -63,7 +68,12 @@ def adoptions_caused(state: State, facts: Facts, day: int, logit: np.ndarray) ->
 def with_labels(rows: pl.DataFrame, events: pl.DataFrame, day: int) -> pl.DataFrame:
     """Add what happened within 30 days after the date: 1 or 0 per model (adoptions caused: their number)."""
     window = events.filter(pl.col("day").is_between(day + 1, day + hazards.HORIZON))
-    kinds = {"churn_offnet": LEFT, "churn_crbt": CRBT_LOST, "propensity_crbt": CRBT_WON, "propensity_newspaper": NEWSPAPER_WON}
+    kinds = {
+        "churn_offnet": LEFT,
+        "churn_crbt": CRBT_LOST,
+        "propensity_crbt": CRBT_WON,
+        "propensity_newspaper": NEWSPAPER_WON,
+    }
     labelled = rows
     for model, kind in kinds.items():
         happened = window.filter(pl.col("kind") == kind)["who"].unique()
@@ -83,7 +93,9 @@ def path_of(home: Path, day: date) -> Path:
 def save_snapshot(home: Path, state: State, facts: Facts, day: date) -> None:
     """Keep the truth of a date; labels come once 30 days have passed."""
     rows = snapshot(state, facts, clock.day_number(day))
-    key.save(rows.with_columns([pl.lit(None, dtype=pl.Int64).alias(name) for name in LABELS.values()]), path_of(home, day))
+    key.save(
+        rows.with_columns([pl.lit(None, dtype=pl.Int64).alias(name) for name in LABELS.values()]), path_of(home, day)
+    )
 
 
 def fill_labels(home: Path, events: pl.DataFrame, last: date) -> None:
@@ -99,7 +111,10 @@ def event_frame(events: list[dict[str, np.ndarray]]) -> pl.DataFrame:
     """Realised events: day, who, kind (0 left the network, 1 gave CRBT back, 2 adopted CRBT, 3 adopted the newspaper), cause (who brought it about, or -1), campaign."""
     names = ("day", "who", "kind", "cause", "campaign")
     return pl.DataFrame(
-        {name: np.concatenate([np.asarray(event[name], dtype=np.int64) for event in events]) if events else [] for name in names}
+        {
+            name: np.concatenate([np.asarray(event[name], dtype=np.int64) for event in events]) if events else []
+            for name in names
+        }
     )
 
 
@@ -113,6 +128,17 @@ def ceiling_auc(home: Path, day: date | str, model: str) -> float:
     return area_under_curve(known[COLUMNS[model]].to_numpy(), known[LABELS[model]].to_numpy() > 0)
 
 
+def known_ceilings(home: Path) -> dict[str, float]:
+    """Ceiling by `model@date` for every kept date whose 30 days have passed."""
+    found = {}
+    for path in sorted((Path(home) / "answer_key" / "truth").glob("20*.parquet")):
+        for model in COLUMNS:
+            value = ceiling_auc(home, path.stem, model)
+            if value == value:  # not a number: no outcome yet
+                found[f"{model}@{path.stem}"] = round(value, 4)
+    return found
+
+
 def area_under_curve(score: np.ndarray, label: np.ndarray) -> float:
     """Chance that a case with the event scores above one without it; ties count half."""
     rank = pl.Series(score).rank("average").to_numpy()
@@ -120,4 +146,3 @@ def area_under_curve(score: np.ndarray, label: np.ndarray) -> float:
     if events in (0, len(label)):
         return float("nan")
     return float((rank[label].sum() - events * (events + 1) / 2) / (events * (len(label) - events)))
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -20,12 +22,12 @@ WEEKDAY = np.array([1.04, 1.03, 1.0, 1.01, 1.06, 0.95, 0.91])
 HOTLINE_CALL, OUTSIDE_CALL = "10086", "competitor hotline"
 
 
-def fill(value: object, count: int, dtype: type = pl.String) -> pl.Series:
+def fill(value: object, count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
     """A column that holds one value."""
     return pl.Series([value], dtype=dtype).new_from_index(0, count)
 
 
-def pick(values: list[str], index: np.ndarray) -> pl.Series:
+def pick(values: Sequence[str | None], index: np.ndarray) -> pl.Series:
     """Texts by number."""
     return pl.Series(values).gather(index)
 
@@ -72,7 +74,9 @@ def opposite_numbers(
     contact = choose_contact(state, callers, rng)
     is_outside = (rng.random(len(callers)) < outside_share) | (contact < 0)
     reachable = ~is_outside & state.live[np.maximum(contact, 0)]
-    own = np.where(reachable, state.msisdn[np.maximum(contact, 0)], other_province_numbers(np.maximum(contact, 0), now.facts))
+    own = np.where(
+        reachable, state.msisdn[np.maximum(contact, 0)], other_province_numbers(np.maximum(contact, 0), now.facts)
+    )
     foreign, operator = outside_numbers(callers * 8 + (8 * rng.random(len(callers)) ** 2).astype(np.int64), now.facts)
     number = np.where(is_outside, foreign, own)
     if mobile_only:
@@ -84,7 +88,11 @@ def shown(number: np.ndarray, operator: np.ndarray) -> pl.Series:
     """Numbers as the switch writes them: fixed lines with their leading 0."""
     text = pl.Series(number).cast(pl.String)
     fixed = operator == FIXED_LINE
-    return (pl.Series("", ["0"]).new_from_index(0, len(text)) + text).zip_with(pl.Series(fixed), text) if fixed.any() else text
+    return (
+        (pl.Series("", ["0"]).new_from_index(0, len(text)) + text).zip_with(pl.Series(fixed), text)
+        if fixed.any()
+        else text
+    )
 
 
 def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
@@ -99,7 +107,9 @@ def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
     outside, outside_second = now.events(people, facts.usage["voice_mt_outside"] * np.sqrt(now.mood[people]))
     far, far_operator = outside_numbers(outside * 8 + rng.integers(0, 8, len(outside)), facts)
     mo = _voice_rows(now, caller, second, number, operator, seconds, "MO")
-    legs = _voice_rows(now, mt, mt_second, state.msisdn[caller[answered]], np.full(len(mt), OWN), seconds[answered], "MT")
+    legs = _voice_rows(
+        now, mt, mt_second, state.msisdn[caller[answered]], np.full(len(mt), OWN), seconds[answered], "MT"
+    )
     length = np.clip(rng.lognormal(4.0, 0.9, len(outside)), 2, 7_000).astype(np.int64)
     incoming = _voice_rows(now, outside, outside_second, far, far_operator, length, "MT")
     return pl.concat([mo, legs, incoming, _special_calls(now, people)])
@@ -115,7 +125,9 @@ def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
     number = np.concatenate([hotline, np.full(len(own), 10086)])
     operator = np.concatenate([np.where(hotline == 10010, 0, 1), np.full(len(own), OWN)])
     length = rng.integers(20, 400, len(caller))
-    called = _voice_rows(now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True)
+    called = _voice_rows(
+        now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True
+    )
     diverted = people[rng.random(len(people)) < 0.004]
     third = np.where(diverted % 5 > 0, state.msisdn[diverted], 0)
     forward = _voice_rows(

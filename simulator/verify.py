@@ -50,7 +50,9 @@ def _table(settings: Settings, layer: str, name: str, columns: list[str] | None 
 
 def _expected(home: Path) -> pl.DataFrame:
     """Key by file; a dollar file replaced in place has no resend number in its name, ingest counts it."""
-    yuan = [feed.feed for feed in load_feeds().values() if feed.money_total and feed.field(feed.money_total).type == "yuan"]
+    yuan = [
+        feed.feed for feed in load_feeds().values() if feed.money_total and feed.field(feed.money_total).type == "yuan"
+    ]
     money = [feed.feed for feed in load_feeds().values() if feed.money_total]
     text = [
         pl.when(~pl.col("feed").is_in(money)).then(None)
@@ -68,7 +70,11 @@ def _yuan_text(name: str) -> pl.Expr:
 
 def _found(settings: Settings, ledger: pl.DataFrame) -> pl.DataFrame:
     quarantine = _table(settings, "ops", "quarantine", ["file_id", "rule"])
-    by_rule = quarantine.group_by("file_id", "rule").agg(rows=pl.len().cast(pl.Int64)).pivot("rule", index="file_id", values="rows")
+    by_rule = (
+        quarantine.group_by("file_id", "rule")
+        .agg(rows=pl.len().cast(pl.Int64))
+        .pivot("rule", index="file_id", values="rows")
+    )
     known = [rule for rule in by_rule.columns if rule != "file_id"]
     joined = ledger.join(by_rule, on="file_id", how="left")
     missing = [pl.lit(0, dtype=pl.Int64).alias(rule) for rule in RULES if rule not in known]
@@ -96,7 +102,9 @@ def _compare_files(expected: pl.DataFrame, found: pl.DataFrame) -> list[Differen
         wrong = joined.filter(pl.col(name).cast(pl.String).ne_missing(pl.col(f"{name}_found").cast(pl.String)))
         for row in wrong.iter_rows(named=True):
             where = f"{row['file_name']} {name}"
-            differences.append(Difference(row["feed"], str(row["load_date"]), where, str(row[name]), str(row[f"{name}_found"])))
+            differences.append(
+                Difference(row["feed"], str(row["load_date"]), where, str(row[name]), str(row[f"{name}_found"]))
+            )
     return differences
 
 
@@ -108,11 +116,17 @@ def _compare_bronze(settings: Settings, expected: pl.DataFrame) -> list[Differen
         money = contract.field(contract.money_total).column if contract.money_total else None
         rows = _table(settings, "bronze", feed, ["load_date", *([money] if money else [])])
         summed = pl.col(money).fill_null(0).sum() if money else pl.lit(0)
-        found = {day: (count, fen) for day, count, fen in rows.group_by("load_date").agg(pl.len(), summed.alias("m")).iter_rows()}
+        found = {
+            day: (count, fen)
+            for day, count, fen in rows.group_by("load_date").agg(pl.len(), summed.alias("m")).iter_rows()
+        }
         wanted = expected.filter(pl.col("feed") == feed).group_by("load_date").agg(pl.col("good", "bronze_money").sum())
         for day, good, amount in wanted.sort("load_date").iter_rows():
             count, total = found.get(day, (0, 0))
-            for what, one, other in ((f"rows of bronze.{feed}", good, count), (f"money of bronze.{feed}", amount, total)):
+            for what, one, other in (
+                (f"rows of bronze.{feed}", good, count),
+                (f"money of bronze.{feed}", amount, total),
+            ):
                 if one != other:
                     differences.append(Difference(feed, str(day), what, str(one), str(other)))
     return differences

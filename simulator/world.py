@@ -23,9 +23,9 @@ def build_world(facts: Facts, subscriptions: int, seed: int, first_day: int, las
     joiners = int(subscriptions * facts.base_rates["churn_offnet"] * 0.93 * months)
     ghosts = max(2, int(subscriptions * facts.dirt["double_live_share"]))
     former = int(subscriptions * FORMER_SHARE)
-    kind = np.concatenate(
-        [np.zeros(subscriptions + joiners), np.full(former, FORMER), np.full(ghosts, GHOST)]
-    ).astype(np.int8)
+    kind = np.concatenate([np.zeros(subscriptions + joiners), np.full(former, FORMER), np.full(ghosts, GHOST)]).astype(
+        np.int8
+    )
     state = State({"kind": kind, "live": np.arange(len(kind)) < subscriptions, "today": np.array(first_day - 1)})
     _places_and_brands(state, facts, rng)
     _dates(state, subscriptions, joiners, first_day, last_day, rng)
@@ -65,7 +65,9 @@ def _dates(state: State, live: int, joiners: int, first_day: int, last_day: int,
     state.end[former] = first_day - rng.integers(20, 700, int(former.sum()))
     state.act[former] = state.end[former] - 30 - rng.integers(0, 1500, int(former.sum()))
     state.number_since = state.act.copy()
-    state.status = np.where(former, rng.choice([2010, 2020, 2030], state.size, p=[0.7, 0.2, 0.1]), ACTIVE).astype(np.int16)
+    state.status = np.where(former, rng.choice([2010, 2020, 2030], state.size, p=[0.7, 0.2, 0.1]), ACTIVE).astype(
+        np.int16
+    )
     state.status_day = np.where(former, state.end, state.act).astype(np.int32)
     state.request_day = np.zeros(state.size, dtype=np.int32)
 
@@ -82,7 +84,9 @@ def _people(state: State, facts: Facts, first_day: int, rng: np.random.Generator
     state.marital = np.where(age > 27, rng.random(state.size) < 0.8, rng.random(state.size) < 0.1).astype(np.int8) + 1
     state.occupation = rng.integers(1, 21, state.size).astype(np.int8)
     state.education = rng.integers(11, 18, state.size).astype(np.int8)
-    state.user_type = np.where(rng.random(state.size) < facts.dirt["test_share"], rng.integers(2, 4, state.size), 1).astype(np.int8)
+    state.user_type = np.where(
+        rng.random(state.size) < facts.dirt["test_share"], rng.integers(2, 4, state.size), 1
+    ).astype(np.int8)
     state.line_use = rng.choice([3, 1, 2], state.size, p=[0.95, 0.03, 0.02]).astype(np.int8)
     customer = np.arange(state.size, dtype=np.int32)
     second = (rng.random(state.size) < 0.06) & (state.kind == NORMAL) & (customer > 0)
@@ -93,7 +97,9 @@ def _people(state: State, facts: Facts, first_day: int, rng: np.random.Generator
     state.corporate = np.where(is_corporate, rng.integers(0, companies, state.size), -1).astype(np.int32)
     state.company_registered = is_corporate & (rng.random(state.size) < 0.3)
     state.company_count = np.array(companies)
-    state.vip = np.where(state.brand == 0, rng.choice([0, 3, 2, 1], state.size, p=[0.6, 0.25, 0.11, 0.04]), 0).astype(np.int8)
+    state.vip = np.where(state.brand == 0, rng.choice([0, 3, 2, 1], state.size, p=[0.6, 0.25, 0.11, 0.04]), 0).astype(
+        np.int8
+    )
     state.sensitive = rng.random(state.size) < 0.01
     state.manager_count = np.array(max(6, state.size // 400))
     managed = (state.vip > 0) | is_corporate
@@ -188,7 +194,9 @@ def _regimes(state: State, facts: Facts, first_day: int, rng: np.random.Generato
         setattr(state, name, rng.random(size) < start / (start + end))
     state.fading_since = (first_day - rng.geometric(facts.moods["fading_end"], size)).astype(np.int32)
     state.complained = np.where(rng.random(size) < 0.05, first_day - rng.integers(1, 60, size), 0).astype(np.int32)
-    state.balance = np.where(state.trouble, rng.integers(50, 450, size), rng.integers(1600, 9000, size)).astype(np.int32)
+    state.balance = np.where(state.trouble, rng.integers(50, 450, size), rng.integers(1600, 9000, size)).astype(
+        np.int32
+    )
     state.owe = np.where(state.trouble & ~state.prepaid, rng.integers(2000, 9000, size), 0).astype(np.int32)
     state.paid_month = np.zeros(size, dtype=np.int32)
     state.last_bill = rng.integers(1500, 12000, size).astype(np.int32)
@@ -200,7 +208,10 @@ def _regimes(state: State, facts: Facts, first_day: int, rng: np.random.Generato
     state.pack_due = (first_day + rng.geometric(facts.other_rates["gprs_pack_adopt"], size)).astype(np.int32)
     state.pack_campaign = np.zeros(size, dtype=np.int8)
     finished = len(facts.history_campaigns)
-    state.campaign_arm, state.campaign_model = np.zeros((finished, size), dtype=np.int8), np.zeros((finished, size), dtype=bool)
+    state.campaign_arm, state.campaign_model = (
+        np.zeros((finished, size), dtype=np.int8),
+        np.zeros((finished, size), dtype=bool),
+    )
     state.campaign_day = np.zeros((finished, size), dtype=np.int32)
     state.intercepts = np.zeros(4)
     state.order_seq = np.array(0, dtype=np.int64)

@@ -15,7 +15,12 @@ def small_settings(home, seed=11):
     settings = load_settings("demo", home)
     simulator = settings.simulator.model_copy(update={"subscriptions": 300, "seed": seed})
     initial = settings.initial_load.model_copy(update={"snapshot_dates": (date(2025, 8, 15),)})
-    update = {"simulator": simulator, "initial_load": initial, "first_night": date(2025, 9, 19), "history_first": date(2025, 8, 10)}
+    update = {
+        "simulator": simulator,
+        "initial_load": initial,
+        "first_night": date(2025, 9, 19),
+        "history_first": date(2025, 8, 10),
+    }
     return settings.model_copy(update=update)
 
 

@@ -33,7 +33,8 @@ def test_fixed_width_control_lines_have_104_bytes_and_tell_rows_and_bytes(small_
     assert controls
     for control in controls:
         line = control.read_bytes()
-        assert len(line) == 104 and line.endswith(b"\r\n")
+        assert len(line) == 104
+        assert line.endswith(b"\r\n")
         name, size, rows = line[:40].strip().decode(), int(line[40:60]), int(line[60:80])
         content = (control.parent / name).read_bytes()
         assert len(content) == size == rows * length
@@ -54,7 +55,8 @@ def test_dollar_files_have_the_rows_their_check_file_says(small_operator):
     for check in checks:
         name, size, rows, stamp, created = check.read_text().strip().split("$")
         content = (check.parent / name).read_bytes()
-        assert len(content) == int(size) and content.count(b"\n") == int(rows) and created > stamp
+        assert (len(content), content.count(b"\n")) == (int(size), int(rows))
+        assert created > stamp
 
 
 def test_euro_files_split_right_although_names_hold_the_separator_byte(small_operator):
@@ -70,5 +72,7 @@ def test_euro_files_split_right_although_names_hold_the_separator_byte(small_ope
 
 
 def test_a_resend_carries_more_rows_than_the_broken_first_transmission(small_operator):
-    first, again = (sorted(folder(small_operator, "boss").glob(f"*20250914_01002_{resend}.verf"))[0] for resend in ("00", "01"))
+    first, again = (
+        sorted(folder(small_operator, "boss").glob(f"*20250914_01002_{resend}.verf"))[0] for resend in ("00", "01")
+    )
     assert int(again.read_bytes()[60:80]) > int(first.read_bytes()[60:80])

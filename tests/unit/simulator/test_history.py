@@ -60,16 +60,37 @@ def test_two_live_ids_share_a_number_and_one_has_no_traffic(small_operator):
 def export_list(settings, channel, numbers):
     """A released list of CRBT offers, as closedloop writes it."""
     layout = load_exports()[channel.lower()]
-    rows = [[f"C{n}", "CRBT_ACQUISITION", "T1", "1", str(number), "CRBT", "OFFER", "20250919", "S1"] for n, number in enumerate(numbers)]
+    rows = [
+        [f"C{n}", "CRBT_ACQUISITION", "T1", "1", str(number), "CRBT", "OFFER", "20250919", "S1"]
+        for n, number in enumerate(numbers)
+    ]
     wanted = dict.fromkeys(layout.column_names, "x")
-    names = ["contact_id", "campaign_id", "task_id", "wave_no", "msisdn", "product_id", "offer_id", "planned_date", "script_id"]
-    lines = [layout.delimiter.join(f'"{value}"' for value in {**wanted, **dict(zip(names, row, strict=True))}.values()) for row in rows]
+    names = [
+        "contact_id",
+        "campaign_id",
+        "task_id",
+        "wave_no",
+        "msisdn",
+        "product_id",
+        "offer_id",
+        "planned_date",
+        "script_id",
+    ]
+    lines = [
+        layout.delimiter.join(f'"{value}"' for value in {**wanted, **dict(zip(names, row, strict=True))}.values())
+        for row in rows
+    ]
     head = [layout.delimiter.join(f'"{name}"' for name in layout.column_names)]
     content = (layout.newline.join(head + lines) + layout.newline).encode(layout.encoding)
     file = settings.path("exports", channel, f"{channel}_20250919_CRBT_ACQUISITION_001.csv")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
-    manifest = {"planned_date": "2025-09-19", "sha256": sha256(content).hexdigest(), "layout": layout.layout, "channel_code": channel}
+    manifest = {
+        "planned_date": "2025-09-19",
+        "sha256": sha256(content).hexdigest(),
+        "layout": layout.layout,
+        "channel_code": channel,
+    }
     file.with_name(file.name + ".manifest.json").write_text(json.dumps(manifest))
     file.with_name(file.name + ".done").write_text(manifest["sha256"])
 
