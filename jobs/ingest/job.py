@@ -11,6 +11,7 @@ from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.feeds import FEEDS, Feed, load_feeds
 from conf.settings import Settings
+from jobs.ingest import commits
 from jobs.ingest.alarms import raise_alarms
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
@@ -20,7 +21,7 @@ from jobs.ingest.sealing import Sealer
 from jobs.ingest.tokens import Tokenizer
 from jobs.ingest.vault import distinct_identities, merge_identities
 from jobs.ingest.verify import Known, number_replacements, refuse_reused_numbers, refuse_shrunken, verify
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run, exclusive
 
 QUARANTINE = "ops.quarantine"
@@ -38,7 +39,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         files, gone = judge_files(settings, dates, contracts)
         loads = [_load_feed(this_run, feed, files, gone) for feed in contracts]
         identities = distinct_identities(found for load in loads for found in load.identities)
-        new = merge_identities(settings, identities, this_run.run_id)
+        new = merge_identities(this_run, identities)
         _write_ops(this_run, contracts, files, gone, loads)
         statuses = _write_status(this_run, files)
         raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}])
@@ -76,9 +77,7 @@ def _load_feed(this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequ
     settings = this_run.settings
     accepted = [file for file in files if file.feed.feed == feed.feed and file.status == LANDED]
     load = FeedLoad(settings, feed, accepted, Tokenizer.of(settings), Sealer.of(settings))
-    faults.point(f"ingest.before_bronze_commit.{feed.feed}")
-    ledger.replace(settings, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed), this_run.run_id)
-    faults.point(f"ingest.after_bronze_commit.{feed.feed}")
+    commits.replace(this_run, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed))
     return load
 
 
@@ -105,12 +104,9 @@ def _write_ops(
     for file in replaced_here:
         file.status, file.reason = SUPERSEDED, "a higher resend of this data date was loaded"
     bad_rows = [{**row, "run_id": run_id} for load in loads for row in load.bad_rows]
-    faults.point("ingest.before_quarantine_commit")
-    ledger.replace(settings, QUARANTINE, bad_rows, where, run_id)
+    commits.replace(this_run, QUARANTINE, bad_rows, where)
     rows = [file_row(settings, file, tallies.get(file.file_id), run_id) for file in files]
-    faults.point("ingest.before_ledger_commit")
-    ledger.replace(settings, FILE_LEDGER, rows, where, run_id)
-    faults.point("ingest.after_ledger_commit")
+    commits.replace(this_run, FILE_LEDGER, rows, where)
     if replaced_there:
         _mark_superseded(this_run, sorted(replaced_there))
 
@@ -119,7 +115,7 @@ def _mark_superseded(this_run: Run, file_ids: list[str]) -> None:
     rows = ledger.read(this_run.settings, FILE_LEDGER, filters=[("file_id", "in", file_ids)]).to_pylist()
     for row in rows:
         row.update(status=SUPERSEDED, reason="a higher resend of this data date was loaded")
-    ledger.replace(this_run.settings, FILE_LEDGER, rows, f"file_id IN ({_quoted(file_ids)})", this_run.run_id)
+    commits.replace(this_run, FILE_LEDGER, rows, f"file_id IN ({_quoted(file_ids)})")
 
 
 def _write_status(this_run: Run, files: Sequence[Delivered]) -> list[dict[str, Any]]:
@@ -131,7 +127,7 @@ def _write_status(this_run: Run, files: Sequence[Delivered]) -> list[dict[str, A
     rows = ledger.read(settings, FILE_LEDGER, columns=STATUS_COLUMNS).to_pylist()
     statuses = [{**row, "run_id": this_run.run_id} for row in status_rows(load_feeds().values(), rows, days)]
     where = "business_date IN ({})".format(", ".join(f"DATE '{day}'" for day in days))
-    ledger.replace(settings, FEED_STATUS, statuses, where, this_run.run_id)
+    commits.replace(this_run, FEED_STATUS, statuses, where)
     return statuses
 
 

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.errors import ClosedLoopError
-from conf.settings import Settings
+from jobs.ingest import commits
 from jobs.ingest.parse import Identity
 from jobs.ingest.tokens import KINDS
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import ledger
+from jobs.lakehouse.run import Run
 
 IDENTITY = "vault.identity"
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -37,38 +38,36 @@ def distinct_identities(found: Iterable[tuple[Identity, np.ndarray]]) -> pa.Tabl
     return table
 
 
-def merge_identities(settings: Settings, found: pa.Table, run_id: str) -> int:
+def merge_identities(this_run: Run, found: pa.Table) -> int:
     """Add tokens the vault does not know and bring first_load_date forward where this load is earlier; returns the new ones.
 
     The result is the same whatever the order of the loads: one row per token with the least load date of all.
     """
     if found.num_rows == 0:
         return 0
-    known = ledger.read(settings, IDENTITY, columns=["token", "kind", "first_load_date"])
+    known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "first_load_date"])
     place = pc.index_in(found["token"], value_set=known["token"].combine_chunks())
     new = found.filter(pc.is_null(place))
     seen = found.filter(pc.is_valid(place))
     known_date = known["first_load_date"].take(pc.drop_null(place))
     earlier = seen.filter(pc.less(seen["first_load_date"], known_date)) if seen.num_rows else seen
-    faults.point("ingest.before_vault_commit")
     for kind in KINDS:
         changed = earlier.filter(pc.equal(earlier["kind"], kind))
         added = new.filter(pc.equal(new["kind"], kind))
         if changed.num_rows:
-            _rewrite_kind(settings, kind, pa.concat_tables([changed, added]), run_id)
+            _rewrite_kind(this_run, kind, pa.concat_tables([changed, added]))
         elif added.num_rows:
-            ledger.append(settings, IDENTITY, _sorted(added), run_id)
-    faults.point("ingest.after_vault_commit")
+            commits.add(this_run, IDENTITY, _sorted(added))
     return new.num_rows
 
 
-def _rewrite_kind(settings: Settings, kind: str, found: pa.Table, run_id: str) -> None:
+def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:
     """An older date loaded late: the kind's rows once more with the earlier dates."""
-    kept = ledger.read(settings, IDENTITY, filters=[("kind", "=", kind)]).select(found.column_names).cast(found.schema)
+    kept = ledger.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)]).select(found.column_names).cast(found.schema)
     both = pa.concat_tables([kept, found]).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
     table = both.rename_columns(["token", "kind", "value", "first_load_date"])
     _refuse_collisions(table)
-    ledger.replace(settings, IDENTITY, _sorted(table), f"kind = '{kind}'", run_id)
+    commits.replace(this_run, IDENTITY, _sorted(table), f"kind = '{kind}'")
 
 
 def _sorted(table: pa.Table) -> pa.Table:
