@@ -48,6 +48,7 @@ def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> lis
             lake.alert(event, "; ".join(texts))
     failures = [_in_words(verdict) for verdict in broken if verdict.rule.severity == "fail"]
     if failures:
+        lake.withdraw()
         raise GateFailed(stage, failures)
     return verdicts
 

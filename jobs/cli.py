@@ -66,11 +66,9 @@ def _dates(first: datetime, last: datetime | None) -> DateRange:
 def serve_start() -> None:
     """Start the Spark server and wait until it answers."""
     from jobs.lakehouse import server
-    from jobs.lakehouse.session import get_session, register_tables
 
     settings = load_settings()
     found = server.start(settings, typer.echo)
-    register_tables(get_session(settings, "names"), settings)
     typer.echo(f"running: process {found.pid} at {found.address}, home {settings.home}")
 
 

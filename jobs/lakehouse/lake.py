@@ -16,6 +16,7 @@ from conf.errors import ConfigError, ContractBroken
 from conf.tables import Table, table_of
 from jobs.lakehouse import alerts, faults, ledger, published
 from jobs.lakehouse.frames import conform_frame
+from jobs.lakehouse.names import name_published
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.sqltext import bind_parameters, ordered, substitute_tables
 
@@ -175,6 +176,11 @@ class Lake:
             restored.append(name)
         return restored
 
+    def withdraw(self) -> list[str]:
+        """Undo what this run wrote and did not publish, so that readers by name and by path see yesterday too."""
+        written, self._written = list(self._written), {}
+        return self.restore_ahead(written)
+
     def publish(self) -> int | None:
         """Show readers all tables this run wrote, at once; flushes metrics; returns the publication number."""
         self.flush_metrics()
@@ -184,6 +190,7 @@ class Lake:
             self.settings, self.run.stage, self.run.business_date, self.run.run_id, self._written
         )
         self._published.update(self._written)
+        name_published(self.spark, self.settings, self._written)
         self._written = {}
         self.run.fact("PUBLISHED", published_seq=sequence)
         return sequence

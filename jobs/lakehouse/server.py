@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,16 +193,22 @@ def _signal_group(pid: int, number: int) -> None:
 
 
 def _gone(pid: int, patience_seconds: float) -> bool:
+    """Wait until nothing of the server's process group lives any more."""
     begun = time.monotonic()
     while time.monotonic() - begun < patience_seconds:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                os.waitpid(pid, os.WNOHANG)
-                return True
-        except (psutil.NoSuchProcess, ChildProcessError):
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        if not any(_lives_in_group(process, pid) for process in psutil.process_iter()):
             return True
         time.sleep(0.2)
     return False
+
+
+def _lives_in_group(process: psutil.Process, group: int) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.Error):
+        return False
 
 
 def _log_tail(settings: Settings, lines: int = 12) -> str:

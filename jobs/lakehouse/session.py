@@ -144,17 +144,3 @@ def verified_jars(settings: Settings) -> list[Path]:
             raise ConfigError(JAR_LIST, Path(name).name, found, f"{wanted}; delete {path} and run `make jars`")
         jars.append(path)
     return jars
-
-
-def register_tables(spark: SparkSession, settings: Settings, names: list[str] | None = None) -> None:
-    """Give tables their names in Spark's catalog, so that people may write gold.customer_360; quick when they have them."""
-    from conf.tables import load_tables
-    from jobs.lakehouse.ledger import table_path
-
-    wanted = names if names is not None else sorted(load_tables())
-    for layer in sorted({name.split(".")[0] for name in wanted}):
-        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        present = {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {layer}").collect()}
-        for name in wanted:
-            if name.startswith(f"{layer}.") and name.split(".")[1] not in present:
-                spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{table_path(settings, name)}'")

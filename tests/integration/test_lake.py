@@ -1,0 +1,150 @@
+"""Write, audit, publish: readers see a stage's tables together, and yesterday's when the stage did not come through."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from conf import tables
+from conf.dates import DateRange
+from conf.errors import ContractBroken, GateFailed
+from conf.tables import Table
+from expectations.gate import run_gate
+from jobs.lakehouse import ledger, published
+from jobs.lakehouse.content import content_hash
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.query import query_tables
+from jobs.lakehouse.run import Run
+
+TENTH, ELEVENTH = DateRange.of("2026-03-10"), DateRange.of("2026-03-11")
+VISIT = Table.model_validate(
+    {
+        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["visit_id", "business_date"],
+        "partition_by": ["business_date"], "replace_by": "business_date",
+        "columns": [
+            {"name": "visit_id", "type": "string", "description": "x"},
+            {"name": "business_date", "type": "date", "description": "x"},
+            {"name": "visit_cnt", "type": "bigint", "description": "x"},
+        ],
+    }
+)  # fmt: skip
+
+
+@pytest.fixture
+def visits(spark, settings, monkeypatch):
+    """A gold table of the test's own, and the frame of some visits of a day."""
+    monkeypatch.setitem(tables.load_tables(), "gold.visit", VISIT)
+
+    def _frame(day: str, count: int = 3):
+        return spark.sql(
+            f"SELECT CAST(id AS STRING) AS visit_id, DATE'{day}' AS business_date, id AS visit_cnt FROM range({count})"
+        )
+
+    return _frame
+
+
+def _lake(spark, settings, dates: DateRange) -> Lake:
+    return Lake(spark, settings, Run("tests", dates, settings))
+
+
+def _count(spark, settings) -> int:
+    return _lake(spark, settings, TENTH).read("gold.visit").count()
+
+
+def test_rows_show_only_once_published(spark, settings, visits):
+    writing = _lake(spark, settings, TENTH)
+
+    commit = writing.replace("gold.visit", visits("2026-03-10"), TENTH)
+
+    assert commit.rows == 3
+    assert writing.read("gold.visit").count() == 3  # the run sees its own write
+    assert _count(spark, settings) == 0  # nobody else does
+    writing.publish()
+    assert _count(spark, settings) == 3
+    assert query_tables(settings, "SELECT sum(visit_cnt) AS n FROM gold.visit").to_pylist() == [{"n": 3}]
+
+
+def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits):
+    hashes = []
+    for day in ("2026-03-10", "2026-03-11", "2026-03-10"):
+        writing = _lake(spark, settings, DateRange.of(day))
+        writing.replace("gold.visit", visits(day), DateRange.of(day))
+        writing.publish()
+        hashes.append(content_hash(settings, "gold.visit", "business_date = DATE '2026-03-10'"))
+
+    assert len(set(hashes)) == 1
+    assert _count(spark, settings) == 6
+
+
+def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visits):
+    first = _lake(spark, settings, TENTH)
+    first.replace("gold.visit", visits("2026-03-10"), TENTH)
+    first.publish()
+    before = content_hash(settings, "gold.visit")
+    _lake(spark, settings, ELEVENTH).replace("gold.visit", visits("2026-03-11", 9), ELEVENTH)  # and dies
+
+    again = _lake(spark, settings, ELEVENTH)
+
+    assert again.restore_ahead(["gold.visit"]) == ["gold.visit"]
+    assert content_hash(settings, "gold.visit", version=ledger.head_version(settings, "gold.visit")) == before
+    assert _lake(spark, settings, ELEVENTH).restore_ahead(["gold.visit"]) == []  # nothing left to undo
+    again.replace("gold.visit", visits("2026-03-11"), ELEVENTH)
+    again.publish()
+    assert _count(spark, settings) == 6
+
+
+def test_yesterday_stays_given_a_failed_gate(spark, settings, visits):
+    good = _lake(spark, settings, TENTH)
+    good.replace("gold.visit", visits("2026-03-10"), TENTH)
+    run_gate(good, "tests", ["gold.visit"], TENTH)
+    good.publish()
+    bad = _lake(spark, settings, ELEVENTH)
+    doubled = visits("2026-03-11").unionAll(visits("2026-03-11"))
+    bad.replace("gold.visit", doubled, ELEVENTH)
+
+    with pytest.raises(GateFailed, match="duplicate_key_count"):
+        run_gate(bad, "tests", ["gold.visit"], ELEVENTH)
+
+    assert _count(spark, settings) == 3
+    assert ledger.read(settings, "gold.visit").num_rows == 3  # readers by path see yesterday too
+    assert bad.publish() is None
+
+
+def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, visits):
+    from pyspark.errors import PySparkException
+
+    with pytest.raises(PySparkException, match="REPLACE_WHERE_MISMATCH"):
+        _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-12"), TENTH)
+
+    assert ledger.head_version(settings, "gold.visit") == 0
+
+
+def test_missing_column_is_refused_before_writing(spark, settings, visits):
+    with pytest.raises(ContractBroken, match="missing: visit_cnt"):
+        _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-10").drop("visit_cnt"), TENTH)
+
+
+def test_query_is_pinned_and_bound_given_a_named_parameter(spark, settings, visits):
+    lake = _lake(spark, settings, TENTH)
+    lake.replace("gold.visit", visits("2026-03-10"), TENTH)
+
+    rows = lake.sql(
+        "SELECT visit.visit_id FROM gold.visit WHERE business_date = :day AND visit_cnt >= :least",
+        day=date(2026, 3, 10),
+        least=1,
+    )
+
+    assert sorted(row["visit_id"] for row in rows.collect()) == ["1", "2"]
+
+
+def test_stage_publishes_all_its_tables_in_one_commit(settings):
+    first = published.publish(
+        settings, "tests", date(2026, 3, 10), "a", {"gold.customer_tag": 1, "gold.customer_segment": 2}
+    )
+    version = ledger.head_version(settings, published.PUBLISHED)
+    second = published.publish(settings, "tests", date(2026, 3, 11), "b", {"gold.customer_tag": 4})
+
+    assert (first, second) == (1, 2)
+    assert ledger.read(settings, published.PUBLISHED, version=version).num_rows == 2
+    assert published.published_versions(settings) == {"gold.customer_tag": 4, "gold.customer_segment": 2}

@@ -1,0 +1,142 @@
+"""Configuration is refused with file, key, found and wanted."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+import yaml
+
+from conf import settings as settings_module
+from conf.dates import DateRange, load_date_of
+from conf.errors import ConfigError
+from conf.feeds import Feed, load_feeds
+from conf.reading import parse, read_yaml
+from conf.settings import load_settings
+from conf.tables import Table, bronze_table, table_of
+
+A_FEED = {
+    "feed": "visit", "title": "Visits", "owner": "x", "source": "boss", "unit": "99001", "style": "dollar", "encoding": "cp936",
+    "content": "event", "cadence": "daily", "deadline": "06:00", "when_missing": "carry", "allow_empty": True, "key": ["id"],
+    "fields": [{"name": "id", "type": "code", "required": True}],
+}  # fmt: skip
+A_TABLE = {
+    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["id"],
+    "columns": [{"name": "id", "type": "string", "description": "x"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "key", "told"),
+    [
+        ({"colour": "red"}, "colour", "one of: feed, title"),  # unknown key
+        ({"style": "comma"}, "style", "fixed_width"),  # unknown word
+        ({"key": ["nobody"]}, "", "nobody"),  # key is no field
+        ({"encoding": "klingon"}, "encoding", "encoding Python knows"),
+        ({"cadence": "monthly"}, "", "due_day"),
+        ({"style": "fixed_width"}, "", "width"),
+        ({"fields": [{"name": "id", "type": "msisdn"}]}, "fields", "personal"),
+        ({"fields": [{"name": "id", "type": "code", "size": 3}]}, "fields.0.size", "one of: name"),
+    ],
+)
+def test_feed_is_refused_with_its_place_given_a_mistake(changed, key, told):
+    with pytest.raises(ConfigError) as refused:
+        parse(Feed, {**A_FEED, **changed}, "conf/feeds/visit.yaml")
+
+    assert refused.value.file == "conf/feeds/visit.yaml"
+    assert key in refused.value.key
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"table": "golden.visit"}, "pattern"),
+        ({"key": ["nobody"]}, "nobody"),
+        ({"replace_by": "id"}, "must be a date"),
+        ({"columns": [{"name": "id", "type": "varchar", "description": "x"}]}, "array<T>"),
+        ({"columns": A_TABLE["columns"] * 2}, "twice"),
+        ({"columns": [{"name": "id", "type": "string"}]}, "description"),
+    ],
+)
+def test_table_contract_is_refused_given_a_mistake(changed, told):
+    with pytest.raises(ConfigError, match=told):
+        parse(Table, {**A_TABLE, **changed}, "sql/gold/visit.yaml")
+
+
+def test_doubled_key_is_refused_with_its_line_given_a_yaml_file(tmp_path):
+    path = tmp_path / "doubled.yaml"
+    path.write_text("a: 1\nb: 2\na: 3\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="given twice"):
+        read_yaml(path)
+
+
+def test_bronze_contract_follows_from_the_feed():
+    table = bronze_table(load_feeds()["payment"])
+
+    assert table.column("amount_fen").unit == "fen"  # yuan text becomes fen
+    assert table.column_names[-7:] == [
+        "load_date", "data_date", "file_id", "line_number", "resend_no", "is_full_snapshot", "loaded_at",
+    ]  # fmt: skip
+
+
+def test_personal_fields_become_tokens_given_a_feed_with_numbers():
+    table = table_of("bronze.subscription_imei")
+
+    assert "imei" not in table.column_names
+    assert table.column("imei_token").pii == "token"
+    assert table.column("tac").type == "string"
+
+
+def test_unknown_profile_is_refused_with_those_there_are():
+    with pytest.raises(ConfigError, match=r"cluster, demo, .*server"):
+        load_settings("desktop")
+
+
+def test_unknown_key_of_a_profile_is_refused(tmp_path, monkeypatch):
+    profile = yaml.safe_load((settings_module.PROFILES / "demo.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**profile, "speed": "fast"}), encoding="utf-8")
+    monkeypatch.setattr(settings_module, "PROFILES", tmp_path)
+
+    with pytest.raises(ConfigError, match=r"unknown key 'speed'"):
+        load_settings("mine")
+
+
+def test_unknown_key_inside_a_block_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("spark: {memory: 4g}\n", encoding="utf-8")
+    monkeypatch.setattr(settings_module, "PROFILES", tmp_path)
+
+    with pytest.raises(ConfigError, match=r"spark\.memory"):
+        load_settings("mine")
+
+
+def test_history_ends_the_day_before_the_first_night():
+    settings = load_settings("demo")
+
+    assert settings.history.days >= 210
+    assert settings.history.last == date(2026, 3, 9)
+    assert settings.night_dates == [date(2026, 3, 10), date(2026, 3, 11), date(2026, 3, 12)]
+
+
+@pytest.mark.parametrize(
+    ("created", "load_date"),
+    [
+        (datetime(2026, 3, 11, 2, 55), date(2026, 3, 10)),  # in time for the night of the 10th
+        (datetime(2026, 3, 11, 5, 59, 59), date(2026, 3, 10)),  # just in time
+        (datetime(2026, 3, 11, 6, 0), date(2026, 3, 11)),  # cut-off: joins the next night
+        (datetime(2026, 3, 11, 23, 59), date(2026, 3, 11)),
+        (datetime(2026, 1, 1, 2, 0), date(2025, 12, 31)),  # over the year's end
+    ],
+)
+def test_load_date_is_the_night_that_picks_the_file_up(created, load_date):
+    assert load_date_of(created) == load_date
+
+
+def test_date_range_is_closed():
+    dates = DateRange.of("2026-02-27", "2026-03-01")
+
+    assert [day.isoformat() for day in dates] == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    assert dates.predicate("d") == "d >= DATE '2026-02-27' AND d <= DATE '2026-03-01'"
+    with pytest.raises(ValueError, match="order"):
+        DateRange.of("2026-03-01", "2026-02-27")

@@ -1,0 +1,112 @@
+"""The ledger writes small tables in one commit, refuses other shapes and follows its contracts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from deltalake import DeltaTable
+
+from conf.errors import ContractBroken
+from conf.tables import load_tables
+from jobs.lakehouse import ledger
+from jobs.lakehouse.content import content_hash, hash_rows
+
+NAME = "ops.feed_status"
+TENTH, ELEVENTH = date(2026, 3, 10), date(2026, 3, 11)
+
+
+def _status(day: date, feed: str = "payment", **changed) -> dict:
+    return {"business_date": day, "feed": feed, "status": "COMPLETE", "run_id": "a", **changed}
+
+
+def test_every_contract_gets_its_table_once(settings):
+    created = ledger.ensure_tables(settings)
+
+    assert set(created) == set(load_tables())
+    assert ledger.ensure_tables(settings) == []  # the second time nothing is looked at
+    assert all(DeltaTable.is_deltatable(str(ledger.table_path(settings, name))) for name in created)
+
+
+def test_table_gains_a_column_given_a_contract_that_grew(settings, monkeypatch):
+    table = load_tables()[NAME]
+    older = table.model_copy(update={"columns": tuple(c for c in table.columns if c.name != "detail")})
+    monkeypatch.setitem(load_tables(), NAME, older)
+    ledger.append(settings, NAME, [_status(TENTH)])
+    monkeypatch.setitem(load_tables(), NAME, table)
+
+    assert ledger.ensure_tables(settings) == [NAME]
+
+    ledger.append(settings, NAME, [_status(ELEVENTH, detail="late")])
+    details = {row["business_date"]: row["detail"] for row in ledger.read(settings, NAME).to_pylist()}
+    assert details == {TENTH: None, ELEVENTH: "late"}
+
+
+def test_changed_type_is_refused_given_a_table_with_rows(settings, monkeypatch):
+    table = load_tables()[NAME]
+    other = table.column("file_cnt").model_copy(update={"type": "string"})
+    changed = table.model_copy(update={"columns": tuple(other if c.name == "file_cnt" else c for c in table.columns)})
+    ledger.append(settings, NAME, [_status(TENTH)])
+    monkeypatch.setitem(load_tables(), NAME, changed)
+
+    with pytest.raises(ContractBroken, match="fresh home"):
+        ledger.ensure_tables(settings)
+
+
+def test_replace_touches_only_the_rows_of_its_predicate(settings):
+    ledger.append(settings, NAME, [_status(TENTH), _status(ELEVENTH)])
+
+    ledger.replace(
+        settings, NAME, [_status(TENTH, "balance"), _status(TENTH, "customer")], "business_date = '2026-03-10'"
+    )
+
+    rows = {(row["business_date"], row["feed"]) for row in ledger.read(settings, NAME).to_pylist()}
+    assert rows == {(TENTH, "balance"), (TENTH, "customer"), (ELEVENTH, "payment")}
+
+
+def test_replace_by_nothing_removes_the_rows(settings):
+    ledger.append(settings, NAME, [_status(TENTH), _status(ELEVENTH)])
+
+    ledger.replace(settings, NAME, [], "business_date = '2026-03-10'")
+
+    assert ledger.read(settings, NAME).num_rows == 1
+
+
+def test_restore_brings_an_earlier_version_back(settings):
+    ledger.append(settings, NAME, [_status(TENTH)])
+    version = ledger.head_version(settings, NAME)
+    ledger.append(settings, NAME, [_status(ELEVENTH)])
+
+    ledger.restore(settings, NAME, version)
+
+    assert ledger.read(settings, NAME).num_rows == 1
+
+
+def test_unknown_column_is_refused_by_name(settings):
+    with pytest.raises(ContractBroken, match="extra: colour"):
+        ledger.append(settings, NAME, [_status(TENTH, colour="red")])
+
+
+def test_lake_tables_are_refused(settings):
+    with pytest.raises(ContractBroken, match=r"lake\.replace"):
+        ledger.append(settings, "gold.customer_score", [])
+
+
+def test_content_hash_ignores_order_files_and_run_ids(settings):
+    ledger.append(settings, NAME, [_status(TENTH), _status(ELEVENTH)])
+    once = content_hash(settings, NAME)
+    ledger.replace(settings, NAME, [], None)
+    ledger.append(settings, NAME, [_status(ELEVENTH, run_id="b")])
+    ledger.append(settings, NAME, [_status(TENTH, run_id="c")])
+
+    assert content_hash(settings, NAME) == once
+    assert content_hash(settings, NAME, "business_date = DATE '2026-03-10'") != once
+
+
+@pytest.mark.parametrize("changed", [{"feed": "balance"}, {"detail": ""}, {"file_cnt": 0}])
+def test_content_hash_differs_given_one_changed_value(settings, changed):
+    columns = ["business_date", "feed", "detail", "file_cnt"]
+    table = load_tables()[NAME]
+    before, after = (ledger._as_arrow(table, [row]) for row in (_status(TENTH), _status(TENTH, **changed)))
+
+    assert hash_rows(before, columns) != hash_rows(after, columns)
