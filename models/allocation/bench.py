@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -232,7 +233,7 @@ def _spark_factory() -> StepFactory:
     os.environ["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
     os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = SparkSession.builder.master("local[2]").appName("bench-allocation").config(
-        "spark.ui.enabled", "false").config("spark.driver.memory", "2g").getOrCreate()  # fmt: skip
+        "spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.driver.memory", "2g").getOrCreate()  # fmt: skip
     spark.sparkContext.setLogLevel("ERROR")
     return spark_step(spark, Path(tempfile.mkdtemp(prefix="allocation-")))
 
@@ -278,7 +279,7 @@ def allocation(
         return
     results = []
     for name in [None] if instance is not None else case or [*PUBLIC, *GENERATED]:
-        (label, problem), read_seconds = _timed(lambda name=name: load_case(name, instance))
+        (label, problem), read_seconds = _timed(partial(load_case, name, instance))
         for asked, seconds in TARGETS.get(label, DEFAULT_TARGET) if gap is None else ((gap, 30.0),):
             result, found = run_bench(
                 label, problem, asked, time_limit or seconds, read_seconds=read_seconds, repeat=repeat,

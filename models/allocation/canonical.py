@@ -86,7 +86,7 @@ class Canonical:
     value: Floats
     response: Floats
     conflict: npt.NDArray[np.uint8]
-    caps: tuple[npt.NDArray[np.int64], ...]
+    caps: tuple[npt.NDArray[Any], ...]
     gain: Floats
     rules: CouplingRules
 
@@ -164,7 +164,7 @@ def _sorted_pairs(problem: Problem, rank: npt.NDArray[np.int64]) -> npt.NDArray[
     return order
 
 
-def _caps(problem: Problem, rank: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+def _caps(problem: Problem, rank: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], ...]:
     """Per-customer rules as (start by activity, rules, bound, covers everything, used by customer and rule, day)."""
     size = len(problem.activities)
     rules = [rule for rule in problem.rules if RuleKind(rule.kind).is_per_customer]
@@ -181,7 +181,7 @@ def _caps(problem: Problem, rank: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np
             if rule.used is not None:
                 used[rank, position] = rule.used
     day = np.asarray(problem.activities.day, dtype=np.int64)
-    return start, listed, bound, covers.all(axis=1), used, day
+    return start, listed, bound, np.asarray(covers.all(axis=1)), used, day
 
 
 def _contact_unit(kind: RuleKind, is_soft: bool, coefficients: Floats) -> float:

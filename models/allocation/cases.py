@@ -110,10 +110,11 @@ def _large_rules(problem: Problem) -> list[Rule]:
     for name in LARGE_CHANNELS:
         for first, last in LARGE_WINDOWS:
             used = float(contacts[(channel == name) & (day >= first) & (day <= last)].sum())
-            window = {"first_day": first, "last_day": last, "channels": [name]}
+            window = Rule(RuleKind.MAX_CONTACTS, 0.0, first_day=first, last_day=last, channels=[name])
             label = f"{name}, days {first}-{last}"
-            rules.append(Rule(RuleKind.MAX_CONTACTS, np.floor(0.6 * used), name=f"at most: {label}", **window))
-            rules.append(Rule(RuleKind.MIN_CONTACTS, np.ceil(0.1 * used), name=f"at least: {label}", **window))
+            rules.append(replace(window, bound=float(np.floor(0.6 * used)), name=f"at most: {label}"))
+            least = float(np.ceil(0.1 * used))
+            rules.append(replace(window, kind=RuleKind.MIN_CONTACTS, bound=least, name=f"at least: {label}"))
     for product in range(1, LARGE_PRODUCTS + 1):
         has_product = np.array([str(product) in products for products in activities.products])
         spent = float((contacts * cost)[has_product & (channel == "call center")].sum())

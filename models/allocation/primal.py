@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +100,7 @@ class PlanSearch:
         )  # fmt: skip
 
 
-def _links(rules: CouplingRules) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats, Floats]:
+def _links(rules: CouplingRules) -> tuple[npt.NDArray[Any], ...]:
     per = np.stack([rules.per_contact, rules.per_sale, rules.per_value])
     covers = (per != 0).any(axis=0).T
     start = np.concatenate([[0], np.cumsum(covers.sum(axis=1))]).astype(np.int64)
@@ -182,7 +183,7 @@ def find_plan(
         if not is_enough(found):
             polish(search, chosen, 17 * turn)
             found = search.candidate(chosen)
-        if found.is_better_than(best):
+        if best is None or found.is_better_than(best):
             best = found
         if is_enough(best):
             break

@@ -157,7 +157,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class TierResult:
-    """What one strict tier reached once all tiers before it were held at their values."""
+    """What one strict tier reached once all tiers before it were held at their values.
+
+    `bound` is an upper bound of the value of this tier and those before it together, among plans that hold them.
+    """
 
     tier: int
     value: float
@@ -170,7 +173,8 @@ class Plan:
 
     `chosen` indexes the rows of `Pairs`, ascending. `objective` is value less the price of soft violations and
     `bound` a proven upper bound of it; `gap = (bound - objective) / |bound|`. `shadow_prices` says what one more unit
-    of each rule's bound is worth. `seconds` and `cpu_seconds` exclude compilation; memory is in bytes.
+    of each rule's bound is worth. `seconds` and `cpu_seconds` leave out compilation and the greedy plan
+    beside; memory is the process's peak in bytes. `greedy_violations` names what greedy breaks.
     """
 
     chosen: npt.NDArray[np.int64]

@@ -82,7 +82,8 @@ def _programme(problem: Problem) -> tuple[_Rows, Floats, Floats, int]:
     worth = np.asarray(problem.pairs.value, dtype=np.float64).copy()
     if weight is not None:
         worth *= np.asarray(weight)[np.asarray(problem.pairs.activity)]
-    rows, prices = _Rows(), []
+    rows = _Rows()
+    prices: list[float] = []
     for rule in problem.rules:
         if str(rule.kind) == "MAX_CONTACTS_PER_CUSTOMER":
             _add_customer_rule(rows, problem, rule, by_customer)

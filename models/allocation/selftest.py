@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from models.allocation.check import check_plan
-from models.allocation.problem import Activities, Conflict, Floats, Pairs, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, Pairs, Problem, Rule, RuleKind
 from models.allocation.reference import solve_with_highs
 from models.allocation.solver import solve
 
@@ -96,16 +97,16 @@ def _random_rules(rng: np.random.Generator, problem: Problem) -> list[Rule]:
     return rules
 
 
-def _with_bound(rng: np.random.Generator, rule: Rule, problem: Problem, is_used: Floats) -> Rule:
+def _with_bound(rng: np.random.Generator, rule: Rule, problem: Problem, is_used: npt.NDArray[np.bool_]) -> Rule:
     from models.allocation import check
 
     kind = RuleKind(rule.kind)
     if kind.is_per_customer:
         used = rng.integers(0, 3, problem.n_customers) if rng.random() < 0.4 else None
         return replace(rule, bound=float(rng.integers(0, 4)), used=used)
-    total = sum(
+    total: float = sum(
         check._counts(problem, rule, p)
-        for p in np.flatnonzero(is_used)
+        for p in np.flatnonzero(is_used).tolist()
         if check._speaks_of(rule, problem.activities, int(problem.pairs.activity[p]))
     )
     factor = rng.uniform(0.2, 0.9) if kind.is_minimum else rng.uniform(0.5, 1.3)

@@ -37,10 +37,11 @@ class _Run:
     cpu_began: float = field(default_factory=time.process_time)
     iterations: int = 0
     greedy_seconds: float = 0.0
+    greedy_cpu_seconds: float = 0.0
     history: list[tuple[float, float, float]] = field(default_factory=list)
 
     def elapsed(self) -> float:
-        return time.perf_counter() - self.began
+        return time.perf_counter() - self.began - self.greedy_seconds
 
     def is_over(self) -> bool:
         return self.elapsed() > self.seconds
@@ -103,16 +104,19 @@ def solve(
     require_valid(problem)
     canonical = canonicalise(problem)
     tiers = _tiers(problem)
-    stage, reached, found = None, [], None
+    stage: _Stage | None = None
+    found: Candidate | None = None
+    reached: list[TierResult] = []
     for position, tier in enumerate(tiers):
         if position:
-            canonical = _hold_tier(problem, canonical, tiers[position - 1], reached[-1])
+            canonical = _hold_tier(problem, canonical, reached[-1])
         gain = _gain_of_tiers(problem, canonical.gain, tier, is_last=position == len(tiers) - 1)
         stage = _solve_stage(canonical, gain, run, step, found, with_greedy=position == len(tiers) - 1)
         found = stage.candidate
-        reached.append(_tier_value(problem, canonical, stage.candidate.chosen, tier))
+        value = _tier_value(problem, canonical, stage.candidate.chosen, tier)
+        reached.append(TierResult(tier, value, stage.dual.bound))
     assert stage is not None
-    return _report(problem, stage, run, tiers, reached)
+    return _report(stage, run, reached)
 
 
 def _tiers(problem: Problem) -> list[int]:
@@ -134,11 +138,13 @@ def _tier_value(problem: Problem, canonical: Canonical, chosen: npt.NDArray[np.u
     return fsum(worth[np.asarray(problem.activities.tier)[canonical.activity[rows]] == tier].tolist())
 
 
-def _hold_tier(problem: Problem, canonical: Canonical, tier: int, value: float) -> Canonical:
+def _hold_tier(problem: Problem, canonical: Canonical, served: TierResult) -> Canonical:
     """Add the rule that a tier already served keeps the value it reached."""
-    is_tier = np.asarray(problem.activities.tier) == tier
-    at_least = value - 1e-9 * (1.0 + abs(value))
-    held = canonical.rules.with_value_held(f"{HELD_TIER} {tier}", np.where(is_tier, canonical.gain, 0.0), at_least)
+    is_tier = np.asarray(problem.activities.tier) == served.tier
+    at_least = served.value - 1e-9 * (1.0 + abs(served.value))
+    held = canonical.rules.with_value_held(
+        f"{HELD_TIER} {served.tier}", np.where(is_tier, canonical.gain, 0.0), at_least
+    )
     return replace(canonical, rules=held)
 
 
@@ -248,9 +254,10 @@ def _optimise(
 
 
 def _greedy(search: PlanSearch, run: _Run) -> Candidate:
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     plan = greedy_plan(search)
     run.greedy_seconds += time.perf_counter() - began
+    run.greedy_cpu_seconds += time.process_time() - cpu_began
     return plan
 
 
@@ -267,7 +274,7 @@ def _violations(canonical: Canonical, use: Floats) -> tuple[dict[str, float], tu
     return amounts, listed
 
 
-def _report(problem: Problem, stage: _Stage, run: _Run, tiers: list[int], reached: list[float]) -> Plan:
+def _report(stage: _Stage, run: _Run, reached: list[TierResult]) -> Plan:
     canonical, candidate, dual = stage.canonical, stage.candidate, stage.dual
     rows = np.flatnonzero(candidate.chosen)
     chosen = np.sort(rows if canonical.order is None else canonical.order[rows])
@@ -296,12 +303,12 @@ def _report(problem: Problem, stage: _Stage, run: _Run, tiers: list[int], reache
         clashing_rules=stage.clashing,
         is_feasible=is_feasible,
         status=status,
-        seconds=run.elapsed() - run.greedy_seconds,
-        cpu_seconds=time.process_time() - run.cpu_began,
+        seconds=run.elapsed(),
+        cpu_seconds=time.process_time() - run.cpu_began - run.greedy_cpu_seconds,
         greedy_seconds=run.greedy_seconds,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         iterations=run.iterations,
         exact_customers=dual.unproven == 0,
         history=tuple(run.history),
-        tiers=tuple(TierResult(t, v, dual.bound) for t, v in zip(tiers, reached, strict=True)),
+        tiers=tuple(reached),
     )
