@@ -22,13 +22,17 @@ def check_plan(problem: Problem, chosen: object) -> list[Violation]:
     broken = _broken_choice(problem, pairs)
     if broken:
         return broken
+    by_activity: dict[int, list[int]] = defaultdict(list)
+    for p in pairs:
+        by_activity[int(problem.pairs.activity[p])].append(p)
     found: list[Violation] = []
     for position, rule in enumerate(problem.rules):
         name = rule.name or f"{rule.kind!s}#{position}"
+        spoken = [p for a, rows in by_activity.items() if _speaks_of(rule, problem.activities, a) for p in rows]
         if str(rule.kind) == "MAX_CONTACTS_PER_CUSTOMER":
-            found += _broken_customer_rule(problem, rule, name, pairs)
+            found += _broken_customer_rule(problem, rule, name, spoken)
         else:
-            found += _broken_rule(problem, rule, name, pairs)
+            found += _broken_rule(problem, rule, name, spoken)
     return found + _broken_together(problem, pairs)
 
 
@@ -83,25 +87,23 @@ def _counts(problem: Problem, rule: Rule, p: int) -> float:
 
 
 def _broken_rule(problem: Problem, rule: Rule, name: str, pairs: list[int]) -> list[Violation]:
-    speaks = [_speaks_of(rule, problem.activities, a) for a in range(len(problem.activities.name))]
-    total = fsum(_counts(problem, rule, p) for p in pairs if speaks[int(problem.pairs.activity[p])])
+    is_count = str(rule.kind) in ("MIN_CONTACTS", "MAX_CONTACTS")
+    total = float(len(pairs)) if is_count else fsum(_counts(problem, rule, p) for p in pairs)
     bound = float(rule.bound)
     amount = bound - total if str(rule.kind).startswith("MIN_") else total - bound
     return [Violation(name, bound, total, amount)] if amount > ROUNDING * max(1.0, abs(bound)) else []
 
 
 def _broken_customer_rule(problem: Problem, rule: Rule, name: str, pairs: list[int]) -> list[Violation]:
-    speaks = [_speaks_of(rule, problem.activities, a) for a in range(len(problem.activities.name))]
     contacts: dict[int, int] = defaultdict(int)
     for p in pairs:
-        if speaks[int(problem.pairs.activity[p])]:
-            contacts[int(problem.pairs.customer[p])] += 1
+        contacts[int(problem.pairs.customer[p])] += 1
     found = []
     for customer, count in sorted(contacts.items()):
         used = 0 if rule.used is None else int(rule.used[customer])
         # A customer already past the bound before the plan is broken only by a further contact.
         if count + used > rule.bound + ROUNDING:
-            amount = count + max(0.0, used - rule.bound) - max(0.0, rule.bound - used) - max(0.0, used - rule.bound)
+            amount = count - max(0.0, rule.bound - used)
             found.append(Violation(f"{name} (customer {customer})", float(rule.bound), float(count + used), amount))
     return found
 
