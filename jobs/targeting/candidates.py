@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 EMPTY_CONTACTS = (
-    "array<struct<campaign_id:string,product_id:string,channel_code:string,planned_date:date,in_month:boolean,"
+    "array<struct<campaign_id:string,product_id:string,channel_bits:bigint,planned_date:date,in_month:boolean,"
     "counts:boolean,response_code:string,response_date:date,wave_no:int>>"
 )
-EMPTY_SUPPRESSIONS = "array<struct<reason:string,product_id:string,closed_bits:bigint>>"
+EMPTY_SUPPRESSIONS = "array<struct<reason_mask:bigint,product_id:string,closed_bits:bigint>>"
 
 
 @dataclass(frozen=True)
@@ -117,18 +117,29 @@ def add_wave(targets: DataFrame, context: TargetingContext) -> DataFrame:
 
 def add_reasons(targets: DataFrame, context: TargetingContext) -> DataFrame:
     """Apply every rule: `all_reasons` (bit set) and `open_channels` (bit set); no rule looks at the result of another."""
-    closed = channels.closed_channels(context.policy)
-    names = {reason: f"closed_by_{reason.name.lower()}" for reason in closed}
-    targets = targets.withColumns({names[reason]: column for reason, column in closed.items()})
-    all_closed = reduce(lambda bits, name: bits.bitwiseOR(F.col(name)), names.values(), F.lit(0).cast("bigint"))
-    targets = targets.withColumn("open_channels", F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)))
     asked = F.when(F.col("due_channels") == 0, F.col("campaign_channels")).otherwise(F.col("due_channels"))
-    is_shut = F.col("open_channels") == 0
-    by_channel = [
-        _bit(reason, is_shut & (F.col(name).bitwiseAND(asked) != 0)) for reason, name in names.items()
-    ]
+    targets = targets.withColumns(
+        {
+            "asked_channels": asked,
+            "product_suppressions": rules.suppressions_of_product(),
+            "campaign_month_contacts": rules.month_contacts_of_campaign(),
+        }
+    )
+    closed = {f"closed_by_{reason.name.lower()}": column for reason, column in channels.closed_channels(context.policy).items()}
+    targets = targets.withColumns({**closed, "closed_by_suppression": rules.closed_by_suppression()})
+    all_closed = reduce(lambda bits, name: bits.bitwiseOR(F.col(name)), closed, F.col("closed_by_suppression"))
+    targets = targets.withColumn("open_channels", F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)))
     by_row = [_bit(reason, condition) for reason, condition in _row_rules(context).items()]
-    return targets.withColumn("all_reasons", reduce(lambda a, b: a.bitwiseOR(b), by_channel + by_row))
+    return targets.withColumn("all_reasons", reduce(lambda a, b: a.bitwiseOR(b), [_channel_reasons(), *by_row]))
+
+
+def _channel_reasons() -> Column:
+    """Reasons that close channels count against the customer only when they leave no channel open."""
+    bits = rules.reasons_of_suppression()
+    for reason in channels.CLOSING_REASONS:
+        concerns = F.col(f"closed_by_{reason.name.lower()}").bitwiseAND(F.col("asked_channels")) != 0
+        bits = bits.bitwiseOR(_bit(reason, concerns))
+    return F.when(F.col("open_channels") == 0, bits).otherwise(F.lit(0).cast("bigint"))
 
 
 def _row_rules(context: TargetingContext) -> dict[Reason, Column]:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.products import load_products
-from jobs.targeting.exclusion_rules import closed_by_suppressions, is_known
+from jobs.targeting.exclusion_rules import is_known
 from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NO_CHANNEL = 0
 FOLLOW_UP_CHANNEL = "OUTBOUND"
+CLOSING_REASONS = (Reason.DEVICE_INCAPABLE, Reason.NO_ACCOUNT_MANAGER, Reason.CAP_CAMPAIGN_CHANNEL)
 
 
 def bits_of(channel_codes: Iterable[str]) -> int:
@@ -55,8 +56,10 @@ def closed_by_device() -> Column:
         is_unable = ~F.col(f"device_supports_{ability.lower()}")
         needing = [code for code, channel in load_channels().items() if ability in channel.requires]
         products = [prod_id for prod_id, product in load_products().items() if ability in product.requires]
-        closed = closed.bitwiseOR(closed_where(is_unable, needing))
-        closed = closed.bitwiseOR(closed_where(is_unable & F.col("product_id").isin(products), load_channels()))
+        if needing:
+            closed = closed.bitwiseOR(closed_where(is_unable, needing))
+        if products:
+            closed = closed.bitwiseOR(closed_where(is_unable & F.col("product_id").isin(products), load_channels()))
     return closed
 
 
@@ -68,17 +71,17 @@ def closed_without_manager() -> Column:
 
 def closed_by_channel_cap(policy: Policy) -> Column:
     """CAP_CAMPAIGN_CHANNEL: channels on which the campaign has used its contacts of the month."""
-    of_campaign = F.filter("month_contacts", lambda c: is_known(c.campaign_id == F.col("campaign_id")))
-    closed = F.lit(NO_CHANNEL).cast("bigint")
-    for code in load_channels():
-        used = F.size(F.filter(of_campaign, lambda c, code=code: is_known(c.channel_code == code)))
-        closed = closed.bitwiseOR(closed_where(used >= policy.caps.cap_campaign_channel_month, [code]))
-    return closed
+    mine = F.col("campaign_month_contacts")
+    cap = policy.caps.cap_campaign_channel_month
+    if cap == 0:
+        return F.lit(all_channels()).cast("bigint")
+    used_up = F.filter(mine, lambda c: F.size(F.filter(mine, lambda d: d.channel_bits == c.channel_bits)) >= cap)
+    return F.aggregate(used_up, F.lit(NO_CHANNEL).cast("bigint"), lambda bits, c: bits.bitwiseOR(c.channel_bits))
 
 
 def closed_channels(policy: Policy) -> dict[Reason, Column]:
-    """Bit sets of closed channels by reason."""
-    return closed_by_suppressions() | {
+    """Bit sets of channels closed for other reasons than protection."""
+    return {
         Reason.DEVICE_INCAPABLE: closed_by_device(),
         Reason.NO_ACCOUNT_MANAGER: closed_without_manager(),
         Reason.CAP_CAMPAIGN_CHANNEL: closed_by_channel_cap(policy),

@@ -43,19 +43,23 @@ def approved_campaigns(
     return approved, refusals
 
 
-def find_targets(lake: Lake, campaigns: dict[str, Campaign], business_date: date) -> pa.Table:
+def find_targets(
+    lake: Lake, campaigns: dict[str, Campaign], business_date: date, policy: Policy | None = None
+) -> pa.Table:
     """Everybody selected by a campaign with reasons and open channels, in the order of campaign and subscription."""
     compiled = [compile_campaign(campaign) for campaign in campaigns.values()]
-    frame = candidate_frame(lake, compiled, business_date)
+    frame = candidate_frame(lake, compiled, business_date, policy)
     targets = no_targets() if frame is None else frame.toArrow()
     return targets.combine_chunks().sort_by([("campaign_id", "ascending"), ("subscription_id", "ascending")])
 
 
-def candidate_frame(lake: Lake, compiled: list[CompiledCampaign], business_date: date) -> DataFrame | None:
+def candidate_frame(
+    lake: Lake, compiled: list[CompiledCampaign], business_date: date, policy: Policy | None = None
+) -> DataFrame | None:
     """The same as a frame; None when no campaign runs."""
     if not compiled:
         return None
-    policy = load_policy()
+    policy = policy or load_policy()
     wanted = frozenset().union(*(campaign.columns for campaign in compiled))
     score_date = _score_date(lake, wanted, business_date, policy)
     subscribers = inputs.read_subscribers(lake, business_date, wanted, score_date)

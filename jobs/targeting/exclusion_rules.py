@@ -1,8 +1,8 @@
 """The exclusion rules as Columns over one row per selected subscription and campaign (the frame of jobs/targeting/candidates.py).
 
 Default deny: what is unknown about being live, ordinary or reachable counts as not contactable. Rules over contacts read
-the array `contacts` (own columns: campaign_id, product_id, channel_code, planned_date, in_month, counts, response_code,
-response_date, wave_no); rules over protection read `suppressions` (reason, product_id or null for all, closed_bits).
+the array `contacts` (own columns: campaign_id, product_id, channel_bits, planned_date, in_month, counts, response_code,
+response_date, wave_no); rules over protection read `suppressions` (reason_mask, product_id or null for all, closed_bits).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.policy import Policy
-from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
+from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -107,12 +107,16 @@ def exceeds_caps(policy: Policy) -> dict[Reason, Column]:
     """CAP_CUSTOMER, CAP_PRODUCT, CAP_CAMPAIGN: one more contact this month would be more than 3-2-2-5 allow."""
     month = F.col("month_contacts")
     of_product = F.filter(month, lambda c: is_known(c.product_id == F.col("product_id")))
-    of_campaign = F.filter(month, lambda c: is_known(c.campaign_id == F.col("campaign_id")))
     return {
         Reason.CAP_CUSTOMER: F.size(month) >= policy.caps.cap_customer_month,
         Reason.CAP_PRODUCT: F.size(of_product) >= policy.caps.cap_product_month,
-        Reason.CAP_CAMPAIGN: F.size(of_campaign) >= policy.caps.cap_campaign_month,
+        Reason.CAP_CAMPAIGN: F.size("campaign_month_contacts") >= policy.caps.cap_campaign_month,
     }
+
+
+def month_contacts_of_campaign() -> Column:
+    """Contacts of the campaign that count to the caps of the month."""
+    return F.filter("month_contacts", lambda c: is_known(c.campaign_id == F.col("campaign_id")))
 
 
 def counts_to_caps_this_month(contact: Column) -> Column:
@@ -120,15 +124,21 @@ def counts_to_caps_this_month(contact: Column) -> Column:
     return is_known(contact.counts & contact.in_month)
 
 
-def closed_by_suppression(reason: Reason) -> Column:
-    """Bit set of the channels that this reason of gold.suppression closes for the campaign's product."""
-    mine = F.filter(
-        "suppressions",
-        lambda s: (s.reason == reason.name) & (s.product_id.isNull() | (s.product_id == F.col("product_id"))),
-    )
-    return F.aggregate(mine, F.lit(0).cast("bigint"), lambda bits, s: bits.bitwiseOR(s.closed_bits))
+def suppressions_of_product() -> Column:
+    """Protection that concerns the campaign's product: all of it but rows for another product."""
+    return F.filter("suppressions", lambda s: s.product_id.isNull() | (s.product_id == F.col("product_id")))
 
 
-def closed_by_suppressions() -> dict[Reason, Column]:
-    """Bit sets of closed channels for every reason gold.suppression knows."""
-    return {reason: closed_by_suppression(reason) for reason in SUPPRESSION_REASONS}
+def closed_by_suppression() -> Column:
+    """Bit set of the channels that protection closes for the campaign's product."""
+    return F.aggregate("product_suppressions", F.lit(0).cast("bigint"), lambda bits, s: bits.bitwiseOR(s.closed_bits))
+
+
+def reasons_of_suppression() -> Column:
+    """Bit set of the reasons of protection that close any of the channels asked for (`asked_channels`)."""
+
+    def _joined(bits: Column, s: Column) -> Column:
+        concerns = s.closed_bits.bitwiseAND(F.col("asked_channels")) != 0
+        return F.when(concerns, bits.bitwiseOR(s.reason_mask)).otherwise(bits)
+
+    return F.aggregate("product_suppressions", F.lit(0).cast("bigint"), _joined)

@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.channels import load_channels
 from conf.models import load_models
 from conf.policy import Policy
 from conf.products import load_products
+from conf.tables import table_of
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month
-from jobs.targeting.reasons import SUPPRESSION_REASONS
+from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from jobs.lakehouse.lake import Lake
 
-LIFECYCLE_COLUMNS = ("crbt_lifecycle_state", "is_at_risk", "churn_offnet_at_risk")
 BASE_COLUMNS = (
     "subscription_id", "msisdn", "msisdn_class", "user_type", "is_live", "subscription_status", "city_code", "county_code",
     "device_supports_mms", "device_supports_gprs", "device_supports_java", "device_supports_fetion", "account_manager_id",
-    "channel_preference_score", "list_colours",
+    "channel_preference_score", "list_colours", "crbt_lifecycle_state",
 )  # fmt: skip
 
 
@@ -40,9 +41,11 @@ def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], s
     """One row per subscription of the view with the columns the rules of tonight read (`wanted`) and those every rule needs."""
     view = lake.read(VIEW).filter(F.col("snapshot_date") == F.lit(business_date))
     owned = {product.owned_when for product in load_products().values() if product.owned_when}
-    kept = [name for name in view.columns if name in {*BASE_COLUMNS, *wanted, *owned} and name not in LIFECYCLE_COLUMNS]
-    subscribers = view.select(*kept)
-    subscribers = subscribers.join(_lifecycle(lake, business_date), "subscription_id", "left")
+    kept = [column.name for column in table_of(VIEW).columns if column.name in {*BASE_COLUMNS, *wanted, *owned}]
+    subscribers = view.select(*kept).join(_lifecycle(lake, business_date), "subscription_id", "left")
+    # A subscription the models did not see keeps the state of the view.
+    state = F.coalesce("scored_lifecycle_state", "crbt_lifecycle_state")
+    subscribers = subscribers.withColumn("crbt_lifecycle_state", state).drop("scored_lifecycle_state")
     models = [name for name in load_models().models if any(column.startswith(f"{name}_") for column in wanted)]
     if models:
         subscribers = subscribers.join(_scores(lake, score_date, models), "subscription_id", "left")
@@ -52,16 +55,9 @@ def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], s
 
 
 def _lifecycle(lake: Lake, business_date: date) -> DataFrame:
-    """States with the model's overlays; a subscription the models did not see keeps the state of the view."""
-    view = lake.read(VIEW).filter(F.col("snapshot_date") == F.lit(business_date))
     states = lake.read(LIFECYCLE).filter(F.col("snapshot_date") == F.lit(business_date))
-    states = states.select("subscription_id", *(F.col(name).alias(f"scored_{name}") for name in LIFECYCLE_COLUMNS))
-    joined = view.select("subscription_id", "crbt_lifecycle_state").join(states, "subscription_id", "left")
-    return joined.select(
-        "subscription_id",
-        F.coalesce("scored_crbt_lifecycle_state", "crbt_lifecycle_state").alias("crbt_lifecycle_state"),
-        F.col("scored_is_at_risk").alias("is_at_risk"),
-        F.col("scored_churn_offnet_at_risk").alias("churn_offnet_at_risk"),
+    return states.select(
+        "subscription_id", F.col("crbt_lifecycle_state").alias("scored_lifecycle_state"), "is_at_risk", "churn_offnet_at_risk"
     )
 
 
@@ -93,34 +89,25 @@ def newest_score_date(lake: Lake, business_date: date, policy: Policy) -> date |
 
 
 def read_contacts(lake: Lake, business_date: date) -> DataFrame:
-    """Earlier contacts of each subscription as arrays: `contacts` (all known) and `month_contacts` (counting to the caps).
-
-    Lists frozen in earlier nights that the history does not hold yet count as contacts, so that a missing response run
-    can never raise a cap.
-    """
+    """Earlier contacts of each subscription as arrays: `contacts` (all known) and `month_contacts` (counting to the caps)."""
     day = contact_day_of(business_date)
     history = lake.read("gold.contact_history").filter(
         (F.col("snapshot_date") == F.lit(business_date)) & (F.col("business_date") < F.lit(business_date)) & ~F.col("is_control")
     )
-    known = history.select("contact_id")
-    frozen = lake.read("gold.campaign_contact").filter(F.col("business_date") < F.lit(business_date)).join(known, "contact_id", "left_anti")
-    in_month = F.trunc("planned_date", "month") == F.trunc(F.lit(day), "month")
-    common = [
-        F.col("campaign_id"), F.col("product_id"), F.col("channel_code"), F.col("planned_date"),
-        F.coalesce(in_month, F.lit(True)).alias("in_month"),
-    ]  # fmt: skip
-    told = history.select(
-        "subscription_id",
-        F.struct(*common, F.col("counts_to_cap").alias("counts"), F.col("response_code"),
-                 F.to_date("response_at").alias("response_date"), F.coalesce("wave_no", F.lit(1)).alias("wave_no")).alias("contact"),
+    in_month = F.trunc("planned_date", "month") == F.lit(day.replace(day=1))
+    contact = F.struct(
+        F.col("campaign_id"), F.col("product_id"), _bit_of_channel().alias("channel_bits"), F.col("planned_date"),
+        in_month.alias("in_month"), F.col("counts_to_cap").alias("counts"), F.col("response_code"),
+        F.to_date("response_at").alias("response_date"), F.coalesce("wave_no", F.lit(1)).alias("wave_no"),
     )  # fmt: skip
-    untold = frozen.select(
-        "subscription_id",
-        F.struct(*common, F.lit(True).alias("counts"), F.lit(None).cast("string").alias("response_code"),
-                 F.lit(None).cast("date").alias("response_date"), F.col("wave_no")).alias("contact"),
-    )  # fmt: skip
-    arrays = told.unionByName(untold).groupBy("subscription_id").agg(F.collect_list("contact").alias("contacts"))
+    arrays = history.groupBy("subscription_id").agg(F.collect_list(contact).alias("contacts"))
     return arrays.withColumn("month_contacts", F.filter("contacts", counts_to_caps_this_month))
+
+
+def _bit_of_channel() -> Column:
+    """Bit set of the channel of a contact; 0 for a channel that is none of ours."""
+    bits = F.create_map(*(F.lit(part) for code in load_channels() for part in (code, bits_of([code]))))
+    return F.coalesce(bits[F.col("channel_code")], F.lit(0)).cast("bigint")
 
 
 def read_suppressions(lake: Lake, business_date: date) -> DataFrame:
@@ -130,32 +117,29 @@ def read_suppressions(lake: Lake, business_date: date) -> DataFrame:
     in_force = rows.filter((F.col("valid_from") <= day) & (F.col("valid_to") >= day))
     is_product = F.col("scope_type") == "PRODUCT"
     suppression = F.struct(
-        _known_reason().alias("reason"),
+        _reason_mask().alias("reason_mask"),
         F.when(is_product & (F.col("scope_value") != ""), F.col("scope_value")).alias("product_id"),
         _closed_bits().alias("closed_bits"),
     )
     return in_force.groupBy("subscription_id").agg(F.collect_list(suppression).alias("suppressions"))
 
 
-def _known_reason() -> Column:
-    known = [reason.name for reason in SUPPRESSION_REASONS]
+def _reason_mask() -> Column:
+    """Bit of the reason; a text we do not know closes as do-not-disturb of its scope."""
+    known = F.create_map(*(F.lit(part) for reason in SUPPRESSION_REASONS for part in (reason.name, reason.mask)))
     by_scope = (
-        F.when(F.col("scope_type") == "CHANNEL", F.lit("DND_CHANNEL"))
-        .when(F.col("scope_type") == "PRODUCT", F.lit("DND_PRODUCT"))
-        .otherwise(F.lit("DND_SYSTEM"))
+        F.when(F.col("scope_type") == "CHANNEL", F.lit(Reason.DND_CHANNEL.mask))
+        .when(F.col("scope_type") == "PRODUCT", F.lit(Reason.DND_PRODUCT.mask))
+        .otherwise(F.lit(Reason.DND_SYSTEM.mask))
     )
-    return F.when(F.col("reason").isin(known), F.col("reason")).otherwise(by_scope)
+    return F.coalesce(known[F.col("reason")], by_scope).cast("bigint")
 
 
 def _closed_bits() -> Column:
     """Channels a row closes; a channel we cannot read closes all of them, a scope we do not know too."""
-    from conf.channels import load_channels
-
-    closed = F.lit(all_channels())
-    is_channel = F.col("scope_type") == "CHANNEL"
-    for code in load_channels():
-        closed = F.when(is_channel & (F.col("scope_value") == code), F.lit(bits_of([code]))).otherwise(closed)
-    return closed.cast("bigint")
+    bits = F.create_map(*(F.lit(part) for code in load_channels() for part in (code, bits_of([code]))))
+    of_channel = F.when(F.col("scope_type") == "CHANNEL", bits[F.col("scope_value")])
+    return F.coalesce(of_channel, F.lit(all_channels())).cast("bigint")
 
 
 def read_held_back(lake: Lake, business_date: date) -> DataFrame:

@@ -77,15 +77,23 @@ def require_previous_night(settings: Settings, business_date: date) -> None:
 
 
 def require_inputs(lake: Lake, business_date: date) -> None:
-    """Raise InputsMissing unless view and suppression hold the night, and the history too once lists were made before."""
+    """Raise InputsMissing unless view and suppression hold the night, and the history knows the lists made before."""
     night = [("snapshot_date", "=", business_date)]
     for name, job in (("gold.customer_360", "view"), ("gold.suppression", "respond")):
         if not lake.arrow(name, filters=night, columns=["snapshot_date"]).num_rows:
             raise InputsMissing(f"night {business_date}: {name} has no rows of that night\n  to do:  closedloop run {job} --date {business_date}")
-    earlier = lake.arrow("gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["contact_id"])
-    history = lake.arrow("gold.contact_history", filters=night, columns=["contact_id"])
-    if earlier.num_rows and not history.num_rows:
+    _require_history(lake, business_date)
+
+
+def _require_history(lake: Lake, business_date: date) -> None:
+    """The history of the night must know the newest lists made before it: else caps, waves and stops count wrong."""
+    earlier = lake.arrow("gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["business_date"])
+    newest = max(earlier["business_date"].unique().to_pylist(), default=None)
+    if newest is None:
+        return
+    filters = [("snapshot_date", "=", business_date), ("business_date", "=", newest)]
+    if not lake.arrow("gold.contact_history", filters=filters, columns=["contact_id"]).num_rows:
         raise InputsMissing(
-            f"night {business_date}: gold.contact_history has no rows of that night although lists were made before: caps cannot be counted\n"
+            f"night {business_date}: gold.contact_history of that night does not hold the lists of {newest}: caps cannot be counted\n"
             f"  to do:  closedloop run respond --date {business_date}"
         )

@@ -1,0 +1,93 @@
+"""Who may be contacted, once more and in plain Python: the yardstick for the Columns of jobs/targeting. No project code but the data.
+
+Written from the domain rules 4.3, 4.7, 4.8 and 5 (5.9, 5.13, 5.15, 5.16, 5.23), a loop and ifs over one subscription.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from hashlib import sha256
+
+PASSIVE, DAY = {"STORE", "HOTLINE", "WEB"}, date(2026, 3, 11)
+NEEDS = {"MMS": ["device_supports_mms"], "WAP_PUSH": ["device_supports_gprs"]}
+PRODUCT_NEEDS = {"NEWSPAPER": "device_supports_mms"}
+OWNED = {"CRBT": "has_crbt", "NEWSPAPER": "has_newspaper", "MUSIC_CLUB_PREMIUM": "is_music_club_premium"}
+
+
+def hashed_below(salt: str, group: str, subscription: str, share: float) -> bool:
+    """A stable draw of a share."""
+    return int(sha256(f"{salt}:{group}:{subscription}".encode()).hexdigest()[:12], 16) % 1_000_000 < round(share * 1_000_000)
+
+
+def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
+    sub: dict, campaign, contacts: list[dict], protection: list[dict], policy
+) -> tuple[set[str], set[str]]:
+    """Reasons against a contact (names) and channels open (codes)."""
+    me, product, reasons = sub["subscription_id"], campaign.product_id, set()
+    mine = [c for c in contacts if c["campaign_id"] == campaign.campaign_id]
+    month = [c for c in contacts if c["counts_to_cap"] and (c["planned_date"].year, c["planned_date"].month) == (DAY.year, DAY.month)]
+    last = max(mine, key=lambda c: c["planned_date"], default=None)
+    answered = last["response_at"].date() if last and last["response_at"] else None
+    considering = bool(last and last["response_code"] == "CONSIDER" and (DAY - answered).days <= 30)
+    wave = (last["wave_no"] if last else 0) + 1
+    finished = wave > len(campaign.waves) and not considering
+    template = campaign.waves[min(wave, len(campaign.waves)) - 1]
+    if considering:
+        due = {c for c in campaign.channel_codes if c in PASSIVE or (c == "OUTBOUND" and 3 <= (DAY - answered).days <= 7)}
+    elif finished or (last and (DAY - last["planned_date"]).days < template.after_days):
+        due = set()
+    else:
+        due = set(template.channels)
+    if sub["is_live"] is not True or sub["subscription_status"] != "ACTIVE":
+        reasons.add("NOT_LIVE")
+    if sub["user_type"] != "1":
+        reasons.add("TEST_NUMBER")
+    if sub["msisdn"] is None or sub["msisdn_class"] not in ("MOBILE", "NATIONAL_MOBILE"):
+        reasons.add("INVALID_MSISDN")
+    keeps = campaign.goal == "RETAIN"
+    if not keeps and sub[OWNED[product]] is not False:
+        reasons.add("ALREADY_OWNS")
+    for c in contacts:
+        day = c["response_at"].date() if c["response_at"] else None
+        same, own = c["product_id"] == product, c["campaign_id"] == campaign.campaign_id
+        if c["response_code"] == "ACCEPT" and (own or (not keeps and same and day >= DAY - timedelta(days=31))):
+            reasons.add("RESP_ACCEPTED")
+        if c["response_code"] == "REFUSE" and (own or (same and day >= date(2025, 12, 11))):
+            reasons.add("RESP_REFUSED")
+        if c["counts_to_cap"] and same and not own and not considering and c["planned_date"] >= DAY - timedelta(days=7):
+            reasons.add("RECENT_CAMPAIGN")
+        if c["campaign_id"] in campaign.exclusions.campaigns and c["planned_date"] >= DAY - timedelta(days=30):
+            reasons.add("CAMPAIGN_EXCLUSION")
+    if set(sub["list_colours"]) & set(campaign.exclusions.list_colours):
+        reasons.add("CAMPAIGN_EXCLUSION")
+    if not due:
+        reasons.add("WAVES_FINISHED" if finished else "WAVE_NOT_DUE")
+    salt = policy.control.salt
+    drawn = hashed_below(salt, campaign.campaign_id, me, campaign.control_share) and last is None
+    if drawn or hashed_below(salt, "GLOBAL", me, policy.control.global_share):
+        reasons.add("CONTROL_GROUP")
+    caps = policy.caps
+    if len(month) >= caps.cap_customer_month:
+        reasons.add("CAP_CUSTOMER")
+    if sum(c["product_id"] == product for c in month) >= caps.cap_product_month:
+        reasons.add("CAP_PRODUCT")
+    own_month = [c for c in month if c["campaign_id"] == campaign.campaign_id]
+    if len(own_month) >= caps.cap_campaign_month:
+        reasons.add("CAP_CAMPAIGN")
+    shut: dict[str, set[str]] = {}
+    for channel in due or set(campaign.channel_codes):
+        why = {s["reason"] for s in protection if s["valid_from"] <= DAY <= s["valid_to"] and closes(s, channel, product)}
+        if (PRODUCT_NEEDS.get(product) and sub[PRODUCT_NEEDS[product]] is False) or any(sub[a] is False for a in NEEDS.get(channel, [])):
+            why.add("DEVICE_INCAPABLE")
+        if channel == "ACCOUNT_MANAGER" and sub["account_manager_id"] is None:
+            why.add("NO_ACCOUNT_MANAGER")
+        if sum(c["channel_code"] == channel for c in own_month) >= caps.cap_campaign_channel_month:
+            why.add("CAP_CAMPAIGN_CHANNEL")
+        shut[channel] = why
+    opened = {channel for channel in due if not shut[channel]}
+    return reasons | (set() if opened else set().union(*shut.values())), opened
+
+
+def closes(row: dict, channel: str, product: str) -> bool:
+    """The table of 4.8: any contact by SYSTEM, channel c by CHANNEL c, product p by PRODUCT p."""
+    return {"SYSTEM": True, "CHANNEL": row["scope_value"] == channel, "PRODUCT": row["scope_value"] == product}[row["scope_type"]]

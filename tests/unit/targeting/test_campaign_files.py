@@ -1,0 +1,100 @@
+"""Campaign files: every pilot parses and its rules compile; broken ones are refused with file, key, found and wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conf.campaigns import CAMPAIGNS, read_campaign
+from conf.channels import load_channels
+from conf.errors import ConfigError
+from jobs.targeting.campaign_rules import compile_campaign
+
+PILOTS = sorted(CAMPAIGNS.glob("*.yaml"))
+BROKEN = {
+    "unknown key": ({"budgett": 1}, "budgett", "unknown key"),
+    "unknown key in a task": ({"tasks.0.chanel": "SMS"}, "tasks.0.chanel", "unknown key 'chanel'"),
+    "missing key": ({"product_id": None}, "product_id", "required key 'product_id'"),
+    "unknown product": ({"product_id": "CRBTT"}, "product_id", "one of: CRBT"),
+    "unknown channel": ({"tasks.0.channel_code": "FAX"}, "waves[1].channels", "'SMS'"),
+    "share above half": ({"control_share": 0.9}, "control_share", "less than or equal to 0.5"),
+    "text for a number": ({"priority": "first"}, "priority", "valid integer"),
+    "date that does not exist": ({"first_date": "2026-02-30"}, "first_date", "date"),
+    "last before first": ({"last_date": "2026-02-01"}, "(file)", "lies after last_date"),
+    "id unlike the file": ({"campaign_id": "OTHER"}, "campaign_id", "CRBT_ACQUISITION, the name of the file"),
+    "offer nobody makes": ({"tasks.0.offer_id": "NOTHING"}, "tasks.offer_id", "NOTHING"),
+    "text without a way to refuse": ({"tasks.0.script_text": "Buy now"}, "tasks.0.script_text", "a text that says how to refuse"),
+    "script address with a script": ({"tasks.2.script_url": "javascript:alert(1)"}, "tasks.2.script_url", "pattern"),
+    "waves out of order": ({"waves.0.wave_no": 2}, "(file)", "waves numbered 1, 2, 3"),
+}
+BROKEN_RULES = {
+    "unknown column": ({"column": "propensity_crtb_score", "op": "ge", "value": 0.5}, "selection.column", "propensity_crtb_score"),
+    "unknown operator": ({"column": "age_years", "op": "like", "value": 5}, "selection.op", "one of: eq"),
+    "value of the wrong type": ({"column": "age_years", "op": "ge", "value": "5"}, "selection.value", "whole number"),
+    "SQL in a value's place": ({"column": "age_years) OR (1=1", "op": "ge", "value": 5}, "selection.column", "age_years) OR (1=1"),
+    "personal data": ({"column": "msisdn", "op": "eq", "value": 5}, "selection.column", "msisdn"),
+    "nothing": ({}, "selection", "a mapping"),
+}
+
+
+def broken_file(folder: Path, changes: dict) -> Path:
+    content = yaml.safe_load((CAMPAIGNS / "crbt_acquisition.yaml").read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        place = content
+        for part in path:
+            place = place[int(part)] if part.isdigit() else place[part]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    path = folder / "crbt_acquisition.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", PILOTS, ids=lambda path: path.name)
+def test_pilot_is_whole(path):
+    campaign = read_campaign(path)
+    compiled = compile_campaign(campaign)
+    assert compiled.selection.describe()
+    assert campaign.waves[0].after_days == 0
+
+
+def test_pilots_use_all_nine_channels_in_their_first_wave():
+    used = {code for path in PILOTS for code in read_campaign(path).waves[0].channels}
+    assert used == set(load_channels())
+    assert len(PILOTS) == 5
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_file_is_refused(tmp_path, name):
+    changes, key, words = BROKEN[name]
+    path = broken_file(tmp_path, changes)
+    with pytest.raises(ConfigError) as refusal:
+        read_campaign(path)
+    text = str(refusal.value)
+    assert str(path) in text
+    assert words in text, text
+    assert key in text, text
+
+
+@pytest.mark.parametrize("name", BROKEN_RULES)
+def test_broken_rule_is_refused(tmp_path, name):
+    rule, key, words = BROKEN_RULES[name]
+    path = broken_file(tmp_path, {"selection": rule})
+    with pytest.raises(ConfigError) as refusal:
+        compile_campaign(read_campaign(path), path)
+    text = str(refusal.value)
+    assert str(path) in text
+    assert key in text, text
+    assert words in text, text
+
+
+def test_key_given_twice_is_refused(tmp_path):
+    path = tmp_path / "crbt_acquisition.yaml"
+    path.write_text((CAMPAIGNS / "crbt_acquisition.yaml").read_text(encoding="utf-8") + "\npriority: 9\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="given twice"):
+        read_campaign(path)

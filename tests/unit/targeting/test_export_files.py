@@ -1,0 +1,155 @@
+"""Layouts and the last gate: what is written reads back equal, hostile values are refused, protected people are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conf.channels import load_channels
+from conf.errors import ExportRefused
+from conf.exports import load_exports
+from jobs.targeting.export_check import Protection, bare_number, read_back, violations
+from jobs.targeting.export_layout import file_bytes
+
+LAYOUTS = sorted(load_exports())
+HOSTILE = ["=1+1", "+86", "-2", "@SUM(A1)", " =1", "a\tb", "a\nb", "a\rb", "a\x00b", "", " ", "x" * 2001, "a\u2028b"]
+CELLS = {
+    "contact_id": "K0123456789ABCDEF01234567", "campaign_id": "CRBT_SAVE", "task_id": "CRBT_SAVE_SMS", "wave_no": "1", "msisdn": "13800000001",
+    "product_id": "CRBT", "offer_id": "GIFT", "planned_date": "20260311", "script_id": "TEXT_1", "valid_to": "20260312", "priority": "1",
+    "window_start": "0900", "window_end": "2000", "city_code": "591", "script_title": "彩铃", "script_text": "开通彩铃，回复TD退订。",
+    "script_url": "https://www.operator.example/crbt",
+}  # fmt: skip
+CONTACT = {"contact_id": CELLS["contact_id"], "campaign_id": "CRBT_SAVE", "product_id": "CRBT", "offer_id": "GIFT", "subscription_id": "S1"}
+FREE = Protection(holder={"13800000001": "S1", "13800000002": "S2"}, live={"S1", "S2"})
+
+
+def test_nine_layouts_for_nine_channels():
+    assert {channel.export_layout for channel in load_channels().values()} == set(LAYOUTS)
+    assert {load_exports()[channel.export_layout].channel_code for channel in load_channels().values()} == set(load_channels())
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_file_reads_back_equal(name):
+    layout = load_exports()[name]
+    rows = [CELLS, CELLS | {"msisdn": "13800000002"}]
+    found = read_back(layout, file_bytes(layout, rows, "F"))
+    assert found == [{column: row[column] for column in layout.column_names} for row in rows]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_hostile_text_is_refused(name):
+    layout = load_exports()[name]
+    column = "script_text" if "script_text" in layout.column_names else "script_id"
+    separators = [f"a{layout.delimiter}b"] if layout.delimiter and layout.quote == "never" else []
+    for value in [*HOSTILE, *separators]:
+        with pytest.raises(ExportRefused) as refusal:
+            file_bytes(layout, [CELLS, CELLS | {column: value}], "FILE_1")
+        assert f"FILE_1: line 2, column {column}" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("msisdn", "+8613800000001"), ("msisdn", "02012345678"), ("msisdn", "1380000000"), ("msisdn", "１３８００００００００"),
+        ("wave_no", "1;2"), ("planned_date", "20260230"), ("window_start", "2460"), ("contact_id", "k-1"), ("campaign_id", "../../etc"),
+    ],
+)  # fmt: skip
+def test_machine_columns_keep_to_their_grammar(column, value):
+    with pytest.raises(ExportRefused, match=f"column {column}"):
+        file_bytes(load_exports()["sms"], [CELLS | {column: value}], "F")
+
+
+def test_refusal_never_shows_the_value():
+    with pytest.raises(ExportRefused) as refusal:
+        file_bytes(load_exports()["sms"], [CELLS | {"msisdn": "138000000012"}], "F")
+    assert "1380000" not in str(refusal.value)
+
+
+def test_text_the_encoding_cannot_say_is_refused():
+    with pytest.raises(ExportRefused, match="in gbk"):
+        file_bytes(load_exports()["sms"], [CELLS | {"script_text": "😀 TD退订"}], "F")
+
+
+@pytest.mark.parametrize("spelling", ["13800000001", "+8613800000001", "008613800000001", " 138 0000 0001 ", "１３８０００００００１", "013800000001"])
+def test_number_is_found_however_it_is_written(spelling):
+    assert bare_number(spelling) == "13800000001"
+
+
+@pytest.mark.parametrize("spelling", ["", "12345678901", "1380000000", "10086", "abc", "138000000011"])
+def test_number_that_cannot_be_read_is_nobodys(spelling):
+    assert bare_number(spelling) is None
+
+
+def faults(channel: str = "SMS", protection: Protection = FREE, **row) -> list[str]:
+    return violations([CELLS | row], channel, [CONTACT], protection)
+
+
+def test_free_contact_may_leave():
+    assert faults() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "channel", "words"),
+    [
+        ({"suppressed": {"S1": [("SYSTEM", "*")]}}, "STORE", "suppressed"),
+        ({"suppressed": {"S1": [("CHANNEL", "SMS")]}}, "SMS", "suppressed"),
+        ({"suppressed": {"S1": [("PRODUCT", "CRBT")]}}, "WEB", "suppressed"),
+        ({"suppressed": {"S1": [("WORLD", "x")]}}, "WEB", "suppressed"),
+        ({"listed": {"S1": [("BLACK", "SYSTEM", "", "")]}}, "STORE", "BLACK"),
+        ({"listed": {"S1": [("RED", "SYSTEM", "", "")]}}, "OUTBOUND", "RED"),
+        ({"listed": {"S1": [("GREY", "CHANNEL", "SMS", "")]}}, "SMS", "GREY"),
+        ({"listed": {"S1": [("GREY", "SYSTEM", "", "STAFF")]}}, "IVR", "GREY"),
+        ({"listed": {"S1": [("GREY", "SYSTEM", "", "")]}}, "STORE", "GREY"),
+        ({"opted_out": {"S1": [("SYSTEM", "SMS", "CRBT")]}}, "STORE", "opted out"),
+        ({"opted_out": {"S1": [("CHANNEL", "SMS", "NEWSPAPER")]}}, "SMS", "opted out"),
+        ({"opted_out": {"S1": [("PRODUCT", "OUTBOUND", "CRBT")]}}, "SMS", "opted out"),
+        ({"held_back": {("CRBT_SAVE", "S1")}}, "SMS", "control group"),
+        ({"held_back_always": {"S1"}}, "SMS", "control group"),
+        ({"live": {"S2"}}, "SMS", "not live"),
+        ({"holder": {}}, "SMS", "nobody"),
+        ({"holder": {"13800000001": "S9"}, "live": {"S9"}}, "SMS", "another subscription"),
+        ({"holder": {"13800000001": ""}}, "SMS", "another subscription"),  # two live lines on one number
+    ],
+)
+def test_protected_contact_is_found(changes, channel, words):
+    found = faults(channel, replace(FREE, **changes))
+    assert len(found) == 1
+    assert words in found[0]
+    assert "13800000001" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "channel"),
+    [
+        ({"suppressed": {"S1": [("CHANNEL", "OUTBOUND")]}}, "SMS"),
+        ({"suppressed": {"S1": [("PRODUCT", "NEWSPAPER")]}}, "SMS"),
+        ({"listed": {"S1": [("RED", "SYSTEM", "", "")]}}, "STORE"),
+        ({"listed": {"S1": [("RED", "SYSTEM", "", "")]}}, "ACCOUNT_MANAGER"),
+        ({"listed": {"S1": [("GREY", "SYSTEM", "", "STAFF")]}}, "WEB"),
+        ({"opted_out": {"S1": [("CHANNEL", "SMS", "CRBT")]}}, "STORE"),
+        ({"held_back": {("OTHER", "S1")}}, "SMS"),
+    ],
+)
+def test_what_a_protection_leaves_open_may_leave(changes, channel):
+    assert faults(channel, replace(FREE, **changes)) == []
+
+
+def test_file_unlike_the_frozen_list_is_found():
+    assert faults(offer_id="OTHER") == ["line 1: offer_id is not the frozen one"]
+    assert "wanted the 2" in violations([CELLS], "SMS", [CONTACT, CONTACT], FREE)[0]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_torn_file_is_not_read(name):
+    layout = load_exports()[name]
+    content = file_bytes(layout, [CELLS, CELLS], "F")
+    torn = content[: len(content) - len(content) // 4]
+    try:
+        rows = read_back(layout, torn)
+    except (ValueError, UnicodeError):
+        return
+    except Exception as error:  # the csv reader's own error for a torn quote
+        assert type(error).__name__ == "Error"  # noqa: PT017
+        return
+    assert violations(rows, layout.channel_code, [CONTACT, CONTACT], FREE)
