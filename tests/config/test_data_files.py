@@ -1,0 +1,114 @@
+"""Every data file is a test case: it parses, it names what exists, and somebody uses it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conf.feeds import load_feeds
+from conf.reading import ROOT, read_yaml
+from conf.settings import PROFILES, load_settings
+from conf.tables import LEDGER_LAYERS, load_tables
+from expectations.suites import load_suites
+from jobs.lakehouse.dictionary import is_stale
+from jobs.lakehouse.sqltext import bind_parameters, tables_in
+
+YAML_FILES = sorted(path for folder in ("conf", "sql", "expectations") for path in (ROOT / folder).rglob("*.yaml"))
+SQL_FILES = sorted(path for folder in ("sql", "jobs") for path in (ROOT / folder).rglob("*.sql"))
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", YAML_FILES, ids=_name)
+def test_yaml_file_parses_with_each_key_once(path):
+    assert read_yaml(path) is not None
+
+
+@pytest.mark.parametrize("path", sorted(PROFILES.glob("*.yaml")), ids=_name)
+def test_profile_gives_settings(path):
+    assert load_settings(path.stem).profile == path.stem
+
+
+@pytest.mark.parametrize("feed", load_feeds().values(), ids=lambda feed: feed.feed)
+def test_feed_has_a_bronze_table_and_a_stop_where_people_are_protected(feed):
+    assert feed.table in load_tables()
+    if feed.suppression:
+        assert feed.when_missing == "stop", "a suppression feed is never skipped"
+
+
+@pytest.mark.parametrize("table", load_tables().values(), ids=lambda table: table.name)
+def test_contract_says_what_people_need(table):
+    assert len(table.grain) > 10, "say what one row is"
+    assert [column.name for column in table.columns if len(column.description) < 3] == [], "say what each column means"
+    if table.layer != "vault":
+        clear = [column.name for column in table.columns if column.pii == "clear"]
+        assert clear == [], "personal data in clear lives in the vault alone"
+
+
+@pytest.mark.parametrize("path", SQL_FILES, ids=_name)
+def test_sql_file_names_existing_tables(path):
+    text = path.read_text(encoding="utf-8")
+
+    unknown = [name for name in tables_in(text) if name not in load_tables()]
+
+    assert unknown == []
+    assert not any(name.startswith("vault.") for name in tables_in(text)), "only export joins the vault, in code"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql").rglob("*.sql")), ids=_name)
+def test_table_query_has_a_contract_and_only_reads_its_layer_or_earlier(path):
+    table = load_tables()[f"{path.parent.name}.{path.stem}"]
+    order = {"ops": 0, "bronze": 0, "silver": 1, "gold": 2, "rpt": 3}
+
+    later = [
+        name for name in tables_in(path.read_text(encoding="utf-8")) if order[name.split(".")[0]] > order[table.layer]
+    ]
+
+    assert table.layer not in LEDGER_LAYERS, "ledger tables have no query"
+    assert later == []
+
+
+@pytest.mark.parametrize("path", SQL_FILES, ids=_name)
+def test_sql_file_is_the_same_every_time_it_runs(path):
+    text = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8").lower())
+
+    found = re.findall(
+        r"\b(?:current_timestamp|current_date|now|rand|randn|uuid|monotonically_increasing_id)\b\s*\(?", text
+    )
+
+    assert found == [], "a rerun must give the same rows"
+
+
+@pytest.mark.parametrize("path", [path for path in SQL_FILES if path.is_relative_to(ROOT / "jobs")], ids=_name)
+def test_query_beside_a_job_is_used_by_one(path):
+    sources = "".join(other.read_text(encoding="utf-8") for other in path.parent.rglob("*.py"))
+    sources += "".join(other.read_text(encoding="utf-8") for other in path.parent.parent.glob("*.py"))
+
+    family = path.stem.split("_")[0] + "_{"  # a family of queries may be named by an f-string
+    assert path.stem in sources or family in sources, "nobody runs this file"
+
+
+def test_every_suite_belongs_to_a_table():
+    assert set(load_suites()) <= set(load_tables())
+
+
+def test_parameters_of_table_queries_are_dates_or_named_by_their_job():
+    for path in (ROOT / "sql").rglob("*.sql"):
+        text = path.read_text(encoding="utf-8")
+        assert bind_parameters(text, _Anything()) is not None
+
+
+class _Anything(dict):
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __getitem__(self, key: object) -> None:
+        return None
+
+
+def test_data_dictionary_says_what_the_contracts_say():
+    assert not is_stale(), "run `closedloop dictionary` and commit docs/data_dictionary.md"
