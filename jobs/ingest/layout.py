@@ -36,7 +36,8 @@ class Rule(IntEnum):
     DUPLICATE_ROW = 12
 
 
-UNREADABLE = (Rule.NOT_DECODABLE, Rule.FIELD_COUNT, Rule.RECORD_LENGTH)  # nobody can say which bytes are which field
+# Nobody can say which bytes are which field (a wrong row number: whose record it is), so no later rule and no sum looks at them.
+UNREADABLE = (Rule.NOT_DECODABLE, Rule.FIELD_COUNT, Rule.RECORD_LENGTH, Rule.ROW_NUMBER)
 
 
 @dataclass
