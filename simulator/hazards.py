@@ -138,21 +138,38 @@ def churn_within_horizon(state: State, facts: Facts, day: int) -> np.ndarray:
                 assumed[name], assumed[f"not_{name}"] = np.full(state.size, value), np.full(state.size, not value)
             logit = score(facts.effects["churn_offnet"], assumed)
             hazard[fading, competitor] = daily(logit, float(state.intercepts[0]))
-    stay = np.ones(state.size)
+    mass = _start_mass(state, found)
     for ahead in range(1, HORIZON + 1):
-        fades, turns = _regime_chances(state, facts.moods, day, ahead)
-        still = hazard[False, False] * (1 - turns) + hazard[False, True] * turns
-        faded = hazard[True, False] * (1 - turns) + hazard[True, True] * turns
-        stay *= 1 - (still * (1 - fades) + faded * fades)
-    return 1 - stay
+        mass = _move_on(state, facts.moods, day, ahead, mass)
+        mass = {regime: share * (1 - hazard[regime]) for regime, share in mass.items()}
+    return 1 - np.sum(list(mass.values()), axis=0)
 
 
-def _regime_chances(state: State, moods: dict, day: int, ahead: int) -> tuple[np.ndarray, np.ndarray]:
-    """Chance that each subscription visibly fades, and that it is interested in a competitor, some days ahead."""
-    lasts = (1 - moods["fading_end"]) ** ahead
-    ages = np.arange(FADING_SEEN_FROM, ahead)
-    begins = moods["fading_start"] * float(((1 - moods["fading_end"]) ** ages).sum())
-    fades = np.where(state.fading, _in_window(day + ahead - state.fading_since) * lasts, begins)
-    rate = moods["competitor_start"] + moods["competitor_end"]
-    level = moods["competitor_start"] / rate
-    return fades, level + (state.competitor - level) * (1 - rate) ** ahead
+def _start_mass(state: State, found: dict[str, np.ndarray]) -> dict[tuple[bool, bool], np.ndarray]:
+    """Share of each subscription's chances by (visibly fading, interested in a competitor): all on what it is today."""
+    return {
+        (fading, competitor): ((found["fading"] == fading) & (state.competitor == competitor)).astype(float)
+        for fading in (False, True)
+        for competitor in (False, True)
+    }
+
+
+def _move_on(state: State, moods: dict, day: int, ahead: int, mass: dict[tuple[bool, bool], np.ndarray]) -> dict:
+    """One day further: who began to fade becomes visible after 8 days and stops being so after 70, or earlier."""
+    age = day + ahead - state.fading_since
+    lasts = 1 - moods["fading_end"]
+    begins = moods["fading_start"] * lasts**FADING_SEEN_FROM if ahead > FADING_SEEN_FROM else 0.0
+    enter = np.where(state.fading, (age == FADING_SEEN_FROM) * lasts**ahead, begins)
+    leave = np.where(state.fading & (age > FADING_SEEN_TO), 1.0, moods["fading_end"])
+    start, end = moods["competitor_start"], moods["competitor_end"]
+    moved = {}
+    for turned in (False, True):
+        same, other = mass[False, turned], mass[True, turned]
+        moved[False, turned] = same * (1 - enter) + other * leave
+        moved[True, turned] = same * enter + other * (1 - leave)
+    return {
+        (fading, turned): moved[fading, True] * ((1 - end) if turned else end)
+        + moved[fading, False] * (start if turned else (1 - start))
+        for fading in (False, True)
+        for turned in (False, True)
+    }
