@@ -5,7 +5,10 @@ Rows are written with delta-rs and published by hand, so that a test needs Spark
 
 from __future__ import annotations
 
+import random
+import shutil
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -123,3 +126,41 @@ def a_night(settings: Settings, subscribers: list[dict], suppressions: list[dict
         layer = "silver" if name.startswith("silver_") else "gold"
         put(settings, f"{layer}.{name.removeprefix('silver_')}", rows)
     feeds_are_fresh(settings)
+
+
+def copy_of(settings: Settings, home: Path) -> Settings:
+    """The same home once more, for a test that changes it."""
+    shutil.copytree(settings.home, home)
+    return settings.with_home(home)
+
+
+def a_town(people: int, seed: int) -> dict[str, list[dict]]:
+    """Rows of a province whose people fall under all five pilot campaigns and under every kind of protection."""
+    rng = random.Random(seed)
+    rows: dict[str, list[dict]] = {"subscribers": [], "suppressions": [], "contacts": [], "lifecycle_state": [], "customer_score": []}
+    for number in range(people):
+        state = rng.choices(["NONE", "NEW", "ACTIVE", "SEMI_SILENT", "SILENT", "CHURNED", "LAPSED"], [45, 3, 20, 10, 12, 5, 5])[0]
+        owner = state in ("NEW", "ACTIVE", "SEMI_SILENT", "SILENT")
+        person = a_subscriber(
+            number, crbt_lifecycle_state=state, has_crbt=owner, partners_with_crbt_cnt=rng.randint(0, 5), pay_ability=rng.choice(["HIGH", "MID", "LOW"]),
+            personality_segment=rng.choice(["HIGH_POTENTIAL", "EMOTIONAL_FOLLOWER", "FASHION_PREMIUM", "BUDGETER", "UNSEGMENTED"]),
+            is_mms_user=rng.random() < 0.5, account_manager_id=rng.choice(["AM1", None, None]), device_supports_mms=rng.choice([True, True, False, None]),
+            is_live=rng.random() < 0.97, user_type=rng.choice(["1"] * 40 + ["3"]), channel_preference_score={"SMS": rng.random(), "STORE": rng.random()},
+        )  # fmt: skip
+        rows["subscribers"].append(person)
+        key = {"subscription_id": person["subscription_id"], "snapshot_date": NIGHT}
+        chance = rng.random() * 0.3
+        shown = "PROSPECT" if state == "NONE" and chance > 0.25 else state
+        at_risk = owner and rng.random() < 0.1
+        rows["lifecycle_state"].append(a_row("gold.lifecycle_state", **key, crbt_lifecycle_state=shown, is_at_risk=at_risk, churn_offnet_at_risk=False))
+        for model, score in (("propensity_crbt", chance), ("churn_crbt", rng.random() * 0.3), ("propensity_newspaper", rng.random() * 0.2)):
+            rows["customer_score"].append(
+                a_row("gold.customer_score", **key, model_name=model, score=score, percentile=0.5, decile=rng.randint(1, 10), model_version=1, model_sha256="x")
+            )
+        if rng.random() < 0.06:
+            rows["suppressions"].append(a_suppression(person, rng.choice(["LIST_BLACK", "DND_SYSTEM", "COMPLAINT_A", "COMPLAINT_D"])))
+        if rng.random() < 0.06:
+            rows["suppressions"].append(a_suppression(person, "DND_CHANNEL", "CHANNEL", rng.choice(["SMS", "OUTBOUND", "STORE"])))
+        if rng.random() < 0.06:
+            rows["contacts"].append(a_contact(person, "HIST_CRBT_2025Q4", date(2026, 3, rng.randint(1, 9))))
+    return rows

@@ -1,0 +1,195 @@
+"""Export on a frozen night: every protection holds in the files, nothing is sent twice, and a crash anywhere changes nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from conf.channels import load_channels
+from conf.dates import DateRange
+from conf.errors import ExportRefused
+from conf.exports import load_exports
+from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.run import Run
+from jobs.targeting import export
+from jobs.targeting.export_check import read_back
+from jobs.targeting.readiness import StaleSuppression
+from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, put
+
+RANGE = DateRange(NIGHT, NIGHT)
+
+
+class Killed(BaseException):
+    """Stands for kill -9 inside the test's process."""
+
+
+def lake_of(settings) -> Lake:
+    return Lake(None, settings, Run("tests", RANGE, settings))
+
+
+def contents(settings) -> dict[str, str]:
+    """Digest of every file a channel could see, manifests and done files included."""
+    root = settings.path("exports")
+    files = [path for path in sorted(root.glob("*/*")) if path.parent.name != export.PRIVATE]
+    return {str(path.relative_to(root)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def released(settings) -> list[Path]:
+    return sorted(path.with_name(path.name.removesuffix(".done")) for path in settings.path("exports").glob("*/*.done"))
+
+
+def exported_rows(settings) -> list[dict]:
+    layouts = {layout.channel_code: layout for layout in load_exports().values()}
+    return [row | {"channel_code": path.parent.name} for path in released(settings) for row in read_back(layouts[path.parent.name], path.read_bytes())]
+
+
+def test_files_hold_exactly_the_frozen_lists(targeted_copy):
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    rows = exported_rows(targeted_copy)
+    assert summary["rows"] == len(contacts) == len(rows)
+    assert sorted(row["contact_id"] for row in rows) == sorted(row["contact_id"] for row in contacts)
+    assert {path.parent.name for path in released(targeted_copy)} == set(load_channels())
+    ledger_rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    assert sum(row["rows"] for row in ledger_rows) == len(rows)
+
+
+def test_manifest_and_done_name_the_content(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    for path in released(targeted_copy):
+        manifest = json.loads(path.with_name(path.name + ".manifest.json").read_text(encoding="utf-8"))
+        digest = sha256(path.read_bytes()).hexdigest()
+        assert manifest["sha256"] == digest == path.with_name(path.name + ".done").read_text(encoding="ascii").strip()
+        assert manifest["file_name"] == path.name
+        assert manifest["expires_on"] == "2026-03-12"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not list(targeted_copy.path("exports", export.PRIVATE).iterdir()), "nothing is left in the private folder"
+
+
+def test_second_run_sends_nothing_twice(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    before, ledger_before = contents(targeted_copy), ledger.read(targeted_copy, "ops.export_ledger").num_rows
+    times = {path: path.stat().st_mtime_ns for path in released(targeted_copy)}
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert set(summary["files"]) == {"ALREADY_SENT"}
+    assert contents(targeted_copy) == before
+    assert {path: path.stat().st_mtime_ns for path in released(targeted_copy)} == times
+    assert ledger.read(targeted_copy, "ops.export_ledger").num_rows == ledger_before
+
+
+def test_file_the_channel_took_away_is_not_sent_again(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    taken = released(targeted_copy)[0]
+    taken.unlink()
+    export.run(None, targeted_copy, RANGE)
+    assert not taken.exists()
+
+
+@pytest.mark.parametrize("point", ["export.before_rename", "export.after_rename", "export.before_done", "export.after_done"])
+def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, undisturbed, monkeypatch, point):
+    hits = Counter()
+
+    def die_at_the_third(name: str) -> None:
+        hits[name] += 1
+        if name == point and hits[name] == 3:
+            raise Killed
+
+    monkeypatch.setattr(faults, "point", die_at_the_third)
+    with pytest.raises(Killed):
+        export.run(None, targeted_copy, RANGE)
+    assert 2 <= len(released(targeted_copy)) <= 3
+    export.run(None, targeted_copy, RANGE)
+    assert contents(targeted_copy) == undisturbed["files"]
+    names = [row["file_name"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()]
+    assert sorted(names) == undisturbed["ledger"], "each file once in the ledger"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(targeted, tmp_path_factory):
+    from tests.builders.targeting_night import copy_of
+
+    settings = copy_of(targeted[0], tmp_path_factory.mktemp("undisturbed") / "home")
+    export.run(None, settings, RANGE)
+    return {"files": contents(settings), "ledger": sorted(row["file_name"] for row in ledger.read(settings, "ops.export_ledger").to_pylist())}
+
+
+def test_last_gate_withholds_given_selection_without_protection(targeted_copy):
+    """Sabotage: protection arrives after the lists were frozen, as if selection had not looked at it at all."""
+    contact = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()[0]
+    put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
+    with pytest.raises(ExportRefused) as refusal:
+        export.run(None, targeted_copy, RANGE)
+    assert "files withheld" in str(refusal.value)
+    sent = exported_rows(targeted_copy)
+    assert sent, "the other files left"
+    assert contact["contact_id"] not in {row["contact_id"] for row in sent}
+    assert not targeted_copy.path("exports", contact["channel_code"], contact["file_name"]).exists()
+    assert list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))
+    status = {row["file_name"]: row["status"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    assert status[contact["file_name"]] == "REFUSED"
+
+
+@pytest.mark.parametrize("gate", ["list", "opt-out", "control"])
+def test_each_source_of_protection_fires_alone(targeted_copy, gate):
+    contact = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()[0]
+    person = contact["subscription_id"]
+    if gate == "list":
+        row = a_row("silver.list_member", msisdn_token=1, subscription_id=person, list_code="B", list_colour="BLACK", scope_type="SYSTEM",
+                    load_date=NIGHT, superseded_on=_forever())  # fmt: skip
+        put(targeted_copy, "silver.list_member", [row])
+    elif gate == "opt-out":
+        row = a_row("silver.channel_result", contact_id="X", subscription_id=person, campaign_id="C", channel_code="SMS", reach_code="REACHED",
+                    opt_out_scope="SYSTEM", load_date=NIGHT, superseded_on=_forever())  # fmt: skip
+        put(targeted_copy, "silver.channel_result", [row])
+    else:
+        rows = lake_of(targeted_copy).arrow("gold.control_group").to_pylist()
+        more = {"campaign_id": contact["campaign_id"], "subscription_id": person, "assigned_on": NIGHT, "control_kind": "CAMPAIGN",
+                "is_model_selected": False, "business_date": NIGHT}  # fmt: skip
+        put(targeted_copy, "gold.control_group", [*rows, more])
+    with pytest.raises(ExportRefused, match="1 of"):
+        export.run(None, targeted_copy, RANGE)
+    assert contact["contact_id"] not in {row["contact_id"] for row in exported_rows(targeted_copy)}
+
+
+def _forever():
+    from datetime import date
+
+    return date(9999, 12, 31)
+
+
+def test_no_file_leaves_given_a_stale_suppression_feed(targeted_copy):
+    feeds_are_fresh(targeted_copy, list_member="MISSING")
+    with pytest.raises(StaleSuppression):
+        export.run(None, targeted_copy, RANGE)
+    assert released(targeted_copy) == []
+
+
+def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    path = released(targeted_copy)[0]
+    path.with_name(path.name + ".done").unlink()
+    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    changed = [row | {"sha256": "0" * 64} if row["file_name"] == path.name else row for row in rows]
+    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
+    with pytest.raises(ExportRefused, match="never sent a second time"):
+        export.run(None, targeted_copy, RANGE)
+
+
+def test_unpublished_night_is_not_exported(settings):
+    ledger.ensure_tables(settings)
+    with pytest.raises(ExportRefused, match="targeting is not published"):
+        export.run(None, settings, RANGE)
+
+
+def test_numbers_appear_nowhere_but_in_vault_and_exports(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    number = next(iter(exported_rows(targeted_copy)))["msisdn"].encode()
+    outside = [path for path in targeted_copy.home.rglob("*") if path.is_file() and "vault" not in path.parts and "exports" not in path.parts]
+    assert len(outside) > 50
+    assert [path for path in outside if number in path.read_bytes()] == []
