@@ -14,6 +14,16 @@ def _longest_step(values: Floats, change: Floats) -> float:
     return min(1.0, float(np.min(-0.9995 * values[falls] / change[falls]))) if falls.any() else 1.0
 
 
+def _factor(normal: Floats) -> tuple[Floats, bool]:
+    """Factor a matrix that is positive definite but for rounding."""
+    ridge = 0.0
+    while True:
+        try:
+            return cho_factor(normal + ridge * np.eye(len(normal)), check_finite=False)
+        except np.linalg.LinAlgError:
+            ridge = max(10.0 * ridge, 1e-10 * float(np.trace(normal)))
+
+
 def solve_step(
     curvature: Floats, slopes: Floats, heights: Floats, lower: Floats, upper: Floats
 ) -> tuple[Floats, float, Floats]:
@@ -54,7 +64,9 @@ def solve_step(
         normal = (rows.T * ratio) @ rows
         normal += quad
         normal[np.diag_indices(m + 1)] += 1e-14 * (1.0 + np.trace(normal))
-        factor = cho_factor(normal, check_finite=False)
+        if not np.isfinite(normal).all():
+            break
+        factor = _factor(normal)
 
         def direction(r_comp: Floats) -> tuple[Floats, Floats, Floats]:
             dx = cho_solve(factor, -r_dual + rows.T @ (-(r_comp + z * r_prim) / s), check_finite=False)  # noqa: B023
@@ -63,9 +75,11 @@ def solve_step(
 
         _, ds, dz = direction(s * z)
         affine = float((s + _longest_step(s, ds) * ds) @ (z + _longest_step(z, dz) * dz)) / len(s)
-        dx, ds, dz = direction(s * z + ds * dz - mu * (affine / mu) ** 3)
+        dx, ds, dz = direction(s * z + ds * dz - mu * (affine / max(mu, 1e-300)) ** 3)
         step_s, step_z = _longest_step(s, ds), _longest_step(z, dz)
         step = min(step_s, step_z)
+        if not (np.isfinite(dx).all() and np.isfinite(dz).all()):
+            break  # as near as the arithmetic allows
         x, s, z = x + step * dx, s + step * ds, z + step * dz
     weights = np.maximum(z[: len(slopes)], 0.0)
     return np.clip(x[:m], lower, upper), float(x[m]), weights / max(weights.sum(), 1e-300)
