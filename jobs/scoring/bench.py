@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 def bench_models(spark: SparkSession, settings: Settings, dates: DateRange) -> list[dict]:
     """Train every model once without registering it: rows, events, seconds, AUC, linear AUC and the gain of LightGBM."""
-    from jobs.scoring.train import read_material, train_model
+    from jobs.scoring.train import read_material, read_rows, train_model
 
     started = perf_counter()
     material = read_material(spark, settings, dates)
     rows = [{"model": "(reading two snapshots)", "seconds": perf_counter() - started}]
     for name in material.config.models:
         started = perf_counter()
-        candidate = train_model(material, name)
+        candidate = train_model(material, name, *read_rows(material, name))
         auc, linear = candidate.contest.figures["auc"], candidate.contest.linear["auc"]
         rows.append({
             "model": name, "seconds": perf_counter() - started, "rows": candidate.validation.label.size,

@@ -145,3 +145,19 @@ def _row(candidate: Candidate, decision: Decision, version: registry.ModelVersio
         "train_events": candidate.train.events, "validation_rows": candidate.validation.label.size,
         "validation_events": candidate.validation.events, "logistic_auc": contest.linear["auc"], "rounds": contest.rounds, **figures,
     }  # fmt: skip
+
+
+def untrained_row(
+    name: str, spec: ModelSpec, train: Snapshot, validation: Snapshot, cut_offs: CutOffs, training_date: date
+) -> dict:
+    """The row of a model that was not trained because too little happened; its figures are those of a coin."""
+    wanted = spec.thresholds.min_events
+    reason = f"TOO_FEW_EVENTS: {train.events} and {validation.events} events at the two cut-offs, wanted at least {wanted}; not trained"
+    none = dict.fromkeys(("log_loss", "ece", "spearman", "precision_top_decile", "recall_top_decile"), 0.0)
+    return {
+        "business_date": training_date, "model_name": name, "label_id": spec.label.label_id, "verdict": "REFUSED", "reason": reason,
+        "model_version": 0, "model_sha256": "", "mlflow_run_id": None, "train_cut_off": cut_offs.train,
+        "validation_cut_off": cut_offs.validation, "train_rows": train.label.size, "train_events": train.events,
+        "validation_rows": validation.label.size, "validation_events": validation.events, "auc": 0.5, "logistic_auc": 0.5,
+        "lift_top_decile": 1.0, "rounds": 0, **none,
+    }  # fmt: skip

@@ -18,7 +18,7 @@ from jobs.scoring import challenger
 from jobs.scoring.challenger import Candidate
 from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs, choose_cut_offs, labelled_rows, read_snapshot
-from models.features import encode, fit_contract
+from models.features import FeatureContract, encode, fit_contract
 from models.training import Recipe, Snapshot, run_contest
 
 if TYPE_CHECKING:
@@ -51,11 +51,10 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     # Read
     material = read_material(spark, settings, dates)
 
-    # Transform
-    candidates = [train_model(material, name) for name in material.config.models]
+    # Transform and register
+    rows = [_train_and_decide(material, name) for name in material.config.models]
 
     # Write
-    rows = [challenger.decide_and_register(settings, candidate, material.config) for candidate in candidates]
     for row in rows:
         _record(material, row)
     material.lake.flush_metrics()
@@ -84,14 +83,35 @@ def read_material(spark: SparkSession, settings: Settings, dates: DateRange) -> 
     return Material(lake, settings, config, dates, cut_offs, snapshots)
 
 
-def train_model(material: Material, name: str) -> Candidate:
-    """One contest: train on the earlier snapshot, judge on the later one."""
-    config, spec = material.config, material.config.models[name]
+def _train_and_decide(material: Material, name: str) -> dict:
+    """The row of ops.model_run of one model; with too few events nothing is trained and the row says so."""
+    contract, train, validation = read_rows(material, name)
+    spec = material.config.models[name]
+    if min(train.events, validation.events) < spec.thresholds.min_events:
+        row = challenger.untrained_row(name, spec, train, validation, material.cut_offs, material.dates.last)
+        return {**row, "customer_360_version": int(material.lake.version(CUSTOMER_360) or 0)}
+    candidate = train_model(material, name, contract, train, validation)
+    return challenger.decide_and_register(material.settings, candidate, material.config)
+
+
+def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot, Snapshot]:
+    """Feature contract and encoded, labelled rows of both cut-offs for one model."""
+    config = material.config
     train_rows, train_label = _labelled(material, name, "train")
     judge_rows, judge_label = _labelled(material, name, "validation")
     contract = fit_contract(name, config.features_of(name), train_rows, config.min_category_rows)
-    train = Snapshot(encode(contract, train_rows), train_label)
-    validation = Snapshot(encode(contract, judge_rows), judge_label)
+    return (
+        contract,
+        Snapshot(encode(contract, train_rows), train_label),
+        Snapshot(encode(contract, judge_rows), judge_label),
+    )
+
+
+def train_model(
+    material: Material, name: str, contract: FeatureContract, train: Snapshot, validation: Snapshot
+) -> Candidate:
+    """One contest: train on the earlier snapshot, judge on the later one."""
+    config, spec = material.config, material.config.models[name]
     contest = run_contest(contract, train, validation, _recipe(material, spec))
     material.lake.run.fact("MODEL_TRAINED", model=name, auc=contest.figures["auc"], linear_auc=contest.linear["auc"])
     return Candidate(

@@ -10,6 +10,7 @@ import pytest
 
 from conf.dates import DateRange
 from conf.models import load_models
+from conf.tables import table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
@@ -55,7 +56,6 @@ def _events(views, seed):
 
 
 def _table(name, rows):
-    from conf.tables import table_of
     from jobs.lakehouse.schema import arrow_schema
 
     return pa.Table.from_pylist(rows, schema=arrow_schema(table_of(name)))
@@ -123,6 +123,20 @@ def test_training_changes_nothing_given_the_same_data_again(spark, home, trained
     assert again["promoted"] == 0
     assert sorted(map(str, ledger.read(home, "ops.model_run").to_pylist())) == sorted(map(str, before))
     assert {name: registry.champion(home, name) for name in versions} == versions
+
+
+def test_models_are_refused_untrained_given_too_few_events(spark, home, trained, monkeypatch):
+    config = load_models()
+    spec = config.models["churn_offnet"]
+    strict = spec.model_copy(update={"thresholds": spec.thresholds.model_copy(update={"min_events": 10**6})})
+    monkeypatch.setattr(train, "load_models", lambda: config.model_copy(update={"models": {"churn_offnet": strict}}))
+    kept = []
+    monkeypatch.setattr(train, "_record", lambda material, row: kept.append(row))
+
+    train.run(spark, home, DateRange.of(TONIGHT))
+
+    assert kept[0]["reason"].startswith("TOO_FEW_EVENTS")
+    assert set(kept[0]) | {"run_id"} == set(table_of("ops.model_run").column_names)
 
 
 def test_training_refuses_given_no_second_snapshot_in_time(spark, home):
