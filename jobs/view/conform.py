@@ -80,15 +80,16 @@ def tables_to_write(lake: Lake, dates: DateRange) -> list[str]:
     """
     candidates = [*STATE_TABLES, *BOUND_TABLES, *(MONTH_TABLES if earliest_closed_month(dates) else [])]
     built = asof.newest_built(lake.settings, ANCHOR)
-    if built is None or dates.first <= built:
-        return candidates
+    is_new = built is None or dates.first > built
     brought = {d.feed for d in asof.deliveries(lake.settings) if d.load_date in dates and d.rows}
     if "subscription" in brought:
-        brought.add("msisdn_assignment")
-    always = {ANCHOR, *MONTH_TABLES}
-    return [
-        name for name in candidates if name in always or brought & (feeds_read("asof", [name]) | {name.split(".")[1]})
-    ]
+        brought.add("msisdn_assignment")  # follows from silver.subscription
+
+    def is_due(name: str) -> bool:
+        needs = feeds_read("asof", [name]) | {name.split(".")[1]}
+        return name in (ANCHOR, *MONTH_TABLES) or bool(brought & needs) or not (is_new or lake.version(name) == 0)
+
+    return [name for name in candidates if is_due(name)]
 
 
 def feeds_read(kind: str, tables: Iterable[str]) -> set[str]:

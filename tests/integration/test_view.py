@@ -1,0 +1,219 @@
+"""Five days of a small town, checked by hand: who held a number, what a resend changes, what the view says."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from conf.dates import DateRange
+from jobs.lakehouse import ledger, published
+from jobs.lakehouse.content import content_hash
+from jobs.view import conform, job
+from tests.builders.bronze import a_call, a_status, a_subscription, deliver
+from tests.conftest import settings_for_tests
+
+pytestmark = pytest.mark.slow
+
+ANNA, BEN, OLD, YOUNG, TWIN_A, TWIN_B = "ANNA", "BEN", "OLD", "YOUNG", "TWIN_A", "TWIN_B"
+DAY = date(2026, 3, 5)
+
+
+def night_of_march_3(settings):
+    """The town as it is: OLD left in October; two live subscriptions hold number 500; one newspaper reader."""
+    deliver(settings, "subscription", "2026-03-03", [
+        a_subscription(ANNA, 100, brand_id="1", pay_type="1", change_date=date(2026, 3, 3)), a_subscription(BEN, 200),
+        a_subscription(OLD, 300, create_date=date(2018, 5, 1)), a_subscription(TWIN_A, 500, create_date=date(2021, 1, 1)),
+        a_subscription(TWIN_B, 500, create_date=date(2024, 1, 1), cust_id="C-TWIN_A"),
+    ])  # fmt: skip
+    deliver(settings, "subscription_status", "2026-03-03", [
+        a_status(ANNA), a_status(BEN), a_status(OLD, "2010", "2025-10-01"), a_status(TWIN_A), a_status(TWIN_B),
+    ])  # fmt: skip
+    deliver(settings, "customer", "2026-03-03", [
+        {"cust_id": f"C-{ANNA}", "birthday": date(1980, 3, 6), "sex": "2", "home_region": "59101", "vip_tier": "1", "cust_name_token": 71,
+         "is_sensitive": True, "sensitive_channels": "SMS,MMS", "corporate_id": "E1"},
+        {"cust_id": f"C-{BEN}", "home_region": "59101", "vip_tier": "2"},
+    ])  # fmt: skip
+    deliver(settings, "product_offering", "2026-03-03", [
+        {"prod_id": "NEWSPAPER", "prod_type": "VAS", "monthly_fee": 300}, {"prod_id": "GPRS_PACK_5", "prod_type": "ADD_ON", "monthly_fee": 500},
+    ])  # fmt: skip
+    deliver(settings, "product_subscription", "2026-03-03", [
+        {"product_no_token": 100, "user_id": ANNA, "busi_type": "12", "prod_id": "NEWSPAPER", "sp_code": "801234", "serv_code": "NEWS01",
+         "sts": "0", "valid_date": date(2025, 6, 1), "expire_date": date(2025, 5, 1)},
+        {"product_no_token": 200, "user_id": BEN, "busi_type": "14", "prod_id": "GPRS_PACK_5", "sp_code": "000000", "serv_code": "G",
+         "sts": "0", "valid_date": date(2025, 6, 1)},
+    ])  # fmt: skip
+    deliver(settings, "bill_summary", "2026-03-03", [
+        {"acct_id": "A", "user_id": ANNA, "bill_cycle": month, "item_group": item, "fee_fen": fee}
+        for month, item, fee in [("202511", "LOCL", 9000), ("202512", "LOCL", 8000), ("202601", "LOCL", 6000), ("202602", "LOCL", 4500),
+                                 ("202602", "DISC", -500)]
+    ], data_date="2026-02-28")  # fmt: skip
+    deliver(settings, "crbt_subscription", "2026-03-03", [
+        {"msisdn_token": 200, "open_date": date(2025, 1, 1), "music_box_flag": False, "music_club_level": "2"},
+        {"msisdn_token": 500, "open_date": date(2025, 1, 1), "close_date": date(2025, 12, 1), "close_reason": "SILENT", "music_club_level": "0"},
+    ])  # fmt: skip
+    deliver(settings, "cdr_voice", "2026-03-03", [
+        a_call(100, "2026-03-03", seconds=90), a_call(100, "2026-03-03", seconds=30, base_call_fee=13),
+        a_call(300, "2026-03-03"), a_call(200, "2026-03-03", opp_operator="CUCC"), a_call(999, "2026-03-03"),
+    ])  # fmt: skip
+    deliver(settings, "list_member", "2026-03-03", [
+        {"msisdn_token": 300, "list_code": "BLACK", "list_colour": "BLACK", "added_at": datetime(2025, 1, 1)},
+    ])  # fmt: skip
+
+
+def night_of_march_4(settings):
+    """ANNA takes number 101; OLD's number goes to YOUNG; a call of yesterday comes late; BEN's two calls are one too few."""
+    deliver(settings, "subscription", "2026-03-04", [
+        a_subscription(ANNA, 101, brand_id="1", pay_type="1", change_date=date(2026, 3, 4)),
+        a_subscription(YOUNG, 300, create_date=date(2026, 3, 4), brand_id="3"),
+    ])  # fmt: skip
+    deliver(settings, "subscription_status", "2026-03-04", [a_status(YOUNG, since="2026-03-04")])
+    deliver(settings, "cdr_voice", "2026-03-04", [
+        a_call(101, "2026-03-04"), a_call(300, "2026-03-04"), a_call(100, "2026-03-03", seconds=45), a_call(200, "2026-03-04"), a_call(200, "2026-03-04", other=901),
+    ])  # fmt: skip
+    deliver(settings, "list_member", "2026-03-04", [
+        {"msisdn_token": 300, "list_code": "BLACK", "list_colour": "BLACK", "added_at": datetime(2025, 1, 1)},
+        {"msisdn_token": 300, "list_code": "GREY", "list_colour": "GREY", "added_at": datetime(2026, 3, 4, 12)},
+    ])  # fmt: skip
+
+
+def night_of_march_5(settings):
+    """A corrected file of March 4 replaces the whole first one; payments with a reversal; BEN downloads a tone."""
+    deliver(settings, "cdr_voice", "2026-03-05", [
+        a_call(101, "2026-03-04"), a_call(300, "2026-03-04"), a_call(100, "2026-03-03", seconds=45),
+        *(a_call(200, "2026-03-04", other=other) for other in (900, 901, 902)),
+    ], data_date="2026-03-04", resend_no=1)  # fmt: skip
+    deliver(settings, "cdr_voice", "2026-03-05", [a_call(200, "2026-03-05")])
+    deliver(settings, "payment", "2026-03-05", [
+        {"pay_time": datetime(2026, 3, 5, 9), "amount_fen": 5000, "acct_id": "A", "user_id": BEN, "reversal_flag": False},
+        {"pay_time": datetime(2026, 3, 5, 10), "amount_fen": -2000, "acct_id": "A", "user_id": BEN, "reversal_flag": True},
+    ])  # fmt: skip
+    deliver(settings, "crbt_tone_event", "2026-03-05", [
+        {"msisdn_token": 200, "tone_id": "1", "action": "DOWNLOAD", "event_time": datetime(2026, 3, 5, 9), "price_fen": 200, "category": "POP"},
+    ])  # fmt: skip
+
+
+def in_one_range(spark, home):
+    settings = settings_for_tests(home)
+    for night in (night_of_march_3, night_of_march_4, night_of_march_5):
+        night(settings)
+    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-05"))
+    job.run(spark, settings, DateRange.of(DAY))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def town(spark, tmp_path_factory):
+    return in_one_range(spark, tmp_path_factory.mktemp("town"))
+
+
+def rows_of(settings, table, **equal):
+    version = published.reader_version(settings, table)
+    filters = [(name, "=", value) for name, value in equal.items()]
+    return ledger.read(settings, table, filters=filters or None, version=version).to_pylist()
+
+
+def calls_as_of(settings, night):
+    """Outgoing calls by subscription and day, as of a night."""
+    counted: dict = {}
+    for row in rows_of(settings, "silver.usage_daily"):
+        if row["load_date"] <= night < row["superseded_on"]:
+            key = (row["subscription_id"], row["event_date"].day)
+            counted[key] = counted.get(key, 0) + row["voice_mo_cnt"]
+    return counted
+
+
+def test_calls_belong_to_who_held_the_number_that_day(town):
+    assert calls_as_of(town, date(2026, 3, 3)) == {(ANNA, 3): 2, (OLD, 3): 1, (BEN, 3): 1}
+    # ANNA's number changed and her late call of the 3rd still counts for her; number 300 is YOUNG's now; 999 is nobody's
+    assert calls_as_of(town, date(2026, 3, 4)) == {(ANNA, 3): 3, (OLD, 3): 1, (BEN, 3): 1, (ANNA, 4): 1, (YOUNG, 4): 1, (BEN, 4): 2}
+
+
+def test_a_resend_counts_from_its_night_on_and_not_before(town):
+    assert calls_as_of(town, date(2026, 3, 4))[BEN, 4] == 2
+    assert calls_as_of(town, date(2026, 3, 5))[BEN, 4] == 3
+    assert calls_as_of(town, date(2026, 3, 5))[ANNA, 3] == 3  # its late record came again and is not counted twice
+
+
+def test_charges_in_li_become_fen_half_up_on_the_day(town):
+    fees = {row["subscription_id"]: row["voice_fee_fen"] for row in rows_of(town, "silver.usage_daily", load_date=date(2026, 3, 3))}
+    assert fees == {ANNA: 3, OLD: 1, BEN: 1}  # 12 + 13 = 25 li -> 3 fen; 12 li -> 1 fen
+
+
+def test_assignment_names_every_holder(town):
+    held = {(r["msisdn_token"], r["subscription_id"]): (r["valid_from"], r["valid_to"]) for r in
+            sorted(rows_of(town, "silver.msisdn_assignment"), key=lambda r: r["load_date"])}  # fmt: skip
+    always = date(9999, 12, 31)
+    assert held[100, ANNA] == (date(2020, 1, 1), date(2026, 3, 4))
+    assert held[101, ANNA] == (date(2026, 3, 4), always)
+    assert held[300, OLD] == (date(2018, 5, 1), date(2026, 3, 4))
+    assert held[300, YOUNG] == (date(2026, 3, 4), always)
+    assert held[500, TWIN_A] == (date(2021, 1, 1), date(2024, 1, 1))
+
+
+def test_lists_stay_with_the_holder_of_the_day_they_were_added(town):
+    newest = {row["list_code"]: row["subscription_id"] for row in rows_of(town, "silver.list_member", load_date=date(2026, 3, 4))}
+    assert newest == {"BLACK": OLD, "GREY": YOUNG}
+
+
+def test_an_end_before_the_start_becomes_the_start(town):
+    product = rows_of(town, "silver.product_subscription", subscription_id=ANNA)[0]
+    assert (product["expire_date"], product["dq_flag"]) == (date(2025, 6, 1), "EXPIRE_BEFORE_VALID")
+
+
+def view_of(town):
+    return {row["subscription_id"]: row for row in rows_of(town, "gold.customer_360", snapshot_date=DAY)}
+
+
+def test_the_view_knows_who_is_live(town):
+    view = view_of(town)
+    assert {name for name, row in view.items() if row["is_live"]} == {ANNA, BEN, YOUNG, TWIN_B}
+    assert (view[TWIN_A]["dq_flag"], view[TWIN_A]["churn_type"]) == ("DUPLICATE_LIVE_MSISDN", "DUPLICATE")
+    assert (view[OLD]["churn_type"], view[OLD]["churn_month"]) == ("VOLUNTARY", "202510")
+    assert view[OLD]["personality_segment"] == "UNSEGMENTED"
+
+
+def test_the_view_of_anna(town):
+    anna = view_of(town)[ANNA]
+    wanted = {
+        "msisdn": 101, "cust_name": 71, "gender_code": "2", "age_years": 45, "vip_tier": "1", "brand_code": "GOTONE",
+        "payment_mode": "POSTPAID", "is_in_grace": None, "acquisition_channel_code": "UNKNOWN", "tenure_days": 2255,
+        "sensitive_channels": ["SMS", "MMS"], "is_corporate": True, "arpu_fen": 4000, "arpu_3m_fen": 6000,
+        "arpu_slope_3m": pytest.approx(-1 / 3), "voice_mo_cnt_30d": 4, "active_days_30d": 2,
+        "mou_minutes_30d": pytest.approx((90 + 30 + 45 + 60) / 60), "days_since_last_use": 1, "is_communicating": True,
+        "has_newspaper": False, "crbt_lifecycle_state": "NONE", "home_area_code": "591", "contacts_this_month": 0,
+        "lifecycle_stage": "DECLINE",
+    }  # fmt: skip
+    assert {name: anna[name] for name in wanted} == wanted
+
+
+def test_the_view_of_ben(town):
+    ben = view_of(town)[BEN]
+    wanted = {
+        "vip_tier": None, "acquisition_channel_code": None, "is_in_grace": False, "payment_mode": "PREPAID", "voice_mo_cnt_30d": 5,
+        "calls_to_competitor_30d": 1, "payment_fen_90d": 3000, "topup_cnt_90d": 1, "days_since_last_payment": 0, "has_crbt": True,
+        "crbt_lifecycle_state": "ACTIVE", "crbt_downloads_2m": 1, "crbt_paid_tones_90d": 1, "crbt_last_event_date": DAY,
+        "crbt_content_preference": "POP", "is_music_club_premium": True, "vas_codes": ["CRBT"], "vas_active_cnt": 1, "pay_ability": None,
+    }  # fmt: skip
+    assert {name: ben[name] for name in wanted} == wanted
+    assert view_of(town)[TWIN_B]["crbt_lifecycle_state"] == "CHURNED"
+
+
+def test_party_and_segments_follow_the_view(town):
+    twins = rows_of(town, "gold.customer_360_party", customer_id="C-TWIN_A")[0]
+    assert (twins["subscription_cnt"], twins["live_subscription_cnt"]) == (2, 1)
+    schemes = {row["scheme"]: row["segment_code"] for row in rows_of(town, "gold.customer_segment", subscription_id=ANNA)}
+    assert schemes["LIFECYCLE_STAGE"] == "DECLINE"
+    assert schemes["STRATEGIC"].startswith("SS")
+
+
+def test_loading_in_another_order_gives_the_same_tables(spark, town, tmp_path):
+    settings = settings_for_tests(tmp_path / "other")
+    night_of_march_5(settings)
+    night_of_march_4(settings)
+    conform.run(spark, settings, DateRange.of("2026-03-05"))
+    night_of_march_3(settings)
+    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-04"))  # widens to the 5th, which was built before
+    job.run(spark, settings, DateRange.of(DAY))
+    tables = [*conform.SILVER_TABLES, *job.TABLES]
+    assert {name: content_hash(settings, name) for name in tables} == {name: content_hash(town, name) for name in tables}
