@@ -23,6 +23,7 @@ ZERO_WHEN_EMPTY = [
     "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
     "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
     "refuse_cnt_6m", "hotline_calls_3m", "store_visits_3m", "web_visits_3m",
+    "handset_changes_12m",
 ]  # fmt: skip
 FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newspaper"]
 
