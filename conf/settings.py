@@ -86,8 +86,9 @@ class RetentionSettings(Strict):
 
 
 class ServiceSettings(Strict):
-    """Loopback ports of what people look at."""
+    """Loopback ports of what people look at; embedded_postgres: Airflow's and MLflow's records lie in a Postgres below home."""
 
+    embedded_postgres: bool
     airflow_port: int
     mlflow_port: int
     data_docs_port: int

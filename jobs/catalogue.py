@@ -23,6 +23,7 @@ class Job:
     stage: str
     needs_spark: bool
     nightly: bool = True
+    needs_registry: bool = False
 
 
 JOBS = {
@@ -32,8 +33,8 @@ JOBS = {
         Job("conform", "jobs.view.conform", "ingest", needs_spark=True),
         Job("respond", "jobs.responses.job", "customer_view", needs_spark=True),
         Job("view", "jobs.view.job", "customer_view", needs_spark=True),
-        Job("train", "jobs.scoring.train", "training", needs_spark=True, nightly=False),
-        Job("score", "jobs.scoring.job", "scoring", needs_spark=True),
+        Job("train", "jobs.scoring.train", "training", needs_spark=True, nightly=False, needs_registry=True),
+        Job("score", "jobs.scoring.job", "scoring", needs_spark=True, needs_registry=True),
         Job("target", "jobs.targeting.job", "targeting", needs_spark=True),
         Job("export", "jobs.targeting.export", "targeting", needs_spark=True),
         Job("evaluate", "jobs.evaluation.job", "evaluation", needs_spark=True),
@@ -56,6 +57,10 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
 
     with exclusive(settings, job.stage):
         run = import_module(job.module).run
+        if job.needs_registry:
+            from jobs.stack.postgres import point_mlflow_here
+
+            point_mlflow_here(settings)
         if not job.needs_spark:
             return run(settings, dates)
         from jobs.lakehouse import server

@@ -56,9 +56,9 @@ def down() -> None:
 
 
 @app.command(name="prove-kill")
-def prove_kill(subscriptions: int = typer.Option(400, help="size of the small province")) -> None:
+def prove_kill() -> None:
     """Kill -9 a night at every named point, run it again, and compare with the undisturbed night by hash."""
     from jobs.stack import kill_matrix
 
-    proofs = kill_matrix.prove_kill(load_settings(), _teller(), subscriptions=subscriptions)
+    proofs = kill_matrix.prove_kill(load_settings(), _teller())
     console.print(f"{len(proofs)} kills, {len(proofs)} equal reruns, nothing sent twice")

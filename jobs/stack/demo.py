@@ -111,9 +111,11 @@ def history_is_loaded(settings: Settings) -> bool:
 def training_is_done(settings: Settings) -> bool:
     """Whether every model has a champion."""
     from conf.models import load_models
-    from models.registry import champion_versions
+    from jobs.stack.postgres import point_mlflow_here
+    from models.registry import champion
 
-    return set(load_models()) <= set(champion_versions(settings))
+    point_mlflow_here(settings)
+    return all(champion(settings, name) for name in load_models().models)
 
 
 def night_is_done(settings: Settings, night: date) -> bool:

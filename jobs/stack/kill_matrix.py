@@ -77,8 +77,7 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
 
 def run_jobs(home: Path, jobs: tuple[str, ...], day: date, fault: str | None = None) -> int:
     """Run jobs as processes of their own, as Airflow's tasks are; returns the first exit code that is not 0."""
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(home)}
-    env.pop("CLOSEDLOOP_FAULT", None)
+    env = environment(home)
     if fault:
         env.update(CLOSEDLOOP_FAULT=fault, CLOSEDLOOP_FAULT_ONCE=str(home / "run" / "fault-fired"))
     log = home / "logs" / "kill-matrix.log"
@@ -90,6 +89,14 @@ def run_jobs(home: Path, jobs: tuple[str, ...], day: date, fault: str | None = N
         if done.returncode != 0:
             return done.returncode
     return 0
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What a job of that home is started with: no fault armed, the model registry beside the homes, not in them."""
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(home)}
+    env.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{home.parent / 'mlflow.db'}")
+    env.pop("CLOSEDLOOP_FAULT", None)
+    return env
 
 
 def lay_out(source: Path, home: Path) -> None:
@@ -119,9 +126,7 @@ def prove_point(home: Path, kept: Path, jobs: tuple[str, ...], point: str, day: 
     return Proof(point, time.monotonic() - begun)
 
 
-def prove_kill(
-    settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS, subscriptions: int = 400
-) -> list[Proof]:
+def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS) -> list[Proof]:
     """Play the undisturbed night on a small province, then every point; returns one proof per point.
 
     Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
@@ -131,7 +136,7 @@ def prove_kill(
     folder = settings.path("prove-kill")
     home, day = folder / "home", settings.first_night
     at_home = settings.with_home(home)
-    kept, wanted = _undisturbed(at_home, folder, day, tell, subscriptions)
+    kept, wanted = _undisturbed(at_home, folder, day, tell)
     proofs = []
     for number, (stage, point) in enumerate(points, 1):
         server.stop(at_home)
@@ -142,7 +147,7 @@ def prove_kill(
     return proofs
 
 
-def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, subscriptions: int):
+def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
     from jobs.lakehouse import server
 
     kept = {stage: folder / f"before-{stage}" for stage in STAGES}
@@ -150,7 +155,7 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, subscr
     server.stop(settings)
     shutil.rmtree(folder, ignore_errors=True)
     tell("playing the undisturbed history and night")
-    _prepare(settings, day, subscriptions)
+    _prepare(settings, day)
     for stage, jobs in STAGES.items():
         server.stop(settings)
         shutil.copytree(settings.home, kept[stage], symlinks=True)
@@ -164,15 +169,16 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, subscr
     return kept, wanted
 
 
-def _prepare(settings: Settings, day: date, subscriptions: int) -> None:
+def _prepare(settings: Settings, day: date) -> None:
     from conf.campaigns import load_campaigns
     from jobs.targeting.approval import content_hash as campaign_hash
     from jobs.targeting.approval import record_decision
 
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home)}
-    for words in (["history", "--subscriptions", str(subscriptions)], ["day", "--date", day.isoformat()]):
+    env = environment(settings.home)
+    small = {**env, "CLOSEDLOOP_PROFILE": "local"}  # the operator of 400 subscriptions
+    for words in (["history"], ["day", "--date", day.isoformat()]):
         subprocess.run(
-            [sys.executable, "-m", "simulator", *words], env=env, cwd=settings.root, check=True, capture_output=True
+            [sys.executable, "-m", "simulator", *words], env=small, cwd=settings.root, check=True, capture_output=True
         )
     history = settings.history
     for job in ("ingest", "conform", "respond", "view", "train"):

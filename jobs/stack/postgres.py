@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
 from conf.settings import Settings
 
 DATABASES = ("airflow", "mlflow")
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def _server(folder: Path):
@@ -28,6 +30,12 @@ def start(settings: Settings) -> dict[str, str]:
     return {database: server.get_uri(database=database, driver="psycopg2") for database in DATABASES}
 
 
+def point_mlflow_here(settings: Settings) -> None:
+    """Let MLflow in this process keep its records in the embedded Postgres, unless an address was given from outside."""
+    if settings.services.embedded_postgres and TRACKING_VARIABLE not in os.environ:
+        os.environ[TRACKING_VARIABLE] = start(settings)["mlflow"]
+
+
 def is_running(settings: Settings) -> bool:
     """Whether our Postgres runs, judged by its own process file."""
     import psutil
@@ -36,7 +44,7 @@ def is_running(settings: Settings) -> bool:
         pid = int((settings.path("postgres") / "postmaster.pid").read_text().splitlines()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return False
-    return psutil.pid_exists(pid)
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def stop(settings: Settings) -> bool:

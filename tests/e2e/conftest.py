@@ -17,13 +17,12 @@ from conf.dates import DateRange
 from conf.settings import Settings
 from tests.conftest import settings_for_tests
 
-SUBSCRIPTIONS = 400
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def simulate(home: Path, *words: str) -> None:
     """The synthetic operator, as a process of its own."""
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(home), "CLOSEDLOOP_PROFILE": "demo"}
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(home), "CLOSEDLOOP_PROFILE": "local"}
     done = subprocess.run(
         [sys.executable, "-m", "simulator", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
@@ -84,7 +83,7 @@ def loop(spark, tmp_path_factory) -> Loop:
     os.environ["CLOSEDLOOP_HOME"] = str(home)
     settings = settings_for_tests(home)
     loop = Loop(settings, spark)
-    simulate(home, "history", "--subscriptions", str(SUBSCRIPTIONS))
+    simulate(home, "history")
     history = settings.history
     for name in ("ingest", "conform", "respond", "view", "train"):
         loop.job(name, history.first, history.last)

@@ -108,7 +108,7 @@ def test_every_decision_is_accounted_for_exactly(loop):
 def test_counts_equal_the_answer_key_feed_by_feed(loop):
     import os
 
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(loop.settings.home), "CLOSEDLOOP_PROFILE": "demo"}
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(loop.settings.home), "CLOSEDLOOP_PROFILE": "local"}
     done = subprocess.run(
         [sys.executable, "-m", "simulator", "verify"], env=env, capture_output=True, text=True, check=False
     )
