@@ -27,6 +27,7 @@ class SparkSettings(Strict):
     port: int = Field(ge=1, le=65535)
     master: str
     driver_memory: str = Field(pattern=r"^\d+[mg]$")
+    java_options: str = ""
     shuffle_partitions: int = Field(ge=1)
     catalog: Literal["hive", "in-memory"]
     parallel_tables: int = Field(ge=1, le=16)

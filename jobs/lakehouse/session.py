@@ -43,7 +43,7 @@ def _connect(settings: Settings, app: str) -> SparkSession:
 
     _refuse_silence(settings)
     try:
-        spark = SparkSession.builder.remote(settings.spark.remote).appName(app).getOrCreate()
+        spark = SparkSession.builder.remote(str(settings.spark.remote)).appName(app).getOrCreate()
         # The default of 15 tries waits many minutes for a server that was killed; a night must fail and be run again.
         spark.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
         for key, value in session_conf(settings).items():
@@ -124,8 +124,9 @@ def _java_options(settings: Settings) -> str:
         f"-Dlog4j2.configurationFile=file:{log4j}",
         f"-Dderby.stream.error.file={settings.path('logs', 'derby.log')}",
         f"-Duser.timezone={settings.time_zone}",
+        settings.spark.java_options,
     ]
-    return " ".join(options)
+    return " ".join(options).strip()
 
 
 def verified_jars(settings: Settings) -> list[Path]:
@@ -138,9 +139,9 @@ def verified_jars(settings: Settings) -> list[Path]:
         wanted, name = line.split()
         path = folder / Path(name).name
         if not path.is_file():
-            raise ConfigError(JAR_LIST, Path(name).name, f"no file {path}", "the JAR; run `make jars`")
+            raise ConfigError(JAR_LIST, Path(name).name, f"no file {path}", "the JAR; run `make setup`")
         found = sha256(path.read_bytes()).hexdigest()
         if found != wanted:
-            raise ConfigError(JAR_LIST, Path(name).name, found, f"{wanted}; delete {path} and run `make jars`")
+            raise ConfigError(JAR_LIST, Path(name).name, found, f"{wanted}; delete {path} and run `make setup`")
         jars.append(path)
     return jars
