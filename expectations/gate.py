@@ -68,7 +68,7 @@ def measure(lake: Lake, name: str, dates: DateRange) -> Numbers:
     return measure_spark(frame, table, rules)
 
 
-def judge(measured: dict[str, Numbers], docs: Path, run_name: str) -> list[Verdict]:
+def judge(measured: dict[str, Numbers], docs: Path, run_name: str, with_pages: bool = True) -> list[Verdict]:
     """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
     rules = {name: rules_of(name) for name in measured if rules_of(name)}
     if not rules:
@@ -76,7 +76,7 @@ def judge(measured: dict[str, Numbers], docs: Path, run_name: str) -> list[Verdi
     frame, suites = _metrics_row(rules, measured), {}
     docs.mkdir(parents=True, exist_ok=True)
     with FileLock(str(docs / "gate.lock"), timeout=300):
-        suites = _run_checkpoint(rules, frame, docs, run_name)
+        suites = _run_checkpoint(rules, frame, docs, run_name, with_pages)
     return [
         Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own
     ]  # fmt: skip
@@ -93,7 +93,9 @@ def _cell(name: str, rule: Rule) -> str:
     return f"{name.replace('.', '__')}__{rule.id}"
 
 
-def _run_checkpoint(rules: dict[str, list[Rule]], frame: Any, docs: Path, run_name: str) -> dict[str, dict[str, bool]]:
+def _run_checkpoint(
+    rules: dict[str, list[Rule]], frame: Any, docs: Path, run_name: str, with_pages: bool
+) -> dict[str, dict[str, bool]]:
     """Success by table and rule id; one batch, one suite a table, results without values, pages rebuilt once."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
@@ -112,8 +114,9 @@ def _run_checkpoint(rules: dict[str, list[Rule]], frame: Any, docs: Path, run_na
     )
     result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run_name))
     # Once for all tables: as an action of the checkpoint the index would be rebuilt after each of them.
-    pages = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
-    context.build_data_docs(site_names=["pages"], resource_identifiers=pages)
+    pages: Any = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
+    if with_pages:
+        context.build_data_docs(site_names=["pages"], resource_identifiers=pages)
     return {run.suite_name: _successes(run) for run in result.run_results.values()}
 
 
@@ -144,7 +147,7 @@ def _file_stores(docs: Path) -> Any:
                 "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             }
         },
-        progress_bars={"globally": False},
+        progress_bars={"globally": False},  # type: ignore[arg-type]
         analytics_enabled=False,
     )
 

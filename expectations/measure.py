@@ -121,7 +121,7 @@ def _spark_column(table: Table, rule: Rule) -> Column:
     if rule.metric in ("min", "max", "sum", "mean"):
         return {"min": F.min, "max": F.max, "sum": F.sum, "mean": F.avg}[rule.metric](value)
     if rule.metric == "sum_difference":
-        return F.coalesce(F.sum(rule.column), F.lit(0)) - F.coalesce(F.sum(rule.other), F.lit(0))
+        return F.coalesce(F.sum(str(rule.column)), F.lit(0)) - F.coalesce(F.sum(str(rule.other)), F.lit(0))
     if rule.metric == "row_count":
         return rows
     hits = F.count(F.when(in_scope & _is_hit(rule), 1))
@@ -131,11 +131,11 @@ def _spark_column(table: Table, rule: Rule) -> Column:
 def _is_hit(rule: Rule) -> Column:
     from pyspark.sql import functions as F
 
-    column = F.col(rule.column)
+    column = F.col(str(rule.column))
     if rule.metric in ("null_count", "null_share"):
         return column.isNull()
     if rule.metric == "share":
         return column.isin(*rule.values)
     if rule.metric == "not_allowed_count":
         return ~column.isin(*rule.values)
-    return column > F.col(rule.other)
+    return column > F.col(str(rule.other))

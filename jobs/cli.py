@@ -200,12 +200,21 @@ def explain(
 
 
 @audience_app.command("preview")
-def audience_preview(campaign: Annotated[str, typer.Option(help="campaign id")], date: DateOption) -> None:
+def audience_preview(
+    campaign: Annotated[str, typer.Option(help="campaign id")],
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business date, else the newest view")
+    ] = None,
+) -> None:
     """Count who a campaign would select on a date and what would exclude them; writes nothing."""
+    from conf.campaigns import load_campaigns
     from jobs.show import show
     from jobs.targeting.preview import preview
 
-    show(preview(load_settings(), campaign, date.date()))
+    campaigns = load_campaigns()
+    if campaign not in campaigns:
+        raise typer.BadParameter(f"campaign '{campaign}'; there are {', '.join(campaigns)}")
+    show(preview(load_settings(), campaigns[campaign], date.date() if date else None))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -22,7 +22,7 @@ def show(answer: Any, limit: int = 50) -> None:
     elif hasattr(answer, "to_dicts"):
         show_rows(answer.columns, answer.head(limit).to_dicts(), answer.height)
     else:
-        rows = [row if isinstance(row, Mapping) else {"": row} for row in answer]
+        rows = [dict(row) if isinstance(row, Mapping) else {"": row} for row in answer]
         show_rows(list(rows[0]) if rows else [], rows[:limit], len(rows))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -19,7 +19,7 @@ from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
-Rows = pa.Table | Iterable[Mapping[str, Any]]
+Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
 
 
 def table_path(settings: Settings, name: str) -> Path:
@@ -64,7 +64,7 @@ def _ensure_table(settings: Settings, table: Table) -> None:
     _evolve(settings, table, DeltaTable(str(path)))
 
 
-def _create(settings: Settings, table: Table, mode: str = "error") -> None:
+def _create(settings: Settings, table: Table, mode: Literal["error", "overwrite"] = "error") -> None:
     path = table_path(settings, table.name)
     path.mkdir(parents=True, exist_ok=True)
     keep = settings.retention.replay_days
@@ -190,7 +190,7 @@ def _ledger_table(settings: Settings, name: str) -> Table:
 def _as_arrow(table: Table, rows: Rows) -> pa.Table:
     if isinstance(rows, pa.Table):
         return conform(table, rows)
-    records = list(rows)
+    records: list[Mapping[str, Any]] = list(rows)
     for record in records:
         unknown = set(record) - set(table.column_names)
         if unknown:
