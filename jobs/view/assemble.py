@@ -30,7 +30,7 @@ FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newsp
 
 def customer_360(snap: Snapshot) -> DataFrame:
     """The view of one snapshot date, in the columns of its contract."""
-    facts = joined_facts(snap).persist()
+    facts = joined_facts(snap).localCheckpoint()  # read four times below: ranks, cuts, median, judgements
     judged = judge(facts, snap.day)
     named = judged.withColumns(_fields(snap)).join(_previous_segments(snap), "subscription_id", "left")
     now, before = F.col("current_segment_id"), F.col("before_segment")
@@ -41,7 +41,7 @@ def customer_360(snap: Snapshot) -> DataFrame:
 
 def joined_facts(snap: Snapshot) -> DataFrame:
     """One row a subscription with the measures of all subjects, before any judgement."""
-    base = base_of(snap)
+    base = base_of(snap).localCheckpoint()
     products = services.subscribed_products(snap)
     tones, owned = services.crbt(snap), services.ownership(products)
     pairs = circle.partners(snap)

@@ -14,6 +14,7 @@ from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view import asof
+from jobs.view.planning import static_plans
 from jobs.view.references import register_references
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         wide = asof.dates_to_rebuild(settings, dates, ANCHOR)
         lake = Lake(spark, settings, Run(STAGE, wide, settings))
         lake.restore_ahead(SILVER_TABLES)
-        rows = build(lake, wide)
+        with static_plans(spark):
+            rows = build(lake, wide)
         run_gate(lake, STAGE, sorted(lake.written), wide)
         return {"dates": str(wide), "rows": rows, "published_seq": lake.publish()}
 

@@ -13,6 +13,7 @@ from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view.assemble import VIEW, customer_360
+from jobs.view.planning import static_plans
 from jobs.view.roll_ups import corporate_view, customer_segments, customer_tags, party_view
 from jobs.view.snapshot import Snapshot
 
@@ -52,8 +53,8 @@ def build(lake: Lake, day: date) -> dict[str, int]:
     """Write the view of one date and what follows from it; returns rows by table."""
     snap = Snapshot(lake, day)
     where = DateRange(day, day)
-    written = {VIEW: lake.replace(VIEW, customer_360(snap), where).rows}
-    lake.spark.catalog.clearCache()
+    with static_plans(lake.spark):
+        written = {VIEW: lake.replace(VIEW, customer_360(snap), where).rows}
     view = lake.read(VIEW).where(F.col("snapshot_date") == F.lit(day))
     followers: dict[str, DataFrame] = {
         "gold.customer_360_party": party_view(view, day),
