@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from hashlib import sha256
 
@@ -25,10 +26,14 @@ def digest(settings) -> dict[str, str]:
     return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_the_same_seed_gives_the_same_bytes(small_operator, tmp_path):
-    other = small_settings(tmp_path)
-    write_history(other)
-    assert digest(other) == digest(small_operator)
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
+    found = []
+    for home, seed in (("one", 11), ("two", 11), ("three", 12)):
+        settings = small_settings(tmp_path / home, seed).model_copy(update={"history_first": date(2025, 9, 16)})
+        write_history(settings)
+        found.append(digest(settings))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
 
 
 def test_a_second_history_changes_nothing(small_operator):
@@ -95,9 +100,9 @@ def export_list(settings, channel, numbers):
     file.with_name(file.name + ".done").write_text(manifest["sha256"])
 
 
-def test_exported_lists_are_answered_once_and_changed_lists_are_refused(tmp_path):
-    settings = small_settings(tmp_path)
-    write_history(settings)
+def test_exported_lists_are_answered_once_and_changed_lists_are_refused(small_operator, tmp_path):
+    shutil.copytree(small_operator.home, tmp_path / "home")
+    settings = small_operator.with_home(tmp_path / "home")
     state = State.load(state_folder(settings) / "2025-09-18.npz")
     export_list(settings, "OUTBOUND", state.msisdn[state.live & (state.kind == 0)][:120])
     first = write_day(settings, NIGHT)
