@@ -23,6 +23,8 @@ CONNECT_RETRIES = 5  # 0.05 s, then four times longer each: about 17 s in all
 
 def get_session(settings: Settings, app: str) -> SparkSession:
     """A session for one job: on the Connect server of `settings.spark.remote`, or inside this process when that is empty."""
+    if settings.spark.remote:
+        _refuse_silence(settings)  # before the client's import, which takes seconds
     _prepare_python()
     return _connect(settings, app) if settings.spark.remote else _classic(settings, app)
 
@@ -41,7 +43,6 @@ def _connect(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
-    _refuse_silence(settings)
     try:
         spark = SparkSession.builder.remote(str(settings.spark.remote)).appName(app).getOrCreate()
         # The default of 15 tries waits many minutes for a server that was killed; a night must fail and be run again.
