@@ -88,7 +88,9 @@ def build_question(
     target, channel_of = np.nonzero(allowed)
     positions = {campaign.campaign_id: place for place, campaign in enumerate(listed)}
     campaign_of = np.asarray([positions[name] for name in targets["campaign_id"].to_pylist()], dtype=np.int64)
-    customers, customer_of = np.unique(np.asarray(targets["subscription_id"].to_pylist(), dtype=object), return_inverse=True)
+    customers, customer_of = np.unique(
+        np.asarray(targets["subscription_id"].to_pylist(), dtype=object), return_inverse=True
+    )
     problem = Problem(
         n_customers=len(customers),
         activities=_activities(listed, channels, contact_day),
@@ -126,7 +128,9 @@ def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) 
     rules = [Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_day, name="cap_customer_day")]
     if caps.cap_customer_day > 1:
         used = np.minimum(used, caps.cap_customer_month)
-        rules.append(Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_month, name="cap_customer_month", used=used))
+        rules.append(
+            Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_month, name="cap_customer_month", used=used)
+        )
     return rules
 
 
@@ -140,7 +144,13 @@ def _rules(
         rules.append(Rule(RuleKind.MAX_CONTACTS, channel.capacity_per_day, channels=[code], name=f"capacity_{code}"))
         if channel.minimum_per_day:
             rules.append(
-                Rule(RuleKind.MIN_CONTACTS, channel.minimum_per_day, channels=[code], soft_price=price, name=f"minimum_{code}")
+                Rule(
+                    RuleKind.MIN_CONTACTS,
+                    channel.minimum_per_day,
+                    channels=[code],
+                    soft_price=price,
+                    name=f"minimum_{code}",
+                )
             )
     for code, hours in policy.staff.staff_hours_per_day.items():
         rules.append(Rule(RuleKind.MAX_STAFF_HOURS, hours, channels=[code], name=f"staff_hours_{code}"))
@@ -150,14 +160,20 @@ def _rules(
         rules.append(Rule(RuleKind.BUDGET, left, campaigns=only, name=f"budget_{campaign.campaign_id}"))
         if campaign.minimum_per_night:
             name = f"minimum_{campaign.campaign_id}"
-            rules.append(Rule(RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name))
+            rules.append(
+                Rule(RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name)
+            )
     return rules
 
 
 def _conflicts(campaigns: Sequence[Campaign]) -> list[Conflict]:
     """One product, one campaign a night: what RECENT_CAMPAIGN says for later nights holds within the night too."""
     return [
-        Conflict(campaigns_a=[one.campaign_id], campaigns_b=[other.campaign_id], name=f"{one.campaign_id}-{other.campaign_id}")
+        Conflict(
+            campaigns_a=[one.campaign_id],
+            campaigns_b=[other.campaign_id],
+            name=f"{one.campaign_id}-{other.campaign_id}",
+        )
         for place, one in enumerate(campaigns)
         for other in campaigns[place + 1 :]
         if one.product_id == other.product_id
@@ -184,7 +200,13 @@ def allocate(
         chosen_pairs = plan.chosen
     chosen = np.full(targets.num_rows, NOT_CHOSEN, dtype=np.int64)
     chosen[question.target[chosen_pairs]] = question.channel_of[chosen_pairs]
-    return Allocation(channels, chosen, _value_of(targets, values, chosen, channels), _why_not(targets, question, chosen, left, policy), plan)
+    return Allocation(
+        channels,
+        chosen,
+        _value_of(targets, values, chosen, channels),
+        _why_not(targets, question, chosen, left, policy),
+        plan,
+    )
 
 
 def _value_of(targets: pa.Table, values: np.ndarray, chosen: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
@@ -233,7 +255,9 @@ def _has_room(targets: pa.Table, question: Question, chosen: np.ndarray, policy:
     return np.asarray(room)
 
 
-def _is_out_of_budget(targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float]) -> np.ndarray:
+def _is_out_of_budget(
+    targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float]
+) -> np.ndarray:
     """Whether the campaign of each target has no money left for its cheapest channel."""
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
     is_poor = np.zeros(len(chosen), dtype=bool)

@@ -30,7 +30,9 @@ def record_decision(
 ) -> None:  # fmt: skip
     """Write one person's decision about one content of a campaign to ops.approval."""
     if step not in STEPS or decision not in DECISIONS:
-        raise InputRefused(f"approval of {campaign_id}: found step '{step}', decision '{decision}'; wanted {STEPS} and {DECISIONS}")
+        raise InputRefused(
+            f"approval of {campaign_id}: found step '{step}', decision '{decision}'; wanted {STEPS} and {DECISIONS}"
+        )
     if not decided_by.strip():
         raise InputRefused(f"approval of {campaign_id}: found no person, wanted the login of who decided")
     row = {
@@ -42,7 +44,9 @@ def record_decision(
 
 def approved_hash(settings: Settings, campaign_id: str) -> str | None:
     """Digest of the content that may run: of the last RELEASE decision, when it approves; None otherwise."""
-    decisions = ledger.read(settings, APPROVAL, filters=[("campaign_id", "=", campaign_id), ("step", "=", RELEASE)]).to_pylist()
+    decisions = ledger.read(
+        settings, APPROVAL, filters=[("campaign_id", "=", campaign_id), ("step", "=", RELEASE)]
+    ).to_pylist()
     if not decisions:
         return None
     last = max(decisions, key=lambda row: (row["decided_at_text"], row["run_id"]))

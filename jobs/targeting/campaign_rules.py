@@ -74,9 +74,16 @@ def _require_score(campaign: Campaign, place: str, columns: Mapping[str, str]) -
 def _require_owned_column(campaign: Campaign, place: str, columns: Mapping[str, str]) -> None:
     owned = load_products()[campaign.product_id].owned_when
     if owned is None and not campaign.keeps_product:
-        raise ConfigError(place, "product_id", campaign.product_id, "a product with owned_when in conf/products.yaml: owners must be known")
+        raise ConfigError(
+            place,
+            "product_id",
+            campaign.product_id,
+            "a product with owned_when in conf/products.yaml: owners must be known",
+        )
     if owned is not None and columns.get(owned) != "boolean":
-        raise ConfigError("conf/products.yaml", f"{campaign.product_id}.owned_when", owned, "a boolean column of gold.customer_360")
+        raise ConfigError(
+            "conf/products.yaml", f"{campaign.product_id}.owned_when", owned, "a boolean column of gold.customer_360"
+        )
 
 
 def running_campaigns(campaigns: Mapping[str, Campaign], contact_day: date) -> list[Campaign]:

@@ -56,7 +56,9 @@ def join_facts(subscribers: DataFrame, contacts: DataFrame, suppressions: DataFr
     )
 
 
-def select_targets(subscribers: DataFrame, campaigns: Sequence[CompiledCampaign], context: TargetingContext) -> DataFrame:
+def select_targets(
+    subscribers: DataFrame, campaigns: Sequence[CompiledCampaign], context: TargetingContext
+) -> DataFrame:
     """One row per subscription and campaign whose selection rule and scope it meets: the targeted of each campaign."""
     offered = F.array(*(_campaign_facts(compiled, context) for compiled in campaigns))
     selected = F.explode(F.filter(offered, lambda campaign: campaign.is_selected))
@@ -69,7 +71,11 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
     campaign = compiled.campaign
     owned = load_products()[campaign.product_id].owned_when
     model = campaign.value.score
-    score = F.coalesce(F.col(f"{model}_score"), F.lit(campaign.value.base_response)) if model else F.lit(campaign.value.base_response)
+    score = (
+        F.coalesce(F.col(f"{model}_score"), F.lit(campaign.value.base_response))
+        if model
+        else F.lit(campaign.value.base_response)
+    )
     always, never = F.lit(True), F.lit(False)
     facts = {
         "is_selected": compiled.selection.to_column() & _is_in_scope(compiled),
@@ -86,7 +92,9 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "campaign_channels": F.lit(bits_of(campaign.channel_codes)).cast("bigint"),
         "wave_channels": F.array(*(F.lit(bits_of(wave.channels)) for wave in campaign.waves)).cast("array<bigint>"),
         "wave_after_days": F.array(*(F.lit(wave.after_days) for wave in campaign.waves)),
-        "is_drawn": is_control(context.policy.control.salt, campaign.campaign_id, context.control_shares[campaign.campaign_id]),
+        "is_drawn": is_control(
+            context.policy.control.salt, campaign.campaign_id, context.control_shares[campaign.campaign_id]
+        ),
     }
     return F.struct(*(column.alias(name) for name, column in facts.items()))
 
@@ -125,7 +133,10 @@ def add_reasons(targets: DataFrame, context: TargetingContext) -> DataFrame:
             "campaign_month_contacts": rules.month_contacts_of_campaign(),
         }
     )
-    closed = {f"closed_by_{reason.name.lower()}": column for reason, column in channels.closed_channels(context.policy).items()}
+    closed = {
+        f"closed_by_{reason.name.lower()}": column
+        for reason, column in channels.closed_channels(context.policy).items()
+    }
     targets = targets.withColumns({**closed, "closed_by_suppression": rules.closed_by_suppression()})
     all_closed = reduce(lambda bits, name: bits.bitwiseOR(F.col(name)), closed, F.col("closed_by_suppression"))
     targets = targets.withColumn("open_channels", F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)))

@@ -91,7 +91,9 @@ def closed_channels(policy: Policy) -> dict[Reason, Column]:
 def last_contact() -> Column:
     """The campaign's latest contact with the subscription: planned_date, wave_no, response_code, response_date; null if none."""
     own = F.filter("contacts", lambda c: c.campaign_id == F.col("campaign_id"))
-    return F.array_max(F.transform(own, lambda c: F.struct(c.planned_date, c.wave_no, c.response_code, c.response_date)))
+    return F.array_max(
+        F.transform(own, lambda c: F.struct(c.planned_date, c.wave_no, c.response_code, c.response_date))
+    )
 
 
 def is_considering(policy: Policy, contact_day: date) -> Column:
@@ -120,6 +122,8 @@ def channels_of_wave(policy: Policy, contact_day: date) -> Column:
         days_since_answer.between(policy.stop.follow_up_from_days, policy.stop.follow_up_to_days),
         F.lit(passive_channels() | bits_of([FOLLOW_UP_CHANNEL])),
     ).otherwise(F.lit(passive_channels()))
-    of_wave = F.when(is_known(is_due) & ~is_wave_finished(), F.element_at("wave_channels", position)).otherwise(F.lit(NO_CHANNEL))
+    of_wave = F.when(is_known(is_due) & ~is_wave_finished(), F.element_at("wave_channels", position)).otherwise(
+        F.lit(NO_CHANNEL)
+    )
     due = F.when(F.col("is_considering"), follow_up.cast("bigint").bitwiseAND(F.col("campaign_channels")))
     return due.otherwise(of_wave.cast("bigint"))

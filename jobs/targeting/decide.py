@@ -13,6 +13,7 @@ from conf.policy import Policy, load_policy
 from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.planning import static_plans
 from jobs.targeting import inputs
 from jobs.targeting.approval import refusal_of
 from jobs.targeting.campaign_rules import CompiledCampaign, compile_campaign, running_campaigns
@@ -37,7 +38,9 @@ def approved_campaigns(
         lake.metric("approval", campaign.campaign_id, "is_approved", 0 if refusal else 1)
         if refusal:
             refusals.append(refusal)
-            raise_alert(lake.settings, "CAMPAIGN_NOT_APPROVED", business_date, refusal, campaign_id=campaign.campaign_id)
+            raise_alert(
+                lake.settings, "CAMPAIGN_NOT_APPROVED", business_date, refusal, campaign_id=campaign.campaign_id
+            )
         else:
             approved[campaign.campaign_id] = campaign
     return approved, refusals
@@ -48,8 +51,9 @@ def find_targets(
 ) -> pa.Table:
     """Everybody selected by a campaign with reasons and open channels, in the order of campaign and subscription."""
     compiled = [compile_campaign(campaign) for campaign in campaigns.values()]
-    frame = candidate_frame(lake, compiled, business_date, policy)
-    targets = no_targets() if frame is None else frame.toArrow()
+    with static_plans(lake.spark):
+        frame = candidate_frame(lake, compiled, business_date, policy)
+        targets = no_targets() if frame is None else frame.toArrow()
     return targets.combine_chunks().sort_by([("campaign_id", "ascending"), ("subscription_id", "ascending")])
 
 
@@ -90,7 +94,11 @@ def _with_minimum(
 def _score_date(lake: Lake, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
     """Date of the scores; when they are too old, model rules select nobody, and that is told."""
     found = inputs.newest_score_date(lake, business_date, policy)
-    if found is None and any(name.endswith(("_score", "_decile", "_percentile")) for name in wanted):
+    if (
+        found is None
+        and lake.run.stage == "targeting"
+        and any(name.endswith(("_score", "_decile", "_percentile")) for name in wanted)
+    ):
         text = f"no scores of the last {policy.score.max_age_days} days: rules on scores select nobody, values use base rates"
         raise_alert(lake.settings, "SCORES_STALE", business_date, text)
     return found
@@ -101,4 +109,6 @@ def no_targets() -> pa.Table:
     texts = [(name, pa.string()) for name in ("subscription_id", "campaign_id", "product_id")]
     numbers = [("wave_no", pa.int32()), ("score", pa.float64()), ("is_model_selected", pa.bool_()), ("all_reasons", pa.int64()),
                ("open_channels", pa.int64()), ("is_campaign_control", pa.bool_()), ("month_contact_cnt", pa.int32())]  # fmt: skip
-    return pa.schema([*texts, *numbers, *((f"preference_{code}", pa.float64()) for code in load_channels())]).empty_table()
+    return pa.schema(
+        [*texts, *numbers, *((f"preference_{code}", pa.float64()) for code in load_channels())]
+    ).empty_table()

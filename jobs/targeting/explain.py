@@ -32,13 +32,24 @@ def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: da
     lake = Lake(None, settings, Run("explain", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
     night = business_date or _newest_decision(lake)
     subscription_id = _subscription_of(lake, msisdn, night)
-    filters = [("business_date", "=", night), ("campaign_id", "=", campaign_id), ("subscription_id", "=", subscription_id)]
+    filters = [
+        ("business_date", "=", night),
+        ("campaign_id", "=", campaign_id),
+        ("subscription_id", "=", subscription_id),
+    ]
     found = lake.arrow("gold.campaign_decision", filters=filters).to_pylist()
     answer = {"campaign_id": campaign_id, "subscription_id": subscription_id, "business_date": night}
     if not found:
         rule = compile_campaign(campaigns[campaign_id]).selection.describe()
         text = f"{subscription_id} was not selected by {campaign_id} on {night}: its view does not meet {rule}, or the campaign did not run"
-        return {**answer, "verdict": "NOT_SELECTED", "first_reason": None, "all_reasons": [], "open_channels": [], "text": text}
+        return {
+            **answer,
+            "verdict": "NOT_SELECTED",
+            "first_reason": None,
+            "all_reasons": [],
+            "open_channels": [],
+            "text": text,
+        }
     row = found[0]
     reasons = [reason.name for reason in reasons_of(row["all_reasons"])]
     opened = [code for code, channel in load_channels().items() if row["channel_verdicts"] >> channel.bit & 1]
@@ -69,7 +80,12 @@ def _newest_decision(lake: Lake) -> date:
 
 def _subscription_of(lake: Lake, msisdn: str, night: date) -> str:
     number = bare_number(msisdn)
-    tokens = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN"), ("value", "=", number or "")], columns=["token"])
+    tokens = ledger.read(
+        lake.settings,
+        "vault.identity",
+        filters=[("kind", "=", "MSISDN"), ("value", "=", number or "")],
+        columns=["token"],
+    )
     holders: list[str] = []
     if tokens.num_rows:
         filters = [("snapshot_date", "=", night), ("msisdn", "=", tokens["token"][0].as_py())]

@@ -70,7 +70,9 @@ def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> Sum
     return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
 
 
-def run_night(spark: SparkSession | None, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None) -> Summary:
+def run_night(
+    spark: SparkSession | None, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None
+) -> Summary:
     """Export one night."""
     lake = Lake(spark, settings, Run(STAGE, DateRange(business_date, business_date), settings))
     _require_published(settings, business_date)
@@ -92,14 +94,18 @@ def run_night(spark: SparkSession | None, settings: Settings, business_date: dat
             rows[contacts[0]["channel_code"]] += len(contacts)
     _note(lake, outcome, rows)
     if withheld:
-        raise ExportRefused(f"night {business_date}: {len(withheld)} of {len(files)} files withheld\n" + "\n".join(withheld))
+        raise ExportRefused(
+            f"night {business_date}: {len(withheld)} of {len(files)} files withheld\n" + "\n".join(withheld)
+        )
     return {"files": dict(outcome), "rows_by_channel": dict(sorted(rows.items())), "rows": sum(rows.values())}
 
 
 def _require_published(settings: Settings, business_date: date) -> None:
     filters = [("stage", "=", STAGE), ("business_date", "=", business_date)]
     if not ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows:
-        raise ExportRefused(f"night {business_date}: targeting is not published\n  to do:  closedloop run target --date {business_date}")
+        raise ExportRefused(
+            f"night {business_date}: targeting is not published\n  to do:  closedloop run target --date {business_date}"
+        )
 
 
 def _require_fresh(settings: Settings, business_date: date) -> None:
@@ -111,7 +117,9 @@ def _require_fresh(settings: Settings, business_date: date) -> None:
 
 
 def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
-    sent = ledger.read(lake.settings, LEDGER, filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")])
+    sent = ledger.read(
+        lake.settings, LEDGER, filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")]
+    )
     return Night(
         lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
         load_campaigns() if campaigns is None else campaigns, load_policy(), {row["file_name"]: row for row in sent.to_pylist()},
@@ -152,10 +160,14 @@ def _require_unchanged_campaign(night: Night, contact: dict) -> None:
     campaign = night.campaigns.get(contact["campaign_id"])
     columns = ["campaign_version"]
     filters = [("business_date", "=", night.business_date), ("campaign_id", "=", contact["campaign_id"])]
-    decided = set(night.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)["campaign_version"].to_pylist())
+    decided = set(
+        night.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)["campaign_version"].to_pylist()
+    )
     found = content_hash(campaign)[:12] if campaign else "no file"
     if decided != {found}:
-        raise ExportRefused(f"{contact['campaign_id']}: found content {found}, wanted {sorted(decided)}, with which the night was decided")
+        raise ExportRefused(
+            f"{contact['campaign_id']}: found content {found}, wanted {sorted(decided)}, with which the night was decided"
+        )
 
 
 def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: list[dict]) -> None:

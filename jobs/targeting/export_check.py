@@ -82,7 +82,9 @@ def bare_number(text: str) -> str | None:
     return None
 
 
-def violations(rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection) -> list[str]:
+def violations(
+    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection
+) -> list[str]:
     """Why the file must not leave, one text a line at fault (line numbers, never numbers of customers); empty = it may.
 
     `expected` are the frozen contacts of the file in line order.

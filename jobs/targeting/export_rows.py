@@ -48,7 +48,9 @@ class Directory:
         """The number in clear; ExportRefused when view or vault do not know it."""
         number = self._numbers.get(subscription_id)
         if number is None:
-            raise ExportRefused(f"subscription {subscription_id}: found no number in view and vault, wanted one; nothing of its file leaves")
+            raise ExportRefused(
+                f"subscription {subscription_id}: found no number in view and vault, wanted one; nothing of its file leaves"
+            )
         return number
 
     def city(self, subscription_id: str) -> str:
@@ -78,6 +80,8 @@ def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Po
     }  # fmt: skip
 
 
-def file_cells(contacts: list[dict], campaigns: Mapping[str, Campaign], directory: Directory, policy: Policy) -> list[Cells]:
+def file_cells(
+    contacts: list[dict], campaigns: Mapping[str, Campaign], directory: Directory, policy: Policy
+) -> list[Cells]:
     """The cells of one file, line by line."""
     return [cells_of(contact, campaigns[contact["campaign_id"]], directory, policy) for contact in contacts]

@@ -38,7 +38,10 @@ def decisions_of(
     """The decision log: one row per target with verdict, first reason, all reasons and open channels."""
     bits = targets["all_reasons"].to_numpy() | allocation.reasons
     firsts = {int(value): first_reason(int(value)) for value in np.unique(bits)}
-    verdicts = [_verdict(firsts[int(value)], channel, allocation) for value, channel in zip(bits, allocation.chosen_channel, strict=True)]
+    verdicts = [
+        _verdict(firsts[int(value)], channel, allocation)
+        for value, channel in zip(bits, allocation.chosen_channel, strict=True)
+    ]
     codes = [channel.channel_code for channel in allocation.channels]
     versions = {name: content_hash(campaign)[:VERSION_DIGITS] for name, campaign in campaigns.items()}
     rows = targets.num_rows
@@ -48,10 +51,14 @@ def decisions_of(
             "campaign_id": targets["campaign_id"],
             "business_date": pa.array([business_date] * rows, pa.date32()),
             "verdict": pa.array(verdicts, pa.string()),
-            "first_reason": pa.array([reason.name if (reason := firsts[int(value)]) else None for value in bits], pa.string()),
+            "first_reason": pa.array(
+                [reason.name if (reason := firsts[int(value)]) else None for value in bits], pa.string()
+            ),
             "all_reasons": pa.array(bits, pa.int64()),
             "channel_verdicts": targets["open_channels"],
-            "channel_code": pa.array([None if k == NOT_CHOSEN else codes[k] for k in allocation.chosen_channel], pa.string()),
+            "channel_code": pa.array(
+                [None if k == NOT_CHOSEN else codes[k] for k in allocation.chosen_channel], pa.string()
+            ),
             "wave_no": targets["wave_no"],
             "score": targets["score"],
             "value_yuan": pa.array(allocation.value_yuan, pa.float64(), from_pandas=True),
@@ -70,7 +77,9 @@ def _verdict(reason: Reason | None, channel: int, allocation: Allocation) -> str
     return "RECOMMENDED" if allocation.channels[channel].is_passive else "EXPORTED"
 
 
-def contacts_of(targets: pa.Table, allocation: Allocation, campaigns: Mapping[str, Campaign], business_date: date) -> pa.Table:
+def contacts_of(
+    targets: pa.Table, allocation: Allocation, campaigns: Mapping[str, Campaign], business_date: date
+) -> pa.Table:
     """The lists: one row per chosen contact with its file and line; lines of a file stand in the order of contact_id."""
     planned = business_date + timedelta(days=1)
     chosen = np.flatnonzero(allocation.chosen_channel != NOT_CHOSEN)
@@ -114,14 +123,19 @@ def _number_lines(rows: list[dict], planned: date) -> None:
 _CONTACT_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("contact_id", "campaign_id", "task_id")]
     + [("wave_no", pa.int32())]
-    + [(name, pa.string()) for name in ("subscription_id", "product_id", "offer_id", "channel_code", "channel_class", "contact_class")]
+    + [
+        (name, pa.string())
+        for name in ("subscription_id", "product_id", "offer_id", "channel_code", "channel_class", "contact_class")
+    ]
     + [("planned_date", pa.date32()), ("business_date", pa.date32()), ("script_id", pa.string())]
     + [("expected_value_yuan", pa.float64()), ("score", pa.float64()), ("is_model_selected", pa.bool_())]
     + [("file_name", pa.string()), ("line_number", pa.int32())]
 )
 
 
-def control_rows_of(targets: pa.Table, decisions: pa.Table, earlier: set[tuple[str, str]], business_date: date) -> pa.Table:
+def control_rows_of(
+    targets: pa.Table, decisions: pa.Table, earlier: set[tuple[str, str]], business_date: date
+) -> pa.Table:
     """Who is held back for the first time tonight; `earlier` holds (campaign, subscription) of earlier nights."""
     rows = []
     held = zip(
@@ -150,10 +164,32 @@ def recommendations_of(contacts: pa.Table, policy: Policy) -> pa.Table:
     for row in passive:
         rank = rank + 1 if row["subscription_id"] == before else 1
         before = row["subscription_id"]
-        kept = {name: row[name] for name in ("contact_id", "subscription_id", "campaign_id", "product_id", "offer_id", "channel_code", "script_id")}
+        kept = {
+            name: row[name]
+            for name in (
+                "contact_id",
+                "subscription_id",
+                "campaign_id",
+                "product_id",
+                "offer_id",
+                "channel_code",
+                "script_id",
+            )
+        }
         rows.append({**kept, "rank_no": rank, "expected_value_yuan": row["expected_value_yuan"], "valid_from": row["planned_date"],
                      "valid_to": row["planned_date"] + valid, "business_date": row["business_date"]})  # fmt: skip
-    texts = [(name, pa.string()) for name in ("contact_id", "subscription_id", "campaign_id", "product_id", "offer_id", "channel_code", "script_id")]
+    texts = [
+        (name, pa.string())
+        for name in (
+            "contact_id",
+            "subscription_id",
+            "campaign_id",
+            "product_id",
+            "offer_id",
+            "channel_code",
+            "script_id",
+        )
+    ]
     schema = pa.schema([*texts, ("rank_no", pa.int32()), ("expected_value_yuan", pa.float64()), ("valid_from", pa.date32()),
                         ("valid_to", pa.date32()), ("business_date", pa.date32())])  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema)

@@ -15,7 +15,12 @@ class IdentityBroken(ClosedLoopError):
 
 def counts_by_reason(decisions: pa.Table) -> Counter[tuple[str, str]]:
     """Rows of each campaign by first reason, with EXPORTED and RECOMMENDED for those who have none."""
-    pairs = zip(decisions["campaign_id"].to_pylist(), decisions["first_reason"].to_pylist(), decisions["verdict"].to_pylist(), strict=True)
+    pairs = zip(
+        decisions["campaign_id"].to_pylist(),
+        decisions["first_reason"].to_pylist(),
+        decisions["verdict"].to_pylist(),
+        strict=True,
+    )
     return Counter((campaign_id, reason or verdict) for campaign_id, reason, verdict in pairs)
 
 
@@ -28,7 +33,9 @@ def require_identity(decisions: pa.Table, contacts: pa.Table) -> None:
     listed = Counter(contacts["campaign_id"].to_pylist())
     for campaign_id, count in targeted.items():
         if count != listed[campaign_id] + excluded[campaign_id]:
-            raise IdentityBroken(f"{campaign_id}: targeted {count}, listed {listed[campaign_id]} + excluded {excluded[campaign_id]}")
+            raise IdentityBroken(
+                f"{campaign_id}: targeted {count}, listed {listed[campaign_id]} + excluded {excluded[campaign_id]}"
+            )
     pairs = set(zip(decisions["campaign_id"].to_pylist(), decisions["subscription_id"].to_pylist(), strict=True))
     if len(pairs) != decisions.num_rows or set(listed) - set(targeted):
         raise IdentityBroken(f"{decisions.num_rows} decisions for {len(pairs)} targets, lists of {sorted(listed)}")

@@ -57,7 +57,10 @@ def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], s
 def _lifecycle(lake: Lake, business_date: date) -> DataFrame:
     states = lake.read(LIFECYCLE).filter(F.col("snapshot_date") == F.lit(business_date))
     return states.select(
-        "subscription_id", F.col("crbt_lifecycle_state").alias("scored_lifecycle_state"), "is_at_risk", "churn_offnet_at_risk"
+        "subscription_id",
+        F.col("crbt_lifecycle_state").alias("scored_lifecycle_state"),
+        "is_at_risk",
+        "churn_offnet_at_risk",
     )
 
 
@@ -92,7 +95,9 @@ def read_contacts(lake: Lake, business_date: date) -> DataFrame:
     """Earlier contacts of each subscription as arrays: `contacts` (all known) and `month_contacts` (counting to the caps)."""
     day = contact_day_of(business_date)
     history = lake.read("gold.contact_history").filter(
-        (F.col("snapshot_date") == F.lit(business_date)) & (F.col("business_date") < F.lit(business_date)) & ~F.col("is_control")
+        (F.col("snapshot_date") == F.lit(business_date))
+        & (F.col("business_date") < F.lit(business_date))
+        & ~F.col("is_control")
     )
     in_month = F.trunc("planned_date", "month") == F.lit(day.replace(day=1))
     contact = F.struct(

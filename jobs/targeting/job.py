@@ -45,7 +45,9 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
     return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
 
 
-def run_night(spark: SparkSession, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None) -> Summary:
+def run_night(
+    spark: SparkSession, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None
+) -> Summary:
     """The lists of one night; a night that was exported is frozen for good and left as it is."""
     night = DateRange(business_date, business_date)
     lake = Lake(spark, settings, Run(STAGE, night, settings))
@@ -64,7 +66,9 @@ def run_night(spark: SparkSession, settings: Settings, business_date: date, camp
 
 def is_exported(settings: Settings, business_date: date) -> bool:
     """Whether any file of the night has left."""
-    rows = ledger.read(settings, "ops.export_ledger", filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")])
+    rows = ledger.read(
+        settings, "ops.export_ledger", filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")]
+    )
     return rows.num_rows > 0
 
 
@@ -79,7 +83,12 @@ def _require_ready(lake: Lake, settings: Settings, business_date: date) -> None:
 
 
 def allocate_night(
-    lake: Lake, settings: Settings, targets: pa.Table, campaigns: dict[str, Campaign], policy: Policy, business_date: date
+    lake: Lake,
+    settings: Settings,
+    targets: pa.Table,
+    campaigns: dict[str, Campaign],
+    policy: Policy,
+    business_date: date,
 ) -> Allocation:
     """Choose the contacts of the night and note bound, gap and shadow prices."""
     left = budgets_left(lake, campaigns, business_date)
@@ -88,7 +97,12 @@ def allocate_night(
         lake.metric("allocate", "", name, value)
     plan = allocation.plan
     if plan is not None and not plan.gap <= settings.allocation.gap_target:
-        raise_alert(settings, "ALLOCATION_GAP", business_date, f"gap {plan.gap:.4f}, wanted {settings.allocation.gap_target}: {plan.status}")
+        raise_alert(
+            settings,
+            "ALLOCATION_GAP",
+            business_date,
+            f"gap {plan.gap:.4f}, wanted {settings.allocation.gap_target}: {plan.status}",
+        )
     return allocation
 
 
@@ -97,7 +111,10 @@ def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date
     columns = ["campaign_id", "channel_code"]
     earlier = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns).to_pylist()
     counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
-    spent = {name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name) for name in campaigns}
+    spent = {
+        name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name)
+        for name in campaigns
+    }
     return {name: budget_left(campaign, spent[name]) for name, campaign in campaigns.items()}
 
 
@@ -105,7 +122,13 @@ def allocation_metrics(allocation: Allocation) -> dict[str, float]:
     """Objective, proven bound, gap, greedy value and the worth of one more unit of each rule."""
     plan = allocation.plan
     if plan is None:
-        return {"allocation.objective": 0.0, "allocation.bound": 0.0, "allocation.gap": 0.0, "allocation.greedy": 0.0, "allocation.seconds": 0.0}
+        return {
+            "allocation.objective": 0.0,
+            "allocation.bound": 0.0,
+            "allocation.gap": 0.0,
+            "allocation.greedy": 0.0,
+            "allocation.seconds": 0.0,
+        }
     figures = {
         "allocation.objective": plan.objective, "allocation.bound": plan.bound, "allocation.gap": plan.gap,
         "allocation.greedy": plan.greedy_objective, "allocation.seconds": plan.seconds,
@@ -115,13 +138,20 @@ def allocation_metrics(allocation: Allocation) -> dict[str, float]:
 
 
 def freeze_night(
-    lake: Lake, targets: pa.Table, allocation: Allocation, campaigns: dict[str, Campaign], policy: Policy, business_date: date
+    lake: Lake,
+    targets: pa.Table,
+    allocation: Allocation,
+    campaigns: dict[str, Campaign],
+    policy: Policy,
+    business_date: date,
 ) -> pa.Table:
     """Write decision log, lists, control groups and recommendations of the night; the identity is checked first."""
     decisions = freeze.decisions_of(targets, allocation, campaigns, policy, business_date)
     contacts = freeze.contacts_of(targets, allocation, campaigns, business_date)
     require_identity(decisions, contacts)
-    groups = lake.arrow(CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"])
+    groups = lake.arrow(
+        CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"]
+    )
     earlier = {(row["campaign_id"], row["subscription_id"]) for row in groups.to_pylist()}
     night = DateRange(business_date, business_date)
     tables = {

@@ -21,7 +21,9 @@ from jobs.targeting.reasons import first_reason
 CONTACTABLE = "CONTACTABLE"
 
 
-def preview(settings: Settings, campaign: Campaign, business_date: date | None = None, spark: Any = None) -> dict[str, Any]:
+def preview(
+    settings: Settings, campaign: Campaign, business_date: date | None = None, spark: Any = None
+) -> dict[str, Any]:
     """Counts of a campaign as it stands on disk: targeted, contactable, out by first reason, contactable by channel.
 
     `business_date` is the view to use, the newest one when left out. Before any view exists only the date is None.

@@ -32,7 +32,11 @@ def read_protection(lake: Lake, business_date: date, contact_day: date) -> Prote
 
 
 def _read_holders(lake: Lake, business_date: date, protection: Protection) -> None:
-    view = lake.arrow("gold.customer_360", filters=[("snapshot_date", "=", business_date)], columns=["subscription_id", "msisdn", "is_live"])
+    view = lake.arrow(
+        "gold.customer_360",
+        filters=[("snapshot_date", "=", business_date)],
+        columns=["subscription_id", "msisdn", "is_live"],
+    )
     vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
     number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
     for row in view.to_pylist():
@@ -63,7 +67,9 @@ def _read_lists(lake: Lake, contact_day: date, protection: Protection, owners: _
         starts, ends = row["valid_from"] or added, row["valid_to"] or date.max
         stands = row["superseded_on"] > newest and starts <= contact_day <= ends
         if subscription and stands and not owners.has_changed_since(subscription, added):
-            listed[subscription].append((row["list_colour"], row["scope_type"], row["scope_value"], row["reason_code"] or ""))
+            listed[subscription].append(
+                (row["list_colour"], row["scope_type"], row["scope_value"], row["reason_code"] or "")
+            )
     protection.listed = dict(listed)
 
 
@@ -103,7 +109,9 @@ class _OwnerHistory:
 
     def __init__(self, lake: Lake):
         rows = lake.arrow("silver.subscription", columns=["subscription_id", "customer_id", "data_date"])
-        ordered = sorted(zip(*(rows[name].to_pylist() for name in ("subscription_id", "data_date", "customer_id")), strict=True))
+        ordered = sorted(
+            zip(*(rows[name].to_pylist() for name in ("subscription_id", "data_date", "customer_id")), strict=True)
+        )
         self._changed: dict[str, date] = {}
         before: tuple[str, str] | None = None
         for subscription, data_date, customer in ordered:

@@ -64,15 +64,21 @@ def require_previous_night(settings: Settings, business_date: date) -> None:
         return
     before = business_date - timedelta(days=1)
     published = ledger.read(
-        settings, "ops.published", filters=[("stage", "=", "targeting"), ("business_date", "=", before)], columns=["stage"]
+        settings,
+        "ops.published",
+        filters=[("stage", "=", "targeting"), ("business_date", "=", before)],
+        columns=["stage"],
     )
     skipped = ledger.read(
-        settings, "ops.run_metric", filters=[("metric", "=", SKIPPED), ("business_date", "=", before)], columns=["metric"]
+        settings,
+        "ops.run_metric",
+        filters=[("metric", "=", SKIPPED), ("business_date", "=", before)],
+        columns=["metric"],
     )
     if not published.num_rows and not skipped.num_rows:
         raise NightNotClosed(
             f"night {business_date}: no lists, because targeting of {before} is not closed\n"
-            f"  to do:  closedloop night --date {before}, or skip it: closedloop run target --date {before} --skip"
+            f"  to do:  closedloop night --date {before}"
         )
 
 
@@ -81,13 +87,17 @@ def require_inputs(lake: Lake, business_date: date) -> None:
     night = [("snapshot_date", "=", business_date)]
     for name, job in (("gold.customer_360", "view"), ("gold.suppression", "respond")):
         if not lake.arrow(name, filters=night, columns=["snapshot_date"]).num_rows:
-            raise InputsMissing(f"night {business_date}: {name} has no rows of that night\n  to do:  closedloop run {job} --date {business_date}")
+            raise InputsMissing(
+                f"night {business_date}: {name} has no rows of that night\n  to do:  closedloop run {job} --date {business_date}"
+            )
     _require_history(lake, business_date)
 
 
 def _require_history(lake: Lake, business_date: date) -> None:
     """The history of the night must know the newest lists made before it: else caps, waves and stops count wrong."""
-    earlier = lake.arrow("gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["business_date"])
+    earlier = lake.arrow(
+        "gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["business_date"]
+    )
     newest = max(earlier["business_date"].unique().to_pylist(), default=None)
     if newest is None:
         return

@@ -67,7 +67,13 @@ SUPPRESSION_REASONS = (
 )  # fmt: skip
 
 # Reasons that close single channels: they exclude the customer only when no channel is left.
-CHANNEL_REASONS = (*SUPPRESSION_REASONS, Reason.WAVE_NOT_DUE, Reason.DEVICE_INCAPABLE, Reason.NO_ACCOUNT_MANAGER, Reason.CAP_CAMPAIGN_CHANNEL)
+CHANNEL_REASONS = (
+    *SUPPRESSION_REASONS,
+    Reason.WAVE_NOT_DUE,
+    Reason.DEVICE_INCAPABLE,
+    Reason.NO_ACCOUNT_MANAGER,
+    Reason.CAP_CAMPAIGN_CHANNEL,
+)
 
 
 def reasons_of(bits: int) -> list[Reason]:

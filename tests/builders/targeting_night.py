@@ -23,7 +23,15 @@ from jobs.targeting.approval import content_hash, record_decision
 
 NIGHT = date(2026, 3, 10)
 FOREVER = date(9999, 12, 31)
-_BLANK = {"string": "", "boolean": False, "int": 0, "bigint": 0, "double": 0.0, "date": NIGHT, "timestamp": datetime(2026, 3, 10)}
+_BLANK = {
+    "string": "",
+    "boolean": False,
+    "int": 0,
+    "bigint": 0,
+    "double": 0.0,
+    "date": NIGHT,
+    "timestamp": datetime(2026, 3, 10),
+}
 
 
 def msisdn_of(number: int) -> str:
@@ -73,7 +81,9 @@ def a_contact(subscription: dict, campaign_id: str, planned: date, **values: Any
     return a_row("gold.contact_history", **(usual | values))
 
 
-def a_suppression(subscription: dict, reason: str, scope_type: str = "SYSTEM", scope_value: str = "*", **values: Any) -> dict[str, Any]:
+def a_suppression(
+    subscription: dict, reason: str, scope_type: str = "SYSTEM", scope_value: str = "*", **values: Any
+) -> dict[str, Any]:
     """Protection in force from the start of the year until released."""
     usual = {
         "subscription_id": subscription["subscription_id"], "scope_type": scope_type, "scope_value": scope_value, "reason": reason,
@@ -113,14 +123,19 @@ def approve(settings: Settings, *campaigns: Any) -> None:
         record_decision(settings, campaign.campaign_id, content_hash(campaign), "RELEASE", "APPROVED", "tests")
 
 
-def a_night(settings: Settings, subscribers: list[dict], suppressions: list[dict], contacts: list[dict], **tables: list[dict]) -> None:
+def a_night(
+    settings: Settings, subscribers: list[dict], suppressions: list[dict], contacts: list[dict], **tables: list[dict]
+) -> None:
     """Write a whole night; further tables by short name, as customer_score=[...] (gold) or silver_list_member=[...]."""
     ledger.ensure_tables(settings)
     put(settings, "gold.customer_360", subscribers)
     put(settings, "gold.suppression", suppressions or [a_suppression({"subscription_id": "NOBODY"}, "LIST_BLACK")])
     put(settings, "gold.contact_history", contacts)
     numbers = [row["msisdn"] - 1_000_000_000 for row in subscribers if row["msisdn"] is not None]
-    vault = [{"token": token_of(n), "kind": "MSISDN", "value": msisdn_of(n), "first_load_date": NIGHT} for n in sorted(set(numbers))]
+    vault = [
+        {"token": token_of(n), "kind": "MSISDN", "value": msisdn_of(n), "first_load_date": NIGHT}
+        for n in sorted(set(numbers))
+    ]
     ledger.append(settings, "vault.identity", vault)
     for name, rows in tables.items():
         layer = "silver" if name.startswith("silver_") else "gold"
@@ -137,9 +152,17 @@ def copy_of(settings: Settings, home: Path) -> Settings:
 def a_town(people: int, seed: int) -> dict[str, list[dict]]:
     """Rows of a province whose people fall under all five pilot campaigns and under every kind of protection."""
     rng = random.Random(seed)
-    rows: dict[str, list[dict]] = {"subscribers": [], "suppressions": [], "contacts": [], "lifecycle_state": [], "customer_score": []}
+    rows: dict[str, list[dict]] = {
+        "subscribers": [],
+        "suppressions": [],
+        "contacts": [],
+        "lifecycle_state": [],
+        "customer_score": [],
+    }
     for number in range(people):
-        state = rng.choices(["NONE", "NEW", "ACTIVE", "SEMI_SILENT", "SILENT", "CHURNED", "LAPSED"], [45, 3, 20, 10, 12, 5, 5])[0]
+        state = rng.choices(
+            ["NONE", "NEW", "ACTIVE", "SEMI_SILENT", "SILENT", "CHURNED", "LAPSED"], [45, 3, 20, 10, 12, 5, 5]
+        )[0]
         owner = state in ("NEW", "ACTIVE", "SEMI_SILENT", "SILENT")
         person = a_subscriber(
             number, crbt_lifecycle_state=state, has_crbt=owner, partners_with_crbt_cnt=rng.randint(0, 5), pay_ability=rng.choice(["HIGH", "MID", "LOW"]),
@@ -152,15 +175,40 @@ def a_town(people: int, seed: int) -> dict[str, list[dict]]:
         chance = rng.random() * 0.3
         shown = "PROSPECT" if state == "NONE" and chance > 0.25 else state
         at_risk = owner and rng.random() < 0.1
-        rows["lifecycle_state"].append(a_row("gold.lifecycle_state", **key, crbt_lifecycle_state=shown, is_at_risk=at_risk, churn_offnet_at_risk=False))
-        for model, score in (("propensity_crbt", chance), ("churn_crbt", rng.random() * 0.3), ("propensity_newspaper", rng.random() * 0.2)):
+        rows["lifecycle_state"].append(
+            a_row(
+                "gold.lifecycle_state",
+                **key,
+                crbt_lifecycle_state=shown,
+                is_at_risk=at_risk,
+                churn_offnet_at_risk=False,
+            )
+        )
+        for model, score in (
+            ("propensity_crbt", chance),
+            ("churn_crbt", rng.random() * 0.3),
+            ("propensity_newspaper", rng.random() * 0.2),
+        ):
             rows["customer_score"].append(
-                a_row("gold.customer_score", **key, model_name=model, score=score, percentile=0.5, decile=rng.randint(1, 10), model_version=1, model_sha256="x")
+                a_row(
+                    "gold.customer_score",
+                    **key,
+                    model_name=model,
+                    score=score,
+                    percentile=0.5,
+                    decile=rng.randint(1, 10),
+                    model_version=1,
+                    model_sha256="x",
+                )
             )
         if rng.random() < 0.06:
-            rows["suppressions"].append(a_suppression(person, rng.choice(["LIST_BLACK", "DND_SYSTEM", "COMPLAINT_A", "COMPLAINT_D"])))
+            rows["suppressions"].append(
+                a_suppression(person, rng.choice(["LIST_BLACK", "DND_SYSTEM", "COMPLAINT_A", "COMPLAINT_D"]))
+            )
         if rng.random() < 0.06:
-            rows["suppressions"].append(a_suppression(person, "DND_CHANNEL", "CHANNEL", rng.choice(["SMS", "OUTBOUND", "STORE"])))
+            rows["suppressions"].append(
+                a_suppression(person, "DND_CHANNEL", "CHANNEL", rng.choice(["SMS", "OUTBOUND", "STORE"]))
+            )
         if rng.random() < 0.06:
             rows["contacts"].append(a_contact(person, "HIST_CRBT_2025Q4", date(2026, 3, rng.randint(1, 9))))
     return rows

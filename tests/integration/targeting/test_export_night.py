@@ -46,7 +46,11 @@ def released(settings) -> list[Path]:
 
 def exported_rows(settings) -> list[dict]:
     layouts = {layout.channel_code: layout for layout in load_exports().values()}
-    return [row | {"channel_code": path.parent.name} for path in released(settings) for row in read_back(layouts[path.parent.name], path.read_bytes())]
+    return [
+        row | {"channel_code": path.parent.name}
+        for path in released(settings)
+        for row in read_back(layouts[path.parent.name], path.read_bytes())
+    ]
 
 
 def test_files_hold_exactly_the_frozen_lists(targeted_copy):
@@ -91,7 +95,9 @@ def test_file_the_channel_took_away_is_not_sent_again(targeted_copy):
     assert not taken.exists()
 
 
-@pytest.mark.parametrize("point", ["export.before_rename", "export.after_rename", "export.before_done", "export.after_done"])
+@pytest.mark.parametrize(
+    "point", ["export.before_rename", "export.after_rename", "export.before_done", "export.after_done"]
+)
 def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, undisturbed, monkeypatch, point):
     hits = Counter()
 
@@ -116,7 +122,10 @@ def undisturbed(targeted, tmp_path_factory):
 
     settings = copy_of(targeted[0], tmp_path_factory.mktemp("undisturbed") / "home")
     export.run(None, settings, RANGE)
-    return {"files": contents(settings), "ledger": sorted(row["file_name"] for row in ledger.read(settings, "ops.export_ledger").to_pylist())}
+    return {
+        "files": contents(settings),
+        "ledger": sorted(row["file_name"] for row in ledger.read(settings, "ops.export_ledger").to_pylist()),
+    }
 
 
 def test_last_gate_withholds_given_selection_without_protection(targeted_copy):
@@ -190,6 +199,10 @@ def test_unpublished_night_is_not_exported(settings):
 def test_numbers_appear_nowhere_but_in_vault_and_exports(targeted_copy):
     export.run(None, targeted_copy, RANGE)
     number = next(iter(exported_rows(targeted_copy)))["msisdn"].encode()
-    outside = [path for path in targeted_copy.home.rglob("*") if path.is_file() and "vault" not in path.parts and "exports" not in path.parts]
+    outside = [
+        path
+        for path in targeted_copy.home.rglob("*")
+        if path.is_file() and "vault" not in path.parts and "exports" not in path.parts
+    ]
     assert len(outside) > 50
     assert [path for path in outside if number in path.read_bytes()] == []

@@ -43,9 +43,13 @@ def test_targeted_is_listed_plus_first_reasons_exactly(targeted):
     listed = Counter(contacts["campaign_id"].to_pylist())
     by_reason = counts_by_reason(decisions)
     for campaign_id, targeted_cnt in Counter(decisions["campaign_id"].to_pylist()).items():
-        excluded = sum(n for (c, key), n in by_reason.items() if c == campaign_id and key not in ("EXPORTED", "RECOMMENDED"))
+        excluded = sum(
+            n for (c, key), n in by_reason.items() if c == campaign_id and key not in ("EXPORTED", "RECOMMENDED")
+        )
         assert targeted_cnt == listed[campaign_id] + excluded
-    assert lake.arrow("gold.recommendation").num_rows == sum(c in ("STORE", "HOTLINE", "WEB") for c in contacts["channel_code"].to_pylist())
+    assert lake.arrow("gold.recommendation").num_rows == sum(
+        c in ("STORE", "HOTLINE", "WEB") for c in contacts["channel_code"].to_pylist()
+    )
 
 
 def test_control_members_are_contactable_and_uncontacted(targeted):
@@ -70,7 +74,9 @@ def test_bound_gap_and_shadow_prices_are_kept(targeted):
 
 def test_rerun_gives_the_same_tables(spark, targeted_copy):
     settings = targeted_copy
-    before = {name: lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]) for name, key in KEYS.items()}
+    before = {
+        name: lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]) for name, key in KEYS.items()
+    }
     job.run(spark, settings, RANGE)
     for name, key in KEYS.items():
         assert lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]).equals(before[name]), name

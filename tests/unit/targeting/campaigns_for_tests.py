@@ -30,6 +30,12 @@ def a_campaign(campaign_id: str, product_id: str, channels: list[str], **values:
 CRBT = a_campaign("T_CRBT", "CRBT", ["SMS", "MMS", "OUTBOUND", "STORE", "ACCOUNT_MANAGER"])
 CRBT_OTHER = a_campaign("T_CRBT_OTHER", "CRBT", ["SMS", "OUTBOUND"])
 CRBT_KEEP = a_campaign("T_CRBT_KEEP", "CRBT", ["OUTBOUND", "STORE"], goal="RETAIN")
-NEWS = a_campaign("T_NEWS", "NEWSPAPER", ["SMS", "MMS", "WEB"], control_share=0.3, exclusions={"list_colours": ["GREY"], "campaigns": ["T_CRBT"]})
+NEWS = a_campaign(
+    "T_NEWS",
+    "NEWSPAPER",
+    ["SMS", "MMS", "WEB"],
+    control_share=0.3,
+    exclusions={"list_colours": ["GREY"], "campaigns": ["T_CRBT"]},
+)
 ONLY_SMS = a_campaign("T_ONLY_SMS", "MUSIC_CLUB_PREMIUM", ["SMS"])
 ALL = {campaign.campaign_id: campaign for campaign in (CRBT, CRBT_OTHER, CRBT_KEEP, NEWS, ONLY_SMS)}

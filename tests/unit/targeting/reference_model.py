@@ -16,7 +16,9 @@ OWNED = {"CRBT": "has_crbt", "NEWSPAPER": "has_newspaper", "MUSIC_CLUB_PREMIUM":
 
 def hashed_below(salt: str, group: str, subscription: str, share: float) -> bool:
     """A stable draw of a share."""
-    return int(sha256(f"{salt}:{group}:{subscription}".encode()).hexdigest()[:12], 16) % 1_000_000 < round(share * 1_000_000)
+    return int(sha256(f"{salt}:{group}:{subscription}".encode()).hexdigest()[:12], 16) % 1_000_000 < round(
+        share * 1_000_000
+    )
 
 
 def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
@@ -25,7 +27,11 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
     """Reasons against a contact (names) and channels open (codes)."""
     me, product, reasons = sub["subscription_id"], campaign.product_id, set()
     mine = [c for c in contacts if c["campaign_id"] == campaign.campaign_id]
-    month = [c for c in contacts if c["counts_to_cap"] and (c["planned_date"].year, c["planned_date"].month) == (DAY.year, DAY.month)]
+    month = [
+        c
+        for c in contacts
+        if c["counts_to_cap"] and (c["planned_date"].year, c["planned_date"].month) == (DAY.year, DAY.month)
+    ]
     last = max(mine, key=lambda c: c["planned_date"], default=None)
     answered = last["response_at"].date() if last and last["response_at"] else None
     considering = bool(last and last["response_code"] == "CONSIDER" and (DAY - answered).days <= 30)
@@ -33,7 +39,9 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
     finished = wave > len(campaign.waves) and not considering
     template = campaign.waves[min(wave, len(campaign.waves)) - 1]
     if considering:
-        due = {c for c in campaign.channel_codes if c in PASSIVE or (c == "OUTBOUND" and 3 <= (DAY - answered).days <= 7)}
+        due = {
+            c for c in campaign.channel_codes if c in PASSIVE or (c == "OUTBOUND" and 3 <= (DAY - answered).days <= 7)
+        }
     elif finished or (last and (DAY - last["planned_date"]).days < template.after_days):
         due = set()
     else:
@@ -76,8 +84,12 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
         reasons.add("CAP_CAMPAIGN")
     shut: dict[str, set[str]] = {}
     for channel in due or set(campaign.channel_codes):
-        why = {s["reason"] for s in protection if s["valid_from"] <= DAY <= s["valid_to"] and closes(s, channel, product)}
-        if (PRODUCT_NEEDS.get(product) and sub[PRODUCT_NEEDS[product]] is False) or any(sub[a] is False for a in NEEDS.get(channel, [])):
+        why = {
+            s["reason"] for s in protection if s["valid_from"] <= DAY <= s["valid_to"] and closes(s, channel, product)
+        }
+        if (PRODUCT_NEEDS.get(product) and sub[PRODUCT_NEEDS[product]] is False) or any(
+            sub[a] is False for a in NEEDS.get(channel, [])
+        ):
             why.add("DEVICE_INCAPABLE")
         if channel == "ACCOUNT_MANAGER" and sub["account_manager_id"] is None:
             why.add("NO_ACCOUNT_MANAGER")
@@ -90,4 +102,6 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
 
 def closes(row: dict, channel: str, product: str) -> bool:
     """The table of 4.8: any contact by SYSTEM, channel c by CHANNEL c, product p by PRODUCT p."""
-    return {"SYSTEM": True, "CHANNEL": row["scope_value"] == channel, "PRODUCT": row["scope_value"] == product}[row["scope_type"]]
+    return {"SYSTEM": True, "CHANNEL": row["scope_value"] == channel, "PRODUCT": row["scope_value"] == product}[
+        row["scope_type"]
+    ]

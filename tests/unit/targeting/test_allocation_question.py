@@ -36,9 +36,22 @@ def targets(campaigns=CAMPAIGNS, people: int = PEOPLE, reasons: int = 0, seed: i
                 "score": float(rng.uniform(0.01, 0.5)), "is_model_selected": bool(rng.random() < 0.5), "all_reasons": reasons,
                 "open_channels": bits_of(campaigns[campaign].channel_codes), "is_campaign_control": False, "month_contact_cnt": 0,
             }  # fmt: skip
-            rows.append(row | {f"preference_{code}": float(rng.random()) if rng.random() < 0.5 else None for code in load_channels()})
+            rows.append(
+                row
+                | {
+                    f"preference_{code}": float(rng.random()) if rng.random() < 0.5 else None
+                    for code in load_channels()
+                }
+            )
     schema = pa.Table.from_pylist(rows[:1]).schema
-    schema = pa.schema([pa.field(f.name, pa.int32()) if f.name == "wave_no" else pa.field(f.name, pa.float64() if f.name.startswith("pref") else f.type) for f in schema])
+    schema = pa.schema(
+        [
+            pa.field(f.name, pa.int32())
+            if f.name == "wave_no"
+            else pa.field(f.name, pa.float64() if f.name.startswith("pref") else f.type)
+            for f in schema
+        ]
+    )
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -54,7 +67,9 @@ def test_plan_keeps_every_rule_by_the_referee(night):
     values = expected_values(table, CAMPAIGNS, allocation.channels, POLICY)
     question = build_question(table, CAMPAIGNS, values, POLICY, DAY, left)
     assert allocation.plan.gap <= 0.01
-    hard = [fault for fault in check_plan(question.problem, allocation.plan.chosen) if not fault.rule.startswith("minimum_")]
+    hard = [
+        fault for fault in check_plan(question.problem, allocation.plan.chosen) if not fault.rule.startswith("minimum_")
+    ]
     assert hard == []
 
 
@@ -66,7 +81,11 @@ def test_capacity_day_cap_and_budget_hold(night):
     assert per_channel["OUTBOUND"] == load_channels()["OUTBOUND"].capacity_per_day, "the capacity binds"
     per_person = Counter(table["subscription_id"][int(row)].as_py() for row in chosen)
     assert max(per_person.values()) == 1
-    news = [k for row, k in zip(chosen, allocation.chosen_channel[chosen], strict=True) if table["campaign_id"][int(row)].as_py() == "T_NEWS"]
+    news = [
+        k
+        for row, k in zip(chosen, allocation.chosen_channel[chosen], strict=True)
+        if table["campaign_id"][int(row)].as_py() == "T_NEWS"
+    ]
     assert sum(allocation.channels[k].cost_yuan for k in news) <= left["T_NEWS"] + 1e-9
 
 
@@ -91,7 +110,9 @@ def test_worthless_contacts_are_not_made():
     dear = a_campaign("T_DEAR", "CRBT", ["ACCOUNT_MANAGER"], value={"base_response": 0.01})
     table = targets({"T_DEAR": dear}, people=5)
     table = table.set_column(table.column_names.index("score"), "score", pa.array([1e-4] * 5))
-    no_minimum = POLICY.model_copy(update={"allocation": POLICY.allocation.model_copy(update={"soft_minimum_price_yuan": 0.0})})
+    no_minimum = POLICY.model_copy(
+        update={"allocation": POLICY.allocation.model_copy(update={"soft_minimum_price_yuan": 0.0})}
+    )
     allocation = allocate(table, {"T_DEAR": dear}, no_minimum, DAY, {"T_DEAR": 1000.0}, QUICK)
     assert set(allocation.reasons) == {Reason.NOT_CHOSEN_VALUE.mask}
 
@@ -102,7 +123,9 @@ def test_value_is_chance_times_margin_less_cost():
     table = table.set_column(table.column_names.index("score"), "score", pa.array([0.4] * 3))
     values = expected_values(table, CAMPAIGNS, list(load_channels().values()), POLICY)
     sms = load_channels()["SMS"]
-    assert values[0, sms.bit] == pytest.approx(0.4 * sms.response_multiplier * (0.5 + 0.9) * (20.0 - 2.0) - sms.cost_yuan)
+    assert values[0, sms.bit] == pytest.approx(
+        0.4 * sms.response_multiplier * (0.5 + 0.9) * (20.0 - 2.0) - sms.cost_yuan
+    )
     assert np.isnan(values[0, load_channels()["WEB"].bit]), "the campaign has no task on WEB"
 
 
@@ -136,7 +159,9 @@ def test_frozen_rows_agree_with_the_decisions(night):
     assert len({row["contact_id"] for row in contacts}) == len(contacts)
     lines = Counter((row["file_name"], row["line_number"]) for row in contacts)
     assert max(lines.values()) == 1
-    assert all(row["file_name"].startswith(f"{row['channel_code']}_20260311_{row['campaign_id']}_001.") for row in contacts)
+    assert all(
+        row["file_name"].startswith(f"{row['channel_code']}_20260311_{row['campaign_id']}_001.") for row in contacts
+    )
     recommended = recommendations_of(contacts_of(table, allocation, CAMPAIGNS, NIGHT), POLICY).to_pylist()
     assert len(recommended) == sum(row["channel_class"] == "PASSIVE" for row in contacts) > 0
 

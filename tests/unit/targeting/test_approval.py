@@ -40,16 +40,21 @@ def test_campaign_runs_only_as_approved(settings):
     assert "not approved" in refusal_of(settings, CRBT)
     record_decision(settings, "T_CRBT", content_hash(CRBT), "REVIEW", "APPROVED", "reviewer")
     assert approved_hash(settings, "T_CRBT") is None, "a review alone releases nothing"
-    record_decision(settings, "T_CRBT", content_hash(CRBT), "RELEASE", "APPROVED", "manager", "2026-03-01T10:00:00+08:00")
+    record_decision(
+        settings, "T_CRBT", content_hash(CRBT), "RELEASE", "APPROVED", "manager", "2026-03-01T10:00:00+08:00"
+    )
     assert refusal_of(settings, CRBT) is None
     changed = CRBT.model_copy(update={"priority": 9})
     assert "changed after its approval" in refusal_of(settings, changed)
-    record_decision(settings, "T_CRBT", content_hash(CRBT), "RELEASE", "REJECTED", "manager", "2026-03-02T10:00:00+08:00")
+    record_decision(
+        settings, "T_CRBT", content_hash(CRBT), "RELEASE", "REJECTED", "manager", "2026-03-02T10:00:00+08:00"
+    )
     assert "not approved" in refusal_of(settings, CRBT), "the last decision counts"
 
 
 @pytest.mark.parametrize(
-    ("step", "decision", "person"), [("LAUNCH", "APPROVED", "a"), ("RELEASE", "PERHAPS", "a"), ("RELEASE", "APPROVED", " ")]
+    ("step", "decision", "person"),
+    [("LAUNCH", "APPROVED", "a"), ("RELEASE", "PERHAPS", "a"), ("RELEASE", "APPROVED", " ")],
 )
 def test_decision_without_meaning_is_refused(settings, step, decision, person):
     with pytest.raises(InputRefused):

@@ -25,15 +25,27 @@ BROKEN = {
     "last before first": ({"last_date": "2026-02-01"}, "(file)", "lies after last_date"),
     "id unlike the file": ({"campaign_id": "OTHER"}, "campaign_id", "CRBT_ACQUISITION, the name of the file"),
     "offer nobody makes": ({"tasks.0.offer_id": "NOTHING"}, "tasks.offer_id", "NOTHING"),
-    "text without a way to refuse": ({"tasks.0.script_text": "Buy now"}, "tasks.0.script_text", "a text that says how to refuse"),
+    "text without a way to refuse": (
+        {"tasks.0.script_text": "Buy now"},
+        "tasks.0.script_text",
+        "a text that says how to refuse",
+    ),
     "script address with a script": ({"tasks.2.script_url": "javascript:alert(1)"}, "tasks.2.script_url", "pattern"),
     "waves out of order": ({"waves.0.wave_no": 2}, "(file)", "waves numbered 1, 2, 3"),
 }
 BROKEN_RULES = {
-    "unknown column": ({"column": "propensity_crtb_score", "op": "ge", "value": 0.5}, "selection.column", "propensity_crtb_score"),
+    "unknown column": (
+        {"column": "propensity_crtb_score", "op": "ge", "value": 0.5},
+        "selection.column",
+        "propensity_crtb_score",
+    ),
     "unknown operator": ({"column": "age_years", "op": "like", "value": 5}, "selection.op", "one of: eq"),
     "value of the wrong type": ({"column": "age_years", "op": "ge", "value": "5"}, "selection.value", "whole number"),
-    "SQL in a value's place": ({"column": "age_years) OR (1=1", "op": "ge", "value": 5}, "selection.column", "age_years) OR (1=1"),
+    "SQL in a value's place": (
+        {"column": "age_years) OR (1=1", "op": "ge", "value": 5},
+        "selection.column",
+        "age_years) OR (1=1",
+    ),
     "personal data": ({"column": "msisdn", "op": "eq", "value": 5}, "selection.column", "msisdn"),
     "nothing": ({}, "selection", "a mapping"),
 }
@@ -95,6 +107,8 @@ def test_broken_rule_is_refused(tmp_path, name):
 
 def test_key_given_twice_is_refused(tmp_path):
     path = tmp_path / "crbt_acquisition.yaml"
-    path.write_text((CAMPAIGNS / "crbt_acquisition.yaml").read_text(encoding="utf-8") + "\npriority: 9\n", encoding="utf-8")
+    path.write_text(
+        (CAMPAIGNS / "crbt_acquisition.yaml").read_text(encoding="utf-8") + "\npriority: 9\n", encoding="utf-8"
+    )
     with pytest.raises(ConfigError, match="given twice"):
         read_campaign(path)

@@ -47,7 +47,8 @@ class Town:
     def person(self, name: str, avoid_control: bool = True, **values) -> Case:
         self.number += 1
         while avoid_control and any(
-            hashed_below(POLICY.control.salt, group, f"S{self.number:05d}", share) for group, share in ((GLOBAL, 0.02), ("T_NEWS", 0.3))
+            hashed_below(POLICY.control.salt, group, f"S{self.number:05d}", share)
+            for group, share in ((GLOBAL, 0.02), ("T_NEWS", 0.3))
         ):
             self.number += 1
         self.cases[name] = Case(a_subscriber(self.number, **values), [], [])
@@ -56,7 +57,9 @@ class Town:
 
 def contacted(case: Case, campaign: str, *days: date, product: str = "CRBT", channel: str = "SMS", **values) -> None:
     for wave, day in enumerate(days, start=1):
-        case.contacts.append(a_contact(case.row, campaign, day, product_id=product, channel_code=channel, wave_no=wave, **values))
+        case.contacts.append(
+            a_contact(case.row, campaign, day, product_id=product, channel_code=channel, wave_no=wave, **values)
+        )
 
 
 def protect(case: Case, reason: str, *scope: str, **values) -> None:
@@ -77,7 +80,14 @@ def named_cases(town: Town) -> None:
     february = town.person("five contacts in February")
     contacted(february, "X_GPRS", *(date(2026, 2, day) for day in range(24, 29)), product="GPRS_PACK_5")
     failed = town.person("five failed sends")
-    contacted(failed, "X_GPRS", *(date(2026, 3, day) for day in range(4, 9)), product="GPRS_PACK_5", counts_to_cap=False, reach_code="FAILED")
+    contacted(
+        failed,
+        "X_GPRS",
+        *(date(2026, 3, day) for day in range(4, 9)),
+        product="GPRS_PACK_5",
+        counts_to_cap=False,
+        reach_code="FAILED",
+    )
     everything = town.person("all caps at once")
     contacted(everything, "T_CRBT", date(2026, 3, 1), OLD)
     contacted(everything, "T_CRBT_OTHER", date(2026, 3, 1))
@@ -102,17 +112,58 @@ def named_cases(town: Town) -> None:
     town.person("owns CRBT", has_crbt=True)
     town.person("no MMS handset", device_supports_mms=False)
     town.person("handset unknown", device_supports_mms=None, device_supports_gprs=None)
-    contacted(town.person("refused the campaign a year ago"), "T_CRBT", date(2025, 4, 1), response_code="REFUSE", response_at=datetime(2025, 4, 1, 4))
-    contacted(town.person("refused the product in February"), "X_OLD", date(2026, 2, 1), response_code="REFUSE", response_at=datetime(2026, 2, 1, 4))
-    contacted(town.person("refused the product in November"), "X_OLD", date(2025, 11, 1), response_code="REFUSE", response_at=datetime(2025, 11, 1, 4))
-    contacted(town.person("accepted the product"), "X_OLD", OLD, response_code="ACCEPT", response_at=datetime(2026, 3, 2, 4))
+    contacted(
+        town.person("refused the campaign a year ago"),
+        "T_CRBT",
+        date(2025, 4, 1),
+        response_code="REFUSE",
+        response_at=datetime(2025, 4, 1, 4),
+    )
+    contacted(
+        town.person("refused the product in February"),
+        "X_OLD",
+        date(2026, 2, 1),
+        response_code="REFUSE",
+        response_at=datetime(2026, 2, 1, 4),
+    )
+    contacted(
+        town.person("refused the product in November"),
+        "X_OLD",
+        date(2025, 11, 1),
+        response_code="REFUSE",
+        response_at=datetime(2025, 11, 1, 4),
+    )
+    contacted(
+        town.person("accepted the product"), "X_OLD", OLD, response_code="ACCEPT", response_at=datetime(2026, 3, 2, 4)
+    )
     contacted(town.person("contacted for the product six days ago"), "X_OLD", date(2026, 3, 5))
-    contacted(town.person("considers since four days"), "T_CRBT", date(2026, 3, 7), response_code="CONSIDER", response_at=datetime(2026, 3, 7, 4))
-    contacted(town.person("considers since yesterday"), "T_CRBT", date(2026, 3, 10), response_code="CONSIDER", response_at=datetime(2026, 3, 10, 4))
+    contacted(
+        town.person("considers since four days"),
+        "T_CRBT",
+        date(2026, 3, 7),
+        response_code="CONSIDER",
+        response_at=datetime(2026, 3, 7, 4),
+    )
+    contacted(
+        town.person("considers since yesterday"),
+        "T_CRBT",
+        date(2026, 3, 10),
+        response_code="CONSIDER",
+        response_at=datetime(2026, 3, 10, 4),
+    )
     contacted(town.person("all waves done"), "T_CRBT", date(2026, 1, 1), date(2026, 1, 5), date(2026, 1, 9))
     ladder = town.person("everything against", is_live=False, user_type="3", msisdn_class="FIXED", has_crbt=True, list_colours=["GREY"],
                          account_manager_id=None, device_supports_mms=False)  # fmt: skip
-    for reason in ("LIST_BLACK", "DND_SYSTEM", "COMPLAINT_A", "COMPLAINT_B", "LIST_RED", "LIST_GREY", "COMPLAINT_C", "COMPLAINT_D"):
+    for reason in (
+        "LIST_BLACK",
+        "DND_SYSTEM",
+        "COMPLAINT_A",
+        "COMPLAINT_B",
+        "LIST_RED",
+        "LIST_GREY",
+        "COMPLAINT_C",
+        "COMPLAINT_D",
+    ):
         protect(ladder, reason)
     contacted(ladder, "X_OLD", date(2026, 3, 8), response_code="REFUSE", response_at=datetime(2026, 3, 8, 4))
 
@@ -137,11 +188,30 @@ def random_people(town: Town, rng: random.Random) -> None:
         for _ in range(rng.choice([0, 0, 1, 2, 4, 6])):
             day = NIGHT - timedelta(days=rng.choice([0, 1, 3, 5, 6, 7, 8, 9, 12, 30, 80, 100]))
             code = rng.choice([None, "NO_RESPONSE", "NO_RESPONSE", "CONSIDER", "REFUSE", "ACCEPT"])
-            answer = {"response_code": code, "response_at": datetime.combine(day, datetime.min.time()) + timedelta(hours=4) if code else None}
-            campaign, product = rng.choice([("T_CRBT", "CRBT"), ("T_CRBT_OTHER", "CRBT"), ("T_NEWS", "NEWSPAPER"), ("X_OLD", "CRBT"), ("X_GPRS", "GPRS_PACK_5")])
+            answer = {
+                "response_code": code,
+                "response_at": datetime.combine(day, datetime.min.time()) + timedelta(hours=4) if code else None,
+            }
+            campaign, product = rng.choice(
+                [
+                    ("T_CRBT", "CRBT"),
+                    ("T_CRBT_OTHER", "CRBT"),
+                    ("T_NEWS", "NEWSPAPER"),
+                    ("X_OLD", "CRBT"),
+                    ("X_GPRS", "GPRS_PACK_5"),
+                ]
+            )
             if any(c["campaign_id"] == campaign and c["planned_date"] == day for c in case.contacts):
                 continue  # one contact of a campaign a day: else "the last one" is not told apart
-            contacted(case, campaign, day, product=product, channel=rng.choice(["SMS", "OUTBOUND", "STORE"]), counts_to_cap=rng.random() < 0.8, **answer)
+            contacted(
+                case,
+                campaign,
+                day,
+                product=product,
+                channel=rng.choice(["SMS", "OUTBOUND", "STORE"]),
+                counts_to_cap=rng.random() < 0.8,
+                **answer,
+            )
 
 
 @dataclass
@@ -288,7 +358,10 @@ def test_random_people_are_judged_as_by_the_reference_model(verdicts, town):
     wrong = []
     for name, case in town.cases.items():
         for campaign in ALL.values():
-            protection = [row | {"reason": "DND_SYSTEM", "scope_type": "SYSTEM"} if row["reason"] == "SOMETHING_NEW" else row for row in case.protection]
+            protection = [
+                row | {"reason": "DND_SYSTEM", "scope_type": "SYSTEM"} if row["reason"] == "SOMETHING_NEW" else row
+                for row in case.protection
+            ]
             wanted = judge(case.row, campaign, case.contacts, protection, POLICY)
             found = set(verdicts.reasons(name, campaign.campaign_id)), set(verdicts.open(name, campaign.campaign_id))
             if wanted != found:

@@ -20,13 +20,21 @@ CELLS = {
     "window_start": "0900", "window_end": "2000", "city_code": "591", "script_title": "彩铃", "script_text": "开通彩铃，回复TD退订。",
     "script_url": "https://www.operator.example/crbt",
 }  # fmt: skip
-CONTACT = {"contact_id": CELLS["contact_id"], "campaign_id": "CRBT_SAVE", "product_id": "CRBT", "offer_id": "GIFT", "subscription_id": "S1"}
+CONTACT = {
+    "contact_id": CELLS["contact_id"],
+    "campaign_id": "CRBT_SAVE",
+    "product_id": "CRBT",
+    "offer_id": "GIFT",
+    "subscription_id": "S1",
+}
 FREE = Protection(holder={"13800000001": "S1", "13800000002": "S2"}, live={"S1", "S2"})
 
 
 def test_nine_layouts_for_nine_channels():
     assert {channel.export_layout for channel in load_channels().values()} == set(LAYOUTS)
-    assert {load_exports()[channel.export_layout].channel_code for channel in load_channels().values()} == set(load_channels())
+    assert {load_exports()[channel.export_layout].channel_code for channel in load_channels().values()} == set(
+        load_channels()
+    )
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -71,7 +79,10 @@ def test_text_the_encoding_cannot_say_is_refused():
         file_bytes(load_exports()["sms"], [CELLS | {"script_text": "😀 TD退订"}], "F")
 
 
-@pytest.mark.parametrize("spelling", ["13800000001", "+8613800000001", "008613800000001", " 138 0000 0001 ", "１３８０００００００１", "013800000001"])
+@pytest.mark.parametrize(
+    "spelling",
+    ["13800000001", "+8613800000001", "008613800000001", " 138 0000 0001 ", "１３８０００００００１", "013800000001"],
+)
 def test_number_is_found_however_it_is_written(spelling):
     assert bare_number(spelling) == "13800000001"
 
