@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 CLOSEDLOOP := .venv/bin/closedloop
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo up down reset test check format bench prove-kill lock dictionary
+.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop lock dictionary
 
 ##@ To look at it
 help: ## list the targets
@@ -35,6 +35,8 @@ lock: ## resolve requirements.in again, with hashes
 
 ##@ To prove it
 bench: setup ## the benchmarks the documents quote
-	@$(CLOSEDLOOP) bench all
+	@$(CLOSEDLOOP) bench ingest && $(CLOSEDLOOP) bench allocation --case GS1 --case GS2 --case GS3 --case GS4 --case GS1_prime --case transport --case large
+prove-loop: setup ## check what make demo left: who was contacted, personal data, counts, a second run
+	@CLOSEDLOOP_LOOP_HOME=$${CLOSEDLOOP_HOME:-$(CURDIR)/.run} $(PYTHON) -m pytest tests/e2e/test_loop.py
 prove-kill: setup ## kill -9 at every named point, run again, compare by hash
 	@$(CLOSEDLOOP) prove-kill

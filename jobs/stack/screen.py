@@ -60,7 +60,7 @@ def sections(settings: Settings) -> Iterable[tuple[str, list[str], list[tuple]]]
     yield "Lists by channel", ["channel", *[str(night) for night in settings.night_dates]], _lists(settings)
     yield (
         "Campaigns, newest night",
-        ["campaign", "targeted", "contacted", "accepted", "rate 1", "rate 2"],
+        ["campaign", "targeted", "contacted", "accepted so far", "rate 1", "rate 2"],
         _rates(settings),
     )
     yield "Lift against control", ["campaign", "treated", "control", "lift, points", "95 % interval"], _lift(settings)
@@ -135,8 +135,8 @@ def _lists(settings: Settings) -> list[tuple]:
 def _rates(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT campaign_id, targeted, contacted, accepted, success_rate_target, success_rate_contacted FROM rpt_campaign_funnel "
-        "WHERE report_date = (SELECT max(report_date) FROM rpt_campaign_funnel) ORDER BY 1",
+        "SELECT campaign_id, targeted, contacted, accepted_so_far, success_rate_target, success_rate_contacted FROM rpt_campaign_funnel "
+        "WHERE business_date = (SELECT max(business_date) FROM rpt_campaign_funnel) ORDER BY 1",
         "rpt.campaign_funnel",
     )
     return [(c, _whole(t), _whole(n), _whole(a), _percent(r1), _percent(r2)) for c, t, n, a, r1, r2 in rows]
@@ -146,7 +146,7 @@ def _lift(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
         "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high FROM rpt_campaign_lift "
-        "WHERE report_date = (SELECT max(report_date) FROM rpt_campaign_lift) ORDER BY 1",
+        "WHERE business_date = (SELECT max(business_date) FROM rpt_campaign_lift) ORDER BY 1",
         "rpt.campaign_lift",
     )
     return [

@@ -38,6 +38,7 @@ class Loop:
     seconds: dict[str, float] = field(default_factory=dict)
     summaries: dict[str, dict] = field(default_factory=dict)
     before_export: Path | None = None
+    nights: list[date] = field(default_factory=list)
 
     def job(self, name: str, first: date, last: date | None = None) -> dict:
         """Run one job in this process on the shared session."""
@@ -58,6 +59,7 @@ class Loop:
         from jobs.catalogue import NIGHT
 
         simulate(self.settings.home, "day", "--date", night.isoformat())
+        self.nights.append(night)
         for name in NIGHT:
             if name == "export":
                 self.before_export = self.settings.home.parent / f"{self.settings.home.name}-before-export-{night}"
@@ -78,7 +80,13 @@ def approve_all(settings: Settings) -> int:
 
 @pytest.fixture(scope="session")
 def loop(spark, tmp_path_factory) -> Loop:
-    """History, training, approvals and two nights of a province of 400 subscriptions."""
+    """History, training, approvals and two nights of a small province; or the played home of $CLOSEDLOOP_LOOP_HOME."""
+    played = os.environ.get("CLOSEDLOOP_LOOP_HOME")
+    if played:
+        os.environ["CLOSEDLOOP_HOME"] = played
+        settings = settings_for_tests(Path(played))
+        nights = [night for night in settings.night_dates if settings.path("reports", f"{night}.html").exists()]
+        return Loop(settings, spark, nights=nights)
     home = tmp_path_factory.mktemp("loop-home")
     os.environ["CLOSEDLOOP_HOME"] = str(home)
     settings = settings_for_tests(home)

@@ -13,7 +13,7 @@ def one_process(monkeypatch):
 
 
 def test_view_killed_after_its_commit_is_equal_after_the_rerun(loop, one_process, tmp_path):
-    night = loop.settings.night_dates[1]
+    night = loop.nights[-1]
     wanted = fingerprint(loop.settings)
     assert len(wanted) > 60, "floor: tables and files are compared"
 
@@ -21,7 +21,7 @@ def test_view_killed_after_its_commit_is_equal_after_the_rerun(loop, one_process
 
 
 def test_export_killed_between_rename_and_done_sends_nothing_twice(loop, one_process, tmp_path):
-    night = loop.settings.night_dates[1]
+    night = loop.nights[-1]
     wanted = {name: mark for name, mark in fingerprint(loop.settings).items() if not name.startswith("rpt.")}
     before = fingerprint(loop.settings.with_home(loop.before_export))
     assert any(name.startswith("exports/") for name in set(wanted) - set(before)), "floor: this export writes files"
@@ -31,7 +31,7 @@ def test_export_killed_between_rename_and_done_sends_nothing_twice(loop, one_pro
 
 
 def test_a_kill_that_does_not_hit_is_no_proof(loop, one_process, tmp_path):
-    night = loop.settings.night_dates[1]
+    night = loop.nights[-1]
 
     with pytest.raises(KillProofFailed, match="did not hit"):
         prove_point(tmp_path / "home", loop.before_export, (), "nowhere.at_all", night, {})
