@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import typer
+
 from conf.dates import DateRange
-from conf.settings import Settings
+from conf.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,3 +32,16 @@ def bench_models(spark: SparkSession, settings: Settings, dates: DateRange) -> l
             "ece": candidate.contest.figures["ece"],
         })  # fmt: skip
     return rows
+
+
+def main(date: str = "2026-03-09", profile: str = "local") -> None:
+    """Print the table as JSON for the home of $CLOSEDLOOP_HOME, whose customer view of the cut-offs must be published."""
+    from jobs.lakehouse.session import get_session
+
+    settings = load_settings(profile)
+    rows = bench_models(get_session(settings, "bench models"), settings, DateRange.of(date))
+    typer.echo(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    typer.run(main)
