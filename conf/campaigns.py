@@ -41,7 +41,7 @@ class Offer(Strict):
 
 
 class ValueRule(Strict):
-    """How likely an accept is: the calibrated score of a model, or a base rate where no model speaks."""
+    """How likely an accept is: the calibrated score for those a model found, a base rate for those a rule found."""
 
     score: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     base_response: float = Field(gt=0, le=1)

@@ -71,19 +71,19 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
     campaign = compiled.campaign
     owned = load_products()[campaign.product_id].owned_when
     model = campaign.value.score
-    score = (
-        F.coalesce(F.col(f"{model}_score"), F.lit(campaign.value.base_response))
-        if model
-        else F.lit(campaign.value.base_response)
-    )
     always, never = F.lit(True), F.lit(False)
+    is_model_selected = compiled.model_selected.to_column() if compiled.model_selected else never
+    # Found by a rule alone = valued by the base rate: else the model would choose among them too, and "model against
+    # non-model" would compare the model with itself.
+    base = F.lit(campaign.value.base_response)
+    score = F.when(is_model_selected, F.coalesce(F.col(f"{model}_score"), base)).otherwise(base) if model else base
     facts = {
         "is_selected": compiled.selection.to_column() & _is_in_scope(compiled),
         "campaign_id": F.lit(campaign.campaign_id),
         "product_id": F.lit(campaign.product_id),
         "keeps_product": F.lit(campaign.keeps_product),
         "owns_product": F.col(owned) if owned else F.lit(None).cast("boolean"),
-        "is_model_selected": compiled.model_selected.to_column() if compiled.model_selected else never,
+        "is_model_selected": is_model_selected,
         "score": score.cast("double"),
         "stays": compiled.stays.to_column() if compiled.stays else always,
         "excluded_campaigns": _texts(campaign.exclusions.campaigns),

@@ -7,11 +7,10 @@ After a crash anywhere, running again brings the same files: their bytes follow 
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,14 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting.approval import content_hash
 from jobs.targeting.export_check import Protection, read_back, violations
+from jobs.targeting.export_files import (
+    clear_private,
+    done_of,
+    sync_folder,
+    write_atomically,
+    write_manifest,
+    write_private,
+)
 from jobs.targeting.export_layout import file_bytes
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
 from jobs.targeting.inputs import contact_day_of
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
 
 STAGE = "targeting"
 LEDGER = "ops.export_ledger"
-PRIVATE = ".private"
 Summary = dict[str, Any]
 
 
@@ -77,6 +83,7 @@ def run_night(
     lake = Lake(spark, settings, Run(STAGE, DateRange(business_date, business_date), settings))
     _require_published(settings, business_date)
     files = contacts_by_file(lake, business_date)
+    clear_private(settings.path("exports"))
     night = _open_night(lake, business_date, campaigns)
     if set(files) - set(night.sent):
         _require_fresh(settings, business_date)
@@ -132,25 +139,25 @@ def _export_file(night: Night, file_name: str, contacts: list[dict]) -> str:
     layout = load_exports()[load_channels()[first["channel_code"]].export_layout]
     target = night.folder / first["channel_code"] / file_name
     sent = night.sent.get(file_name)
-    if sent and _done(target).exists():
+    if sent and done_of(target).exists():
         return "ALREADY_SENT"
     _require_unchanged_campaign(night, first)
     content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
     digest = sha256(content).hexdigest()
     if sent and sent["sha256"] != digest:
         raise ExportRefused(f"{file_name}: the ledger holds it with another content; it is never sent a second time")
-    private = _write_private(night, file_name, content)
+    private = write_private(night.folder, file_name, content)
     _require_clean(night, layout, private, contacts)
     faults.point("export.before_rename")
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(private, target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     faults.point("export.after_rename")
-    _write_manifest(night, layout, target, contacts, content, digest)
+    write_manifest(night.folder, layout, target, contacts, content, night.policy)
     if not sent:
-        _append_ledger(night, file_name, contacts, digest, "EXPORTED")
+        _write_ledger(night, file_name, contacts, digest, "EXPORTED")
     faults.point("export.before_done")
-    _write_atomically(night, _done(target), f"{digest}\n".encode())
+    write_atomically(night.folder, done_of(target), f"{digest}\n".encode())
     faults.point("export.after_done")
     return "ALREADY_SENT" if sent else "SENT"
 
@@ -176,73 +183,29 @@ def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: 
         rows = read_back(layout, private.read_bytes())
     except (ValueError, UnicodeError) as error:
         private.unlink()
-        raise ExportRefused(f"{private.name}: cannot be read back as its channel would: {error}") from None
+        raise ExportRefused(f"{contacts[0]['file_name']}: cannot be read back as its channel would: {error}") from None
     faults_found = violations(rows, layout.channel_code, contacts, night.protection)
     if faults_found:
         private.unlink()
         shown = "\n".join(f"    {fault}" for fault in faults_found[:5])
-        raise ExportRefused(f"{private.name}: {len(faults_found)} lines must not leave\n{shown}")
+        raise ExportRefused(f"{contacts[0]['file_name']}: {len(faults_found)} lines must not leave\n{shown}")
 
 
 def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused) -> str:
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
-    _append_ledger(night, file_name, contacts, "", "REFUSED")
+    if file_name not in night.sent:  # what has left stays in the ledger as it left
+        _write_ledger(night, file_name, contacts, "", "REFUSED")
     return f"  - {refusal}"
 
 
-def _append_ledger(night: Night, file_name: str, contacts: list[dict], digest: str, status: str) -> None:
+def _write_ledger(night: Night, file_name: str, contacts: list[dict], digest: str, status: str) -> None:
     run_id = night.lake.run.run_id
     row = {
         "business_date": night.business_date, "campaign_id": contacts[0]["campaign_id"], "channel_code": contacts[0]["channel_code"],
         "file_name": file_name, "rows": len(contacts), "sha256": digest, "status": status, "run_id": run_id,
     }  # fmt: skip
-    ledger.append(night.lake.settings, LEDGER, [row], run_id)
-
-
-def _write_manifest(
-    night: Night, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, digest: str
-) -> None:
-    first = contacts[0]
-    expires = first["planned_date"] + timedelta(days=night.policy.export.expires_after_days)
-    manifest = {
-        "file_name": target.name, "channel_code": layout.channel_code, "campaign_id": first["campaign_id"],
-        "business_date": str(night.business_date), "planned_date": str(first["planned_date"]), "expires_on": str(expires),
-        "rows": len(contacts), "bytes": len(content), "sha256": digest, "encoding": layout.encoding,
-        "layout": layout.layout, "layout_version": layout.layout_version, "window": f"{night.policy.sending.window_start}-{night.policy.sending.window_end}",
-    }  # fmt: skip
-    text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    _write_atomically(night, target.with_name(target.name + ".manifest.json"), text.encode())
-
-
-def _done(target: Path) -> Path:
-    return target.with_name(target.name + ".done")
-
-
-def _write_private(night: Night, name: str, content: bytes) -> Path:
-    """Write and fsync a file nobody else may read, outside the folders channels look into."""
-    folder = night.folder / PRIVATE
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    path = folder / name
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return path
-
-
-def _write_atomically(night: Night, target: Path, content: bytes) -> None:
-    os.replace(_write_private(night, target.name, content), target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # One row a file: a file withheld before and clean now replaces its refusal.
+    ledger.replace(night.lake.settings, LEDGER, [row], f"file_name = '{file_name}'", run_id)
 
 
 def _note(lake: Lake, outcome: Counter[str], rows: Counter[str]) -> None:

@@ -20,10 +20,11 @@ from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting import freeze
-from jobs.targeting.allocate import Allocation, allocate, budget_left
+from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
 from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
+from jobs.targeting.question import budget_left
 from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
 
 if TYPE_CHECKING:

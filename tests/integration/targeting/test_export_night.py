@@ -19,6 +19,7 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting import export
 from jobs.targeting.export_check import read_back
+from jobs.targeting.export_files import PRIVATE
 from jobs.targeting.readiness import StaleSuppression
 from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, put
 
@@ -36,7 +37,7 @@ def lake_of(settings) -> Lake:
 def contents(settings) -> dict[str, str]:
     """Digest of every file a channel could see, manifests and done files included."""
     root = settings.path("exports")
-    files = [path for path in sorted(root.glob("*/*")) if path.parent.name != export.PRIVATE]
+    files = [path for path in sorted(root.glob("*/*")) if path.parent.name != PRIVATE]
     return {str(path.relative_to(root)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -73,7 +74,7 @@ def test_manifest_and_done_name_the_content(targeted_copy):
         assert manifest["file_name"] == path.name
         assert manifest["expires_on"] == "2026-03-12"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert not list(targeted_copy.path("exports", export.PRIVATE).iterdir()), "nothing is left in the private folder"
+    assert not list(targeted_copy.path("exports", PRIVATE).iterdir()), "nothing is left in the private folder"
 
 
 def test_second_run_sends_nothing_twice(targeted_copy):

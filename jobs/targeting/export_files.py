@@ -1,0 +1,72 @@
+"""Files of the export on disk: private and complete before they appear, a manifest beside each, `.done` last."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from conf.exports import ExportLayout
+from conf.policy import Policy
+
+PRIVATE = ".private"
+PARTIAL = ".part"
+
+
+def write_private(root: Path, name: str, content: bytes) -> Path:
+    """Write and fsync a file nobody else may read, outside the folders channels look into."""
+    folder = root / PRIVATE
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / f"{name}{PARTIAL}"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return path
+
+
+def clear_private(root: Path) -> None:
+    """Remove what an interrupted run left in the private folder."""
+    for path in (root / PRIVATE).glob(f"*{PARTIAL}"):
+        path.unlink()
+
+
+def write_atomically(root: Path, target: Path, content: bytes) -> None:
+    """Put a file into a channel's folder whole or not at all."""
+    os.replace(write_private(root, target.name, content), target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def done_of(target: Path) -> Path:
+    """The file that releases a list."""
+    return target.with_name(target.name + ".done")
+
+
+def write_manifest(
+    root: Path, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, policy: Policy
+) -> None:
+    """Say beside the file what it holds: rows, bytes, SHA-256, campaign, layout version, when it expires."""
+    first = contacts[0]
+    expires = first["planned_date"] + timedelta(days=policy.export.expires_after_days)
+    manifest = {
+        "file_name": target.name, "channel_code": layout.channel_code, "campaign_id": first["campaign_id"],
+        "business_date": str(first["business_date"]), "planned_date": str(first["planned_date"]), "expires_on": str(expires),
+        "rows": len(contacts), "bytes": len(content), "sha256": sha256(content).hexdigest(), "encoding": layout.encoding,
+        "layout": layout.layout, "layout_version": layout.layout_version,
+        "window": f"{policy.sending.window_start}-{policy.sending.window_end}",
+    }  # fmt: skip
+    text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    write_atomically(root, target.with_name(target.name + ".manifest.json"), text.encode())

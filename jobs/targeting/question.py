@@ -1,0 +1,171 @@
+"""States the night's problem for the optimiser: what each contact is worth, and every rule the lists must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from conf.campaigns import Campaign
+from conf.channels import Channel, load_channels
+from conf.policy import Policy
+from models.allocation import Activities, Conflict, Pairs, Problem, Rule, RuleKind
+
+HIGHEST_CHANCE = 0.95
+
+
+@dataclass(frozen=True)
+class Question:
+    """The night's problem with the way back to the targets: pair p is target `target[p]` on channel `channel_of[p]`."""
+
+    problem: Problem
+    target: np.ndarray
+    channel_of: np.ndarray
+    channels: list[Channel]
+    campaigns: list[Campaign]
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of target and channel pairs that are allowed."""
+        return len(self.target)
+
+
+def expected_values(
+    targets: pa.Table, campaigns: Mapping[str, Campaign], channels: Sequence[Channel], policy: Policy
+) -> np.ndarray:
+    """Value in yuan of each target on each channel: chance of an accept x (margin - gift) - cost of the contact.
+
+    The chance is the calibrated score x the channel's multiplier x the customer's preference, at most 0.95; channels
+    the campaign does not use get NaN.
+    """
+    score = targets["score"].to_numpy()
+    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
+    values = np.full((targets.num_rows, len(channels)), np.nan)
+    for position, channel in enumerate(channels):
+        preference = targets[f"preference_{channel.channel_code}"].to_numpy(zero_copy_only=False).astype(float)
+        preference = np.where(np.isnan(preference), policy.preference.neutral, preference)
+        liking = policy.preference.floor + np.clip(preference, 0.0, 1.0)
+        chance = np.minimum(HIGHEST_CHANCE, score * channel.response_multiplier * liking)
+        for campaign in campaigns.values():
+            if channel.channel_code not in campaign.channel_codes:
+                continue
+            rows = campaign_of == campaign.campaign_id
+            offer = campaign.offer(campaign.task_of(channel.channel_code).offer_id)
+            values[rows, position] = chance[rows] * (offer.margin_yuan - offer.cost_yuan) - channel.cost_yuan
+    return values
+
+
+def open_matrix(open_channels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
+    """Whether each channel (column) is open to each target (row)."""
+    return np.stack([(open_channels >> channel.bit) & 1 == 1 for channel in channels], axis=1)
+
+
+def build_question(
+    targets: pa.Table, campaigns: Mapping[str, Campaign], values: np.ndarray, policy: Policy, contact_day: date,
+    budget_left: Mapping[str, float],
+) -> Question:  # fmt: skip
+    """State the night's problem: contactable targets x open channels, capacities, budgets, staff hours, caps."""
+    channels, listed = list(load_channels().values()), list(campaigns.values())
+    is_candidate = targets["all_reasons"].to_numpy() == 0
+    allowed = open_matrix(targets["open_channels"].to_numpy(), channels) & is_candidate[:, None] & ~np.isnan(values)
+    target, channel_of = np.nonzero(allowed)
+    positions = {campaign.campaign_id: place for place, campaign in enumerate(listed)}
+    campaign_of = np.asarray([positions[name] for name in targets["campaign_id"].to_pylist()], dtype=np.int64)
+    customers, customer_of = np.unique(
+        np.asarray(targets["subscription_id"].to_pylist(), dtype=object), return_inverse=True
+    )
+    problem = Problem(
+        n_customers=len(customers),
+        activities=_activities(listed, channels, contact_day),
+        pairs=Pairs(
+            customer=customer_of[target].astype(np.int64),
+            activity=(campaign_of[target] * len(channels) + channel_of).astype(np.int64),
+            value=values[target, channel_of],
+        ),
+        rules=[*_customer_rules(targets, customer_of, policy), *_rules(listed, channels, policy, budget_left)],
+        conflicts=_conflicts(listed),
+        one_channel_per_campaign=True,
+    )
+    return Question(problem, target, channel_of, channels, listed)
+
+
+def _activities(campaigns: Sequence[Campaign], channels: Sequence[Channel], contact_day: date) -> Activities:
+    """Campaign c on channel k is activity c x channels + k, all on the one contact day."""
+    both = [(campaign, channel) for campaign in campaigns for channel in channels]
+    return Activities(
+        name=[campaign.task_id(channel.channel_code) for campaign, channel in both],
+        day=np.full(len(both), contact_day.toordinal(), dtype=np.int32),
+        channel=[channel.channel_code for _, channel in both],
+        products=[frozenset([campaign.product_id]) for campaign, _ in both],
+        campaign=[campaign.campaign_id for campaign, _ in both],
+        cost=np.asarray([channel.cost_yuan for _, channel in both]),
+        staff_hours=np.asarray([channel.staff_minutes / 60.0 for _, channel in both]),
+    )
+
+
+def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) -> list[Rule]:
+    """Contacts of one customer: of the day, and with those of the month so far; product and campaign follow from the conflicts."""
+    used = np.zeros(int(customer_of.max(initial=-1)) + 1, dtype=np.int64)
+    used[customer_of] = targets["month_contact_cnt"].to_numpy()
+    caps = policy.caps
+    rules = [Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_day, name="cap_customer_day")]
+    if caps.cap_customer_day > 1:
+        used = np.minimum(used, caps.cap_customer_month)
+        rules.append(
+            Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_month, name="cap_customer_month", used=used)
+        )
+    return rules
+
+
+def _rules(
+    campaigns: Sequence[Campaign], channels: Sequence[Channel], policy: Policy, budget_left: Mapping[str, float]
+) -> list[Rule]:
+    price = policy.allocation.soft_minimum_price_yuan
+    rules = []
+    for channel in channels:
+        code = channel.channel_code
+        rules.append(Rule(RuleKind.MAX_CONTACTS, channel.capacity_per_day, channels=[code], name=f"capacity_{code}"))
+        if channel.minimum_per_day:
+            rules.append(
+                Rule(
+                    RuleKind.MIN_CONTACTS,
+                    channel.minimum_per_day,
+                    channels=[code],
+                    soft_price=price,
+                    name=f"minimum_{code}",
+                )
+            )
+    for code, hours in policy.staff.staff_hours_per_day.items():
+        rules.append(Rule(RuleKind.MAX_STAFF_HOURS, hours, channels=[code], name=f"staff_hours_{code}"))
+    for campaign in campaigns:
+        left = budget_left[campaign.campaign_id]
+        only = [campaign.campaign_id]
+        rules.append(Rule(RuleKind.BUDGET, left, campaigns=only, name=f"budget_{campaign.campaign_id}"))
+        if campaign.minimum_per_night:
+            name = f"minimum_{campaign.campaign_id}"
+            rules.append(
+                Rule(RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name)
+            )
+    return rules
+
+
+def _conflicts(campaigns: Sequence[Campaign]) -> list[Conflict]:
+    """One product, one campaign a night: what RECENT_CAMPAIGN says for later nights holds within the night too."""
+    return [
+        Conflict(
+            campaigns_a=[one.campaign_id],
+            campaigns_b=[other.campaign_id],
+            name=f"{one.campaign_id}-{other.campaign_id}",
+        )
+        for place, one in enumerate(campaigns)
+        for other in campaigns[place + 1 :]
+        if one.product_id == other.product_id
+    ]
+
+
+def budget_left(campaign: Campaign, spent_yuan: float) -> float:
+    """What the campaign may spend tonight: the rest of its total, at most its budget of one night."""
+    return max(0.0, min(campaign.budget.per_night_yuan, campaign.budget.total_yuan - spent_yuan))
