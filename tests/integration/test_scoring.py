@@ -15,6 +15,8 @@ from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.scoring import job, train
+from jobs.scoring.labels import Window, read_labels
+from jobs.scoring.matrix import read_snapshot
 from jobs.scoring.quality import realised_auc
 from models import registry
 from models.errors import ModelRefused, NotEnoughHistory
@@ -178,3 +180,27 @@ def test_champion_is_refused_given_a_byte_changed_in_the_registry(home, trained)
             registry.load_champion(home, "churn_offnet", 10**8)
     finally:
         stored.write_bytes(original)
+
+
+def test_training_rows_stay_bit_identical_given_other_data_after_what_was_known(spark, home, trained):
+    config = load_models()
+    window = Window.after(CUT_OFFS[1], config, TONIGHT)
+    label = config.models["churn_offnet"].label
+    lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
+    before = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window, config)
+    departures = lake.arrow("silver.subscription_status").to_pylist()
+    later = [
+        {**departures[0], "subscription_id": "S00000001", "load_date": TONIGHT + timedelta(days=1)},  # known too late
+        {**departures[0], "subscription_id": "S00000002", "status_time": datetime(2026, 3, 10)},  # happened too late
+        {**departures[0], "subscription_id": "S00000003", "status_time": datetime(2026, 2, 7)},  # not after the cut-off
+    ]
+
+    _write(lake, "silver.subscription_status", _table("silver.subscription_status", departures + later), None)
+    _write(lake, "gold.customer_360", a_customer_view(ROWS, TONIGHT, seed=99), DateRange.of(TONIGHT))
+    after = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window, config)
+
+    assert after[0].equals(before[0])
+    assert after[1].sort_by("subscription_id").equals(before[1].sort_by("subscription_id"))
+    Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home)).restore_ahead(
+        ["silver.subscription_status", "gold.customer_360"]
+    )
