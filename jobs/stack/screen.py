@@ -96,13 +96,23 @@ def _models(settings: Settings) -> list[tuple]:
         "ops.model_run",
     )
     return [
-        (name, f"{auc:.3f}", _three(ceilings.get(f"{name}@{cut_off}")), f"{floor:.3f}", verdict)
+        (
+            name,
+            f"{auc:.3f}",
+            "not comparable" if name in NOT_COMPARABLE else _three(ceilings.get(f"{name}@{cut_off}")),
+            f"{floor:.3f}",
+            verdict,
+        )
         for name, auc, floor, cut_off, verdict in rows
     ]
 
 
 def _three(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
+
+
+# The truth of influence counts adoptions a customer caused; the model can only see adoptions that followed.
+NOT_COMPARABLE = {"influence_adoption"}
 
 
 def model_ceilings(settings: Settings) -> dict[str, float]:
