@@ -85,10 +85,10 @@ def test_pay_ability_by_city_cuts_and_handset(spark):
         (999, "3", "LOW"),
         (1000, "3", "MID"),
         (2000, "3", "HIGH"),
-        (999, "1", "MID"),
-        (1000, "1", "HIGH"),
-        (2000, "1", "HIGH"),
-        (None, "1", None),
+        (999, "4", "MID"),
+        (1000, "4", "HIGH"),
+        (2000, "4", "HIGH"),
+        (None, "4", None),
         (1000, None, "MID"),
     ]
     found = evaluate(
