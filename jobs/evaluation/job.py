@@ -20,6 +20,7 @@ from jobs.evaluation import reports
 from jobs.evaluation.attainment import kpi_rows
 from jobs.evaluation.rates import maturity_text
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
 
@@ -44,10 +45,11 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     nights = report_dates(lake, dates)
     if not nights:
         return {"dates": str(dates), "rows": {}}
-    counts = {name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")}
-    rows = report_rows(counts, nights, expected_control_shares(settings))
-    written = {name: _write(lake, name, rows[name], dates) for name in rows}
-    written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
+    with static_plans(spark):
+        counts = {name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")}
+        rows = report_rows(counts, nights, expected_control_shares(settings))
+        written = {name: _write(lake, name, rows[name], dates) for name in rows}
+        written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
     run_gate(lake, STAGE, TABLES, dates)
     return {"dates": str(dates), "rows": written, "published_seq": lake.publish()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from jobs.evaluation.lift import SAMPLE_RATIO_ALPHA, newcombe, sample_ratio_p_value
+from jobs.evaluation.lift import SAMPLE_RATIO_ALPHA, Interval, newcombe, sample_ratio_p_value
 from jobs.evaluation.rates import funnel_of, maturity_text, ratio
 
 Row = dict[str, object]
@@ -161,7 +161,7 @@ def lift_rows(arm_counts: Iterable[Mapping], expected_control_shares: Mapping[st
     return rows
 
 
-def _lift_text(is_mature: bool, interval: object, control: int) -> str:
+def _lift_text(is_mature: bool, interval: Interval | None, control: int) -> str:
     if not is_mature:
         return maturity_text(False)
     if interval is None:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from conf.errors import InputRefused
 from conf.settings import Settings
+from jobs.ingest.msisdn import NATIONAL_MOBILE, canonical
 from jobs.lakehouse import ledger, published
 
-NATIONAL_DIGITS = 11
 Rows = list[dict[str, Any]]
 
 
@@ -30,10 +30,10 @@ def contact_query(settings: Settings, msisdn: str) -> Rows:
 
 
 def _token(settings: Settings, msisdn: str) -> int:
-    digits = "".join(char for char in msisdn if char.isdecimal())[-NATIONAL_DIGITS:]
-    if len(digits) != NATIONAL_DIGITS or not digits.startswith("1"):
-        raise InputRefused(f"number: found {len(digits)} digits, wanted a mobile number of {NATIONAL_DIGITS} digits, with or without +86")
-    filters = [("kind", "=", "MSISDN"), ("value", "=", digits)]
+    number, number_class = canonical(msisdn)
+    if number_class != NATIONAL_MOBILE:
+        raise InputRefused(f"number: found a text of class {number_class or 'BLANK'}, wanted a mobile number, with or without +86")
+    filters = [("kind", "=", "MSISDN"), ("value", "=", number)]
     found = ledger.read(settings, "vault.identity", filters, columns=["token"])["token"].to_pylist()
     if not found:
         raise InputRefused("number: never seen in any feed, wanted a number of the network")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conf.dates import DateRange
 from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
@@ -34,19 +35,19 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         return {"dates": str(dates), "snapshots": [], "rows": {}}
     snapshots += later_snapshots(lake, dates)
     wide = DateRange(snapshots[0], snapshots[-1])
-    rows = build(lake, wide, query_parameters(snapshots))
+    with static_plans(spark):
+        rows = build(lake, wide, query_parameters(snapshots))
     run_gate(lake, STAGE, TABLES, wide)
     return {"dates": str(wide), "snapshots": [str(day) for day in snapshots], "rows": rows, "published_seq": lake.publish()}
 
 
 def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int]:
     """Write the four tables of these snapshot dates; returns rows by table."""
-    kept = [_keep(lake, name, dates, params) for name in ("contact_answers", "owners")]
+    for name in ("contact_answers", "owners", "channel_evidence"):
+        _keep(lake, name, dates, params)
     protections = [_query(lake, f"protect_{source}", dates, params) for source in ("lists", "opt_outs", "complaints")]
     protections[0].unionByName(protections[1]).unionByName(protections[2]).createOrReplaceTempView("protections")
     commits = lake.run_tables(TABLES, dates, **params)
-    for frame in kept:
-        frame.unpersist()
     return {name: commit.rows for name, commit in sorted(commits.items())}
 
 
@@ -56,8 +57,6 @@ def _query(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> D
     return lake.sql(text, **{key: value for key, value in bound.items() if f":{key}" in text})
 
 
-def _keep(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:
-    # Read by several tables of this stage: computed once, kept in memory until the run ends.
-    frame = _query(lake, name, dates, params).persist()
-    frame.createOrReplaceTempView(name)
-    return frame
+def _keep(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> None:
+    # Read by several tables of this stage: computed once, and their plans do not grow with this one's.
+    _query(lake, name, dates, params).localCheckpoint().createOrReplaceTempView(name)

@@ -1,8 +1,9 @@
 -- Smoothed rate 2 of each product on each channel over the last months; only final answers count. Bands are terciles.
+-- `contact_answers` is the first half of gold.contact_history, kept in memory by the job (jobs/responses).
 WITH counted AS (
   SELECT snapshot_date, product_id, channel_code, count(*) AS contacted_cnt, count_if(response_code = 'ACCEPT') AS accepted_cnt
-  FROM gold.contact_history
-  WHERE snapshot_date BETWEEN :first_date AND :last_date AND is_contacted AND is_mature
+  FROM contact_answers
+  WHERE is_contacted AND response_code IS NOT NULL
     AND product_id IS NOT NULL AND channel_code IS NOT NULL
     AND planned_date > add_months(snapshot_date, -:affinity_months)
   GROUP BY snapshot_date, product_id, channel_code

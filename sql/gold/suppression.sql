@@ -1,25 +1,15 @@
 -- Everything that protects a subscription on the day after each snapshot date. `protections` are lists, opt-outs and
 -- complaints (jobs/responses/protect_*.sql), `owners` the present owners (jobs/responses/owners.sql).
-WITH sensitive AS (
-  SELECT snapshot_date, customer_id, newest.sensitive_channels AS channels
-  FROM (
-    SELECT o.snapshot_date, k.customer_id, max_by(struct(k.is_sensitive, k.sensitive_channels), struct(k.data_date, k.load_date)) AS newest
-    FROM silver.customer AS k
-    JOIN (SELECT DISTINCT snapshot_date FROM owners) AS o ON k.load_date <= o.snapshot_date AND k.superseded_on > o.snapshot_date
-    GROUP BY o.snapshot_date, k.customer_id
-  )
-  WHERE newest.is_sensitive OR size(newest.sensitive_channels) > 0
-),
-protected AS (
+WITH protected AS (
   SELECT snapshot_date, subscription_id, scope_type, scope_value, reason, valid_from, valid_to, source, began_on FROM protections
   UNION ALL
   -- A sensitive customer who names no channel is closed on every proactive one.
-  SELECT o.snapshot_date, o.subscription_id, 'CHANNEL' AS scope_type,
-         explode(CASE WHEN size(s.channels) > 0 THEN s.channels ELSE split(:proactive_channels, ',') END) AS scope_value,
-         'SENSITIVE_CHANNEL' AS reason, o.snapshot_date AS valid_from, DATE '9999-12-31' AS valid_to, 'CUSTOMER' AS source,
+  SELECT snapshot_date, subscription_id, 'CHANNEL' AS scope_type,
+         explode(CASE WHEN size(sensitive_channels) > 0 THEN sensitive_channels ELSE split(:proactive_channels, ',') END) AS scope_value,
+         'SENSITIVE_CHANNEL' AS reason, snapshot_date AS valid_from, DATE '9999-12-31' AS valid_to, 'CUSTOMER' AS source,
          DATE '9999-12-31' AS began_on
-  FROM owners AS o
-  JOIN sensitive AS s ON s.snapshot_date = o.snapshot_date AND s.customer_id = o.customer_id
+  FROM owners
+  WHERE is_sensitive OR size(sensitive_channels) > 0
 )
 SELECT p.subscription_id, p.scope_type, p.scope_value, p.reason, min(p.valid_from) AS valid_from, max(p.valid_to) AS valid_to,
        min_by(p.source, struct(p.valid_from, p.source)) AS source, p.snapshot_date

@@ -70,7 +70,10 @@ def reported(spark, tmp_path_factory):
         *({"subscription_id": f"S{n}", "verdict": "EXPORTED"} for n in range(3000, 3050)),
         *({"subscription_id": f"S{n}", "first_reason": "NOT_CHOSEN_CAPACITY"} for n in range(3050, 3060)),
         *({"subscription_id": f"S{n}", "first_reason": "LIST_BLACK"} for n in range(3060, 3080)),
-        *({"subscription_id": f"S{n}", "verdict": "CONTROL", "first_reason": "CONTROL_GROUP"} for n in range(3080, 3090)),
+        *(
+            {"subscription_id": f"S{n}", "verdict": "CONTROL", "first_reason": "CONTROL_GROUP"}
+            for n in range(3080, 3090)
+        ),
     ]
     put(
         settings,
@@ -109,13 +112,19 @@ def test_funnel_steps_and_rates_are_final_given_finished_campaign(reported):
 def test_funnel_says_not_yet_mature_given_running_campaign(reported):
     (row,) = report(reported, "rpt.campaign_funnel", campaign_id="CRBT_ACQUISITION")
 
-    assert (row["targeted"], row["contactable"], row["contacted"]) == (90, 60, 50)  # 20 black-listed and 10 control are not
+    assert (row["targeted"], row["contactable"], row["contacted"]) == (
+        90,
+        60,
+        50,
+    )  # 20 black-listed and 10 control are not
     assert (row["accepted"], row["success_rate_contacted"], row["acceptance_text"]) == (None, None, "not yet mature")
     assert row["accepted_so_far"] == 3
 
 
 def test_answered_channel_is_final_while_bulk_waits_given_running_campaign(reported):
-    rows = {row["channel_code"]: row for row in report(reported, "rpt.campaign_channel", campaign_id="CRBT_ACQUISITION")}
+    rows = {
+        row["channel_code"]: row for row in report(reported, "rpt.campaign_channel", campaign_id="CRBT_ACQUISITION")
+    }
 
     assert (rows["OUTBOUND"]["acceptance_text"], rows["OUTBOUND"]["success_rate_contacted"]) == ("mature", 0.0)
     assert (rows["SMS"]["acceptance_text"], rows["SMS"]["success_rate_contacted"]) == ("not yet mature", None)
@@ -126,7 +135,12 @@ def test_lift_is_positive_and_covers_the_truth_given_planted_effect(reported):
 
     assert row["lift_low"] > 0
     assert row["lift_low"] <= UPLIFT <= row["lift_high"]
-    assert (row["treated"], row["control"], row["is_sample_ratio_ok"], row["lift_text"]) == (1800, 200, True, "positive")
+    assert (row["treated"], row["control"], row["is_sample_ratio_ok"], row["lift_text"]) == (
+        1800,
+        200,
+        True,
+        "positive",
+    )
 
 
 def test_lift_is_not_yet_mature_given_running_campaign(reported):
@@ -141,7 +155,7 @@ def test_kpi_follows_closing_counts_given_two_closed_months(reported):
 
     assert [rows[m]["closing_count"] for m in ("202601", "202602")] == [480, 580]
     assert rows["202602"]["ytd_monthly_avg"] == pytest.approx(530)
-    assert rows["202602"]["kpi_attainment"] == pytest.approx(530 / 480)  # target 480 for 1,000 live
+    assert rows["202602"]["kpi_attainment"] == pytest.approx(530 / 560)  # target 560 for 1,000 live
     assert (rows["202603"]["kpi_attainment"], rows["202603"]["attainment_text"]) == (None, "not yet mature")
 
 

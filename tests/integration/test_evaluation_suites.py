@@ -15,7 +15,10 @@ NIGHT = date(2026, 3, 10)
 OPEN = {"is_mature": False}
 
 PLANTED = {  # table: the change of a good row that must turn its suite red, and the rule that must see it
-    "gold.contact_history": ({"is_control": True, "is_contacted": True}, "not_allowed_count__is_contacted__false__where__is_control__true"),
+    "gold.contact_history": (
+        {"is_control": True, "is_contacted": True},
+        "not_allowed_count__is_contacted__false__where__is_control__true",
+    ),
     "gold.suppression": ({"scope_type": "EVERYTHING"}, "not_allowed_count__scope_type__system__channel__product"),
     "gold.channel_preference": ({"accept_cnt": 9}, "order_violation_count__accept_cnt__contact_cnt"),
     "gold.product_channel_affinity": ({"affinity_band": "HUGE"}, "not_allowed_count__affinity_band__weak__mid__strong"),
@@ -52,7 +55,12 @@ def a_row(table, **changes):
 
 
 def _quiet(field):
-    kinds = ((pa.types.is_boolean, True), (pa.types.is_integer, 1), (pa.types.is_floating, 0.5), (pa.types.is_date, NIGHT))
+    kinds = (
+        (pa.types.is_boolean, True),
+        (pa.types.is_integer, 1),
+        (pa.types.is_floating, 0.5),
+        (pa.types.is_date, NIGHT),
+    )
     for is_kind, value in kinds:
         if is_kind(field.type):
             return value
@@ -71,7 +79,10 @@ def broken_rules(tables, docs):
 
 
 def as_tables(changes):
-    return {name: pa.Table.from_pylist([a_row(name, **changed)], schema=arrow_schema(table_of(name))) for name, changed in changes.items()}
+    return {
+        name: pa.Table.from_pylist([a_row(name, **changed)], schema=arrow_schema(table_of(name)))
+        for name, changed in changes.items()
+    }
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,186 @@
+"""One small world for the tests of responses: every kind of answer and every reason of protection, built once a session."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from conf.dates import DateRange
+from conf.settings import Settings
+from tests.builders.contacts import put
+
+NIGHT = date(2026, 3, 10)
+NEXT = NIGHT + timedelta(days=1)
+LONG_AGO = NIGHT - timedelta(days=200)
+
+
+def day(offset: int, hour: int = 10) -> datetime:
+    """A time so many days after the night, on the operator's clock."""
+    return datetime.combine(NIGHT + timedelta(days=offset), datetime.min.time()) + timedelta(hours=hour - 8)  # UTC
+
+
+def an_execution(contact, sub, planned, **more):
+    """A planned contact of an earlier campaign."""
+    return {
+        "contact_id": contact,
+        "subscription_id": sub,
+        "planned_at": day(planned),
+        "load_date": day(planned).date(),
+        **more,
+    }
+
+
+def a_result(contact, sub, at, **more):
+    """What a channel told about a contact, by default a delivery."""
+    return {"contact_id": contact, "subscription_id": sub, "contact_time": day(at), "load_date": day(at).date(), **more}
+
+
+def an_order(order, sub, at, hour=12, **more):
+    """An order of CRBT."""
+    placed = day(at, hour)
+    return {"order_id": order, "subscription_id": sub, "ordered_at": placed, "order_date": placed.date(),
+            "load_date": placed.date(), **more}  # fmt: skip
+
+
+def a_member(sub, colour, days=0, **more):
+    """A member of a list, in the snapshot of the night and of the next one."""
+    return {
+        "subscription_id": sub,
+        "list_colour": colour,
+        "list_code": f"L_{sub}",
+        "load_date": NIGHT + timedelta(days=days),
+        **more,
+    }
+
+
+def an_opt_out(sub, scope, offset=-1, **more):
+    """A do-not-disturb asked for at a contact."""
+    return {"contact_id": f"X_{sub}", "subscription_id": sub, "contact_time": day(offset), "load_date": day(offset).date(),
+            "opt_out_scope": scope, **more}  # fmt: skip
+
+
+def a_complaint(sub, number, offset, **more):
+    """A complaint closed the day after."""
+    return {"complaint_id": f"{sub}-{number}", "subscription_id": sub, "created_at": day(offset), "load_date": day(offset).date(),
+            "closed_at": day(offset + 1), **more}  # fmt: skip
+
+
+PROTECTED = ["BLACK", "RED", "GREY_SMS", "GREY_STAFF", "OLD_LIST", "FREE", "OUT_SYS", "OUT_SMS", "OUT_PROD", "OUT_UNKNOWN",
+             "A_ESC", "A_PROF", "B", "C_SMS", "C_ALL", "D_OPEN", "D_OLD", "SENS", "SENS_ALL", "SOLD", "TWIN"]  # fmt: skip
+ANSWERS = {
+    "silver__campaign_execution": [
+        an_execution("BULK_ORDERED", "S1", -20),
+        an_execution("BULK_LATE_ORDER", "S2", -20),
+        an_execution("BULK_OPEN", "S3", -2),
+        an_execution("BULK_SILENT", "S4", -20),
+        an_execution("BULK_FAILED", "S5", -3),
+        an_execution("TOUCH_1", "S6", -20),
+        an_execution("TOUCH_2", "S6", -18, wave_no=2),
+        an_execution("CALL_YES", "S7", -70, channel_code="OUTBOUND"),
+        an_execution("CALL_NO", "S8", -20, channel_code="OUTBOUND"),
+        an_execution("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND"),
+        an_execution("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND"),
+        an_execution("CONTROL_ORDERED", "S11", -20, channel_code=None, is_control=True),
+        an_execution("CONTROL_QUIET", "S12", -20, channel_code=None, is_control=True),
+        an_execution("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND"),
+        an_execution("LATER", "S1", 1, load_date=NIGHT + timedelta(days=1)),  # not known yet
+    ],
+    "silver__channel_result": [
+        *(a_result(f"BULK_{c}", s, -20) for c, s in (("ORDERED", "S1"), ("LATE_ORDER", "S2"), ("SILENT", "S4"))),
+        a_result("BULK_OPEN", "S3", -2),
+        a_result("BULK_FAILED", "S5", -3, reach_code="FAILED"),
+        a_result("TOUCH_1", "S6", -20),
+        a_result("TOUCH_2", "S6", -18),
+        a_result("CALL_YES", "S7", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT",
+                 staff_id="A1", order_id="O7"),
+        a_result("CALL_NO", "S8", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="REFUSE"),
+        a_result("CALL_NO", "S8", -21, channel_code="OUTBOUND", reach_code="NOT_REACHED", response_code="NOT_REACHED"),
+        a_result("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
+        a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
+        a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
+    ],
+    "silver__product_order": [
+        an_order("O1", "S1", -18),
+        an_order("O2", "S2", -12),  # 8 days after delivery: nobody's success
+        an_order("O4", "S4", -18, product_id="NEWSPAPER"),  # another product
+        an_order("O6", "S6", -17),  # the second touch gets it
+        an_order("O7", "S7", -70, 11),
+        an_order("O11", "S11", -15),
+    ],
+    "silver__vas_daily": [
+        {"subscription_id": "S7", "event_date": day(-60).date(), "load_date": day(-60).date(), "crbt_set_cnt": 1},
+    ],
+    "silver__product_subscription": [
+        {"subscription_id": s, "valid_date": day(-70).date(), "load_date": day(-69).date()} for s in ("S7", "S13")
+    ],
+    "gold__campaign_contact": [
+        {"contact_id": "X1", "subscription_id": "S20", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)},
+        {"contact_id": "X2", "subscription_id": "S21", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
+         "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        {"contact_id": "TONIGHT", "subscription_id": "S22", "planned_date": NIGHT + timedelta(days=1), "business_date": NIGHT},
+    ],
+    "silver__subscription": [
+        {"subscription_id": f"S{n}", "customer_id": f"C{n}", "load_date": day(-100).date()} for n in range(1, 24)
+    ],
+    "silver__list_member": [{"subscription_id": "S1", "load_date": NIGHT}],
+    "gold__control_group": [{"subscription_id": "S23", "assigned_on": NIGHT - timedelta(days=1),
+                          "business_date": NIGHT - timedelta(days=1)}],
+}  # fmt: skip
+PROTECTION = {
+    "silver__subscription": [
+        *({"subscription_id": n, "customer_id": f"C_{n}", "load_date": LONG_AGO} for n in PROTECTED),
+        {"subscription_id": "SOLD", "customer_id": "C_BUYER", "load_date": NIGHT - timedelta(days=30)},
+    ],
+    "silver__customer": [
+        {"customer_id": "C_OUT_SYS", "id_number_token": 77, "load_date": LONG_AGO},
+        {"customer_id": "C_TWIN", "id_number_token": 77, "load_date": LONG_AGO},
+        {"customer_id": "C_SENS", "is_sensitive": True, "sensitive_channels": ["OUTBOUND", "IVR"], "load_date": LONG_AGO},
+        {"customer_id": "C_SENS_ALL", "is_sensitive": True, "load_date": LONG_AGO},
+    ],
+    "silver__campaign_execution": [
+        {"contact_id": "X_OUT_PROD", "subscription_id": "OUT_PROD", "planned_at": day(-1), "product_id": "NEWSPAPER",
+         "load_date": LONG_AGO},
+        {"contact_id": "X_A", "subscription_id": "A", "planned_at": day(-20), "load_date": LONG_AGO},
+    ],
+    "silver__list_member": [
+        a_member("BLACK", "BLACK"),
+        a_member("RED", "RED"),
+        a_member("GREY_SMS", "GREY", scope_type="CHANNEL", scope_value="SMS"),
+        a_member("GREY_STAFF", "GREY", reason_code="STAFF"),
+        a_member("OLD_LIST", "BLACK", days=-1),  # gone from the newest snapshot
+        a_member("SOLD", "BLACK", added_at=day(-100)),  # was on the owner before
+    ],
+    "silver__channel_result": [
+        an_opt_out("OUT_SYS", "SYSTEM"),
+        {"contact_id": "X_A", "subscription_id": "A", "contact_time": day(-20), "load_date": day(-20).date()},
+        an_opt_out("OUT_SMS", "CHANNEL"),
+        an_opt_out("OUT_PROD", "PRODUCT"),
+        an_opt_out("OUT_UNKNOWN", "PRODUCT"),  # product not known: everything closed
+        an_opt_out("FREE", "SYSTEM", offset=1),  # loaded a night later
+    ],
+    "silver__complaint": [
+        a_complaint("A_ESC", 1, -150, is_escalated=True),
+        *(a_complaint("A_PROF", n, -150 + 40 * n) for n in range(3)),
+        a_complaint("B", 1, -250, category="MARKETING"),
+        a_complaint("B", 2, -220, category="MARKETING"),
+        a_complaint("C_SMS", 1, -100, category="MARKETING", about_channel="SMS"),
+        a_complaint("C_ALL", 1, -100, category="MARKETING"),
+        a_complaint("D_OPEN", 1, -90, status="OPEN", closed_at=None),
+        a_complaint("D_OLD", 1, -90),
+    ],
+}  # fmt: skip
+
+
+@cache
+def built(spark: object) -> Settings:
+    """The home in which the night and the next one were run as one range; tests may run them again and change nothing else."""
+    from jobs.responses import job
+    from tests.conftest import settings_for_tests
+
+    settings = settings_for_tests(Path(mkdtemp(prefix="responses-")) / "home")
+    tables = {name: [*ANSWERS.get(name, []), *PROTECTION.get(name, [])] for name in {**ANSWERS, **PROTECTION}}
+    put(settings, **tables)
+    job.run(spark, settings, DateRange(NIGHT, NEXT))
+    return settings
