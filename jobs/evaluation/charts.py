@@ -18,12 +18,16 @@ def bars(items: Sequence[tuple[str, float, str]], colour: str = BLUE, mark: floa
     for place, (label, value, text) in enumerate(items):
         y = place * ROW
         parts.append(_text(LABEL_WIDTH - 10, y + 17, label, "end"))
-        parts.append(f'<rect x="{LABEL_WIDTH}" y="{y + 5}" width="{max(value * scale, 1):.1f}" height="16" rx="2" fill="{colour}"/>')
+        parts.append(
+            f'<rect x="{LABEL_WIDTH}" y="{y + 5}" width="{max(value * scale, 1):.1f}" height="16" rx="2" fill="{colour}"/>'
+        )
         parts.append(_text(LABEL_WIDTH + value * scale + 8, y + 17, text, "start", INK))
     height = ROW * len(items) + 4
     if mark is not None:
         x = LABEL_WIDTH + mark * scale
-        parts.append(f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{height}" stroke="{AMBER}" stroke-width="2" stroke-dasharray="4 3"/>')
+        parts.append(
+            f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{height}" stroke="{AMBER}" stroke-width="2" stroke-dasharray="4 3"/>'
+        )
     return _svg(height, parts)
 
 
@@ -49,9 +53,13 @@ def intervals(items: Sequence[tuple[str, float, float, float, bool]]) -> str:
     for place, (label, lower, value, upper, is_clear) in enumerate(items):
         y, colour = place * 34 + 17, TEAL if is_clear else GREY
         parts.append(_text(LABEL_WIDTH - 10, y + 5, label, "end"))
-        parts.append(f'<line x1="{x(lower):.1f}" y1="{y}" x2="{x(upper):.1f}" y2="{y}" stroke="{colour}" stroke-width="3"/>')
+        parts.append(
+            f'<line x1="{x(lower):.1f}" y1="{y}" x2="{x(upper):.1f}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
+        )
         for end in (lower, upper):
-            parts.append(f'<line x1="{x(end):.1f}" y1="{y - 6}" x2="{x(end):.1f}" y2="{y + 6}" stroke="{colour}" stroke-width="3"/>')
+            parts.append(
+                f'<line x1="{x(end):.1f}" y1="{y - 6}" x2="{x(end):.1f}" y2="{y + 6}" stroke="{colour}" stroke-width="3"/>'
+            )
         parts.append(f'<circle cx="{x(value):.1f}" cy="{y}" r="6" fill="{colour}"/>')
     return _svg(height, parts)
 
@@ -65,11 +73,15 @@ def funnel(steps: Sequence[tuple[str, int | None]]) -> str:
         y, room = place * step_height, width - label - 56
         parts.append(_text(label - 8, y + 15, name, "end", MUTED, 11))
         if count is None:
-            parts.append(f'<rect x="{label}" y="{y + 3}" width="{room}" height="15" rx="2" fill="none" stroke="{GREY}" stroke-dasharray="3 3"/>')
+            parts.append(
+                f'<rect x="{label}" y="{y + 3}" width="{room}" height="15" rx="2" fill="none" stroke="{GREY}" stroke-dasharray="3 3"/>'
+            )
             parts.append(_text(label + room / 2, y + 15, "not yet mature", "middle", MUTED, 10.5, italic=True))
             continue
         bar = max(room * count / top, 1.5)
-        parts.append(f'<rect x="{label}" y="{y + 3}" width="{bar:.1f}" height="15" rx="2" fill="{BLUE}" opacity="{1 - 0.12 * place:.2f}"/>')
+        parts.append(
+            f'<rect x="{label}" y="{y + 3}" width="{bar:.1f}" height="15" rx="2" fill="{BLUE}" opacity="{1 - 0.12 * place:.2f}"/>'
+        )
         parts.append(_text(label + bar + 6, y + 15, f"{count:,}", "start", INK, 11))
     return _svg(step_height * len(steps) + 2, parts, width)
 
@@ -81,7 +93,9 @@ def _ticks(low: float, high: float) -> list[float]:
     return [tick * step for tick in range(first, int(high / step) + 2) if low <= tick * step <= high]
 
 
-def _text(x: float, y: float, text: str, anchor: str, colour: str = MUTED, size: float = 12.5, italic: bool = False) -> str:
+def _text(
+    x: float, y: float, text: str, anchor: str, colour: str = MUTED, size: float = 12.5, italic: bool = False
+) -> str:
     style = ' font-style="italic"' if italic else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{style}>{escape(text)}</text>'
 

@@ -46,7 +46,9 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     if not nights:
         return {"dates": str(dates), "rows": {}}
     with static_plans(spark):
-        counts = {name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")}
+        counts = {
+            name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")
+        }
         rows = report_rows(counts, nights, expected_control_shares(settings))
         written = {name: _write(lake, name, rows[name], dates) for name in rows}
         written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
@@ -62,7 +64,9 @@ def report_dates(lake: Lake, dates: DateRange) -> list[date]:
     return sorted(row["snapshot_date"] for row in found.select("snapshot_date").distinct().collect())
 
 
-def report_rows(counts: Mapping[str, list[dict]], nights: list[date], shares: Mapping[str, float]) -> dict[str, list[dict]]:
+def report_rows(
+    counts: Mapping[str, list[dict]], nights: list[date], shares: Mapping[str, float]
+) -> dict[str, list[dict]]:
     """Rows of every report table that is arithmetic on counts."""
     return {
         "rpt.campaign_funnel": reports.funnel_rows(counts["campaign"]),
@@ -107,7 +111,8 @@ def expected_control_shares(settings: Settings) -> dict[str, float]:
     """Share each campaign holds back: its own or the profile's, beside those nobody contacts; and that of earlier campaigns."""
     nobody = load_policy().control.global_share
     shares = {
-        name: 1 - (1 - nobody) * (1 - (settings.control.share if campaign.control_share is None else campaign.control_share))
+        name: 1
+        - (1 - nobody) * (1 - (settings.control.share if campaign.control_share is None else campaign.control_share))
         for name, campaign in load_campaigns().items()
     }
     earlier = load_response_rules().earlier_campaigns

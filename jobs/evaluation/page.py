@@ -70,7 +70,13 @@ def _nights(settings: Settings, also: date | None = None) -> list[date]:
 
 
 def _render(template: str, values: dict[str, Any]) -> str:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters.update(percent=_percent, number=_number, points=_points, words=_words)
     return environment.get_template(template).render(values)
 
@@ -129,8 +135,13 @@ def _lift_chart(lifts: list[dict]) -> str:
     titles, known = _titles(), [row for row in lifts if row["lift"] is not None]
     return charts.intervals(
         [
-            (titles.get(row["campaign_id"], row["campaign_id"]), 100 * row["lift_low"], 100 * row["lift"], 100 * row["lift_high"],
-             row["lift_low"] > 0 or row["lift_high"] < 0)
+            (
+                titles.get(row["campaign_id"], row["campaign_id"]),
+                100 * row["lift_low"],
+                100 * row["lift"],
+                100 * row["lift_high"],
+                row["lift_low"] > 0 or row["lift_high"] < 0,
+            )
             for row in known
         ]
     )
@@ -142,5 +153,8 @@ def _kpi_chart(kpis: list[dict]) -> str:
         if row["is_mature"] and row["month_id"] >= newest.get(row["kpi"], row)["month_id"]:
             newest[row["kpi"]] = row
     titles = _kpi_titles()
-    items = [(titles.get(name, name), row["kpi_attainment"], f"{100 * row['kpi_attainment']:.1f}%") for name, row in sorted(newest.items())]
+    items = [
+        (titles.get(name, name), row["kpi_attainment"], f"{100 * row['kpi_attainment']:.1f}%")
+        for name, row in sorted(newest.items())
+    ]
     return charts.bars(items, charts.TEAL, mark=1.0) if items else NOT_YET_MATURE

@@ -14,6 +14,7 @@ from conf.settings import Settings
 from jobs.lakehouse import ledger, published
 
 Rows = list[dict[str, Any]]
+_ON_A_LIST = ("EXPORTED", "RECOMMENDED")
 _ALLOCATION = "allocation."
 _ALL = pc.CountOptions(mode="all")
 _SHADOW = "allocation.shadow_price."
@@ -40,7 +41,12 @@ class NightTables:
     def counts(self, name: str, keys: list[str], date_column: str = "business_date") -> Rows:
         """Number of rows of the night by key columns, for tables of any size."""
         found = self.arrow(name, date_column, keys)
-        return found.append_column("one", pa.nulls(found.num_rows, pa.int8())).group_by(keys).aggregate([("one", "count", _ALL)]).to_pylist()
+        return (
+            found.append_column("one", pa.nulls(found.num_rows, pa.int8()))
+            .group_by(keys)
+            .aggregate([("one", "count", _ALL)])
+            .to_pylist()
+        )
 
     def runs(self, stage: str) -> list[str]:
         """Runs of a stage that published for the night, oldest first."""
@@ -63,13 +69,20 @@ def loaded(tables: NightTables) -> dict[str, Any]:
 
 def quarantine(tables: NightTables) -> Rows:
     """Quarantined records of the night by reason, most frequent first; the records themselves stay encrypted."""
-    reasons: dict[tuple[str, str], Counter] = defaultdict(Counter)
+    places: dict[str, Counter] = defaultdict(Counter)
+    reasons: dict[str, set[str]] = defaultdict(set)
     for row in tables.counts("ops.quarantine", ["rule", "reason", "feed", "field"], "load_date"):
-        place = f"{row['feed']}.{row['field']}" if row["field"] else row["feed"]
-        reasons[row["rule"], row["reason"] or ""][place] += row["one_count"]
+        places[row["rule"]][f"{row['feed']}.{row['field']}" if row["field"] else row["feed"]] += row["one_count"]
+        reasons[row["rule"]].add(row["reason"] or "")
     listed = [
-        {"rule": rule, "reason": reason, "places": places.most_common(), "records": places.total()}
-        for (rule, reason), places in reasons.items()
+        # Several fields break one rule in several ways: then the fields say more than the texts.
+        {
+            "rule": rule,
+            "reason": min(reasons[rule]) if len(reasons[rule]) == 1 else "",
+            "places": found.most_common(),
+            "records": found.total(),
+        }
+        for rule, found in places.items()
     ]
     return sorted(listed, key=lambda row: (-row["records"], row["rule"]))
 
@@ -115,19 +128,26 @@ def decisions(tables: NightTables) -> dict[str, Any]:
     for row in tables.counts("gold.campaign_decision", ["campaign_id", "verdict", "first_reason"]):
         campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += row["one_count"]
     totals: Counter = sum(campaigns.values(), Counter())
-    return {"campaigns": {name: campaigns[name] for name in sorted(campaigns)}, "reasons": [name for name, _ in totals.most_common()]}
+    reasons = [name for name, _ in totals.most_common() if name not in _ON_A_LIST]
+    return {"campaigns": {name: campaigns[name] for name in sorted(campaigns)}, "reasons": [*_ON_A_LIST, *reasons]}
 
 
 def allocation(tables: NightTables) -> dict[str, Any]:
     """Plan of the night: value, proven bound, gap, greedy beside it, and the shadow prices that bind."""
     runs = tables.runs("targeting")
-    rows = [row for row in tables.rows("ops.run_metric") if row["stage"] == "targeting" and row["metric"].startswith(_ALLOCATION)]
+    rows = [
+        row
+        for row in tables.rows("ops.run_metric")
+        if row["stage"] == "targeting" and row["metric"].startswith(_ALLOCATION)
+    ]
     of_run: dict[str, dict[str, float]] = defaultdict(dict)
     for row in rows:
         of_run[row["run_id"]][row["metric"]] = row["value"]
     known = [run for run in runs if run in of_run]
     figures = of_run[known[-1]] if known else {}
-    prices = {name.removeprefix(_SHADOW): value for name, value in figures.items() if name.startswith(_SHADOW) and value > 0}
+    prices = {
+        name.removeprefix(_SHADOW): value for name, value in figures.items() if name.startswith(_SHADOW) and value > 0
+    }
     plain = {name.removeprefix(_ALLOCATION): value for name, value in figures.items() if not name.startswith(_SHADOW)}
     return {"figures": plain, "prices": sorted(prices.items(), key=lambda item: -item[1])}
 

@@ -32,7 +32,9 @@ def contact_query(settings: Settings, msisdn: str) -> Rows:
 def _token(settings: Settings, msisdn: str) -> int:
     number, number_class = canonical(msisdn)
     if number_class != NATIONAL_MOBILE:
-        raise InputRefused(f"number: found a text of class {number_class or 'BLANK'}, wanted a mobile number, with or without +86")
+        raise InputRefused(
+            f"number: found a text of class {number_class or 'BLANK'}, wanted a mobile number, with or without +86"
+        )
     filters = [("kind", "=", "MSISDN"), ("value", "=", number)]
     found = ledger.read(settings, "vault.identity", filters, columns=["token"])["token"].to_pylist()
     if not found:
@@ -51,7 +53,9 @@ def _holder(settings: Settings, token: int, versions: dict[str, int]) -> str:
 
 
 def _newest_snapshot(settings: Settings, versions: dict[str, int]) -> date:
-    days = ledger.read(settings, "gold.contact_history", None, versions.get("gold.contact_history", 0), ["snapshot_date"])
+    days = ledger.read(
+        settings, "gold.contact_history", None, versions.get("gold.contact_history", 0), ["snapshot_date"]
+    )
     return max(days["snapshot_date"].unique().to_pylist(), default=date.min)
 
 
@@ -74,15 +78,30 @@ def _lists_ahead(settings: Settings, subscription_id: str, newest: date, version
 def _own_contacts(settings: Settings, subscription_id: str, versions: dict[str, int]) -> Rows:
     rows = _read(settings, "silver.cs_contact", [("subscription_id", "=", subscription_id)], versions)
     newest = {row["contact_id"]: row for row in sorted(rows, key=lambda row: row["load_date"])}
-    return [_line(settings, row["contact_date"], row["direction"] or "IN", row, answer=row["reason_l1"]) for row in newest.values()]
+    return [
+        _line(settings, row["contact_date"], row["direction"] or "IN", row, answer=row["reason_l1"])
+        for row in newest.values()
+    ]
 
 
 def _line(settings: Settings, when: datetime | date, direction: str, row: dict, **more: Any) -> dict[str, Any]:
     # Times are kept in UTC; people read them on the operator's clock.
-    local = when.astimezone(ZoneInfo(settings.time_zone)).strftime("%Y-%m-%d %H:%M") if isinstance(when, datetime) else str(when)
+    local = (
+        when.astimezone(ZoneInfo(settings.time_zone)).strftime("%Y-%m-%d %H:%M")
+        if isinstance(when, datetime)
+        else str(when)
+    )
     names = {"campaign": "campaign_id", "product": "product_id", "wave": "wave_no", "source": "source"}
     kept = {name: row.get(column) for name, column in names.items()}
-    line = {"when": local, "direction": direction, "channel": row["channel_code"], **kept, "reach": None, "answer": None, "order": None}
+    line = {
+        "when": local,
+        "direction": direction,
+        "channel": row["channel_code"],
+        **kept,
+        "reach": None,
+        "answer": None,
+        "order": None,
+    }
     return {**line, **more}
 
 

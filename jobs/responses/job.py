@@ -38,7 +38,12 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     with static_plans(spark):
         rows = build(lake, wide, query_parameters(snapshots))
     run_gate(lake, STAGE, TABLES, wide)
-    return {"dates": str(wide), "snapshots": [str(day) for day in snapshots], "rows": rows, "published_seq": lake.publish()}
+    return {
+        "dates": str(wide),
+        "snapshots": [str(day) for day in snapshots],
+        "rows": rows,
+        "published_seq": lake.publish(),
+    }
 
 
 def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int]:
