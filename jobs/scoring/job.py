@@ -34,7 +34,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     lake = Lake(spark, settings, Run("scoring", dates, settings))
     models = load_champions(settings, config, lake.run)
     lake.restore_ahead([SCORES, LIFECYCLE])
-    snapshots = read_snapshots(lake, config, dates)
+    snapshots = read_snapshots(lake, models, dates)
 
     # Transform and write
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(config.score_batch_rows))
@@ -69,9 +69,12 @@ def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[S
     return models
 
 
-def read_snapshots(lake: Lake, config: ModelsConfig, dates: DateRange) -> DataFrame:
-    """Columns some model reads, for the snapshots of the dates."""
-    wanted = {"subscription_id", SNAPSHOT_DATE, *config.feature_columns, *config.population_columns}
+def read_snapshots(lake: Lake, models: list[ScoringModel], dates: DateRange) -> DataFrame:
+    """Columns some champion reads, for the snapshots of the dates.
+
+    A champion reads what it was trained on, whatever conf/models.yaml has come to say since.
+    """
+    wanted = {"subscription_id", SNAPSHOT_DATE}.union(*(model.columns for model in models))
     view = lake.read(CUSTOMER_360)
     is_asked_for = F.col(SNAPSHOT_DATE).between(F.lit(dates.first), F.lit(dates.last))
     return view.filter(is_asked_for & F.col("is_live")).select(*sorted(wanted))

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from conf.models import Condition
-from models.artifact import Bundle, Predictor
+from models.artifact import Bundle, Predictor, check_texts
 from models.features import SNAPSHOT_DATE, encode, population_mask
 
 SCORED_SCHEMA = (
@@ -31,6 +31,13 @@ class ScoringModel:
     sha256: str
     population: tuple[Condition, ...]
     bundle: Bundle
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns of customer_360 its features and its population read."""
+        contract, _ = check_texts(self.bundle)
+        features = {column for feature in contract.features for column in feature.columns}
+        return features | {condition.column for condition in self.population}
 
 
 def score_partitions(models: list[ScoringModel]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

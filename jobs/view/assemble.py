@@ -20,7 +20,7 @@ VIEW = "gold.customer_360"
 ZERO_WHEN_EMPTY = [
     *usage.COUNTS, "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
     "complaint_open_cnt", "partner_cnt_3m", "partners_with_crbt_cnt", "partners_with_newspaper_cnt",
-    "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
+    "partners_churned_90d_cnt", "close_partners_with_crbt_cnt", "close_tone_reach", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
     "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
     "refuse_cnt_6m", "hotline_calls_3m", "store_visits_3m", "web_visits_3m",
     "handset_changes_12m",
@@ -43,16 +43,17 @@ def joined_facts(snap: Snapshot) -> DataFrame:
     """One row a subscription with the measures of all subjects, before any judgement."""
     base = base_of(snap).localCheckpoint()
     products = services.subscribed_products(snap)
-    tones, owned = services.crbt(snap), services.ownership(products)
+    tones, owned, use = services.crbt(snap), services.ownership(products), services.service_use(snap)
     pairs = circle.partners(snap)
     flags = (
         base.select("subscription_id", "left_on")
         .join(tones.select("subscription_id", "has_crbt"), "subscription_id", "left")
         .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
+        .join(use.select("subscription_id", "crbt_days_since_event"), "subscription_id", "left")
     )
     subjects = [
         usage.usage(snap), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
-        tones, owned, services.service_use(snap), circle.circle(snap, pairs, flags),
+        tones, owned, use, circle.circle(snap, pairs, flags),
         circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
         contacts.contact_measures(snap), contacts.own_visits(snap), contacts.orders(snap),

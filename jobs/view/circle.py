@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 MONTHS = 3
 MIN_CONTACTS = 2  # contacts in three months that make a counterparty (5.1)
-TOP = 10
+TOP = 10  # the most contacted
+RECENT_TONE_DAYS = 60  # who downloaded, set or gave a tone within these days is heard with it
 FOLLOW_DAYS = 30  # a contact who adopts within these days after the subscription counts as brought about
 
 
@@ -32,11 +33,15 @@ def partners(snap: Snapshot) -> DataFrame:
 
 
 def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
-    """Measures of the circle; `services` has subscription_id, has_crbt, has_newspaper and left_on of every subscription."""
+    """Measures of the circle; `services` has of every subscription what its counterparties may follow.
+
+    Columns of `services`: subscription_id, has_crbt, has_newspaper, left_on, crbt_days_since_event.
+    """
     others = services.select(
         F.col("subscription_id").alias("other_id"), F.col("has_crbt").alias("other_crbt"),
         F.col("has_newspaper").alias("other_newspaper"), F.col("left_on").alias("other_left_on"),
-    )  # fmt: skip
+        (F.col("has_crbt") & (F.col("crbt_days_since_event") <= RECENT_TONE_DAYS)).alias("other_plays_tones"),
+    ).join(reach_of_others(pairs), "other_id", "left")  # fmt: skip
     most = Window.partitionBy("subscription_id").orderBy(F.col("contact_cnt").desc(), "other_token")
     known = pairs.join(others, "other_id", "left").withColumn("place", F.row_number().over(most))
     counterparty = F.col("contact_cnt") >= MIN_CONTACTS
@@ -49,12 +54,20 @@ def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
         F.try_divide(F.count_if(inside), F.count_if(counterparty)).alias("in_network_partner_share"),
         F.try_divide(F.count_if(top & inside), F.count_if(top)).alias("in_network_top10_share"),
         F.count_if(inside & F.col("other_crbt")).alias("partners_with_crbt_cnt"),
+        F.count_if(top & inside & F.col("other_crbt")).alias("close_partners_with_crbt_cnt"),
+        F.sum(F.when(top & inside & F.col("other_plays_tones"), F.col("other_partner_cnt")).otherwise(0)).alias("close_tone_reach"),
         F.count_if(inside & F.col("other_newspaper")).alias("partners_with_newspaper_cnt"),
         F.count_if(inside & left).alias("partners_churned_90d_cnt"),
         F.sum(F.when(counterparty, F.when(mutual, 2).otherwise(1)).otherwise(0)).alias("reach_score"),
         F.sum("gift_cnt").alias("gift_cnt"),
         F.sum("copy_cnt").alias("copied_cnt"),
     )
+
+
+def reach_of_others(pairs: DataFrame) -> DataFrame:
+    """With how many people each counterparty is in touch itself."""
+    near = pairs.where(F.col("contact_cnt") >= MIN_CONTACTS).groupBy(F.col("subscription_id").alias("other_id"))
+    return near.agg(F.count(F.lit(1)).alias("other_partner_cnt"))
 
 
 def followers(snap: Snapshot, pairs: DataFrame, adoptions: DataFrame) -> DataFrame:

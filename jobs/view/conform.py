@@ -12,9 +12,9 @@ from conf.feeds import load_feeds
 from conf.tables import table_of
 from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view import asof
-from jobs.view.planning import static_plans
 from jobs.view.references import register_references
 
 if TYPE_CHECKING:

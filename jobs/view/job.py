@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from conf.dates import DateRange
 from expectations.gate import run_gate
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view.assemble import VIEW, customer_360
-from jobs.view.planning import static_plans
 from jobs.view.roll_ups import corporate_view, customer_segments, customer_tags, party_view
 from jobs.view.snapshot import Snapshot
 

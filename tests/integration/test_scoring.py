@@ -17,8 +17,10 @@ from jobs.lakehouse.run import Run
 from jobs.scoring import job, train
 from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import read_snapshot
+from jobs.scoring.partitions import score_batch
 from jobs.scoring.quality import realised_auc
 from models import registry
+from models.artifact import Predictor
 from models.errors import ModelRefused, NotEnoughHistory
 from tests.builders.customer_view import a_customer_view, planted_outcome
 
@@ -163,6 +165,22 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert set(scores.model_sha256) == {registry.champion(home, name).sha256 for name in promoted}
     states = lake.arrow("gold.lifecycle_state").to_pandas()
     assert states.churn_offnet_at_risk.sum() >= ROWS // 10
+
+
+def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(home, trained, monkeypatch):
+    config = load_models()
+    groups = {name: dict(list(features.items())[:1]) for name, features in config.feature_groups.items()}
+    monkeypatch.setattr(job, "load_models", lambda: config.model_copy(update={"feature_groups": groups}))
+    run = Run("scoring", DateRange.of(TONIGHT), home)
+
+    champions = job.load_champions(home, job.load_models(), run)
+
+    snapshot = a_customer_view(ROWS, TONIGHT, seed=3)
+    asked = {"subscription_id", "snapshot_date"}.union(*(model.columns for model in champions))
+    assert len(asked) > 40, "floor: champions read many columns"
+    for model in champions:
+        batch = snapshot.select(sorted(asked)).combine_chunks().to_batches()[0]
+        assert score_batch(batch, model, Predictor(model.bundle)).num_rows > 0
 
 
 def test_scoring_says_what_to_do_given_no_champion(spark, settings):
