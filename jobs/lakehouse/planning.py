@@ -1,4 +1,4 @@
-"""How Spark plans work of many small steps: once, because planning again after each step only costs time."""
+"""How Spark plans work of many small steps: once, and without generated code where the rows are few."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ STATIC_PLAN = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "2048",
 }
+# Java written and compiled for each query is won back from some hundred thousand rows on; below, it is a third of a night's CPU.
+COMPILED_FROM_ROWS = 100_000
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
 @contextmanager
-def static_plans(spark: SparkSession) -> Iterator[None]:
-    """Plan once for the work inside; the session is as before afterwards."""
-    before = {name: spark.conf.get(name, None) for name in STATIC_PLAN}
-    for name, value in STATIC_PLAN.items():
+def static_plans(spark: SparkSession, rows: int) -> Iterator[None]:
+    """Plan once for the work inside, which reads about so many rows; the session is as before afterwards."""
+    wanted = STATIC_PLAN | (COMPILED if rows >= COMPILED_FROM_ROWS else INTERPRETED)
+    before = {name: spark.conf.get(name, None) for name in wanted}
+    for name, value in wanted.items():
         spark.conf.set(name, value)
     try:
         yield

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from conf.codes import load_status_codes
 from conf.tables import table_of
+from jobs.lakehouse.planning import static_plans
 from jobs.view import circle, contacts, profile, services, usage, value
 from jobs.view.judgements import judge
 from jobs.view.snapshot import Snapshot, month_id
@@ -43,8 +44,12 @@ def joined_facts(snap: Snapshot) -> DataFrame:
     """One row a subscription with the measures of all subjects, before any judgement."""
     base = base_of(snap).localCheckpoint()
     products = services.subscribed_products(snap)
-    tones, owned, use = services.crbt(snap), services.ownership(products), services.service_use(snap)
-    pairs = circle.partners(snap)
+    tones, owned, use = (
+        services.crbt(snap),
+        services.ownership(products),
+        _once(snap, "silver.vas_daily", services.service_use(snap)),
+    )
+    pairs = _once(snap, "silver.contact_edge_month", circle.partners(snap))
     flags = (
         base.select("subscription_id", "left_on")
         .join(tones.select("subscription_id", "has_crbt"), "subscription_id", "left")
@@ -52,7 +57,7 @@ def joined_facts(snap: Snapshot) -> DataFrame:
         .join(use.select("subscription_id", "crbt_days_since_event"), "subscription_id", "left")
     )
     subjects = [
-        usage.usage(snap), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
+        _once(snap, "silver.usage_daily", usage.usage(snap)), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
         tones, owned, use, circle.circle(snap, pairs, flags),
         circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
@@ -64,6 +69,12 @@ def joined_facts(snap: Snapshot) -> DataFrame:
         rows = rows.join(subject, "subscription_id", "left")
     rows = rows.fillna(0, ZERO_WHEN_EMPTY).fillna(False, FALSE_WHEN_EMPTY)
     return rows.withColumns(_joined_measures(snap))
+
+
+def _once(snap: Snapshot, table: str, frame: DataFrame) -> DataFrame:
+    """A subject that sums a long table, computed here: how depends on that table's rows, and others may read it again."""
+    with static_plans(snap.lake.spark, snap.lake.row_count(table)):
+        return frame.localCheckpoint()
 
 
 def base_of(snap: Snapshot) -> DataFrame:

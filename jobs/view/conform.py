@@ -55,7 +55,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         wide = asof.dates_to_rebuild(settings, dates, ANCHOR)
         lake = Lake(spark, settings, Run(STAGE, wide, settings))
         lake.restore_ahead(SILVER_TABLES)
-        with static_plans(spark):
+        with static_plans(spark, rows_to_read(settings, wide)):
             rows = build(lake, wide)
         run_gate(lake, STAGE, sorted(lake.written), wide)
         return {"dates": str(wide), "rows": rows, "published_seq": lake.publish()}
@@ -73,6 +73,12 @@ def build(lake: Lake, dates: DateRange) -> dict[str, int]:
     asof.register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
     commits |= lake.run_tables([name for name in wanted if name not in STATE_TABLES], dates)
     return {name: commit.rows for name, commit in sorted(commits.items())}
+
+
+def rows_to_read(settings: Settings, dates: DateRange) -> int:
+    """Delivered rows the queries go through: those of the dates, and of the months that closed in them."""
+    first = earliest_closed_month(dates) or dates.first
+    return sum(d.rows for d in asof.deliveries(settings) if first <= d.load_date <= dates.last)
 
 
 def tables_to_write(lake: Lake, dates: DateRange) -> list[str]:
