@@ -23,7 +23,7 @@ reset: down ## forget the demo's data (the set-up stays)
 
 ##@ To work on it
 test: setup ## all tests, on two processes
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 check: setup ## lint, format, types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator dags
 format: setup ## format the code

@@ -10,16 +10,7 @@ import pytest
 from conf.dates import DateRange
 from conf.settings import Settings, load_settings
 
-ROOT = Path(__file__).parent
 A_NIGHT = DateRange.of("2026-03-10")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file, and all of tests/e2e, stay on one process: what they share is made once."""
-    for item in items:
-        place = item.path.relative_to(ROOT)
-        item.add_marker(pytest.mark.xdist_group("loop" if place.parts[0] == "e2e" else str(place)))
 
 
 def settings_for_tests(home: Path) -> Settings:

@@ -22,10 +22,15 @@ INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.facto
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
+def is_long_work(rows: int) -> bool:
+    """Whether reading so many rows is worth generated code."""
+    return rows >= COMPILED_FROM_ROWS
+
+
 @contextmanager
 def static_plans(spark: SparkSession, rows: int) -> Iterator[None]:
     """Plan once for the work inside, which reads about so many rows; the session is as before afterwards."""
-    wanted = STATIC_PLAN | (COMPILED if rows >= COMPILED_FROM_ROWS else INTERPRETED)
+    wanted = STATIC_PLAN | (COMPILED if is_long_work(rows) else INTERPRETED)
     before = {name: spark.conf.get(name, None) for name in wanted}
     for name, value in wanted.items():
         spark.conf.set(name, value)

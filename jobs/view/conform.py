@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,8 @@ from conf.dates import DateRange
 from conf.feeds import load_feeds
 from conf.tables import table_of
 from expectations.gate import run_gate
-from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.planning import static_plans
+from jobs.lakehouse.lake import CommitInfo, Lake
+from jobs.lakehouse.planning import is_long_work, static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view import asof
 from jobs.view.references import register_references
@@ -55,8 +56,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         wide = asof.dates_to_rebuild(settings, dates, ANCHOR)
         lake = Lake(spark, settings, Run(STAGE, wide, settings))
         lake.restore_ahead(SILVER_TABLES)
-        with static_plans(spark, rows_to_read(settings, wide)):
-            rows = build(lake, wide)
+        rows = build(lake, wide)
         run_gate(lake, STAGE, sorted(lake.written), wide)
         return {"dates": str(wide), "rows": rows, "published_seq": lake.publish()}
 
@@ -69,16 +69,33 @@ def build(lake: Lake, dates: DateRange) -> dict[str, int]:
     asof.register_feeds(lake, feeds_read("asof", wanted), dates)
     if month:
         asof.register_feeds(lake, feeds_read("month", wanted), DateRange(month, dates.last), prefix="month")
-    commits = lake.run_tables([name for name in STATE_TABLES if name in wanted], dates)
+    delivered = rows_by_feed(lake.settings, DateRange(month or dates.first, dates.last))
+    commits = _write(lake, [name for name in STATE_TABLES if name in wanted], dates, delivered)
     asof.register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
-    commits |= lake.run_tables([name for name in wanted if name not in STATE_TABLES], dates)
+    commits |= _write(lake, [name for name in wanted if name not in STATE_TABLES], dates, delivered)
     return {name: commit.rows for name, commit in sorted(commits.items())}
 
 
-def rows_to_read(settings: Settings, dates: DateRange) -> int:
-    """Delivered rows the queries go through: those of the dates, and of the months that closed in them."""
-    first = earliest_closed_month(dates) or dates.first
-    return sum(d.rows for d in asof.deliveries(settings) if first <= d.load_date <= dates.last)
+def rows_by_feed(settings: Settings, dates: DateRange) -> Counter[str]:
+    """Good rows delivered by each feed on these dates."""
+    rows: Counter[str] = Counter()
+    for delivery in asof.deliveries(settings):
+        if delivery.load_date in dates:
+            rows[delivery.feed] += delivery.rows
+    return rows
+
+
+def _write(lake: Lake, tables: list[str], dates: DateRange, delivered: Counter[str]) -> dict[str, CommitInfo]:
+    """Tables of long feeds first, then those of short ones: Spark plans the two kinds differently."""
+    read = {
+        name: sum(delivered[feed] for kind in ("asof", "month") for feed in feeds_read(kind, [name])) for name in tables
+    }
+    commits: dict[str, CommitInfo] = {}
+    for is_long in (True, False):
+        chosen = [name for name in tables if is_long_work(read[name]) == is_long]
+        with static_plans(lake.spark, max((read[name] for name in chosen), default=0)):
+            commits |= lake.run_tables(chosen, dates)
+    return commits
 
 
 def tables_to_write(lake: Lake, dates: DateRange) -> list[str]:

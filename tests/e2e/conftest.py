@@ -61,6 +61,8 @@ class Loop:
         simulate(self.settings.home, "day", "--date", night.isoformat())
         self.nights.append(night)
         for name in NIGHT:
+            if name in ("evaluate", "report") and night != self.settings.night_dates[1]:
+                continue  # the second night's reports tell of both
             if name == "export":
                 self.before_export = self.settings.home.parent / f"{self.settings.home.name}-before-export-{night}"
                 shutil.copytree(self.settings.home, self.before_export, symlinks=True)
