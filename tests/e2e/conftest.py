@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -37,7 +36,6 @@ class Loop:
     spark: object
     seconds: dict[str, float] = field(default_factory=dict)
     summaries: dict[str, dict] = field(default_factory=dict)
-    before_export: Path | None = None
     nights: list[date] = field(default_factory=list)
 
     def job(self, name: str, first: date, last: date | None = None) -> dict:
@@ -63,9 +61,6 @@ class Loop:
         for name in NIGHT:
             if name in ("evaluate", "report") and night != self.settings.night_dates[1]:
                 continue  # the second night's reports tell of both
-            if name == "export":
-                self.before_export = self.settings.home.parent / f"{self.settings.home.name}-before-export-{night}"
-                shutil.copytree(self.settings.home, self.before_export, symlinks=True)
             self.job(name, night)
 
 

@@ -16,8 +16,8 @@ from conf.channels import load_channels
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
-from jobs.stack.kill_matrix import ABOUT_RUNS, KillProofFailed, differences, fingerprint, prove_point
-from tests.e2e import export_reader
+from jobs.stack.kill_matrix import ABOUT_RUNS
+from tests.builders import export_reader
 
 pytestmark = pytest.mark.timeout(1800)  # the first test plays the loop
 BULK_AND_CALLS = {"SMS", "MMS", "WAP_PUSH", "OUTBOUND", "IVR"}
@@ -172,42 +172,3 @@ def test_the_page_of_the_night_is_whole_and_needs_no_network(loop):
     assert len(page) > 10_000
     assert "not yet mature" in page
     assert not re.findall(r"(?:src|href)=[\"']https?://", page)
-
-
-# Two points of the kill matrix; `make prove-kill` plays all of them against the Spark server.
-
-
-@pytest.fixture
-def one_process(loop, monkeypatch):
-    if loop.before_export is None:
-        pytest.skip("a played home keeps no copy from before its export: make prove-kill")
-    monkeypatch.setenv("CLOSEDLOOP_PROFILE", "local")
-
-
-def test_view_killed_after_its_commit_is_equal_after_the_rerun(loop, one_process, tmp_path):
-    night = loop.nights[-1]
-    wanted = fingerprint(loop.settings)
-    assert len(wanted) > 60, "floor: tables and files are compared"
-
-    prove_point(tmp_path / "home", loop.settings.home, ("view",), "gold.customer_360.after_commit", night, wanted)
-
-
-def test_export_killed_between_rename_and_done_sends_nothing_twice(loop, one_process, tmp_path):
-    night = loop.nights[-1]
-    wanted = {name: mark for name, mark in fingerprint(loop.settings).items() if not name.startswith("rpt.")}
-    before = fingerprint(loop.settings.with_home(loop.before_export))
-    assert any(name.startswith("exports/") for name in set(wanted) - set(before)), "floor: this export writes files"
-
-    wanted |= {name: mark for name, mark in before.items() if name.startswith("rpt.")}
-    prove_point(tmp_path / "home", loop.before_export, ("export",), "export.after_rename", night, wanted)
-
-
-def test_a_kill_that_does_not_hit_is_no_proof(loop, one_process, tmp_path):
-    night = loop.nights[-1]
-
-    with pytest.raises(KillProofFailed, match="did not hit"):
-        prove_point(tmp_path / "home", loop.before_export, (), "nowhere.at_all", night, {})
-
-
-def test_differences_name_what_differs():
-    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"}) == ["b: 2 became 3", "c: None became 4"]

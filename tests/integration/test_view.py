@@ -9,6 +9,7 @@ import pytest
 from conf.dates import DateRange
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.stack.kill_matrix import fingerprint, prove_point
 from jobs.view import conform, job
 from tests.builders.bronze import a_call, a_status, a_subscription, deliver
 from tests.conftest import settings_for_tests
@@ -205,6 +206,14 @@ def test_party_and_segments_follow_the_view(town):
     schemes = {row["scheme"]: row["segment_code"] for row in rows_of(town, "gold.customer_segment", subscription_id=ANNA)}
     assert schemes["LIFECYCLE_STAGE"] == "DECLINE"
     assert schemes["STRATEGIC"].startswith("SS")
+
+
+def test_a_view_killed_after_its_commit_is_equal_after_the_rerun(town, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDLOOP_PROFILE", "local")
+    wanted = fingerprint(town)
+    assert len(wanted) > 60, "floor: tables are compared"
+
+    prove_point(tmp_path / "home", town.home, ("view",), "gold.customer_360.after_commit", DAY, wanted)
 
 
 def test_loading_in_another_order_gives_the_same_tables(spark, town, tmp_path):

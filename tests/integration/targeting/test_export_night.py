@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import ExportRefused
@@ -17,11 +18,13 @@ from conf.exports import load_exports
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, prove_point
 from jobs.targeting import export
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE
 from jobs.targeting.readiness import StaleSuppression
-from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, put
+from tests.builders import export_reader
+from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, msisdn_of, put
 
 RANGE = DateRange(NIGHT, NIGHT)
 
@@ -117,6 +120,42 @@ def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, und
     assert sorted(names) == undisturbed["ledger"], "each file once in the ledger"
 
 
+def test_an_export_killed_between_rename_and_done_sends_nothing_twice(targeted, undisturbed, tmp_path, monkeypatch):
+    """A process of its own and kill -9; the other points of the matrix: `make prove-kill`."""
+    monkeypatch.setenv("CLOSEDLOOP_PROFILE", "local")
+    wanted = fingerprint(undisturbed["settings"])
+    assert sum(name.startswith("exports/") for name in wanted) >= 27, "floor: nine channels' files are compared"
+
+    prove_point(tmp_path / "home", targeted[0].home, ("export",), "export.after_rename", NIGHT, wanted)
+
+
+def test_a_kill_that_does_not_hit_is_no_proof(targeted, tmp_path):
+    with pytest.raises(KillProofFailed, match="did not hit"):
+        prove_point(tmp_path / "home", targeted[0].home, (), "nowhere.at_all", NIGHT, {})
+
+
+def test_differences_name_what_differs():
+    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "3", "c": "4"}) == ["b: 2 became 3", "c: None became 4"]
+
+
+def test_nobody_protected_or_held_out_is_in_any_file_read_with_code_of_its_own(undisturbed):
+    """The files as their bytes stand: no layout of the project, numbers matched by the rows the town was made of."""
+    settings = undisturbed["settings"]
+    exported = export_reader.contacts(settings.home, set(load_campaigns()))
+    assert {contact.channel for contact in exported} == set(load_channels())
+    assert len(exported) == sum(manifest["rows"] for manifest in export_reader.manifests(settings.home)) > 150
+
+    def number(row: dict) -> str:
+        return msisdn_of(int(row["subscription_id"][1:]))
+
+    protected = lake_of(settings).arrow("gold.suppression").to_pylist()
+    closed = {(number(row), "*" if row["scope_type"] == "SYSTEM" else row["scope_value"]) for row in protected}
+    held_out = {(row["campaign_id"], number(row)) for row in lake_of(settings).arrow("gold.control_group").to_pylist()}
+    assert min(len(closed), len(held_out)) > 50, "floor: many are protected and many held out"
+    assert not [c for c in exported if (c.msisdn, "*") in closed or (c.msisdn, c.channel) in closed]
+    assert not [c for c in exported if (c.campaign, c.msisdn) in held_out]
+
+
 @pytest.fixture(scope="module")
 def undisturbed(targeted, tmp_path_factory):
     from tests.builders.targeting_night import copy_of
@@ -124,6 +163,7 @@ def undisturbed(targeted, tmp_path_factory):
     settings = copy_of(targeted[0], tmp_path_factory.mktemp("undisturbed") / "home")
     export.run(None, settings, RANGE)
     return {
+        "settings": settings,
         "files": contents(settings),
         "ledger": sorted(row["file_name"] for row in ledger.read(settings, "ops.export_ledger").to_pylist()),
     }
