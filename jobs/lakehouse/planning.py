@@ -19,6 +19,11 @@ STATIC_PLAN = {
 # Java written and compiled for each query is won back from some hundred thousand rows on; below, it is a third of a night's CPU.
 COMPILED_FROM_ROWS = 100_000
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+ONE_TASK_A_STEP = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.files.minPartitionNum": "1",
+    "spark.sql.files.openCostInBytes": "65536",
+}
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
@@ -30,7 +35,7 @@ def is_long_work(rows: int) -> bool:
 @contextmanager
 def static_plans(spark: SparkSession, rows: int) -> Iterator[None]:
     """Plan once for the work inside, which reads about so many rows; the session is as before afterwards."""
-    wanted = STATIC_PLAN | (COMPILED if is_long_work(rows) else INTERPRETED)
+    wanted = STATIC_PLAN | (COMPILED if is_long_work(rows) else INTERPRETED | ONE_TASK_A_STEP)
     before = {name: spark.conf.get(name, None) for name in wanted}
     for name, value in wanted.items():
         spark.conf.set(name, value)
