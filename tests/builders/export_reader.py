@@ -12,11 +12,12 @@ NUMBER = re.compile(r"(?<![0-9A-Za-z])(1[3-9]\d{9})(?!\d)")
 
 @dataclass(frozen=True)
 class Contact:
-    """One line of an exported file: its channel, campaign and number, and the line itself."""
+    """One line of an exported file: its channel, campaign and number, the file's name and the line itself."""
 
     channel: str
     campaign: str
     msisdn: str
+    file_name: str
     line: str
 
 
@@ -40,7 +41,7 @@ def contacts(home: Path, campaigns: set[str]) -> list[Contact]:
                 number = NUMBER.search(line)
                 if number:
                     campaign = next((c for c in campaigns if re.search(rf"(?<![A-Z_]){c}(?![A-Z_0-9])", line)), "")
-                    found.append(Contact(done.parent.name, campaign, number.group(1), line))
+                    found.append(Contact(done.parent.name, campaign, number.group(1), file.name, line))
     return found
 
 

@@ -67,13 +67,13 @@ def test_nobody_who_opted_out_is_in_a_later_file(loop, exported):
     results = [fields for _, fields in export_reader.landing_rows(loop.settings.home, "05001")]
     last_night = loop.nights[-1].strftime("%Y%m%d")
     closed = {
-        (export_reader.bare(f[4]), f[5] if f[12] == "CHANNEL" else "*")
+        (export_reader.bare(f[4]), f[5] if f[13] == "CHANNEL" else "*")
         for f in results
-        if len(f) == 13 and f[12] in ("SYSTEM", "CHANNEL") and f[6][:8] <= last_night
+        if len(f) == 14 and f[13] in ("SYSTEM", "CHANNEL") and f[6][:8] <= last_night
     }
     assert closed, "floor: somebody opted out"
     contact_day = (loop.nights[-1] + timedelta(days=1)).strftime("%Y%m%d")
-    later = [c for c in exported if contact_day in c.line]
+    later = [c for c in exported if contact_day in c.file_name]
     assert len(later) > 50, "floor: the last night has contacts"
 
     assert not [c for c in later if (c.msisdn, "*") in closed or (c.msisdn, c.channel) in closed]
