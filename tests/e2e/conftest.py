@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from conf.dates import DateRange
 from conf.settings import Settings
+from jobs.stack import postgres
 from tests.conftest import settings_for_tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,14 +78,19 @@ def approve_all(settings: Settings) -> int:
 
 
 @pytest.fixture(scope="session")
-def loop(spark, tmp_path_factory) -> Loop:
+def loop(spark, tmp_path_factory) -> Iterator[Loop]:
     """History, training, approvals and two nights of a small province; or the played home of $CLOSEDLOOP_LOOP_HOME."""
     played = os.environ.get("CLOSEDLOOP_LOOP_HOME")
     if played:
         os.environ["CLOSEDLOOP_HOME"] = played
         settings = settings_for_tests(Path(played))
         nights = [night for night in settings.night_dates if settings.path("reports", f"{night}.html").exists()]
-        return Loop(settings, spark, nights=nights)
+        was_running = postgres.is_running(settings)
+        postgres.point_mlflow_here(settings)  # the demo's champions are registered there
+        yield Loop(settings, spark, nights=nights)
+        if not was_running:
+            postgres.stop(settings)
+        return
     home = tmp_path_factory.mktemp("loop-home")
     os.environ["CLOSEDLOOP_HOME"] = str(home)
     settings = settings_for_tests(home)
@@ -95,4 +102,4 @@ def loop(spark, tmp_path_factory) -> Loop:
     approve_all(settings)
     for night in settings.night_dates[:2]:
         loop.night(night)
-    return loop
+    yield loop
