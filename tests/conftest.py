@@ -16,10 +16,9 @@ A_NIGHT = DateRange.of("2026-03-10")
 def settings_for_tests(home: Path) -> Settings:
     """Demo settings with a classic session of little memory instead of a server."""
     settings = load_settings("demo", home)
-    few = {"spark.sql.adaptive.coalescePartitions.initialPartitionNum": "2"}
     spark = settings.spark.model_copy(
         update={"remote": None, "master": "local[2]", "driver_memory": "1500m", "shuffle_partitions": 2, "catalog": "in-memory",
-                "extra_conf": {**settings.spark.extra_conf, **few}}
+                "extra_conf": {"spark.sql.adaptive.coalescePartitions.initialPartitionNum": "2"}}
     )  # fmt: skip
     return settings.model_copy(update={"spark": spark})
 

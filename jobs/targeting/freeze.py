@@ -20,6 +20,16 @@ from jobs.targeting.reasons import Reason, first_reason
 ROWS_PER_FILE = 500_000
 VERSION_DIGITS = 12
 
+RECOMMENDED_TEXTS = (
+    "contact_id",
+    "subscription_id",
+    "campaign_id",
+    "product_id",
+    "offer_id",
+    "channel_code",
+    "script_id",
+)
+
 
 def contact_id_of(campaign_id: str, wave_no: int, subscription_id: str, business_date: date) -> str:
     """The same contact has the same id however often the night is run."""
@@ -164,32 +174,10 @@ def recommendations_of(contacts: pa.Table, policy: Policy) -> pa.Table:
     for row in passive:
         rank = rank + 1 if row["subscription_id"] == before else 1
         before = row["subscription_id"]
-        kept = {
-            name: row[name]
-            for name in (
-                "contact_id",
-                "subscription_id",
-                "campaign_id",
-                "product_id",
-                "offer_id",
-                "channel_code",
-                "script_id",
-            )
-        }
+        kept = {name: row[name] for name in RECOMMENDED_TEXTS}
         rows.append({**kept, "rank_no": rank, "expected_value_yuan": row["expected_value_yuan"], "valid_from": row["planned_date"],
                      "valid_to": row["planned_date"] + valid, "business_date": row["business_date"]})  # fmt: skip
-    texts = [
-        (name, pa.string())
-        for name in (
-            "contact_id",
-            "subscription_id",
-            "campaign_id",
-            "product_id",
-            "offer_id",
-            "channel_code",
-            "script_id",
-        )
-    ]
+    texts = [(name, pa.string()) for name in RECOMMENDED_TEXTS]
     schema = pa.schema([*texts, ("rank_no", pa.int32()), ("expected_value_yuan", pa.float64()), ("valid_from", pa.date32()),
                         ("valid_to", pa.date32()), ("business_date", pa.date32())])  # fmt: skip
     return pa.Table.from_pylist(rows, schema=schema)

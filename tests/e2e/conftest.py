@@ -61,8 +61,6 @@ class Loop:
         simulate(self.settings.home, "day", "--date", night.isoformat())
         self.nights.append(night)
         for name in NIGHT:
-            if name in ("evaluate", "report") and night != self.settings.night_dates[1]:
-                continue  # the second night's reports tell of both
             self.job(name, night)
 
 

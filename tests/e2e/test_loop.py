@@ -159,7 +159,7 @@ def test_a_second_run_of_the_night_changes_nothing_and_sends_nothing_twice(loop)
     night = loop.nights[-1]
     before = _marks(loop)
 
-    for job in ("ingest", "conform", "score", "target", "export"):  # the view's rerun is proven by its kill below
+    for job in ("ingest", "conform", "respond", "view", "score", "target", "export"):
         loop.job(job, night)
 
     after = _marks(loop)

@@ -167,7 +167,7 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert states.churn_offnet_at_risk.sum() >= ROWS // 10
 
 
-def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(home, trained, monkeypatch):
+def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(spark, home, trained, monkeypatch):
     config = load_models()
     groups = {name: dict(list(features.items())[:1]) for name, features in config.feature_groups.items()}
     monkeypatch.setattr(job, "load_models", lambda: config.model_copy(update={"feature_groups": groups}))
@@ -176,7 +176,7 @@ def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_tr
     champions = job.load_champions(home, job.load_models(), run)
 
     snapshot = a_customer_view(ROWS, TONIGHT, seed=3)
-    asked = {"subscription_id", "snapshot_date"}.union(*(model.columns for model in champions))
+    asked = job.read_snapshots(Lake(spark, home, run), champions, DateRange.of(TONIGHT)).columns
     assert len(asked) > 40, "floor: champions read many columns"
     for model in champions:
         batch = snapshot.select(sorted(asked)).combine_chunks().to_batches()[0]
