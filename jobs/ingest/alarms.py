@@ -13,11 +13,15 @@ from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
 
 
-def raise_alarms(settings: Settings, dates: DateRange, files: Sequence[Delivered], statuses: Sequence[dict[str, Any]]) -> None:
+def raise_alarms(
+    settings: Settings, dates: DateRange, files: Sequence[Delivered], statuses: Sequence[dict[str, Any]]
+) -> None:
     """One alert for each refused file and each feed that was missing or late on a date of the range; gaps are warnings."""
     for file in files:
         if file.status == REJECTED:
-            raise_alert(settings, "FILE_REJECTED", file.load_date, file.reason or "", feed=file.feed.feed, file=file.path.name)
+            raise_alert(
+                settings, "FILE_REJECTED", file.load_date, file.reason or "", feed=file.feed.feed, file=file.path.name
+            )
     for gap in sequence_gaps(files):
         raise_alert(settings, "SEQUENCE_GAP", dates.last, gap)
     for row in statuses:

@@ -122,7 +122,9 @@ def _compare(settings: Settings, feed: str, data: Path, rows: int, peer: str) ->
 def _duckdb(data: Path, peer: str, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     readable = data
-    if peer is TONE_PEER:  # DuckDB reads UTF-8 only: every separator goes through an error handler, as it is no character
+    if (
+        peer is TONE_PEER
+    ):  # DuckDB reads UTF-8 only: every separator goes through an error handler, as it is no character
         readable = folder / "tones.txt"
         readable.write_text(data.read_bytes().decode("gbk", "separator"), encoding="utf-8", newline="")
     with duckdb.connect() as connection:

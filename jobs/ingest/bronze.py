@@ -175,5 +175,3 @@ class _SeenRows:
         repeats = np.zeros(len(groups), dtype=bool)
         mark_repeats(groups, *parsed.records.digests, ~parsed.good, self._table, self._slots, repeats)
         return repeats
-
-

@@ -43,9 +43,7 @@ def read_control(path: Path, style: str, usual_time: datetime) -> list[ControlLi
         content = path.read_bytes()
     except OSError as error:
         raise ControlBroken(path.name, 1, f"no readable file ({error.strerror})", "a control file") from None
-    lines = [
-        _line(path.name, number, cells, usual_time) for number, cells in _READERS[style](path.name, content)
-    ]
+    lines = [_line(path.name, number, cells, usual_time) for number, cells in _READERS[style](path.name, content)]
     if not lines:
         raise ControlBroken(path.name, 1, "no line", "one line for each data file")
     return lines
@@ -85,7 +83,9 @@ def _dollar_lines(name: str, content: bytes) -> Iterator[tuple[int, list[bytes]]
     for number, line in _ended_lines(name, content):
         cells = [cell.strip(b" ") for cell in line.split(b"$")]
         if len(cells) not in (2, 5):
-            raise ControlBroken(name, number, f"{len(cells)} fields", "name$rows or name$bytes$rows$data date$creation time")
+            raise ControlBroken(
+                name, number, f"{len(cells)} fields", "name$rows or name$bytes$rows$data date$creation time"
+            )
         yield number, cells if len(cells) == 5 else [cells[0], b"", cells[1], b"", b""]
 
 
@@ -112,7 +112,9 @@ def _line(file: str, number: int, cells: list[bytes], usual: datetime) -> Contro
     if short:
         return ControlLine(name, rows, None, None, usual, number)
     stamp = cells[3].decode("ascii", "replace")
-    return ControlLine(name, rows, _count(file, number, cells[1], "a size in bytes"), stamp, _time(file, number, cells[4]), number)
+    return ControlLine(
+        name, rows, _count(file, number, cells[1], "a size in bytes"), stamp, _time(file, number, cells[4]), number
+    )
 
 
 def _count(file: str, number: int, cell: bytes, what: str) -> int:

@@ -77,7 +77,9 @@ def status_rows(feeds: Iterable[Feed], files: Sequence[dict[str, Any]], days: It
     return rows
 
 
-def _monthly_today(feed: Feed, day: date, by_feed: dict[tuple[str, date], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _monthly_today(
+    feed: Feed, day: date, by_feed: dict[tuple[str, date], list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
     """Files of a monthly feed that this night picked up on a day it was not due."""
     first = day.replace(day=1)
     periods = [first, first - timedelta(days=1), last_day_of_month(day)]
@@ -93,7 +95,9 @@ def _status_row(feed: Feed, day: date, data_date: date, files: list[dict[str, An
     }  # fmt: skip
 
 
-def _status(feed: Feed, day: date, data_date: date, files: list[dict[str, Any]]) -> tuple[str, str, list[dict[str, Any]]]:
+def _status(
+    feed: Feed, day: date, data_date: date, files: list[dict[str, Any]]
+) -> tuple[str, str, list[dict[str, Any]]]:
     in_time = [file for file in files if file["load_date"] <= day]
     good = _newest([file for file in in_time if file["status"] in (LANDED, SUPERSEDED)])
     refused = [file for file in in_time if file["status"] == REJECTED and not _mended(file, good)]

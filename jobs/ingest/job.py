@@ -42,7 +42,9 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         new = merge_identities(this_run, identities)
         _write_ops(this_run, contracts, files, gone, loads)
         statuses = _write_status(this_run, files)
-        raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}])
+        raise_alarms(
+            settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}]
+        )
         return _summary(this_run, files, loads, new, statuses)
 
 
@@ -93,7 +95,11 @@ def _quoted(values: Sequence[str]) -> str:
 
 
 def _write_ops(
-    this_run: Run, contracts: Sequence[Feed], files: Sequence[Delivered], gone: Sequence[Known], loads: Sequence[FeedLoad]
+    this_run: Run,
+    contracts: Sequence[Feed],
+    files: Sequence[Delivered],
+    gone: Sequence[Known],
+    loads: Sequence[FeedLoad],
 ) -> None:
     """Quarantine and file ledger of the range, one commit each; then the files elsewhere that a resend now replaces."""
     settings, run_id = this_run.settings, this_run.run_id
@@ -132,7 +138,11 @@ def _write_status(this_run: Run, files: Sequence[Delivered]) -> list[dict[str, A
 
 
 def _summary(
-    this_run: Run, files: Sequence[Delivered], loads: Sequence[FeedLoad], identities: int, statuses: Sequence[dict[str, Any]]
+    this_run: Run,
+    files: Sequence[Delivered],
+    loads: Sequence[FeedLoad],
+    identities: int,
+    statuses: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """What the run did, in numbers; the same go to ops.run_metric."""
     by_feed = {
@@ -149,7 +159,10 @@ def _summary(
         for feed, numbers in by_feed.items() for metric, value in numbers.items()
     ]  # fmt: skip
     ledger.append(this_run.settings, "ops.run_metric", metrics, this_run.run_id)
-    totals = {name: sum(numbers[name] for numbers in by_feed.values()) for name in ("rows_in", "rows_good", "rows_quarantined")}
+    totals = {
+        name: sum(numbers[name] for numbers in by_feed.values())
+        for name in ("rows_in", "rows_good", "rows_quarantined")
+    }
     this_run.fact("INGESTED", **totals)
     return {
         "run_id": this_run.run_id, "dates": str(this_run.dates), **totals, "files": dict(Counter(f.status for f in files)),

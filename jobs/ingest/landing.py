@@ -45,7 +45,14 @@ class Delivered:
     @property
     def order(self) -> tuple:
         """Order of delivery, the same on every machine."""
-        return self.load_date, self.data_date, self.resend_no, self.name.sequence_no or 0, self.created_at, self.path.name
+        return (
+            self.load_date,
+            self.data_date,
+            self.resend_no,
+            self.name.sequence_no or 0,
+            self.created_at,
+            self.path.name,
+        )
 
     @property
     def file_id(self) -> str:
@@ -102,7 +109,9 @@ def _announced(folder: Path, control: FileName, feed: Feed, cutoff: int) -> Iter
         yield _delivered(folder, control, feed, data_date, line, cutoff)
 
 
-def _delivered(folder: Path, control: FileName, feed: Feed, data_date: date, line: ControlLine, cutoff: int) -> Delivered:
+def _delivered(
+    folder: Path, control: FileName, feed: Feed, data_date: date, line: ControlLine, cutoff: int
+) -> Delivered:
     name = data_file(line.name)
     file = Delivered(
         feed, folder / line.name, name or control, data_date, line.created_at, load_date_of(line.created_at, cutoff),
@@ -110,12 +119,19 @@ def _delivered(folder: Path, control: FileName, feed: Feed, data_date: date, lin
     )  # fmt: skip
     place = f"{control.name} line {line.line}"
     if name is None or (name.style, name.unit, name.letter, name.resend_no) != (
-        control.style, control.unit, control.letter, control.resend_no
+        control.style,
+        control.unit,
+        control.letter,
+        control.resend_no,
     ):
-        file.reject(f"{place}: found data file name '{line.name}', wanted one of unit {control.unit} and this control file's resend")
+        file.reject(
+            f"{place}: found data file name '{line.name}', wanted one of unit {control.unit} and this control file's resend"
+        )
     elif name.stamp != control.stamp or (line.stamp is not None and line.stamp != control.stamp):
         found = f"data date {line.stamp} and file name date {name.stamp}"
-        file.reject(f"{place}: found {found}, wanted {control.stamp} as in the control file's name; ask the sender which is right")
+        file.reject(
+            f"{place}: found {found}, wanted {control.stamp} as in the control file's name; ask the sender which is right"
+        )
     return file
 
 

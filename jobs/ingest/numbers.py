@@ -43,7 +43,9 @@ class Numbers:
             pa.array(self.classes, mask=self.is_blank), pa.array(CLASSES)
         ).cast(pa.string())  # fmt: skip
 
-    def tokens(self, tokenizer: Tokenizer, wanted: np.ndarray) -> tuple[np.ndarray, list[tuple[np.ndarray, pa.Array, np.ndarray]]]:
+    def tokens(
+        self, tokenizer: Tokenizer, wanted: np.ndarray
+    ) -> tuple[np.ndarray, list[tuple[np.ndarray, pa.Array, np.ndarray]]]:
         """Token of every wanted row (0 elsewhere), and per distinct value: first row, canonical text, token."""
         tokens = np.zeros(len(self.mobiles), dtype=np.int64)
         found = []

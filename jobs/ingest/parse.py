@@ -79,7 +79,9 @@ def _bronze_columns(field: ParsedField, good: np.ndarray, tokenizer: Tokenizer, 
         yield contract.column, field.column
 
 
-def _text_tokens(kind: str, texts: pa.Array, good: np.ndarray, tokenizer: Tokenizer, identities: list[Identity]) -> pa.Array:
+def _text_tokens(
+    kind: str, texts: pa.Array, good: np.ndarray, tokenizer: Tokenizer, identities: list[Identity]
+) -> pa.Array:
     """Tokens of names, addresses and identifiers as delivered (blanks at the ends taken off)."""
     wanted = pc.if_else(pa.array(good), texts, pa.scalar(None, pa.string()))
     encoded = wanted.dictionary_encode()

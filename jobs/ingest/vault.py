@@ -63,7 +63,11 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
 
 def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:
     """An older date loaded late: the kind's rows once more with the earlier dates."""
-    kept = ledger.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)]).select(found.column_names).cast(found.schema)
+    kept = (
+        ledger.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)])
+        .select(found.column_names)
+        .cast(found.schema)
+    )
     both = pa.concat_tables([kept, found]).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
     table = both.rename_columns(["token", "kind", "value", "first_load_date"])
     _refuse_collisions(table)

@@ -56,12 +56,16 @@ def _verify_content(file: Delivered) -> None:
     elif file.rows_found != line.rows:
         file.reject(f"{place}: found {file.rows_found} rows in {line.name}, wanted {line.rows}; {RESEND_HINT}")
     elif file.size and not ends_well:
-        file.reject(f"{line.name} line {file.rows_found}: found no line end behind the last record, wanted one; {RESEND_HINT}")
+        file.reject(
+            f"{line.name} line {file.rows_found}: found no line end behind the last record, wanted one; {RESEND_HINT}"
+        )
     elif file.feed.style == "fixed_width" and file.size != line.rows * record_length(file.feed):
         wanted = f"{line.rows} rows x {record_length(file.feed)} bytes = {line.rows * record_length(file.feed)}"
         file.reject(f"{place}: found {file.size} bytes in {line.name}, wanted {wanted}; {RESEND_HINT}")
     elif line.rows == 0 and not file.feed.allow_empty:
-        file.reject(f"{place}: found an empty file, wanted rows (contract of {file.feed.feed}: allow_empty: false); {RESEND_HINT}")
+        file.reject(
+            f"{place}: found an empty file, wanted rows (contract of {file.feed.feed}: allow_empty: false); {RESEND_HINT}"
+        )
 
 
 def _measure(file: Delivered) -> tuple[int, int, str, bool]:
@@ -138,7 +142,11 @@ def refuse_shrunken(files: Sequence[Delivered], known: Iterable[Known]) -> None:
             by_feed[file.feed.feed].append((file.data_date, file.resend_no, file.announced.rows, file))
     present = {(f.feed.feed, f.data_date, f.resend_no) for f in files}
     for entry in known:
-        if entry.feed in by_feed and entry.status == LANDED and (entry.feed, entry.data_date, entry.resend_no) not in present:
+        if (
+            entry.feed in by_feed
+            and entry.status == LANDED
+            and (entry.feed, entry.data_date, entry.resend_no) not in present
+        ):
             by_feed[entry.feed].append((entry.data_date, entry.resend_no, entry.rows_in, None))
     for snapshots in by_feed.values():
         _refuse_shrunken_list(sorted(snapshots, key=lambda snapshot: snapshot[:2]))

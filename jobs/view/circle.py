@@ -55,7 +55,9 @@ def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
         F.try_divide(F.count_if(top & inside), F.count_if(top)).alias("in_network_top10_share"),
         F.count_if(inside & F.col("other_crbt")).alias("partners_with_crbt_cnt"),
         F.count_if(top & inside & F.col("other_crbt")).alias("close_partners_with_crbt_cnt"),
-        F.sum(F.when(top & inside & F.col("other_plays_tones"), F.col("other_partner_cnt")).otherwise(0)).alias("close_tone_reach"),
+        F.sum(F.when(top & inside & F.col("other_plays_tones"), F.col("other_partner_cnt")).otherwise(0)).alias(
+            "close_tone_reach"
+        ),
         F.count_if(inside & F.col("other_newspaper")).alias("partners_with_newspaper_cnt"),
         F.count_if(inside & left).alias("partners_churned_90d_cnt"),
         F.sum(F.when(counterparty, F.when(mutual, 2).otherwise(1)).otherwise(0)).alias("reach_score"),

@@ -53,12 +53,25 @@ def test_a_split_file_and_its_resend_are_both_there_with_their_own_nights(home):
     assert files["s_13100_20260310_13203_00_001.dat"]["status"] == "SUPERSEDED"
     assert files["s_13100_20260310_13203_00_002.dat"]["status"] == "SUPERSEDED"
     resend = files["s_13100_20260310_13203_01_001.dat"]
-    assert (resend["status"], resend["rows_in"], resend["money_in"], resend["money_good"]) == ("LANDED", 4, "1200", "1200")
+    assert (resend["status"], resend["rows_in"], resend["money_in"], resend["money_good"]) == (
+        "LANDED",
+        4,
+        "1200",
+        "1200",
+    )
     assert resend["control_created_at"] == datetime(2026, 3, 10, 23, 10, tzinfo=UTC)
 
 
 def test_style_a_names_with_second_bytes_that_look_like_separators(home):
-    rows = rows_of(home, "bronze.corporate_customer", "corporate_id", "corporate_name", "is_gov_enterprise", "create_date", "is_full_snapshot")
+    rows = rows_of(
+        home,
+        "bronze.corporate_customer",
+        "corporate_id",
+        "corporate_name",
+        "is_gov_enterprise",
+        "create_date",
+        "is_full_snapshot",
+    )
     assert rows == [
         ("G0591000000001", "億和科技", False, date(2001, 1, 1), True),
         ("G0591000000002", "個体工商户", True, date(1999, 9, 9), True),
@@ -67,7 +80,9 @@ def test_style_a_names_with_second_bytes_that_look_like_separators(home):
 
 
 def test_a_monthly_snapshot_has_the_first_of_its_month_as_data_date(home):
-    rows = rows_of(home, "bronze.tac_device", "tac", "brand", "model", "supports_java", "supports_wap", "data_date", "load_date")
+    rows = rows_of(
+        home, "bronze.tac_device", "tac", "brand", "model", "supports_java", "supports_wap", "data_date", "load_date"
+    )
     assert rows == [
         ("35209900", "NOKIA", "E63", False, None, date(2026, 3, 1), DAY),
         ("01194800", "摩托罗拉", "V3億", False, None, date(2026, 3, 1), DAY),
@@ -90,7 +105,9 @@ def test_payments_are_exact_fen_and_their_bad_rows_have_one_reason_each(home):
 
 def test_subscriptions_given_prefixes_sentinels_and_a_short_line(home):
     token = Tokenizer.of(home).token
-    rows = rows_of(home, "bronze.subscription", "user_id", "create_date", "product_no_token", "imsi_token", "is_vpn_member")
+    rows = rows_of(
+        home, "bronze.subscription", "user_id", "create_date", "product_no_token", "imsi_token", "is_vpn_member"
+    )
     assert rows == [
         ("U0001", None, token("MSISDN", "13800138000"), token("IMSI", "460001234567890"), True),
         ("U0002", date(2008, 8, 8), token("MSISDN", "13900139000"), None, False),
@@ -101,12 +118,25 @@ def test_subscriptions_given_prefixes_sentinels_and_a_short_line(home):
 
 def test_style_c_names_keep_their_separator_bytes(home):
     token = Tokenizer.of(home).token
-    rows = rows_of(home, "bronze.crbt_tone_event", "tone_id", "tone_name", "singer", "price_fen", "msisdn_token", "other_msisdn_token")
+    rows = rows_of(
+        home,
+        "bronze.crbt_tone_event",
+        "tone_id",
+        "tone_name",
+        "singer",
+        "price_fen",
+        "msisdn_token",
+        "other_msisdn_token",
+    )
     assert rows == [
         ("T0001", "一個人", "億哥", 200, token("MSISDN", "13800138000"), None),
         ("T0002", "個", None, 300, token("MSISDN", "13900139000"), token("MSISDN", "13800138000")),
     ]
-    assert quarantined(home, "crbt_tone_event") == [(3, "NOT_DECODABLE", None), (4, "ROW_NUMBER", None), (5, "NOT_ALLOWED", "action")]
+    assert quarantined(home, "crbt_tone_event") == [
+        (3, "NOT_DECODABLE", None),
+        (4, "ROW_NUMBER", None),
+        (5, "NOT_ALLOWED", "action"),
+    ]
 
 
 def test_an_empty_file_lands_and_a_file_without_control_file_waits(home):

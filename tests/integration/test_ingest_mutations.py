@@ -58,7 +58,10 @@ def damage(delivery: Delivery, rng: random.Random) -> str:
 def deliveries(landing: Path, day: date) -> list[tuple[str, Delivery]]:
     stamp = f"{day:%Y%m%d}"
     fees = b"".join(fee_record(n, f"F{stamp}{n:01d}", f"1380000{n:04d}", n, f"{stamp}12000{n}") for n in range(1, 8))
-    orders = [[f"{stamp}{n:04d}", f"1380000{n:04d}", "1", "01", "", "1", "2", "3", "4", "5", f"{stamp}120000", "", "", "0"] for n in range(6)]
+    orders = [
+        [f"{stamp}{n:04d}", f"1380000{n:04d}", "1", "01", "", "1", "2", "3", "4", "5", f"{stamp}120000", "", "", "0"]
+        for n in range(6)
+    ]
     return [
         ("payment", dollar(landing, "billing", "03006", day, payments(8))),
         ("crbt_fee", fixed(landing, "vas", "13203", day, fees, 7)),
@@ -73,7 +76,11 @@ def test_every_damaged_delivery_is_found(settings):
         day = FIRST + timedelta(days=offset)
         for feed, delivery in deliveries(settings.path("landing"), day):
             done[feed, day] = damage(delivery, rng)
-    run(settings, DateRange(FIRST - timedelta(days=40), FIRST + timedelta(days=DAYS + 40)), ["payment", "crbt_fee", "misc_order"])
+    run(
+        settings,
+        DateRange(FIRST - timedelta(days=40), FIRST + timedelta(days=DAYS + 40)),
+        ["payment", "crbt_fee", "misc_order"],
+    )
     files = ledger.read(settings, "ops.file_ledger").to_pylist()
     bad_rows = ledger.read(settings, "ops.quarantine").to_pylist()
     file_of = {row["file_id"]: row for row in files}
@@ -100,5 +107,7 @@ def test_records_added_or_taken_out_are_found_even_when_the_control_file_agrees(
     fixed(landing, "vas", "13203", FIRST, one + two, 2)  # record 2 was taken out
     dollar(landing, "billing", "03006", FIRST, [*payments(3), *payments(1)])
     run(settings, DateRange.of(FIRST), ["payment", "crbt_fee"])
-    found = sorted((row["feed"], row["line_number"], row["rule"]) for row in ledger.read(settings, "ops.quarantine").to_pylist())
+    found = sorted(
+        (row["feed"], row["line_number"], row["rule"]) for row in ledger.read(settings, "ops.quarantine").to_pylist()
+    )
     assert found == [("crbt_fee", 2, "ROW_NUMBER"), ("payment", 4, "DUPLICATE_ROW")]

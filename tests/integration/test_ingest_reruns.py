@@ -18,7 +18,15 @@ from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_ti
 
 NEXT = A_DAY + timedelta(days=1)
 FEEDS = ["payment", "crbt_fee", "list_member"]
-TABLES = ["bronze.payment", "bronze.crbt_fee", "bronze.list_member", "vault.identity", "ops.quarantine", "ops.file_ledger", "ops.feed_status"]
+TABLES = [
+    "bronze.payment",
+    "bronze.crbt_fee",
+    "bronze.list_member",
+    "vault.identity",
+    "ops.quarantine",
+    "ops.file_ledger",
+    "ops.feed_status",
+]
 
 
 def hashes(settings) -> dict[str, str]:
@@ -27,7 +35,9 @@ def hashes(settings) -> dict[str, str]:
 
 def ledger_of(settings, feed: str) -> dict[str, tuple]:
     rows = ledger.read(settings, "ops.file_ledger").to_pylist()
-    return {row["file_name"]: (row["status"], row["resend_no"], row["reason"] or "") for row in rows if row["feed"] == feed}
+    return {
+        row["file_name"]: (row["status"], row["resend_no"], row["reason"] or "") for row in rows if row["feed"] == feed
+    }
 
 
 def alarms(settings, event: str) -> list[str]:
@@ -47,7 +57,14 @@ def five_days(landing) -> list[date]:
     """Five days of three feeds with a late file, a resend and a bad row."""
     days = [A_DAY + timedelta(days=offset) for offset in range(5)]
     for offset, day in enumerate(days):
-        dollar(landing, "billing", "03006", day, [*payments(30, 100 * offset), "01$1$bad$1.00$A$0$U"], created=too_late(day) if offset == 1 else "")
+        dollar(
+            landing,
+            "billing",
+            "03006",
+            day,
+            [*payments(30, 100 * offset), "01$1$bad$1.00$A$0$U"],
+            created=too_late(day) if offset == 1 else "",
+        )
         dollar(landing, "boss", "02090", day, list_members(20 + offset), letter="I")
         fixed(landing, "vas", "13203", day, fees(*range(1, 6), at=f"{day:%Y%m%d}120000"), 5)
     fixed(landing, "vas", "13203", days[0], fees(1, 2, 3, 4, 5, 6), 6, resend=1, created=in_time(days[2]))
@@ -199,8 +216,15 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     assert status_of(settings, A_DAY, "payment")[0] == "CARRIED"
     assert ledger.read(settings, "bronze.payment").num_rows == 0
     run(settings, DateRange.of(NEXT), ["payment"])
-    assert status_of(settings, A_DAY, "payment") == ("LATE", f"came with the night of {NEXT}, wanted by 06:00 after {A_DAY}")
-    (row,) = [r for r in ledger.read(settings, "ops.feed_status").to_pylist() if (r["feed"], r["business_date"]) == ("payment", A_DAY)]
+    assert status_of(settings, A_DAY, "payment") == (
+        "LATE",
+        f"came with the night of {NEXT}, wanted by 06:00 after {A_DAY}",
+    )
+    (row,) = [
+        r
+        for r in ledger.read(settings, "ops.feed_status").to_pylist()
+        if (r["feed"], r["business_date"]) == ("payment", A_DAY)
+    ]
     assert row["status"] == "LATE"
     assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
 

@@ -167,7 +167,9 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert states.churn_offnet_at_risk.sum() >= ROWS // 10
 
 
-def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(spark, home, trained, monkeypatch):
+def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(
+    spark, home, trained, monkeypatch
+):
     config = load_models()
     groups = {name: dict(list(features.items())[:1]) for name, features in config.feature_groups.items()}
     monkeypatch.setattr(job, "load_models", lambda: config.model_copy(update={"feature_groups": groups}))

@@ -127,7 +127,14 @@ def calls_as_of(settings, night):
 def test_calls_belong_to_who_held_the_number_that_day(town):
     assert calls_as_of(town, date(2026, 3, 3)) == {(ANNA, 3): 2, (OLD, 3): 1, (BEN, 3): 1}
     # ANNA's number changed and her late call of the 3rd still counts for her; number 300 is YOUNG's now; 999 is nobody's
-    assert calls_as_of(town, date(2026, 3, 4)) == {(ANNA, 3): 3, (OLD, 3): 1, (BEN, 3): 1, (ANNA, 4): 1, (YOUNG, 4): 1, (BEN, 4): 2}
+    assert calls_as_of(town, date(2026, 3, 4)) == {
+        (ANNA, 3): 3,
+        (OLD, 3): 1,
+        (BEN, 3): 1,
+        (ANNA, 4): 1,
+        (YOUNG, 4): 1,
+        (BEN, 4): 2,
+    }
 
 
 def test_a_resend_counts_from_its_night_on_and_not_before(town):
@@ -137,7 +144,10 @@ def test_a_resend_counts_from_its_night_on_and_not_before(town):
 
 
 def test_charges_in_li_become_fen_half_up_on_the_day(town):
-    fees = {row["subscription_id"]: row["voice_fee_fen"] for row in rows_of(town, "silver.usage_daily", load_date=date(2026, 3, 3))}
+    fees = {
+        row["subscription_id"]: row["voice_fee_fen"]
+        for row in rows_of(town, "silver.usage_daily", load_date=date(2026, 3, 3))
+    }
     assert fees == {ANNA: 3, OLD: 1, BEN: 1}  # 12 + 13 = 25 li -> 3 fen; 12 li -> 1 fen
 
 
@@ -153,7 +163,10 @@ def test_assignment_names_every_holder(town):
 
 
 def test_lists_stay_with_the_holder_of_the_day_they_were_added(town):
-    newest = {row["list_code"]: row["subscription_id"] for row in rows_of(town, "silver.list_member", load_date=date(2026, 3, 4))}
+    newest = {
+        row["list_code"]: row["subscription_id"]
+        for row in rows_of(town, "silver.list_member", load_date=date(2026, 3, 4))
+    }
     assert newest == {"BLACK": OLD, "GREY": YOUNG}
 
 
@@ -203,7 +216,9 @@ def test_the_view_of_ben(town):
 def test_party_and_segments_follow_the_view(town):
     twins = rows_of(town, "gold.customer_360_party", customer_id="C-TWIN_A")[0]
     assert (twins["subscription_cnt"], twins["live_subscription_cnt"]) == (2, 1)
-    schemes = {row["scheme"]: row["segment_code"] for row in rows_of(town, "gold.customer_segment", subscription_id=ANNA)}
+    schemes = {
+        row["scheme"]: row["segment_code"] for row in rows_of(town, "gold.customer_segment", subscription_id=ANNA)
+    }
     assert schemes["LIFECYCLE_STAGE"] == "DECLINE"
     assert schemes["STRATEGIC"].startswith("SS")
 
@@ -225,4 +240,6 @@ def test_loading_in_another_order_gives_the_same_tables(spark, town, tmp_path):
     conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-04"))  # widens to the 5th, which was built before
     job.run(spark, settings, DateRange.of(DAY))
     tables = [*conform.SILVER_TABLES, *job.TABLES]
-    assert {name: content_hash(settings, name) for name in tables} == {name: content_hash(town, name) for name in tables}
+    assert {name: content_hash(settings, name) for name in tables} == {
+        name: content_hash(town, name) for name in tables
+    }

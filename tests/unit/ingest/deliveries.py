@@ -16,7 +16,10 @@ def list_members(count: int) -> list[str]:
 
 def payments(count: int, first: int = 0) -> list[str]:
     """Rows of the payment feed, all different; each pays its number in yuan."""
-    return [f"01$1$20260310{n // 3600 % 24:02d}{n // 60 % 60:02d}{n % 60:02d}${n}.50$A{n:05d}$0$U{n:05d}" for n in range(first, first + count)]
+    return [
+        f"01$1$20260310{n // 3600 % 24:02d}{n // 60 % 60:02d}{n % 60:02d}${n}.50$A{n:05d}$0$U{n:05d}"
+        for n in range(first, first + count)
+    ]
 
 
 def in_time(day: date) -> str:
@@ -37,7 +40,9 @@ class Delivery:
     control: Path
 
 
-def dollar(landing: Path, source: str, unit: str, day: date, rows: list[str] | bytes, letter: str = "S", created: str = "") -> Delivery:
+def dollar(
+    landing: Path, source: str, unit: str, day: date, rows: list[str] | bytes, letter: str = "S", created: str = ""
+) -> Delivery:
     """A style B delivery: `<letter><unit><date>000000.AVL` and its .CHK with five fields."""
     content = rows if isinstance(rows, bytes) else "".join(row + "\n" for row in rows).encode("gbk")
     name = f"{letter}{unit}{day:%Y%m%d}"
@@ -56,12 +61,16 @@ def fixed(
     return _put(landing / source, data, content, f"{name}.verf", line.encode())
 
 
-def euro(landing: Path, source: str, unit: str, day: date, rows: list[list[str]], *, letter: str = "s", created: str = "") -> Delivery:
+def euro(
+    landing: Path, source: str, unit: str, day: date, rows: list[list[str]], *, letter: str = "s", created: str = ""
+) -> Delivery:
     """A style C delivery: rows are numbered here, separated by the byte 0x80."""
     content = b"".join(b"\x80".join(c.encode("gbk") for c in [str(n), *row]) + b"\n" for n, row in enumerate(rows, 1))
     name = f"{letter}_13100_{day:%Y%m%d}_VGOP-R1.6-{unit}_00"
     cells = [f"{name}_001.dat", str(len(content)), str(len(rows)), f"{day:%Y%m%d}", created or in_time(day)]
-    return _put(landing / source, f"{name}_001.dat", content, f"{name}.verf", b"\x80".join(c.encode() for c in cells) + b"\r\n")
+    return _put(
+        landing / source, f"{name}_001.dat", content, f"{name}.verf", b"\x80".join(c.encode() for c in cells) + b"\r\n"
+    )
 
 
 def fee_record(number: int, fee_id: str, msisdn: str, fee: int, at: str) -> bytes:

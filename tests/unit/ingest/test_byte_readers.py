@@ -47,7 +47,13 @@ def test_any_two_decimal_amount_is_read_exactly(amounts):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.from_regex(rb"[0-9]{8}|(19|20)[0-9]{2}(0[0-9]|1[0-3])[0-3][0-9]|[0-9x]{7,9}", fullmatch=True), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.from_regex(rb"[0-9]{8}|(19|20)[0-9]{2}(0[0-9]|1[0-3])[0-3][0-9]|[0-9x]{7,9}", fullmatch=True),
+        min_size=1,
+        max_size=20,
+    )
+)
 def test_days_exist_exactly_when_the_calendar_says_so(cells):
     def wanted(cell: bytes):
         try:
@@ -94,11 +100,17 @@ def python_split(line: bytes) -> list[bytes]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b"").replace(b"\r", b"")), min_size=1, max_size=8))
+@given(
+    st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b"").replace(b"\r", b"")), min_size=1, max_size=8)
+)
 def test_fields_of_style_c_are_those_of_a_byte_by_byte_reading(lines):
     data = np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8)
     starts, ends = find_lines(data)
-    bounds, counts, flags = np.zeros((len(lines), 64), np.int32), np.zeros(len(lines), np.int32), np.zeros(len(lines), np.uint8)
+    bounds, counts, flags = (
+        np.zeros((len(lines), 64), np.int32),
+        np.zeros(len(lines), np.int32),
+        np.zeros(len(lines), np.uint8),
+    )
     scan_fields(data, starts, ends, 0x80, True, bounds, counts, flags)
     for row, line in enumerate(lines):
         wanted = python_split(line)

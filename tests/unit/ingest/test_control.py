@@ -17,7 +17,12 @@ def test_the_printed_style_a_line_of_104_bytes():
     path = CONTROL / "s_13100_201105_21003_00.verf"
     first, second = read_control(path, "fixed_width", USUAL)
     assert path.stat().st_size == 2 * 104
-    assert (first.name, first.bytes, first.rows, first.stamp) == ("s_13100_201105_21003_00_001.dat", 1_875_000_000, 7_500_000, "201105")
+    assert (first.name, first.bytes, first.rows, first.stamp) == (
+        "s_13100_201105_21003_00_001.dat",
+        1_875_000_000,
+        7_500_000,
+        "201105",
+    )
     assert first.bytes == first.rows * 250
     assert second.bytes == 62_878 * 250 == 15_719_500
 
@@ -59,7 +64,13 @@ def test_names_say_style_unit_date_resend_and_part():
     name = data_file("i_13100_201005_VGOP-R1.6-13201_02_001.dat")
     assert (name.style, name.unit, name.cadence, name.resend_no, name.sequence_no) == ("euro", "13201", "monthly", 2, 1)
     name = data_file("I1700220110308000000.AVL")
-    assert (name.style, name.unit, name.stamp, name.sequence_no, name.is_full_snapshot) == ("dollar", "17002", "20110308", 0, True)
+    assert (name.style, name.unit, name.stamp, name.sequence_no, name.is_full_snapshot) == (
+        "dollar",
+        "17002",
+        "20110308",
+        0,
+        True,
+    )
     assert control_file("s_13100_201105_21003_00.verf").sequence_no is None
     assert data_file("s_13100_2011_21003_00_001.dat") is None
 

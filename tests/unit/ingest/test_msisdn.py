@@ -51,7 +51,12 @@ noise = st.sampled_from(["", " ", "-", "\u200b", "\u00a0", "\u3000", "\u2060"])
 
 
 @settings(max_examples=400, deadline=None)
-@given(mobiles, st.sampled_from(["", "+86", "86", "0086", "0", "d", "12530", "+86 "]), st.lists(noise, min_size=11, max_size=11), st.booleans())
+@given(
+    mobiles,
+    st.sampled_from(["", "+86", "86", "0086", "0", "d", "12530", "+86 "]),
+    st.lists(noise, min_size=11, max_size=11),
+    st.booleans(),
+)
 def test_writing_noise_never_changes_whose_number_it_is(number, prefix, between, wide):
     digits = number.translate({ord(str(d)): chr(0xFF10 + d) for d in range(10)}) if wide else number
     written = prefix + "".join(digit + gap for digit, gap in zip(digits, between, strict=True))

@@ -52,7 +52,11 @@ def test_a_number_that_is_not_required_never_costs_the_record(opposite):
 
 
 def test_half_a_character_breaks_its_own_line_only():
-    lines = [GOOD_SMS.encode(), GOOD_SMS.replace("0591", "??").encode().replace(b"??", b"\x81\x31"), "福州".encode("gbk").join(GOOD_SMS.encode().split(b"0591"))]
+    lines = [
+        GOOD_SMS.encode(),
+        GOOD_SMS.replace("0591", "??").encode().replace(b"??", b"\x81\x31"),
+        "福州".encode("gbk").join(GOOD_SMS.encode().split(b"0591")),
+    ]
     parsed = parse("cdr_sms", b"\n".join(lines) + b"\n")
     assert broken(parsed) == [(2, "NOT_DECODABLE", None)]
     assert parsed.columns[parsed.names.index("city_id")].to_pylist()[2] == "福州"
@@ -71,12 +75,16 @@ def test_a_fixed_record_of_another_length_or_number():
 
 
 def test_over_long_codes_are_cut_by_the_sender_and_refused_here():
-    row = b"\x80".join([b"1", b"O1", b"13800138000", b"", b"01", b"", b"S" * 21, *[b""] * 4, b"20260310120000", b"", b"", b""])
+    row = b"\x80".join(
+        [b"1", b"O1", b"13800138000", b"", b"01", b"", b"S" * 21, *[b""] * 4, b"20260310120000", b"", b"", b""]
+    )
     assert broken(parse("misc_order", row + b"\n")) == [(1, "TOO_LONG", "spid")]
 
 
 def test_personal_values_of_bad_rows_get_no_token():
-    parsed = parse("cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode())
+    parsed = parse(
+        "cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode()
+    )
     values = sorted(value for identity in parsed.identities for value in identity.values.to_pylist())
     assert values == ["13800138000", "13900139000"]
 

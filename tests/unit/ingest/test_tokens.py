@@ -25,7 +25,9 @@ def test_tokens_are_the_first_63_bits_of_hmac_sha256(size):
 
 def test_a_slice_of_values_gives_the_tokens_of_the_slice():
     values = pa.array([str(n) for n in range(100)])
-    assert Tokenizer(KEY).tokens("IMSI", values[40:50]).tolist() == Tokenizer(KEY).tokens("IMSI", values)[40:50].tolist()
+    assert (
+        Tokenizer(KEY).tokens("IMSI", values[40:50]).tolist() == Tokenizer(KEY).tokens("IMSI", values)[40:50].tolist()
+    )
 
 
 def test_the_same_value_of_another_kind_or_key_has_another_token():
