@@ -45,7 +45,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     nights = report_dates(lake, dates)
     if not nights:
         return {"dates": str(dates), "rows": {}}
-    with static_plans(spark, lake.row_count("gold.contact_history")):
+    with static_plans(spark, settings, lake.row_count("gold.contact_history")):
         counts = {
             name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")
         }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from conf.settings import Settings
 
 # Every subject is summed by subscription_id, so without re-planning all of them meet in one step and nothing is shuffled
 # twice. With it, Spark plans (and prints) the whole tree again after each of some thirty stages: minutes on a small base.
@@ -33,17 +35,26 @@ def is_long_work(rows: int) -> bool:
 
 
 @contextmanager
-def static_plans(spark: SparkSession, rows: int) -> Iterator[None]:
+def static_plans(spark: SparkSession, settings: Settings, rows: int) -> Iterator[None]:
     """Plan once for the work inside, which reads about so many rows; the session is as before afterwards."""
-    wanted = STATIC_PLAN | (COMPILED if is_long_work(rows) else INTERPRETED | ONE_TASK_A_STEP)
+    wanted = STATIC_PLAN | (_long_work(settings) if is_long_work(rows) else INTERPRETED | ONE_TASK_A_STEP)
     before = {name: spark.conf.get(name, None) for name in wanted}
-    for name, value in wanted.items():
-        spark.conf.set(name, value)
+    _set_all(spark, wanted)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, value)
+        _set_all(spark, before)
+
+
+def _long_work(settings: Settings) -> dict[str, str | None]:
+    """Generated code on as many tasks as the profile says, also inside short work, which runs on one."""
+    spread: dict[str, str | None] = dict.fromkeys(ONE_TASK_A_STEP)
+    return spread | COMPILED | {"spark.sql.shuffle.partitions": str(settings.spark.shuffle_partitions)}
+
+
+def _set_all(spark: SparkSession, values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            spark.conf.unset(name)
+        else:
+            spark.conf.set(name, value)

@@ -35,7 +35,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         return {"dates": str(dates), "snapshots": [], "rows": {}}
     snapshots += later_snapshots(lake, dates)
     wide = DateRange(snapshots[0], snapshots[-1])
-    with static_plans(spark, lake.row_count("gold.contact_history")):
+    with static_plans(spark, settings, lake.row_count("gold.contact_history")):
         rows = build(lake, wide, query_parameters(snapshots))
     run_gate(lake, STAGE, TABLES, wide)
     return {

@@ -51,7 +51,7 @@ def find_targets(
 ) -> pa.Table:
     """Everybody selected by a campaign with reasons and open channels, in the order of campaign and subscription."""
     compiled = [compile_campaign(campaign) for campaign in campaigns.values()]
-    with static_plans(lake.spark, lake.row_count("gold.customer_360")):
+    with static_plans(lake.spark, lake.settings, lake.row_count("gold.customer_360")):
         frame = candidate_frame(lake, compiled, business_date, policy)
         targets = no_targets() if frame is None else frame.toArrow()
     return targets.combine_chunks().sort_by([("campaign_id", "ascending"), ("subscription_id", "ascending")])

@@ -73,7 +73,7 @@ def joined_facts(snap: Snapshot) -> DataFrame:
 
 def _once(snap: Snapshot, table: str, frame: DataFrame) -> DataFrame:
     """A subject that sums a long table, computed here: how depends on that table's rows, and others may read it again."""
-    with static_plans(snap.lake.spark, snap.lake.row_count(table)):
+    with static_plans(snap.lake.spark, snap.lake.settings, snap.lake.row_count(table)):
         return frame.localCheckpoint()
 
 

@@ -93,7 +93,7 @@ def _write(lake: Lake, tables: list[str], dates: DateRange, delivered: Counter[s
     commits: dict[str, CommitInfo] = {}
     for is_long in (True, False):
         chosen = [name for name in tables if is_long_work(read[name]) == is_long]
-        with static_plans(lake.spark, max((read[name] for name in chosen), default=0)):
+        with static_plans(lake.spark, lake.settings, max((read[name] for name in chosen), default=0)):
             commits |= lake.run_tables(chosen, dates)
     return commits
 

@@ -34,7 +34,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
             spark, settings, Run(STAGE, DateRange(min([dates.first, *days]), max([dates.last, *days])), settings)
         )
         lake.restore_ahead(TABLES)
-        with static_plans(spark, lake.row_count("silver.subscription")):
+        with static_plans(spark, settings, lake.row_count("silver.subscription")):
             rows = {str(day): build(lake, day) for day in days}
         for day in days:
             run_gate(lake, STAGE, TABLES, DateRange(day, day))
