@@ -84,7 +84,7 @@ def test_missing_table_is_named_given_an_incomplete_folder(tmp_path):
 
 def test_bench_prints_json_and_writes_the_plan_given_any_folder(rewritten, tmp_path):
     out = tmp_path / "plan.csv"
-    arguments = ["allocation", "--instance", str(rewritten), "--plan", str(out), "--json", "--repeat", "1"]
+    arguments = ["--instance", str(rewritten), "--plan", str(out), "--json", "--repeat", "1"]
 
     printed = CliRunner().invoke(app, arguments)
 
