@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 CLOSEDLOOP := .venv/bin/closedloop
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop lock dictionary
+.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary
 
 ##@ To look at it
 help: ## list the targets
@@ -40,3 +40,5 @@ prove-loop: setup ## check what make demo left: who was contacted, personal data
 	@CLOSEDLOOP_LOOP_HOME=$${CLOSEDLOOP_HOME:-$(CURDIR)/.run} $(PYTHON) -m pytest tests/e2e/test_loop.py
 prove-kill: setup ## kill -9 at every named point, run again, compare by hash
 	@$(CLOSEDLOOP) prove-kill
+prove-models: setup ## twenty thousand subscriptions: each model's AUC beside the best possible and logistic's
+	@$(CLOSEDLOOP) prove-models

@@ -27,7 +27,7 @@ def bench_models(spark: SparkSession, settings: Settings, dates: DateRange) -> l
         candidate = train_model(material, name, *read_rows(material, name))
         auc, linear = candidate.contest.figures["auc"], candidate.contest.linear["auc"]
         rows.append({
-            "model": name, "seconds": perf_counter() - started, "rows": candidate.validation.label.size,
+            "model": name, "validation_cut_off": str(material.cut_offs.validation), "seconds": perf_counter() - started, "rows": candidate.validation.label.size,
             "events": candidate.validation.events, "auc": auc, "logistic_auc": linear, "gain": auc - linear,
             "ece": candidate.contest.figures["ece"],
         })  # fmt: skip

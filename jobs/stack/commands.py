@@ -1,4 +1,4 @@
-"""The commands `demo`, `up`, `down` and `prove-kill`."""
+"""The commands `demo`, `up`, `down`, `prove-kill` and `prove-models`."""
 
 from __future__ import annotations
 
@@ -62,3 +62,13 @@ def prove_kill() -> None:
 
     proofs = kill_matrix.prove_kill(load_settings(), _teller())
     console.print(f"{len(proofs)} kills, {len(proofs)} equal reruns, nothing sent twice")
+
+
+@app.command(name="prove-models")
+def prove_models() -> None:
+    """Train every model on twenty thousand subscriptions and hold its AUC against the truth's own and logistic's."""
+    from jobs.stack import models_proof, screen
+
+    verdicts = models_proof.prove_models(load_settings("province"), _teller())
+    console.print(screen.grid("Models, judged on the later cut-off", *models_proof.as_rows(verdicts)))
+    raise typer.Exit(0 if all(verdict.is_kept for verdict in verdicts) else 1)

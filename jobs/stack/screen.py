@@ -36,7 +36,7 @@ def query(settings: Settings, text: str, *tables: str) -> list[tuple]:
 def show(settings: Settings, console: Console) -> None:
     """Print the whole screen; every figure is read from the tables."""
     for title, columns, rows in sections(settings):
-        console.print(_grid(title, columns, rows))
+        console.print(grid(title, columns, rows))
     console.print(_next_steps(settings))
 
 
@@ -205,7 +205,7 @@ def _points(value: float | None) -> str:
     return "not yet mature" if value is None else f"{100 * value:+.2f}"
 
 
-def _grid(title: str, columns: list[str], rows: list[tuple]) -> Grid:
+def grid(title: str, columns: list[str], rows: list[tuple]) -> Grid:
     grid = Grid(title=title, title_justify="left", show_edge=False, pad_edge=False, title_style="bold")
     for number, column in enumerate(columns):
         grid.add_column(column, justify="left" if number == 0 else "right")
@@ -235,4 +235,4 @@ def _next_steps(settings: Settings) -> str:
 
 def show_places(settings: Settings, console: Console) -> None:
     """Addresses and logins of what `make up` left running."""
-    console.print(_grid("Running on this machine", ["what", "address", "login"], stack.places(settings)))
+    console.print(grid("Running on this machine", ["what", "address", "login"], stack.places(settings)))

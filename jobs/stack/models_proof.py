@@ -1,0 +1,96 @@
+"""The proof of the models: on a larger province, each model's AUC beside the best anyone could reach, and the linear floor.
+
+History is written, loaded and viewed once; a step that is done is not done again. Nothing is registered.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from conf.errors import ClosedLoopError
+from conf.settings import Settings
+from jobs.stack.screen import NOT_COMPARABLE, model_ceilings
+from jobs.view.asof import newest_built
+
+Tell = Callable[[str], None]
+# What the models owe: this near to the truth's own AUC, and so much above logistic regression where interactions were planted.
+MOST_BELOW_CEILING = 0.05
+LEAST_ABOVE_LOGISTIC = 0.01
+STEPS = {  # job: what it makes, and the table that tells it has been done
+    "ingest": ("bronze", "bronze.cdr_voice"),
+    "conform": ("silver", "silver.subscription"),
+    "respond": ("contact history", "gold.contact_history"),
+    "view": ("customer views at the cut-offs", "gold.customer_360"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One model on the later cut-off: its AUC, the best possible one (None where not comparable), and logistic's."""
+
+    model: str
+    rows: int
+    events: int
+    auc: float
+    ceiling: float | None
+    logistic_auc: float
+    seconds: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the model keeps both promises; influence has no ceiling to compare with."""
+        if self.ceiling is None:
+            return True
+        near = self.auc >= self.ceiling - MOST_BELOW_CEILING
+        return near and self.auc >= self.logistic_auc + LEAST_ABOVE_LOGISTIC
+
+
+def as_rows(verdicts: list[Verdict]) -> tuple[list[str], list[tuple]]:
+    """Column names and rows for the screen."""
+    heads = ["model", "rows", "events", "AUC", "best possible", "logistic", "seconds", "kept"]
+    return heads, [
+        (v.model, f"{v.rows:,}", f"{v.events:,.0f}", f"{v.auc:.4f}", "not comparable" if v.ceiling is None else f"{v.ceiling:.4f}",
+         f"{v.logistic_auc:.4f}", f"{v.seconds:.0f}", "yes" if v.is_kept else "NO")
+        for v in verdicts
+    ]  # fmt: skip
+
+
+def prove_models(settings: Settings, tell: Tell) -> list[Verdict]:
+    """Play the history of the profile's province and train every model once; returns a verdict a model."""
+    _run(settings, tell, "the operator writes its extracts", "simulator", "history")
+    history = settings.history
+    for job, (title, table) in STEPS.items():
+        if (newest_built(settings, table) or history.first) < history.last:
+            days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
+            _run(settings, tell, title, "jobs.cli", "run", job, *days)
+    tell("training")
+    return _verdicts(settings)
+
+
+def _run(settings: Settings, tell: Tell, title: str, module: str, *words: str) -> None:
+    tell(title)
+    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
+    done = subprocess.run([sys.executable, "-m", module, *words], env=env, cwd=settings.root, capture_output=True, text=True, check=False)  # fmt: skip
+    if done.returncode != 0:
+        raise ClosedLoopError(f"{title}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def _verdicts(settings: Settings) -> list[Verdict]:
+    from conf.dates import DateRange
+    from jobs.lakehouse.session import get_session
+    from jobs.scoring.bench import bench_models
+
+    last = settings.history.last
+    rows = bench_models(get_session(settings, "prove models"), settings, DateRange(last, last))
+    ceilings = model_ceilings(settings)
+    found = []
+    for row in rows:
+        if "auc" in row:
+            name = row["model"]
+            ceiling = None if name in NOT_COMPARABLE else ceilings[f"{name}@{row['validation_cut_off']}"]
+            found.append(Verdict(name, row["rows"], row["events"], row["auc"], ceiling, row["logistic_auc"], row["seconds"]))  # fmt: skip
+    return found
