@@ -14,7 +14,7 @@ has a higher resend number), then clear this run: loading a date again replaces 
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task
-from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule
+from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule, require_key
 
 with DAG(
     "ingest",
@@ -31,7 +31,7 @@ with DAG(
     def wait_for_feeds(dag_run=None) -> bool:
         from jobs.stack.task import feeds_have_come
 
-        return feeds_have_come(dag_run.partition_key, now=datetime.now(UTC))
+        return feeds_have_come(require_key(dag_run), now=datetime.now(UTC))
 
     load = business_date_task("load_files_to_bronze", "ingest")
     conform = business_date_task("conform_to_silver", "conform", SILVER)

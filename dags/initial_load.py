@@ -21,8 +21,8 @@ with DAG(
     tags=[Tag.by_hand],
     default_args=DEFAULT_ARGS,
     params={
-        "first": Param("2025-08-10", type="string", format="date"),
-        "last": Param("2026-03-09", type="string", format="date"),
+        "first": Param(type="string", format="date", description="first business date to load"),
+        "last": Param(type="string", format="date", description="last business date to load"),
     },
 ):
     load = range_task("load_files_to_bronze", "ingest")

@@ -9,11 +9,11 @@ that time can be replayed.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+from shared_parts import DEFAULT_ARGS, START, Tag, range_task, weekly_schedule
 
 with DAG(
     "maintenance",
-    schedule=None,  # weekly by the operator's calendar, after Sunday's night
+    schedule=weekly_schedule("0 15 * * 0"),  # Sunday 15:00, Asia/Shanghai, after training
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -21,10 +21,13 @@ with DAG(
     tags=[Tag.tier_3],
     default_args=DEFAULT_ARGS,
     params={
-        "first": Param(
-            "2026-03-12", type="string", format="date", description="the business date to count retention from"
+        "first": Param(None, type=["null", "string"], format="date", description="empty: the first day of history"),
+        "last": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            description="empty: the newest customer view; retention counts from it",
         ),
-        "last": Param("2026-03-12", type="string", format="date"),
     },
 ):
     range_task("compact_and_expire", "maintain")

@@ -9,7 +9,8 @@ import os
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from airflow.sdk import Asset, CronPartitionTimetable, PartitionedAtRuntime, task
+from airflow.sdk import Asset, CronPartitionTimetable, CronTriggerTimetable, PartitionedAtRuntime, task
+from airflow.sdk.exceptions import AirflowFailException
 
 START = datetime(2025, 1, 1)
 PLAYED_PROFILES = {"demo"}  # their dates lie in the past: nothing may start the real yesterday
@@ -54,10 +55,22 @@ DEFAULT_ARGS = {
 
 def nightly_schedule():
     """Midnight in the operator's zone, for the day that ended; a played profile waits for its key instead."""
-    if os.environ.get("CLOSEDLOOP_PROFILE", "demo") in PLAYED_PROFILES:
+    if _is_played():
         return PartitionedAtRuntime()
-    zone = os.environ.get("CLOSEDLOOP_TIME_ZONE", "Asia/Shanghai")
-    return CronPartitionTimetable("0 0 * * *", timezone=zone, run_offset=-1, key_format="%Y-%m-%d")
+    return CronPartitionTimetable("0 0 * * *", timezone=_zone(), run_offset=-1, key_format="%Y-%m-%d")
+
+
+def _is_played() -> bool:
+    return os.environ.get("CLOSEDLOOP_PROFILE", "demo") in PLAYED_PROFILES
+
+
+def _zone() -> str:
+    return os.environ.get("CLOSEDLOOP_TIME_ZONE", "Asia/Shanghai")
+
+
+def weekly_schedule(cron: str):
+    """A weekly hour in the operator's zone; a played profile is started by hand."""
+    return None if _is_played() else CronTriggerTimetable(cron, timezone=_zone())
 
 
 def business_date_task(task_id: str, job: str, outlet: Asset | None = None, **options):
@@ -67,18 +80,28 @@ def business_date_task(task_id: str, job: str, outlet: Asset | None = None, **op
     def run_job(dag_run=None) -> dict:
         from jobs.stack.task import run_for_key
 
-        return run_for_key(job, dag_run.partition_key)
+        return run_for_key(job, require_key(dag_run))
 
     return run_job()
 
 
+def require_key(dag_run) -> str:
+    """The business date of a run; without one the task fails at once, as no retry can bring it."""
+    if dag_run.partition_key:
+        return dag_run.partition_key
+    raise AirflowFailException(
+        "this run has no partition key\n  found : a run triggered without a business date\n  wanted: YYYY-MM-DD\n"
+        '  to do : POST /api/v2/dags/<dag>/dagRuns {"logical_date": null, "partition_key": "2026-03-10"}'
+    )
+
+
 def range_task(task_id: str, job: str, **options):
-    """A task that runs one job for the closed range of dates in the run's parameters `first` and `last`."""
+    """A task that runs one job for the dates in the run's parameters; left empty: all that is loaded."""
 
     @task(task_id=task_id, pool=WRITER_POOL, **options)
     def run_job(params=None) -> dict:
         from jobs.stack.task import run_for_range
 
-        return run_for_range(job, params["first"], params["last"])
+        return run_for_range(job, params.get("first"), params.get("last"))
 
     return run_job()

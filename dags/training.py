@@ -10,11 +10,11 @@ run's tags and in `ops.model_run`.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+from shared_parts import DEFAULT_ARGS, START, Tag, range_task, weekly_schedule
 
 with DAG(
     "training",
-    schedule=None,  # weekly by the operator's calendar, or by hand: it needs labels that are 30 days old
+    schedule=weekly_schedule("0 12 * * 0"),  # Sunday noon, Asia/Shanghai, long after the night
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -22,8 +22,8 @@ with DAG(
     tags=[Tag.tier_3],
     default_args=DEFAULT_ARGS,
     params={
-        "first": Param("2025-08-10", type="string", format="date", description="first business date with data"),
-        "last": Param("2026-03-09", type="string", format="date", description="last business date the labels may use"),
+        "first": Param(None, type=["null", "string"], format="date", description="empty: the first day of history"),
+        "last": Param(None, type=["null", "string"], format="date", description="empty: the newest customer view"),
     },
 ):
     range_task("train_and_promote", "train")

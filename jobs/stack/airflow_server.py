@@ -83,6 +83,7 @@ def environment(settings: Settings, database_uri: str) -> dict[str, str]:
         "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
         "CLOSEDLOOP_HOME": str(settings.home),
         "CLOSEDLOOP_PROFILE": settings.profile,
+        "CLOSEDLOOP_TIME_ZONE": settings.time_zone,
         "GX_ANALYTICS_ENABLED": "false",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

@@ -19,7 +19,6 @@ from conf.campaigns import load_campaigns
 from conf.errors import AlreadyRunning, ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
-from jobs.lakehouse.published import newest_rows
 from jobs.stack import stack
 from jobs.stack.airflow_client import AirflowClient, RunFailed
 
@@ -98,14 +97,12 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
 
 
-def published_dates(settings: Settings, stage: str) -> set[date]:
-    """Business dates that a stage published last, table by table."""
-    return {row["business_date"] for row in newest_rows(settings) if row["stage"] == stage}
-
-
 def history_is_loaded(settings: Settings) -> bool:
     """Whether the customer view has been published up to the eve of the first night."""
-    return any(day >= settings.history.last for day in published_dates(settings, "customer_view"))
+    from jobs.view.asof import newest_built
+
+    built = newest_built(settings, "gold.customer_360")
+    return built is not None and built >= settings.history.last
 
 
 def training_is_done(settings: Settings) -> bool:

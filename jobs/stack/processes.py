@@ -16,6 +16,7 @@ import psutil
 from conf.errors import ClosedLoopError
 
 STOP_SECONDS = 20
+KILL_ROUNDS = 10
 
 
 class ServerFailed(ClosedLoopError):
@@ -34,10 +35,17 @@ class Server:
         """The living process, or None when it is gone or its id belongs to somebody else now."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
-        return process if same else None
+        return process if is_alive and not self.is_number_reused() else None
+
+    def is_number_reused(self) -> bool:
+        """Whether a process with our number was created at another instant."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.created) >= 1
+        except psutil.NoSuchProcess:
+            return False
 
 
 def _record(folder: Path, name: str) -> Path:
@@ -46,11 +54,15 @@ def _record(folder: Path, name: str) -> Path:
 
 def find(folder: Path, name: str) -> Server | None:
     """The server of that name if it is running."""
+    server = _recorded(folder, name)
+    return server if server and server.process() else None
+
+
+def _recorded(folder: Path, name: str) -> Server | None:
     try:
-        server = Server(**json.loads(_record(folder, name).read_text()))
+        return Server(**json.loads(_record(folder, name).read_text()))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
         return None
-    return server if server.process() else None
 
 
 def start(folder: Path, name: str, command: list[str], env: dict[str, str], log: Path, cwd: Path) -> Server:
@@ -71,24 +83,34 @@ def start(folder: Path, name: str, command: list[str], env: dict[str, str], log:
 
 def stop(folder: Path, name: str) -> bool:
     """Stop a server with every process of its session; True when there was one."""
-    server = find(folder, name)
-    if server is None:
-        _record(folder, name).unlink(missing_ok=True)
-        return False
-    members = _session_members(server.pid)
-    _signal_all(members, signal.SIGTERM)
-    _, alive = psutil.wait_procs(members, timeout=STOP_SECONDS)
-    _signal_all(alive, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=5)
+    server = _recorded(folder, name)
+    was_running = server is not None and _end_session(server)
     _record(folder, name).unlink(missing_ok=True)
-    return True
+    return was_running
 
 
-def _session_members(leader: int) -> list[psutil.Process]:
+def _end_session(server: Server) -> bool:
+    """Ask every process of the session to end, also of one whose leader is gone; then kill what is left, until none is."""
+    members = _session_members(server)
+    _signal_all(members, signal.SIGTERM)
+    psutil.wait_procs(members, timeout=STOP_SECONDS)
+    for _ in range(KILL_ROUNDS):  # a process may fork while it is being killed
+        alive = _session_members(server)
+        if not alive:
+            break
+        _signal_all(alive, signal.SIGKILL)
+        psutil.wait_procs(alive, timeout=5)
+    return bool(members)
+
+
+def _session_members(server: Server) -> list[psutil.Process]:
+    """Living processes of the server's session; none when its number belongs to somebody else now."""
+    if server.is_number_reused():
+        return []
     members = []
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) == leader:
+            if os.getsid(process.pid) == server.pid and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process)
         except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
             continue

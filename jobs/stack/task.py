@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,16 +31,39 @@ def run_for_key(job: str, key: str | None) -> dict:
     return _run(job, DateRange(day, day))
 
 
-def run_for_range(job: str, first: str, last: str) -> dict:
-    """Run a job for a closed range of business dates."""
-    return _run(job, DateRange(date.fromisoformat(first), date.fromisoformat(last)))
+def run_for_range(job: str, first: str | None, last: str | None) -> dict:
+    """Run a job for a closed range of business dates; left open it is all that is loaded."""
+    settings = load_settings()
+    begin = date.fromisoformat(first) if first else settings.history_first
+    return _run(job, DateRange(begin, date.fromisoformat(last) if last else newest_loaded(settings)))
+
+
+def newest_loaded(settings: Settings) -> date:
+    """Business date of the newest published customer view; refused while there is none."""
+    from jobs.view.asof import newest_built
+
+    newest = newest_built(settings, "gold.customer_360")
+    if newest is None:
+        raise NoBusinessDate(
+            "no customer view is published\n  found : a run without dates on an empty lake\n  wanted: a loaded history\n"
+            "  to do : run the DAG initial_load, or give `first` and `last`"
+        )
+    return newest
 
 
 def _run(job: str, dates: DateRange) -> dict:
     from jobs.catalogue import run_job
 
-    summary = run_job(load_settings(), job, dates)
-    return {key: value for key, value in summary.items() if isinstance(value, int | float | str | bool)}
+    return dict(counts_of(run_job(load_settings(), job, dates)))
+
+
+def counts_of(summary: dict, prefix: str = "") -> Iterator[tuple[str, int | float | str]]:
+    """Ids and counts of a job's summary, nested ones named by their path."""
+    for key, value in summary.items():
+        if isinstance(value, dict):
+            yield from counts_of(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float | str):
+            yield f"{prefix}{key}", value
 
 
 def feeds_have_come(key: str | None, now: datetime) -> bool:
