@@ -60,7 +60,7 @@ def prove_kill() -> None:
     """Kill -9 a night at every named point, run it again, and compare with the undisturbed night by hash."""
     from jobs.stack import kill_matrix
 
-    proofs = kill_matrix.prove_kill(load_settings(), _teller())
+    proofs = kill_matrix.prove_kill(load_settings(kill_matrix.PROFILE), _teller())
     console.print(f"{len(proofs)} kills, {len(proofs)} equal reruns, nothing sent twice")
 
 

@@ -18,9 +18,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.errors import ClosedLoopError
-from conf.settings import Settings, load_settings
+from conf.settings import PROFILE_VARIABLE, Settings, load_settings
 from conf.tables import load_tables
+from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
+from jobs.lakehouse.published import reader_version
 
 Tell = Callable[[str], None]
 STAGES = {  # stage: jobs that make it up, in order
@@ -38,14 +40,20 @@ POINTS = (  # stage, fault point; ":server" kills the Spark server instead of th
     ("customer_view", "gold.customer_360.after_commit"),
     ("customer_view", "gold.customer_360.after_commit:server"),
     ("customer_view", "customer_view.after_publish"),
+    ("scoring", "gold.customer_score.after_commit"),
     ("targeting", "gold.campaign_contact.after_commit"),
+    ("targeting", "gold.campaign_decision.after_commit:server"),
     ("targeting", "targeting.before_publish"),
     ("targeting", "export.before_rename"),
     ("targeting", "export.after_rename"),
+    ("targeting", "export.before_done"),
     ("targeting", "export.after_done"),
 )
 # What a run writes about itself differs from run to run by design; what it says about customers must not.
 ABOUT_RUNS = {"ops.published", "ops.run_metric", "ops.gate_result", "ops.model_run", "ops.approval"}
+PROFILE = "proof"
+FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night
+LEAST_CHANNELS = 9
 
 
 class KillProofFailed(ClosedLoopError):
@@ -127,24 +135,28 @@ def prove_point(home: Path, kept: Path, jobs: tuple[str, ...], point: str, day: 
 
 
 def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS) -> list[Proof]:
-    """Play the undisturbed night on a small province, then every point; returns one proof per point.
+    """Play the undisturbed night of the profile `proof`, then every point; returns one proof per point.
 
     Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
     """
     from jobs.lakehouse import server
+    from jobs.stack.processes import require_free_port
 
-    folder = settings.path("prove-kill")
-    home, day = folder / "home", settings.first_night
-    at_home = settings.with_home(home)
-    kept, wanted = _undisturbed(at_home, folder, day, tell)
-    proofs = []
-    for number, (stage, point) in enumerate(points, 1):
-        server.stop(at_home)
-        proof = prove_point(home, kept[stage], STAGES[stage], point, day, wanted[stage])
-        tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
-        proofs.append(proof)
-    server.stop(at_home)
-    return proofs
+    os.environ[PROFILE_VARIABLE] = settings.profile  # fault points find the server by it
+    home, day = settings.home, settings.first_night
+    try:
+        server.stop(settings)
+        require_free_port(settings.spark.port, "the Spark server of the proof (make down frees it)", "spark.port")
+        kept, wanted = _undisturbed(settings, home.parent, day, tell)
+        proofs = []
+        for number, (stage, point) in enumerate(points, 1):
+            server.stop(settings)
+            proof = prove_point(home, kept[stage], STAGES[stage], point, day, wanted[stage])
+            tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
+            proofs.append(proof)
+        return proofs
+    finally:
+        server.stop(settings)
 
 
 def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
@@ -152,10 +164,9 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
 
     kept = {stage: folder / f"before-{stage}" for stage in STAGES}
     wanted: dict[str, dict[str, str]] = {}
-    server.stop(settings)
     shutil.rmtree(folder, ignore_errors=True)
     tell("playing the undisturbed history and night")
-    _prepare(settings, day)
+    _prepare(settings, day, tell)
     for stage, jobs in STAGES.items():
         server.stop(settings)
         shutil.copytree(settings.home, kept[stage], symlinks=True)
@@ -166,33 +177,39 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
             )
         wanted[stage] = fingerprint(settings)
         tell(f"undisturbed {stage}: {len(wanted[stage])} tables and files")
+    _require_work_done(settings, day)
     return kept, wanted
 
 
-def _prepare(settings: Settings, day: date) -> None:
+def _require_work_done(settings: Settings, day: date) -> None:
+    """An undisturbed night that did nothing would prove nothing."""
+    for name, floor in FLOORS.items():
+        column = "snapshot_date" if name == "gold.customer_360" else "business_date"
+        version = reader_version(settings, name)
+        rows = ledger.read(settings, name, version=version, columns=[column], filters=[(column, "=", day)]).num_rows
+        if rows < floor:
+            raise KillProofFailed(f"{name} has {rows} rows of {day} in the undisturbed night; wanted at least {floor}")
+    channels = {file.parent.name for file in settings.path("exports").rglob("*.done")}
+    if len(channels) < LEAST_CHANNELS:
+        raise KillProofFailed(f"only {sorted(channels)} got a list in the undisturbed night; wanted {LEAST_CHANNELS}")
+
+
+def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     from conf.campaigns import load_campaigns
     from jobs.targeting.approval import content_hash as campaign_hash
     from jobs.targeting.approval import record_decision
 
-    env = environment(settings.home)
-    small = {**env, "CLOSEDLOOP_PROFILE": "local"}  # the operator of 400 subscriptions
-    for words in (["history"], ["day", "--date", day.isoformat()]):
-        subprocess.run(
-            [sys.executable, "-m", "simulator", *words], env=small, cwd=settings.root, check=True, capture_output=True
-        )
     history = settings.history
-    for job in ("ingest", "conform", "respond", "view", "train"):
-        command = [
-            sys.executable,
-            "-m",
-            "jobs.cli",
-            "run",
-            job,
-            "--date",
-            history.first.isoformat(),
-            "--to",
-            history.last.isoformat(),
-        ]
-        subprocess.run(command, env=env, check=True, capture_output=True)
+    days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
+    steps = [["simulator", "history"], ["simulator", "day", "--date", day.isoformat()]]
+    steps += [["jobs.cli", "run", job, *days] for job in ("ingest", "conform", "respond", "view", "train")]
+    for words in steps:
+        tell(f"  {' '.join(words[:3])}")
+        done = subprocess.run(
+            [sys.executable, "-m", *words], env=environment(settings.home), cwd=settings.root, check=False, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise KillProofFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
     for campaign_id, campaign in load_campaigns().items():
         record_decision(settings, campaign_id, campaign_hash(campaign), "RELEASE", "APPROVED", "prove-kill")
