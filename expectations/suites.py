@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +11,12 @@ from typing import Any, Literal
 from pydantic import Field as Bound
 from pydantic import model_validator
 
+from conf.channels import load_channels
+from conf.codes import load_status_codes
 from conf.errors import ConfigError
+from conf.models import load_models
 from conf.reading import ROOT, Strict, load
+from conf.segments import load_personality
 from conf.tables import Table, load_tables, table_of
 
 SUITES = ROOT / "expectations"
@@ -24,6 +29,20 @@ NEEDS_COLUMN = set(Metric.__args__) - WHOLE_TABLE  # type: ignore[attr-defined]
 NEEDS_OTHER = {"order_violation_count", "sum_difference"}
 NEEDS_VALUES = {"not_allowed_count", "share"}
 Value = bool | int | float | str
+SOURCES: dict[str, Callable[[], tuple[str, ...]]] = {
+    "channels": lambda: tuple(load_channels()),
+    "passive_channels": lambda: tuple(code for code, channel in load_channels().items() if channel.is_passive),
+    "personality_segments": lambda: tuple(segment.code for segment in load_personality().segments),
+    "subscription_statuses": lambda: tuple(dict.fromkeys(code.subscription_status for code in load_status_codes())),
+    "binary_models": lambda: tuple(name for name, model in load_models().models.items() if model.objective == "binary"),
+}
+
+
+def named_values(source: str) -> tuple[str, ...]:
+    """Codes of a business file by its name; ValueError, with the names there are, for another."""
+    if source not in SOURCES:
+        raise ValueError(f"'{source}'; one of: {', '.join(SOURCES)}")
+    return SOURCES[source]()
 
 
 class Rule(Strict):
@@ -42,6 +61,19 @@ class Rule(Strict):
     where: dict[str, Value | tuple[Value, ...]] = {}
     min: float | None = None
     max: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_named_values(cls, given: Any) -> Any:
+        """`values_from` and `where_from` name a business file that holds the values, so that they stand there alone."""
+        if not isinstance(given, dict):
+            return given
+        taken = {key: value for key, value in given.items() if key not in ("values_from", "where_from")}
+        if "values_from" in given:
+            taken["values"] = (*given.get("values", ()), *named_values(given["values_from"]))
+        for column, source in (given.get("where_from") or {}).items():
+            taken["where"] = {**taken.get("where", {}), column: named_values(source)}
+        return taken
 
     @model_validator(mode="after")
     def _complete(self) -> Rule:

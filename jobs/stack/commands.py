@@ -10,7 +10,7 @@ from rich.console import Console
 from conf.settings import load_settings
 
 app = typer.Typer(help="The demo and its servers.")
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if Console().is_terminal else 120)
 
 
 def _teller():

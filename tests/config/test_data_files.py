@@ -96,6 +96,26 @@ def test_every_suite_belongs_to_a_table():
     assert set(load_suites()) <= set(load_tables())
 
 
+def test_every_reason_for_leaving_somebody_out_is_expected_in_the_decision_log():
+    from jobs.targeting.reasons import Reason
+
+    rules = load_suites()["gold.campaign_decision"].rules
+    (expected,) = [rule.values for rule in rules if rule.column == "first_reason" and rule.values]
+
+    assert set(expected) == {reason.name for reason in Reason}
+
+
+def test_named_values_come_from_their_business_file_and_unknown_names_are_refused():
+    from conf.channels import load_channels
+    from expectations.suites import named_values
+
+    (rule,) = [r for r in load_suites()["gold.campaign_contact"].rules if r.column == "channel_code"]
+
+    assert set(rule.values) == set(load_channels())
+    with pytest.raises(ValueError, match="binary_models"):
+        named_values("chanels")
+
+
 def test_parameters_of_table_queries_are_dates_or_named_by_their_job():
     for path in (ROOT / "sql").rglob("*.sql"):
         text = path.read_text(encoding="utf-8")
