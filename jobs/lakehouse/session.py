@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
+from jobs.lakehouse.orphans import end_orphans, new_session_address
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,7 +45,8 @@ def _connect(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     try:
-        spark = SparkSession.builder.remote(str(settings.spark.remote)).appName(app).getOrCreate()
+        end_orphans(settings)
+        spark = SparkSession.builder.remote(new_session_address(settings)).appName(app).getOrCreate()
         # The default of 15 tries waits many minutes for a server that was killed; a night must fail and be run again.
         spark.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
         for key, value in session_conf(settings).items():
