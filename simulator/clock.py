@@ -25,6 +25,14 @@ def as_date(number: int) -> date:
     return EPOCH + timedelta(days=int(number))
 
 
+def month_starts(number: int, months: int) -> list[int]:
+    """First days of the month of a day and the months before it, `months` in all, oldest first."""
+    starts = [as_date(number).replace(day=1)]
+    while len(starts) < months:
+        starts.insert(0, (starts[0] - timedelta(days=1)).replace(day=1))
+    return [day_number(start) for start in starts]
+
+
 def yyyymmdd(days: np.ndarray | int) -> pl.Series:
     """Dates as numbers like 20260310; null where there is none."""
     days = np.asarray(days)

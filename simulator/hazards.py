@@ -23,7 +23,7 @@ def conditions(state: State, facts: Facts, day: int) -> dict[str, np.ndarray]:
     """Named yes/no conditions of every subscription on a day; the vocabulary of the planted effects."""
     crbt = facts.product("CRBT")
     has_crbt = state.owns(crbt) & state.live
-    age = (day - state.birth) / 365.25
+    age = (day - state.birth[state.customer]) / 365.25  # the owner's: what the customer master says of a second line
     close = np.where(state.closest >= 0, state.closest, 0)
     known = state.closest >= 0
     left_recently = (state.end > day - 90) & (state.end > 0)
@@ -125,51 +125,3 @@ def calibrate(state: State, facts: Facts, day: int) -> np.ndarray:
             low, high = (low, middle) if too_many else (middle, high)
         found.append((low + high) / 2)
     return np.array(found)
-
-
-def churn_within_horizon(state: State, facts: Facts, day: int) -> np.ndarray:
-    """30-day probability of leaving the network, with the regimes (fading, competitor interest) moving on as they may."""
-    found = conditions(state, facts, day)
-    hazard = {}
-    for fading in (False, True):
-        for competitor in (False, True):
-            assumed = dict(found)
-            for name, value in (("fading", fading), ("competitor", competitor)):
-                assumed[name], assumed[f"not_{name}"] = np.full(state.size, value), np.full(state.size, not value)
-            logit = score(facts.effects["churn_offnet"], assumed)
-            hazard[fading, competitor] = daily(logit, float(state.intercepts[0]))
-    mass = _start_mass(state, found)
-    for ahead in range(1, HORIZON + 1):
-        mass = _move_on(state, facts.moods, day, ahead, mass)
-        mass = {regime: share * (1 - hazard[regime]) for regime, share in mass.items()}
-    return 1 - np.sum(list(mass.values()), axis=0)
-
-
-def _start_mass(state: State, found: dict[str, np.ndarray]) -> dict[tuple[bool, bool], np.ndarray]:
-    """Share of each subscription's chances by (visibly fading, interested in a competitor): all on what it is today."""
-    return {
-        (fading, competitor): ((found["fading"] == fading) & (state.competitor == competitor)).astype(float)
-        for fading in (False, True)
-        for competitor in (False, True)
-    }
-
-
-def _move_on(state: State, moods: dict, day: int, ahead: int, mass: dict[tuple[bool, bool], np.ndarray]) -> dict:
-    """One day further: who began to fade becomes visible after 8 days and stops being so after 70, or earlier."""
-    age = day + ahead - state.fading_since
-    lasts = 1 - moods["fading_end"]
-    begins = moods["fading_start"] * lasts**FADING_SEEN_FROM if ahead > FADING_SEEN_FROM else 0.0
-    enter = np.where(state.fading, (age == FADING_SEEN_FROM) * lasts**ahead, begins)
-    leave = np.where(state.fading & (age > FADING_SEEN_TO), 1.0, moods["fading_end"])
-    start, end = moods["competitor_start"], moods["competitor_end"]
-    moved = {}
-    for turned in (False, True):
-        same, other = mass[False, turned], mass[True, turned]
-        moved[False, turned] = same * (1 - enter) + other * leave
-        moved[True, turned] = same * enter + other * (1 - leave)
-    return {
-        (fading, turned): moved[fading, True] * ((1 - end) if turned else end)
-        + moved[fading, False] * (start if turned else (1 - start))
-        for fading in (False, True)
-        for turned in (False, True)
-    }

@@ -82,7 +82,7 @@ def write_day(settings: Settings, day: date) -> DayResult:
 
 
 def _keep_truth(plant: Plant, operator: Operator, day: date) -> None:
-    truth.save_snapshot(plant.home, operator.state, plant.facts, day)
+    truth.save_snapshot(plant.home, operator.state, plant.facts, day, operator.intensity)
     save_fill_rates(plant.home, operator.state, plant.facts, day)
 
 

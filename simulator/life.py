@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator import hazards
+from simulator import clock, hazards
 from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON, Changes, adopt, give_back
 from simulator.identity import own_numbers
 from simulator.usage import Day
@@ -52,6 +52,7 @@ def _join(now: Day, changes: Changes) -> None:
     state.status[before], state.status_day[before] = 2050, now.day
     state.live[who], state.number_since[who], state.status_day[who] = True, now.day, now.day
     state.device_since[who] = now.day
+    _take_over_handsets(now, who)
     changes.mark("subscription_status", before)
     for feed in ("customer", "subscription", "subscription_status", "subscription_imei"):
         changes.mark(feed, state.customer[who] if feed == "customer" else who)
@@ -60,6 +61,22 @@ def _join(now: Day, changes: Changes) -> None:
     crbt = order_plan[rng.random(len(order_plan)) < 0.30]
     if len(crbt):
         adopt(now, changes, crbt, "CRBT")
+
+
+def _take_over_handsets(now: Day, who: np.ndarray) -> None:
+    """Some joiners use the handset of a line that ended in the calendar month before; each handset is passed on once."""
+    state, rng = now.state, now.rng
+    month_before = clock.month_starts(now.day, 2)
+    ended = (state.end >= month_before[0]) & (state.end < month_before[1]) & (state.kind == NORMAL)
+    ended[state.handset_from[state.handset_from >= 0]] = False
+    takers = who[rng.random(len(who)) < now.facts.other_rates["handset_passed_on"]]
+    givers = rng.permutation(np.flatnonzero(ended))[: len(takers)]
+    takers = takers[: len(givers)]
+    devices, tac = hazards.device_table(), state.tac[givers]
+    fits = (devices["gprs"][tac] | ~state.heavy_data[takers]) & (devices["mms"][tac] | ~state.mms_habit[takers])
+    takers, givers = takers[fits], givers[fits]
+    state.tac[takers], state.device_serial[takers] = state.tac[givers], state.device_serial[givers]
+    state.handset_from[takers] = givers
 
 
 def _number_changes(now: Day, changes: Changes) -> None:
@@ -207,6 +224,7 @@ def _handsets_and_plans(now: Day, changes: Changes) -> None:
     fits = (devices["gprs"][better] | ~state.heavy_data[swap]) & (devices["mms"][better] | ~state.mms_habit[swap])
     state.tac[swap] = np.where(fits, better, state.tac[swap])
     state.device_serial[swap] = rng.integers(100_000, 9_999_999, len(swap))
+    state.handset_from[swap[state.device_since[swap] == now.day]] = -1  # never seen with the handset taken over
     state.device_since[swap] = now.day
     changes.mark("subscription_imei", swap)
     moved = np.flatnonzero(live & (rng.random(state.size) < rates["plan_change"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from simulator import clock, hazards, key
+from simulator import clock, hazards, horizon, key
 from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON
 from simulator.facts import Facts
 from simulator.state import State
@@ -21,25 +21,18 @@ COLUMNS = {
 LABELS = {model: f"label_{model}" for model in COLUMNS}
 
 
-def snapshot(state: State, facts: Facts, day: int) -> pl.DataFrame:
+def snapshot(state: State, facts: Facts, day: int, intensity: float = 1.0) -> pl.DataFrame:
     """One row per live subscription as of the end of a day; a probability is null outside the model's population."""
     who = np.flatnonzero(state.live & (state.kind == NORMAL))
     columns: dict[str, np.ndarray | pl.Series] = {
         "who": who,
         "subscription_id": pl.Series(state.user_id(who)).cast(pl.String),
     }
-    scores = hazards.logits(state, facts, day)
-    leave = hazards.churn_within_horizon(state, facts, day)
-    for number, model in enumerate(hazards.MODELS):
-        if model == "churn_offnet":
-            chance = leave
-        else:
-            chance = hazards.within_horizon(hazards.daily(scores[model], float(state.intercepts[number]))) * (
-                1 - leave / 2
-            )
+    chance = horizon.chances(state, facts, day, intensity)
+    for model in hazards.MODELS:
         inside = hazards.population(state, facts, model)[who]
-        columns[COLUMNS[model]] = pl.Series(chance[who]).zip_with(pl.Series(inside), _nulls(len(who)))
-    caused = adoptions_caused(state, facts, day, scores["propensity_crbt"])[who]
+        columns[COLUMNS[model]] = pl.Series(chance[model][who]).zip_with(pl.Series(inside), _nulls(len(who)))
+    caused = adoptions_caused(state, facts, day, chance["propensity_crbt"])[who]
     holders = hazards.population(state, facts, "churn_crbt")[who]
     columns[COLUMNS["influence_adoption"]] = pl.Series(caused).zip_with(pl.Series(holders), _nulls(len(who)))
     return pl.DataFrame(columns)
@@ -49,14 +42,13 @@ def _nulls(count: int) -> pl.Series:
     return pl.Series([None], dtype=pl.Float64).new_from_index(0, count)
 
 
-def adoptions_caused(state: State, facts: Facts, day: int, logit: np.ndarray) -> np.ndarray:
-    """CRBT adoptions each subscription is expected to bring about among its contacts within 30 days."""
+def adoptions_caused(state: State, facts: Facts, day: int, adopts: np.ndarray) -> np.ndarray:
+    """CRBT adoptions each subscription is expected to bring about within 30 days among its contacts, who adopt with these chances."""
     strength = hazards.influence(state, facts, day)
-    intercept = float(state.intercepts[hazards.MODELS.index("propensity_crbt")])
     open_minded = hazards.population(state, facts, "propensity_crbt")
     caused = np.zeros(state.size)
     total = hazards.circle_influence(state, strength)
-    chance = hazards.within_horizon(hazards.daily(logit, intercept)) * (1 - np.exp(-total))
+    chance = adopts * (1 - np.exp(-total))
     for rank in range(state.closest.shape[1]):
         contact = state.closest[:, rank]
         counted = open_minded & (contact >= 0)
@@ -90,9 +82,9 @@ def path_of(home: Path, day: date) -> Path:
     return Path(home) / "answer_key" / "truth" / f"{day}.parquet"
 
 
-def save_snapshot(home: Path, state: State, facts: Facts, day: date) -> None:
+def save_snapshot(home: Path, state: State, facts: Facts, day: date, intensity: float) -> None:
     """Keep the truth of a date; labels come once 30 days have passed."""
-    rows = snapshot(state, facts, clock.day_number(day))
+    rows = snapshot(state, facts, clock.day_number(day), intensity)
     key.save(
         rows.with_columns([pl.lit(None, dtype=pl.Int64).alias(name) for name in LABELS.values()]), path_of(home, day)
     )
@@ -119,8 +111,9 @@ def event_frame(events: list[dict[str, np.ndarray]]) -> pl.DataFrame:
 
 
 def ceiling_auc(home: Path, day: date | str, model: str) -> float:
-    """AUC of the true 30-day probability against what happened: no model can be expected to do better.
+    """AUC of the true 30-day probability against what happened: a model that knew every cause would do no better, but for chance.
 
+    The probability knows what a view cannot (habits, regimes) and foresees clocks and regimes, see simulator/horizon.py.
     For influence_adoption the people are CRBT subscribers and the label is "brought about at least one adoption".
     """
     rows = pl.read_parquet(path_of(home, date.fromisoformat(day) if isinstance(day, str) else day))

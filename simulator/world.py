@@ -138,6 +138,7 @@ def _numbers_and_devices(state: State, facts: Facts, first_day: int, rng: np.ran
     state.tac = rng.choice(DEVICES, state.size, p=popularity / popularity.sum()).astype(np.int16)
     state.device_serial = rng.integers(100_000, 9_999_999, state.size).astype(np.int32)
     state.device_since = np.maximum(first_day - rng.integers(1, 900, state.size), state.act).astype(np.int32)
+    state.handset_from = np.full(state.size, -1, dtype=np.int32)  # line that had a joiner's handset the month before
     devices = device_table()
     supports_gprs = devices["gprs"][state.tac]
     state.heavy_data &= supports_gprs
