@@ -194,6 +194,18 @@ class InfluenceRule(Strict):
     a_weights: DiffusionWeights
 
 
+class CircleRule(Strict):
+    """Who belongs to the calling circle, who is close, and whose tones are heard."""
+
+    months: int = Field(ge=1)
+    min_contacts: int = Field(ge=1)
+    most_contacted: int = Field(ge=1)
+    closest: int = Field(ge=1)
+    recent_tone_days: int = Field(ge=0)
+    well_connected_share: float = Field(gt=0, lt=1)
+    follow_days: int = Field(ge=1)
+
+
 class Judgements(Strict):
     """conf/segments/judgements.yaml."""
 
@@ -204,6 +216,7 @@ class Judgements(Strict):
     anomaly: AnomalyRule
     lifecycle: LifecycleRule
     influence: InfluenceRule
+    circle: CircleRule
 
 
 class StrategicSegment(Strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import lightgbm as lgb
 import numpy as np
@@ -21,10 +21,14 @@ METRIC_OF = {"binary": "binary_logloss", "poisson": "poisson"}
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Encoded rows of one cut-off, sorted by subscription: features known at the cut-off, labels of the days after."""
+    """Encoded rows of one or more cut-offs: features known at the cut-off, labels of the days after, whose row it is.
+
+    `who` numbers the subscriptions, the same in all snapshots of a contest: folds keep each on one side.
+    """
 
     matrix: np.ndarray
     label: np.ndarray
+    who: np.ndarray
 
     @property
     def events(self) -> int:
@@ -72,11 +76,11 @@ def scoring_cost(model_text: str) -> int:
 
 
 def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> Contest:
-    """Choose parameters and rounds inside the earlier cut-off, judge on the later one, then refit on both."""
+    """Choose parameters and rounds inside the earlier cut-offs, judge on the last one, then refit on all."""
     crosses = find_crosses(contract, train.matrix, train.label, recipe.objective, recipe.screening)
     plain, contract = contract, contract.with_crosses(crosses)
     linear = _judge_linear(plain, train, validation, recipe)
-    train, validation = (Snapshot(extended(contract, rows.matrix), rows.label) for rows in (train, validation))
+    train, validation = (replace(rows, matrix=extended(contract, rows.matrix)) for rows in (train, validation))
     grid = [_parameters(recipe, choice) for choice in recipe.lightgbm.grid]
     tried = [_cross_validate(contract, train, parameters, recipe) for parameters in grid]
     best = min(range(len(grid)), key=lambda place: tried[place][0])
@@ -125,7 +129,7 @@ def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict
     """Mean loss over folds and the rounds that reach it."""
     spec = recipe.lightgbm
     outcome = lgb.cv(
-        parameters, _dataset(contract, train), num_boost_round=recipe.max_rounds, folds=_folds(train.label, recipe),
+        parameters, _dataset(contract, train), num_boost_round=recipe.max_rounds, folds=_folds(train, recipe),
         callbacks=[lgb.early_stopping(spec.early_stopping_rounds, verbose=False)],
     )  # fmt: skip
     curve = np.asarray(next(values for name, values in outcome.items() if name.endswith("-mean")))
@@ -133,17 +137,20 @@ def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict
     return float(curve[place]), place + 1
 
 
-def _folds(label: np.ndarray, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds with equal shares of events, dealt by the seed."""
-    shuffled = np.random.default_rng(recipe.seed).permutation(label.size)
-    order = shuffled[np.argsort(label[shuffled] > 0, kind="stable")]
-    part = np.empty(label.size, dtype=np.int64)
-    part[order] = np.arange(label.size) % recipe.folds
-    return [(np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(recipe.folds)]
+def _folds(rows: Snapshot, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds with equal shares of subscriptions that had an event, dealt by the seed; all rows of one are in one fold."""
+    numbers, place = np.unique(rows.who, return_inverse=True)
+    had_event = np.bincount(place, weights=rows.label > 0) > 0
+    shuffled = np.random.default_rng(recipe.seed).permutation(numbers.size)
+    part = np.empty(numbers.size, dtype=np.int64)
+    part[shuffled[np.argsort(had_event[shuffled], kind="stable")]] = np.arange(numbers.size) % recipe.folds
+    fold_of = part[place]
+    return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(recipe.folds)]
 
 
 def _joined(first: Snapshot, second: Snapshot) -> Snapshot:
-    return Snapshot(np.concatenate([first.matrix, second.matrix]), np.concatenate([first.label, second.label]))
+    pairs = ((first.matrix, second.matrix), (first.label, second.label), (first.who, second.who))
+    return Snapshot(*(np.concatenate(pair) for pair in pairs))
 
 
 def _bundle(booster: lgb.Booster, contract: FeatureContract, calibration: Calibration) -> Bundle:

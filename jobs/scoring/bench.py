@@ -21,7 +21,7 @@ def bench_models(spark: SparkSession, settings: Settings, dates: DateRange) -> l
 
     started = perf_counter()
     material = read_material(spark, settings, dates)
-    rows = [{"model": "(reading two snapshots)", "seconds": perf_counter() - started}]
+    rows = [{"model": "(reading the snapshots)", "seconds": perf_counter() - started}]
     for name in material.config.models:
         started = perf_counter()
         candidate = train_model(material, name, *read_rows(material, name))

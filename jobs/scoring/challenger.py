@@ -97,7 +97,7 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
     contest, title = candidate.contest, candidate.spec.title
     tags = {
         "owner": candidate.spec.owner, "label": candidate.spec.label.label_id, "training_date": str(candidate.training_date),
-        "train_cut_off": str(candidate.cut_offs.train), "validation_cut_off": str(candidate.cut_offs.validation),
+        "train_cut_off": ",".join(map(str, candidate.cut_offs.train)), "validation_cut_off": str(candidate.cut_offs.validation),
         "label_end": str(candidate.label_end), "features": base_features(candidate),
         "auc": repr(contest.figures["auc"]), "ece": repr(contest.figures["ece"]),
         "events": str(candidate.validation.events), "cost": str(contest.cost),
@@ -140,7 +140,7 @@ def _row(candidate: Candidate, decision: Decision, version: registry.ModelVersio
         "business_date": candidate.training_date, "model_name": candidate.name, "label_id": candidate.spec.label.label_id,
         "verdict": decision.verdict, "reason": decision.reason, "model_version": version.version,
         "model_sha256": version.sha256, "mlflow_run_id": version.run_id,
-        "train_cut_off": candidate.cut_offs.train, "validation_cut_off": candidate.cut_offs.validation,
+        "train_cut_off": candidate.cut_offs.train[0], "validation_cut_off": candidate.cut_offs.validation,
         "customer_360_version": candidate.table_version, "train_rows": candidate.train.label.size,
         "train_events": candidate.train.events, "validation_rows": candidate.validation.label.size,
         "validation_events": candidate.validation.events, "logistic_auc": contest.linear["auc"], "rounds": contest.rounds, **figures,
@@ -152,11 +152,11 @@ def untrained_row(
 ) -> dict:
     """The row of a model that was not trained because too little happened; its figures are those of a coin."""
     wanted = spec.thresholds.min_events
-    reason = f"TOO_FEW_EVENTS: {train.events} and {validation.events} events at the two cut-offs, wanted at least {wanted}; not trained"
+    reason = f"TOO_FEW_EVENTS: {train.events} and {validation.events} events at the cut-offs that train and the one that judges, wanted at least {wanted}; not trained"
     none = dict.fromkeys(("log_loss", "ece", "spearman", "precision_top_decile", "recall_top_decile"), 0.0)
     return {
         "business_date": training_date, "model_name": name, "label_id": spec.label.label_id, "verdict": "REFUSED", "reason": reason,
-        "model_version": 0, "model_sha256": "", "mlflow_run_id": None, "train_cut_off": cut_offs.train,
+        "model_version": 0, "model_sha256": "", "mlflow_run_id": None, "train_cut_off": cut_offs.train[0],
         "validation_cut_off": cut_offs.validation, "train_rows": train.label.size, "train_events": train.events,
         "validation_rows": validation.label.size, "validation_events": validation.events, "auc": 0.5, "logistic_auc": 0.5,
         "lift_top_decile": 1.0, "rounds": 0, **none,

@@ -20,25 +20,40 @@ CUSTOMER_360 = "gold.customer_360"
 
 @dataclass(frozen=True)
 class CutOffs:
-    """The earlier snapshot trains, the later one judges."""
+    """The earlier snapshots train, newest first; the last one judges."""
 
-    train: date
+    train: tuple[date, ...]
     validation: date
+
+    @property
+    def all(self) -> tuple[date, ...]:
+        """Every snapshot of the training, newest first."""
+        return (self.validation, *self.train)
 
 
 def choose_cut_offs(lake: Lake, config: ModelsConfig, training_date: date) -> CutOffs:
-    """The latest snapshot whose label window has passed, and the latest one far enough before it."""
+    """The latest snapshot whose label window has passed judges; those far enough before it and each other train."""
     present = [row[0] for row in lake.read(CUSTOMER_360).select(F.col(SNAPSHOT_DATE)).distinct().collect()]
     mature = sorted((day for day in present if day + timedelta(days=config.label_days) <= training_date), reverse=True)
-    gap = timedelta(days=config.cut_offs.gap_days)
-    earlier = [day for day in mature if day + gap <= mature[0]]
-    if not earlier:
+    chosen = _spread(mature, config)
+    if len(chosen) < 2:
         raise NotEnoughHistory(
             f"training on {training_date}: {CUSTOMER_360} has snapshots {', '.join(map(str, sorted(present))) or 'none'}\n"
             f"  wanted: two of them {config.cut_offs.gap_days} days apart, the later at least {config.label_days} days ago\n"
             "  to do:  build the customer view for such dates (initial_load.snapshot_dates), then train again"
         )
-    return CutOffs(train=earlier[0], validation=mature[0])
+    return CutOffs(train=tuple(chosen[1:]), validation=chosen[0])
+
+
+def _spread(mature: list[date], config: ModelsConfig) -> list[date]:
+    """The newest date, then the newest whose label window ends before it and that lies the gap before the last chosen."""
+    chosen: list[date] = []
+    for day in mature:
+        is_known = not chosen or day + timedelta(days=config.label_days) <= chosen[0]
+        is_apart = not chosen or day + timedelta(days=config.cut_offs.gap_days) <= chosen[-1]
+        if is_known and is_apart and len(chosen) < config.cut_offs.count:
+            chosen.append(day)
+    return chosen
 
 
 def read_snapshot(lake: Lake, config: ModelsConfig, cut_off: date, max_rows: int) -> pa.Table:

@@ -1,8 +1,9 @@
-"""Weekly training: labels and point-in-time features of two snapshots, one contest a model, promotion with its reason."""
+"""Weekly training: labels and point-in-time features of published snapshots, one contest a model, promotion with its reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ class Material:
     config: ModelsConfig
     dates: DateRange
     cut_offs: CutOffs
-    snapshots: dict[str, pa.Table]
+    snapshots: dict[date, pa.Table]
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
@@ -72,14 +73,13 @@ def _summary(rows: list[dict]) -> dict:
 
 
 def read_material(spark: SparkSession, settings: Settings, dates: DateRange) -> Material:
-    """Configuration and the two snapshots every model is trained and judged on."""
+    """Configuration and the snapshots every model is trained and judged on."""
     config = load_models()
     lake = Lake(spark, settings, Run("training", dates, settings))
     cut_offs = choose_cut_offs(lake, config, dates.last)
-    snapshots = {
-        "train": read_snapshot(lake, config, cut_offs.train, settings.training.max_rows),
-        "validation": read_snapshot(lake, config, cut_offs.validation, settings.training.max_rows),
-    }
+    most = {day: settings.training.max_rows // len(cut_offs.train) for day in cut_offs.train}
+    most[cut_offs.validation] = settings.training.max_rows
+    snapshots = {day: read_snapshot(lake, config, day, most[day]) for day in cut_offs.all}
     return Material(lake, settings, config, dates, cut_offs, snapshots)
 
 
@@ -95,22 +95,30 @@ def _train_and_decide(material: Material, name: str) -> dict:
 
 
 def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot, Snapshot]:
-    """Feature contract and encoded, labelled rows of both cut-offs for one model."""
+    """Feature contract and encoded, labelled rows for one model: those of the training cut-offs stacked, those that judge."""
     config = material.config
-    train_rows, train_label = _labelled(material, name, "train")
-    judge_rows, judge_label = _labelled(material, name, "validation")
-    contract = fit_contract(name, config.features_of(name), train_rows, config.min_category_rows)
+    parts = [_labelled(material, name, cut_off) for cut_off in material.cut_offs.train]
+    rows, label = pa.concat_tables([rows for rows, _ in parts]), np.concatenate([label for _, label in parts])
+    judge_rows, judge_label = _labelled(material, name, material.cut_offs.validation)
+    contract = fit_contract(name, config.features_of(name), rows, config.min_category_rows)
+    who = _numbered(rows["subscription_id"], judge_rows["subscription_id"])
     return (
         contract,
-        Snapshot(encode(contract, train_rows), train_label),
-        Snapshot(encode(contract, judge_rows), judge_label),
+        Snapshot(encode(contract, rows), label, who[: label.size]),
+        Snapshot(encode(contract, judge_rows), judge_label, who[label.size :]),
     )
+
+
+def _numbered(*columns: pa.ChunkedArray) -> np.ndarray:
+    """One number a subscription, the same in all columns."""
+    names = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+    return names.combine_chunks().dictionary_encode().indices.to_numpy()
 
 
 def train_model(
     material: Material, name: str, contract: FeatureContract, train: Snapshot, validation: Snapshot
 ) -> Candidate:
-    """One contest: train on the earlier snapshot, judge on the later one."""
+    """One contest: train on the earlier snapshots, judge on the last one."""
     config, spec = material.config, material.config.models[name]
     contest = run_contest(contract, train, validation, _recipe(material, spec))
     material.lake.run.fact("MODEL_TRAINED", model=name, auc=contest.figures["auc"], linear_auc=contest.linear["auc"])
@@ -122,11 +130,10 @@ def train_model(
     )  # fmt: skip
 
 
-def _labelled(material: Material, name: str, role: str) -> tuple[pa.Table, np.ndarray]:
-    cut_off = getattr(material.cut_offs, role)
+def _labelled(material: Material, name: str, cut_off: date) -> tuple[pa.Table, np.ndarray]:
     window = Window.after(cut_off, material.config, material.dates.last)
     labels = read_labels(material.lake, material.config.models[name].label, window, material.config)
-    return labelled_rows(material.config, name, material.snapshots[role], labels)
+    return labelled_rows(material.config, name, material.snapshots[cut_off], labels)
 
 
 def _recipe(material: Material, spec: ModelSpec) -> Recipe:

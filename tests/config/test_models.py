@@ -54,3 +54,9 @@ def test_models_file_is_refused_with_its_place_given_a_mistake(tmp_path, place, 
 
     with pytest.raises(ConfigError, match=told):
         load_models(path)
+
+
+@pytest.mark.parametrize("column", ["complaint_cnt_90d", "complaint_open_cnt"])
+def test_every_model_knows_of_complaints(column):
+    for name in load_models().models:
+        assert column in [feature.name for feature in load_models().features_of(name)], name

@@ -12,7 +12,7 @@ from conf.models import load_models
 from models import metrics
 from models.artifact import Predictor
 from models.features import encode, fit_contract
-from models.training import Recipe, Snapshot, run_contest
+from models.training import Recipe, Snapshot, _folds, run_contest
 from tests.builders.customer_view import a_customer_view, planted_outcome, planted_probability
 
 ROWS = 3000
@@ -38,7 +38,8 @@ def encoded():
 
 def a_contest(first, second, objective="binary"):
     contract, train, validation = encoded()
-    return run_contest(contract, Snapshot(train, first), Snapshot(validation, second), a_recipe(objective))
+    who = np.arange(ROWS)
+    return run_contest(contract, Snapshot(train, first, who), Snapshot(validation, second, who), a_recipe(objective))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,19 @@ def test_lightgbm_beats_linear_given_a_planted_interaction(planted):
 
 def test_calibration_is_honest_given_planted_probabilities(planted):
     assert planted.figures["ece"] < 0.02 + planted.figures["ece_by_chance"]
+
+
+def test_folds_keep_a_subscription_on_one_side_given_several_cut_offs():
+    rng = np.random.default_rng(6)
+    label = (rng.random(900) < 0.1).astype(float)
+    rows = Snapshot(np.empty((900, 0)), label, np.tile(rng.permutation(300), 3))
+
+    folds = _folds(rows, a_recipe())
+
+    assert sorted(np.concatenate([judged for _, judged in folds])) == list(range(900))
+    for fitted, judged in folds:
+        assert not set(rows.who[fitted]) & set(rows.who[judged])
+        assert 0.05 < label[judged].mean() < 0.15
 
 
 def test_model_is_byte_for_byte_the_same_given_the_same_rows(planted):
