@@ -163,18 +163,24 @@ class Lake:
         return self.replace(name, self.sql(text, **params), where)
 
     def restore_ahead(self, names: Iterable[str]) -> list[str]:
-        """Bring tables whose newest version was never published back to the published one; returns which."""
+        """Bring tables whose newest version was never published back to the published one; returns which.
+
+        Going back also takes the columns back that the contract gained since, so every table is held against it again.
+        """
         restored = []
-        for name in names:
-            path = ledger.table_path(self.settings, name)
+        for name in (name for name in names if not table_of(name).is_ledger):
             wanted = self._published.get(name, 0)
-            head = DeltaTable(str(path), without_files=True)
-            if table_of(name).is_ledger or head.version() == wanted or _is_restored_to(head, wanted):
-                continue
-            self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {wanted}")
-            self.run.fact("TABLE_RESTORED", table=name, version=wanted, was=head.version())
-            restored.append(name)
+            if not ledger.holds_version(self.settings, name, wanted):
+                self._restore(name, wanted)
+                restored.append(name)
+            ledger.ensure_shape(self.settings, name)
         return restored
+
+    def _restore(self, name: str, version: int) -> None:
+        was = ledger.head_version(self.settings, name)
+        path = ledger.table_path(self.settings, name)
+        self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
+        self.run.fact("TABLE_RESTORED", table=name, version=version, was=was)
 
     def withdraw(self) -> list[str]:
         """Undo what this run wrote and did not publish, so that readers by name and by path see yesterday too."""
@@ -242,10 +248,3 @@ def _query_of(name: str) -> str:
     if not path.is_file():
         raise ConfigError(path, name, "no such file", "the table's SELECT, or a Python step that builds it")
     return path.read_text(encoding="utf-8").rstrip().removesuffix(";")
-
-
-def _is_restored_to(head: DeltaTable, version: int) -> bool:
-    newest = head.history(1)[0]
-    if newest.get("operation") != "RESTORE":
-        return False
-    return str(newest.get("operationParameters", {}).get("version")) == str(version)

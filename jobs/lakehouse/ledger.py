@@ -19,6 +19,8 @@ from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
+_SHAPE_ONLY = ("ADD COLUMN", "CREATE OR REPLACE TABLE")  # what following a contract commits: columns, never rows
+_SHAPE_HISTORY = 10  # commits to look back at
 Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
 
 
@@ -39,7 +41,7 @@ def ensure_tables(settings: Settings) -> list[str]:
         remembered = _remembered(remembered_file)
         changed = [name for name, digest in wanted.items() if remembered.get(name) != digest]
         for name in changed:
-            _ensure_table(settings, table_of(name))
+            ensure_shape(settings, name)
         partial = remembered_file.with_suffix(".partial")
         partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
         partial.replace(remembered_file)
@@ -56,8 +58,10 @@ def _remembered(path: Path) -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _ensure_table(settings: Settings, table: Table) -> None:
-    path = table_path(settings, table.name)
+def ensure_shape(settings: Settings, name: str) -> None:
+    """Create one table of the contracts, or add the columns it lacks."""
+    table = table_of(name)
+    path = table_path(settings, name)
     if not DeltaTable.is_deltatable(str(path)):
         _create(settings, table)
         return
@@ -164,6 +168,17 @@ def batches(
 def head_version(settings: Settings, name: str) -> int:
     """Newest version of a table on disk, published or not."""
     return DeltaTable(str(table_path(settings, name)), without_files=True).version()
+
+
+def holds_version(settings: Settings, name: str, version: int) -> bool:
+    """Whether a table's newest rows are those of `version`: nothing came after it but columns, or it was restored."""
+    for commit in DeltaTable(str(table_path(settings, name))).history(_SHAPE_HISTORY):
+        restored_to = commit.get("operationParameters", {}).get("version")
+        if commit["version"] == version or (commit["operation"] == "RESTORE" and str(restored_to) == str(version)):
+            return True
+        if commit["operation"] not in _SHAPE_ONLY:
+            return False
+    return False
 
 
 def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:

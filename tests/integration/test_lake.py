@@ -94,6 +94,32 @@ def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visi
     assert _count(spark, settings) == 6
 
 
+@pytest.mark.parametrize("is_published", [True, False])
+def test_column_a_contract_gained_outlives_a_restore(spark, settings, visits, monkeypatch, is_published):
+    before = _lake(spark, settings, TENTH)
+    if is_published:
+        before.replace("gold.visit", visits("2026-03-10"), TENTH)
+        before.publish()
+    duration = VISIT.columns[2].model_copy(update={"name": "duration_min"})
+    monkeypatch.setitem(
+        tables.load_tables(), "gold.visit", VISIT.model_copy(update={"columns": (*VISIT.columns, duration)})
+    )
+    longer = visits("2026-03-11").selectExpr("*", "visit_cnt * 10 AS duration_min")
+    growing = _lake(spark, settings, ELEVENTH)
+    assert growing.restore_ahead(["gold.visit"]) == []  # a new column alone is nobody's unpublished write
+    growing.replace("gold.visit", longer, ELEVENTH)  # and dies
+
+    again = _lake(spark, settings, ELEVENTH)
+    assert again.restore_ahead(["gold.visit"]) == ["gold.visit"]
+    assert _lake(spark, settings, ELEVENTH).restore_ahead(["gold.visit"]) == []
+    again.replace("gold.visit", longer, ELEVENTH)
+    again.publish()
+
+    rows = ledger.read(settings, "gold.visit").to_pylist()
+    by_day = {str(row["business_date"]): row["duration_min"] for row in rows if row["visit_cnt"] == 2}
+    assert by_day == {**({"2026-03-10": None} if is_published else {}), "2026-03-11": 20}
+
+
 def test_yesterday_stays_given_a_failed_gate(spark, settings, visits):
     good = _lake(spark, settings, TENTH)
     good.replace("gold.visit", visits("2026-03-10"), TENTH)
