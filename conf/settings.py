@@ -99,11 +99,9 @@ class TrainingSettings(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long files and table versions stay, in days; a night can be replayed as of then that long."""
+    """How long table versions stay, in days: a night can be replayed as of then that long. Rows: retention_days of the contracts."""
 
     replay_days: int = Field(ge=7)
-    quarantine_days: int = Field(ge=1)
-    run_history_days: int = Field(ge=1)
 
 
 class ServiceSettings(Strict):
@@ -174,13 +172,17 @@ class Settings(Strict):
         return self.model_copy(update={"home": Path(home)})
 
 
+def profile_names() -> list[str]:
+    """Profiles there are: one file each."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
 def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:
     """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo); home: argument, $CLOSEDLOOP_HOME, profile."""
     name = profile or os.environ.get(PROFILE_VARIABLE) or "demo"
     profile_file = PROFILES / f"{name}.yaml"
     if not profile_file.is_file():
-        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
-        raise ConfigError(PROFILES, "profile", name, f"one of: {known}")
+        raise ConfigError(PROFILES, "profile", name, f"one of: {', '.join(profile_names())}")
     overlay = _mapping(profile_file)
     merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
 
+GATE_RESULT = "ops.gate_result"
+
 
 @dataclass(frozen=True)
 class CommitInfo:
@@ -202,8 +204,15 @@ class Lake:
         return sequence
 
     def record_gate(self, rows: list[dict]) -> None:
-        """Keep what the gate found, pass or fail, in ops.gate_result."""
-        ledger.append(self.settings, "ops.gate_result", rows, self.run.run_id)
+        """Keep what the gate found, pass or fail, in place of what earlier runs of the stage found in these tables that date."""
+        for stage in sorted({row["stage"] for row in rows}):
+            tables = sorted({row["table_name"] for row in rows if row["stage"] == stage})
+            mine = [("run_id", "=", self.run.run_id), ("stage", "=", stage), ("table_name", "in", tables)]
+            kept = ledger.read(self.settings, GATE_RESULT, mine).to_pylist()
+            listed = ", ".join(f"'{name}'" for name in tables)
+            predicate = f"stage = '{stage}' AND business_date = '{self.run.business_date}' AND table_name IN ({listed})"
+            found = [row for row in rows if row["stage"] == stage]
+            ledger.replace(self.settings, GATE_RESULT, [*kept, *found], predicate, self.run.run_id)
 
     def alert(self, event: str, text: str, **facts: object) -> None:
         """Tell people: a file in home/alerts and the webhook when one is set."""

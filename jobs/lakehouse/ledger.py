@@ -19,8 +19,9 @@ from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
-_SHAPE_ONLY = ("ADD COLUMN", "CREATE OR REPLACE TABLE")  # what following a contract commits: columns, never rows
-_SHAPE_HISTORY = 10  # commits to look back at
+# Commits that change no rows: following a contract, and removing files nobody needs.
+_SAME_ROWS = ("ADD COLUMN", "CREATE OR REPLACE TABLE", "VACUUM START", "VACUUM END")
+_LOOK_BACK = 10  # commits
 Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
 
 
@@ -145,6 +146,20 @@ def delete(settings: Settings, name: str, predicate: str, run_id: str | None = N
         DeltaTable(str(table_path(settings, name))).delete(predicate, commit_properties=_properties(run_id))
 
 
+def compact(settings: Settings, name: str) -> None:
+    """Join a ledger table's small files."""
+    _ledger_table(settings, name)
+    with _write_lock(settings, name):
+        DeltaTable(str(table_path(settings, name))).optimize.compact()
+
+
+def remove_files(settings: Settings, name: str) -> None:
+    """Remove files of any table that no version still to be replayed needs, those of killed writes among them."""
+    with _write_lock(settings, name):
+        # How long files stay was set when the table was made: retention.replay_days.
+        DeltaTable(str(table_path(settings, name))).vacuum(dry_run=False, full=True)
+
+
 def read(
     settings: Settings, name: str, filters: list[tuple[str, str, Any]] | None = None, version: int | None = None,
     columns: list[str] | None = None,
@@ -171,12 +186,12 @@ def head_version(settings: Settings, name: str) -> int:
 
 
 def holds_version(settings: Settings, name: str, version: int) -> bool:
-    """Whether a table's newest rows are those of `version`: nothing came after it but columns, or it was restored."""
-    for commit in DeltaTable(str(table_path(settings, name))).history(_SHAPE_HISTORY):
+    """Whether a table's newest rows are those of `version`: nothing came after it but columns and cleaning, or it was restored."""
+    for commit in DeltaTable(str(table_path(settings, name))).history(_LOOK_BACK):
         restored_to = commit.get("operationParameters", {}).get("version")
         if commit["version"] == version or (commit["operation"] == "RESTORE" and str(restored_to) == str(version)):
             return True
-        if commit["operation"] not in _SHAPE_ONLY:
+        if commit["operation"] not in _SAME_ROWS:
             return False
     return False
 

@@ -8,7 +8,7 @@ import pytest
 
 from conf import tables
 from conf.dates import DateRange
-from conf.errors import ContractBroken, GateFailed
+from conf.errors import ContractBroken, GateFailed, InputRefused
 from conf.tables import Table
 from expectations.gate import run_gate
 from jobs.lakehouse import ledger, published
@@ -63,6 +63,22 @@ def test_rows_show_only_once_published(spark, settings, visits):
     writing.publish()
     assert _count(spark, settings) == 3
     assert query_tables(settings, "SELECT sum(visit_cnt) AS n FROM gold.visit").to_pylist() == [{"n": 3}]
+
+
+def test_spark_answers_questions_and_changes_nothing(spark, settings, visits):
+    writing = _lake(spark, settings, TENTH)
+    writing.replace("gold.visit", visits("2026-03-10"), TENTH)
+    writing.publish()
+    version = ledger.head_version(settings, "gold.visit")
+
+    answer = query_tables(settings, "SELECT visit_id FROM gold.visit ORDER BY visit_cnt DESC", on_spark=True)
+    with pytest.raises(InputRefused):
+        query_tables(
+            settings, "WITH v AS (SELECT * FROM gold.visit) INSERT INTO gold.visit SELECT * FROM v", on_spark=True
+        )
+
+    assert answer.column("visit_id").to_pylist() == ["2", "1", "0"]
+    assert ledger.head_version(settings, "gold.visit") == version
 
 
 def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits):
