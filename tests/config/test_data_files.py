@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -72,6 +73,36 @@ def test_table_query_has_a_contract_and_only_reads_its_layer_or_earlier(path):
 
     assert table.layer not in LEDGER_LAYERS, "ledger tables have no query"
     assert later == []
+
+
+def _names_jobs_run() -> set[str]:
+    """Texts in jobs that build tables from their sql files: the lists a table must stand in."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "jobs").rglob("*.py")]
+    trees = [ast.walk(ast.parse(text)) for text in sources if "lake.run_tables(" in text]
+    return {
+        node.value
+        for nodes in trees
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql").rglob("*.sql")), ids=_name)
+def test_table_query_is_run_by_a_job(path):
+    assert f"{path.parent.name}.{path.stem}" in _names_jobs_run(), (
+        "add the table to its job's list (README, add a file)"
+    )
+
+
+def test_readme_shows_the_demos_last_lines():
+    from jobs.stack import screen
+
+    settings = load_settings("demo")
+    shown = (
+        screen._next_steps(settings).replace("[bold]", "").replace("[/bold]", "").replace(str(settings.home), ".run")
+    )
+
+    assert shown.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", SQL_FILES, ids=_name)
