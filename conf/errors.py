@@ -17,6 +17,16 @@ class ConfigError(ClosedLoopError):
         super().__init__(f"{file}: key '{key}'\n  found:  {found}\n  wanted: {wanted}")
 
 
+class HomeUnusable(ClosedLoopError):
+    """The folder of all data cannot be made or written."""
+
+    def __init__(self, home: Path, found: str):
+        super().__init__(
+            f"home {home}\n  found:  {found}\n  wanted: a folder this user may write\n"
+            "  to do:  make it for this user, or name another with --home or CLOSEDLOOP_HOME"
+        )
+
+
 class ContractBroken(ClosedLoopError):
     """A frame about to be written does not have the columns and types of its table's contract."""
 

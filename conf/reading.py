@@ -46,6 +46,10 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise ConfigError(path, "(file)", "no such file", "a readable YAML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            path, f"byte {error.start}", "text that is not UTF-8", "UTF-8: save the file as UTF-8"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else "(file)"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
@@ -33,6 +35,24 @@ class SparkSettings(Strict):
     parallel_tables: int = Field(ge=1, le=16)
     jars: str
     extra_conf: dict[str, str] = {}
+
+    @property
+    def is_our_server(self) -> bool:
+        """Whether `remote` is a server of this machine, which we start and stop; one elsewhere is run by others."""
+        return bool(self.remote) and _is_loopback(urlparse(self.remote).hostname)
+
+    @model_validator(mode="after")
+    def _ports_agree(self) -> SparkSettings:
+        if self.is_our_server and urlparse(self.remote).port != self.port:
+            raise ValueError(f"remote and port of one server: {self.remote} has not port {self.port}")
+        return self
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 class InitialLoadSettings(Strict):
@@ -79,17 +99,21 @@ class TrainingSettings(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long files and table versions stay, in days; a night can be replayed as of then that long."""
+    """How long table versions stay, in days: a night can be replayed as of then that long. Rows: retention_days of the contracts."""
 
     replay_days: int = Field(ge=7)
-    quarantine_days: int = Field(ge=1)
-    run_history_days: int = Field(ge=1)
 
 
 class ServiceSettings(Strict):
-    """Loopback ports of what people look at; embedded_postgres: Airflow's and MLflow's records lie in a Postgres below home."""
+    """Loopback ports of what people look at, and where Airflow's and MLflow's records lie.
+
+    embedded_postgres: in a Postgres below home. Else at these addresses; ones with a password come from the environment
+    (AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, MLFLOW_TRACKING_URI), never from a file.
+    """
 
     embedded_postgres: bool
+    airflow_database_url: str | None
+    mlflow_tracking_uri: str | None
     airflow_port: int
     mlflow_port: int
     data_docs_port: int
@@ -148,26 +172,42 @@ class Settings(Strict):
         return self.model_copy(update={"home": Path(home)})
 
 
+def profile_names() -> list[str]:
+    """Profiles there are: one file each."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
 def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:
     """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo); home: argument, $CLOSEDLOOP_HOME, profile."""
     name = profile or os.environ.get(PROFILE_VARIABLE) or "demo"
     profile_file = PROFILES / f"{name}.yaml"
     if not profile_file.is_file():
-        known = ", ".join(sorted(path.stem for path in PROFILES.glob("*.yaml")))
-        raise ConfigError(PROFILES, "profile", name, f"one of: {known}")
-    overlay = read_yaml(profile_file) or {}
-    _refuse_unknown(overlay, profile_file)
-    merged = _merge(read_yaml(SETTINGS_FILE), overlay)
+        raise ConfigError(PROFILES, "profile", name, f"one of: {', '.join(profile_names())}")
+    overlay = _mapping(profile_file)
+    merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
     merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
-    return parse(Settings, merged, profile_file)
+    try:
+        return parse(Settings, merged, profile_file)
+    except ConfigError as error:
+        place = profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
+        raise ConfigError(place, error.key, error.found, error.wanted) from None
 
 
-def _refuse_unknown(overlay: dict, path: Path) -> None:
-    unknown = set(overlay) - set(Settings.model_fields)
-    if unknown:
-        key = sorted(unknown)[0]
-        raise ConfigError(path, key, f"unknown key '{key}'", "one of: " + ", ".join(Settings.model_fields))
+def _mapping(path: Path) -> dict[str, Any]:
+    found = read_yaml(path) or {}
+    if not isinstance(found, dict):
+        raise ConfigError(path, "(file)", type(found).__name__, "a mapping of keys")
+    return found
+
+
+def _is_given(given: Any, key: str) -> bool:
+    """Whether a file sets the key a.b.c itself."""
+    for part in key.split("."):
+        if not isinstance(given, dict) or part not in given:
+            return False
+        given = given[part]
+    return True
 
 
 def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Table(Strict):
         unknown = [role for role in roles if role not in names]
         if unknown:
             raise ValueError(f"{unknown} (key, partition_by, replace_by or cluster_by) is no column of the table")
+        if self.retention_days and self.date_column is None:
+            raise ValueError("retention_days needs a date to count from: replace_by, or a date column business_date")
         if self.replace_by and self.column(self.replace_by).type != "date":
             raise ValueError(f"replace_by column '{self.replace_by}' must be a date")
         return self
@@ -89,6 +91,12 @@ class Table(Strict):
     def column_names(self) -> list[str]:
         """Column names in contract order."""
         return [column.name for column in self.columns]
+
+    @property
+    def date_column(self) -> str | None:
+        """Date a row belongs to, from which its retention counts: replace_by, else business_date."""
+        has_date = any(column.name == "business_date" and column.type == "date" for column in self.columns)
+        return self.replace_by or ("business_date" if has_date else None)
 
     @property
     def is_ledger(self) -> bool:

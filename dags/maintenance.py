@@ -1,7 +1,8 @@
-"""Maintenance: small files are compacted, what is older than its retention goes.
+"""Maintenance: rows older than their table's retention go, small files are compacted.
 
-**Feeds** nothing; keeps reads fast and the disk bounded. Table versions of the last 35 days stay, so that every night of
-that time can be replayed.
+**Feeds** nothing; keeps reads fast and the disk bounded. How long rows stay says each contract (`retention_days`). Table
+versions of the last 35 days stay, so that every night of that time can be replayed. A table whose stage is at work is left
+for the next week; the others are published one by one.
 
 **Normal**: 3 minutes on the demo. Weekly, never during a night.
 

@@ -48,7 +48,7 @@ NIGHT = tuple(job.name for job in JOBS.values() if job.nightly)
 def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
     """Run one job for a closed range of business dates under the lock of its stage; returns its summary of counts.
 
-    Starts the Spark server when the job needs one and none answers. Raises AlreadyRunning, GateFailed and the job's own errors.
+    Starts the Spark server of this machine when the job needs it and it does not answer; one elsewhere is others' to run. Raises AlreadyRunning, GateFailed and the job's own errors.
     """
     if name not in JOBS:
         raise UnknownJob(f"no job is called '{name}'\n  wanted: one of {', '.join(JOBS)}")
@@ -66,6 +66,6 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
         from jobs.lakehouse import server
         from jobs.lakehouse.session import get_session
 
-        if settings.spark.remote:
+        if settings.spark.is_our_server:
             server.ensure_running(settings)
         return run(get_session(settings, job.name), settings, dates)

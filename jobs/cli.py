@@ -12,20 +12,42 @@ import typer
 
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError
-from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, load_settings
+from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, load_settings, profile_names
 from jobs.stack import commands as stack_commands
+
+LAST_LINES = 15
 
 
 class Cli(typer.Typer):
     """A command line whose known failures print one clear block and end with exit code 1, without a stack trace."""
 
+    is_verbose = False
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command the arguments name."""
         try:
             return super().__call__(*args, **kwargs)
-        except ClosedLoopError as error:
-            typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+        except Exception as error:
+            text = failure_in_words(error)
+            if text is None or self.is_verbose:
+                raise
+            typer.secho(f"{type(error).__name__}: {text}", fg=typer.colors.RED, err=True)
             sys.exit(1)
+
+
+def failure_in_words(error: Exception) -> str | None:
+    """What a person can do about a failure of ours, of Spark or of a command we started; None for a fault in the code."""
+    if isinstance(error, ClosedLoopError):
+        return str(error)
+    if isinstance(error, subprocess.CalledProcessError):
+        said = error.stderr or error.stdout or b""
+        text = said.decode(errors="replace") if isinstance(said, bytes) else said
+        tail = "\n    ".join(text.strip().splitlines()[-LAST_LINES:]) or "(it said nothing)"
+        return f"{' '.join(map(str, error.cmd))}\n  ended with {error.returncode}; its last lines:\n    {tail}"
+    if type(error).__module__.startswith(("pyspark.errors", "py4j.")):
+        first = next(iter(str(error).splitlines()), "no message")
+        return f"Spark could not do this: {first}\n  to do:  closedloop status; closedloop --verbose ... shows the whole trace"
+    return None
 
 
 app = Cli(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -43,12 +65,13 @@ LastDateOption = Annotated[
 
 @app.callback()
 def _choose(
-    profile: Annotated[str | None, typer.Option(help="demo, server or cluster")] = None,
+    profile: Annotated[str | None, typer.Option(help=f"one of {', '.join(profile_names())}")] = None,
     home: Annotated[str | None, typer.Option(help="folder of all data, instead of the profile's")] = None,
-    verbose: Annotated[bool, typer.Option(help="show the log lines")] = False,
+    verbose: Annotated[bool, typer.Option(help="show the log lines, and the stack trace of a failure")] = False,
 ) -> None:
     from jobs.lakehouse.logs import log_to_home
 
+    app.is_verbose = verbose
     if profile:
         os.environ[PROFILE_VARIABLE] = profile
     if home:
@@ -109,12 +132,14 @@ def run(
 def night(first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")]) -> None:
     """Run all jobs of a night in order, without Airflow."""
     from jobs.catalogue import NIGHT, run_job
+    from jobs.lakehouse.run import exclusive
     from jobs.show import show
 
     settings, dates = load_settings(), _dates(first, None)
-    for number, name in enumerate(NIGHT, start=1):
-        typer.secho(f"[{number}/{len(NIGHT)}] {name} {dates}", bold=True)
-        show(run_job(settings, name, dates))
+    with exclusive(settings, "night"):
+        for number, name in enumerate(NIGHT, start=1):
+            typer.secho(f"[{number}/{len(NIGHT)}] {name} {dates}", bold=True)
+            show(run_job(settings, name, dates))
 
 
 @app.command()

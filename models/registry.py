@@ -57,8 +57,8 @@ class TrainingRecord:
 
 
 def tracking_uri(settings: Settings) -> str:
-    """Where MLflow keeps its records: settings, else $MLFLOW_TRACKING_URI, else a SQLite file below home."""
-    configured = getattr(settings, "mlflow_tracking_uri", None) or os.environ.get(TRACKING_VARIABLE)
+    """Where MLflow keeps its records: $MLFLOW_TRACKING_URI, else settings, else a SQLite file below home."""
+    configured = os.environ.get(TRACKING_VARIABLE) or settings.services.mlflow_tracking_uri
     return configured or f"sqlite:///{settings.path('mlflow', 'mlflow.db')}"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -40,17 +41,19 @@ def history() -> None:
 
 
 @app.command()
-def day(date_text: str = typer.Option(..., "--date", help="business date, as 2026-03-10")) -> None:
+def day(
+    given: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")],
+) -> None:
     """Write the extracts of one day after the history, with the answers to the lists exported for it."""
     from simulator.history import write_day
 
     try:
-        result = write_day(load_settings(), date.fromisoformat(date_text))
+        result = write_day(load_settings(), given.date())
     except ClosedLoopError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     rows = "already there" if result.was_done else f"{result.outcome.files} files, {result.outcome.rows:,} rows"
-    typer.echo(f"{date_text}: {rows}, {result.contacts} contacts answered")
+    typer.echo(f"{given.date()}: {rows}, {result.contacts} contacts answered")
 
 
 @app.command()

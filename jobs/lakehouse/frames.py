@@ -18,7 +18,8 @@ _REAL = ("float", "double")
 def conform_frame(table: Table, frame: DataFrame) -> DataFrame:
     """The frame in contract order and types; missing, extra or mistyped columns raise ContractBroken.
 
-    Whole numbers may change width (an overflow fails the write), whole numbers and decimals may become fractions; nothing else is cast.
+    Whole numbers may change width (an overflow fails the write), whole numbers and decimals may become fractions, decimals
+    may gain places after the point, never lose any; nothing else is cast.
     """
     from pyspark.sql import functions as F
 
@@ -46,9 +47,14 @@ def may_become(found: str, wanted: str) -> bool:
     if wanted in _REAL:
         return found in _WHOLE or found in _REAL or found.startswith("decimal")
     if wanted.startswith("decimal"):
-        return found in _WHOLE or found.startswith("decimal")
+        return found in _WHOLE or (found.startswith("decimal") and _places(found) <= _places(wanted))
     if wanted.startswith("array<") and found.startswith("array<"):
         return may_become(found[6:-1], wanted[6:-1])
     if wanted.startswith("map<string,") and found.startswith("map<string,"):
         return may_become(found[11:-1], wanted[11:-1])
     return False
+
+
+def _places(decimal: str) -> int:
+    """Digits after the point of decimal(p,s); fewer would round money."""
+    return int(decimal.rstrip(")").split(",")[1])

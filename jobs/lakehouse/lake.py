@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from conf.settings import Settings
 
+GATE_RESULT = "ops.gate_result"
+
 
 @dataclass(frozen=True)
 class CommitInfo:
@@ -163,18 +165,24 @@ class Lake:
         return self.replace(name, self.sql(text, **params), where)
 
     def restore_ahead(self, names: Iterable[str]) -> list[str]:
-        """Bring tables whose newest version was never published back to the published one; returns which."""
+        """Bring tables whose newest version was never published back to the published one; returns which.
+
+        Going back also takes the columns back that the contract gained since, so every table is held against it again.
+        """
         restored = []
-        for name in names:
-            path = ledger.table_path(self.settings, name)
+        for name in (name for name in names if not table_of(name).is_ledger):
             wanted = self._published.get(name, 0)
-            head = DeltaTable(str(path), without_files=True)
-            if table_of(name).is_ledger or head.version() == wanted or _is_restored_to(head, wanted):
-                continue
-            self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {wanted}")
-            self.run.fact("TABLE_RESTORED", table=name, version=wanted, was=head.version())
-            restored.append(name)
+            if not ledger.holds_version(self.settings, name, wanted):
+                self._restore(name, wanted)
+                restored.append(name)
+            ledger.ensure_shape(self.settings, name)
         return restored
+
+    def _restore(self, name: str, version: int) -> None:
+        was = ledger.head_version(self.settings, name)
+        path = ledger.table_path(self.settings, name)
+        self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
+        self.run.fact("TABLE_RESTORED", table=name, version=version, was=was)
 
     def withdraw(self) -> list[str]:
         """Undo what this run wrote and did not publish, so that readers by name and by path see yesterday too."""
@@ -196,8 +204,15 @@ class Lake:
         return sequence
 
     def record_gate(self, rows: list[dict]) -> None:
-        """Keep what the gate found, pass or fail, in ops.gate_result."""
-        ledger.append(self.settings, "ops.gate_result", rows, self.run.run_id)
+        """Keep what the gate found, pass or fail, in place of what earlier runs of the stage found in these tables that date."""
+        for stage in sorted({row["stage"] for row in rows}):
+            tables = sorted({row["table_name"] for row in rows if row["stage"] == stage})
+            mine = [("run_id", "=", self.run.run_id), ("stage", "=", stage), ("table_name", "in", tables)]
+            kept = ledger.read(self.settings, GATE_RESULT, mine).to_pylist()
+            listed = ", ".join(f"'{name}'" for name in tables)
+            predicate = f"stage = '{stage}' AND business_date = '{self.run.business_date}' AND table_name IN ({listed})"
+            found = [row for row in rows if row["stage"] == stage]
+            ledger.replace(self.settings, GATE_RESULT, [*kept, *found], predicate, self.run.run_id)
 
     def alert(self, event: str, text: str, **facts: object) -> None:
         """Tell people: a file in home/alerts and the webhook when one is set."""
@@ -242,10 +257,3 @@ def _query_of(name: str) -> str:
     if not path.is_file():
         raise ConfigError(path, name, "no such file", "the table's SELECT, or a Python step that builds it")
     return path.read_text(encoding="utf-8").rstrip().removesuffix(";")
-
-
-def _is_restored_to(head: DeltaTable, version: int) -> bool:
-    newest = head.history(1)[0]
-    if newest.get("operation") != "RESTORE":
-        return False
-    return str(newest.get("operationParameters", {}).get("version")) == str(version)

@@ -19,6 +19,9 @@ from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
+# Commits that change no rows: following a contract, and removing files nobody needs.
+_SAME_ROWS = ("ADD COLUMN", "CREATE OR REPLACE TABLE", "VACUUM START", "VACUUM END")
+_LOOK_BACK = 10  # commits
 Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
 
 
@@ -39,7 +42,7 @@ def ensure_tables(settings: Settings) -> list[str]:
         remembered = _remembered(remembered_file)
         changed = [name for name, digest in wanted.items() if remembered.get(name) != digest]
         for name in changed:
-            _ensure_table(settings, table_of(name))
+            ensure_shape(settings, name)
         partial = remembered_file.with_suffix(".partial")
         partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
         partial.replace(remembered_file)
@@ -56,8 +59,10 @@ def _remembered(path: Path) -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _ensure_table(settings: Settings, table: Table) -> None:
-    path = table_path(settings, table.name)
+def ensure_shape(settings: Settings, name: str) -> None:
+    """Create one table of the contracts, or add the columns it lacks."""
+    table = table_of(name)
+    path = table_path(settings, name)
     if not DeltaTable.is_deltatable(str(path)):
         _create(settings, table)
         return
@@ -141,6 +146,20 @@ def delete(settings: Settings, name: str, predicate: str, run_id: str | None = N
         DeltaTable(str(table_path(settings, name))).delete(predicate, commit_properties=_properties(run_id))
 
 
+def compact(settings: Settings, name: str) -> None:
+    """Join a ledger table's small files."""
+    _ledger_table(settings, name)
+    with _write_lock(settings, name):
+        DeltaTable(str(table_path(settings, name))).optimize.compact()
+
+
+def remove_files(settings: Settings, name: str) -> None:
+    """Remove files of any table that no version still to be replayed needs, those of killed writes among them."""
+    with _write_lock(settings, name):
+        # How long files stay was set when the table was made: retention.replay_days.
+        DeltaTable(str(table_path(settings, name))).vacuum(dry_run=False, full=True)
+
+
 def read(
     settings: Settings, name: str, filters: list[tuple[str, str, Any]] | None = None, version: int | None = None,
     columns: list[str] | None = None,
@@ -164,6 +183,17 @@ def batches(
 def head_version(settings: Settings, name: str) -> int:
     """Newest version of a table on disk, published or not."""
     return DeltaTable(str(table_path(settings, name)), without_files=True).version()
+
+
+def holds_version(settings: Settings, name: str, version: int) -> bool:
+    """Whether a table's newest rows are those of `version`: nothing came after it but columns and cleaning, or it was restored."""
+    for commit in DeltaTable(str(table_path(settings, name))).history(_LOOK_BACK):
+        restored_to = commit.get("operationParameters", {}).get("version")
+        if commit["version"] == version or (commit["operation"] == "RESTORE" and str(restored_to) == str(version)):
+            return True
+        if commit["operation"] not in _SAME_ROWS:
+            return False
+    return False
 
 
 def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
+from conf.errors import HomeUnusable
 from conf.settings import Settings
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
@@ -12,8 +15,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 def log_to_home(settings: Settings, verbose: bool = False) -> None:
     """Send the log of our packages to a rotating file below home, and to the screen when asked."""
-    folder = settings.path("logs")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _writable(settings)
     to_file = RotatingFileHandler(
         folder / "closedloop.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8", delay=True
     )
@@ -25,3 +27,14 @@ def log_to_home(settings: Settings, verbose: bool = False) -> None:
         logger.propagate = verbose
     if verbose:
         logging.basicConfig(level=logging.INFO, format=FORMAT)
+
+
+def _writable(settings: Settings) -> Path:
+    folder = settings.path("logs")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(settings.home, error.strerror or type(error).__name__) from None
+    if not os.access(folder, os.W_OK):
+        raise HomeUnusable(settings.home, f"{folder} cannot be written by this user")
+    return folder

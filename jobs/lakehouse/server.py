@@ -38,6 +38,10 @@ class ServerStatus:
 
 def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> ServerStatus:
     """Start the server in a process group of its own and wait until it answers; a second start is refused at once."""
+    if settings.spark.remote and not settings.spark.is_our_server:
+        raise ServerUnavailable(
+            f"the Spark server {settings.spark.remote} is run by others\n  to do:  ask them to start it"
+        )
     folder = settings.path("run")
     for needed in (folder, settings.path("logs"), settings.path("lake"), settings.path("metastore")):
         needed.mkdir(parents=True, exist_ok=True)
@@ -76,13 +80,29 @@ def stop(settings: Settings) -> bool:
 def status(settings: Settings) -> ServerStatus:
     """What is known about the server of this home, in well under a second."""
     pid = _recorded_pid(settings)
-    return ServerStatus(pid is not None, pid, _port_answers(settings), f"127.0.0.1:{settings.spark.port}")
+    is_others = settings.spark.remote and not settings.spark.is_our_server
+    address = f"{settings.spark.remote}, run by others" if is_others else f"127.0.0.1:{settings.spark.port}"
+    return ServerStatus(pid is not None, pid, _port_answers(settings), address)
 
 
 def ensure_running(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> ServerStatus:
-    """Start the server unless it runs already; a dead one's remains are cleared away."""
+    """Start the server unless it runs already; one still starting is waited for, one that hangs is stopped and started anew."""
     found = status(settings)
-    return found if found.running and found.answers else start(settings, tell)
+    if found.running and (found.answers or _comes_up(settings, tell)):
+        return status(settings)
+    stop(settings)  # what hangs, or a dead one's remains
+    return start(settings, tell)
+
+
+def _comes_up(settings: Settings, tell: Callable[[str], None]) -> bool:
+    """Wait for a server somebody else started, as a run that was killed meanwhile; False when it ends or never answers."""
+    begun = time.monotonic()
+    while _recorded_pid(settings) and time.monotonic() - begun < START_PATIENCE_SECONDS:
+        if _port_answers(settings) and _connects(settings):
+            return True
+        tell(f"waiting for the Spark server that is starting already, {time.monotonic() - begun:.0f} s")
+        time.sleep(1)
+    return False
 
 
 def _refuse_second(settings: Settings) -> None:

@@ -67,8 +67,9 @@ def _refuse_silence(settings: Settings) -> None:
 
 
 def _unavailable(settings: Settings, reason: str) -> ServerUnavailable:
+    remedy = "closedloop serve start" if settings.spark.is_our_server else "ask those who run it"
     return ServerUnavailable(
-        f"the Spark server at {settings.spark.remote} does not answer ({reason})\n  to do:  closedloop serve start"
+        f"the Spark server at {settings.spark.remote} does not answer ({reason})\n  to do:  {remedy}"
     )
 
 

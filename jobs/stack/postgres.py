@@ -1,4 +1,4 @@
-"""The embedded Postgres (a wheel, no install) that holds Airflow's and MLflow's metadata in the demo profile."""
+"""Where Airflow's and MLflow's records lie: the embedded Postgres (a wheel, no install) of the demo, or servers of the operator."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 import warnings
 from pathlib import Path
 
-from conf.settings import Settings
+from conf.errors import ConfigError
+from conf.settings import SETTINGS_FILE, Settings
 
 DATABASES = ("airflow", "mlflow")
+AIRFLOW_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
@@ -30,10 +32,38 @@ def start(settings: Settings) -> dict[str, str]:
     return {database: server.get_uri(database=database, driver="psycopg2") for database in DATABASES}
 
 
+def airflow_database(settings: Settings) -> str:
+    """Address of Airflow's database: the embedded Postgres, which is started, or the one the operator gave."""
+    if settings.services.embedded_postgres:
+        return start(settings)["airflow"]
+    given = os.environ.get(AIRFLOW_VARIABLE) or settings.services.airflow_database_url
+    if not given:
+        wanted = (
+            f"the address of a Postgres, here or in the environment's {AIRFLOW_VARIABLE}; or embedded_postgres: true"
+        )
+        raise ConfigError(SETTINGS_FILE, "services.airflow_database_url", "nothing", wanted)
+    return given
+
+
+def mlflow_records(settings: Settings) -> str:
+    """Address of MLflow's records, the same for the jobs and for its page: as given, else embedded, else a file below home."""
+    if _keeps_mlflow(settings):
+        return start(settings)["mlflow"]
+    from models.registry import tracking_uri
+
+    settings.path("mlflow").mkdir(parents=True, exist_ok=True)
+    return tracking_uri(settings)
+
+
 def point_mlflow_here(settings: Settings) -> None:
     """Let MLflow in this process keep its records in the embedded Postgres, unless an address was given from outside."""
-    if settings.services.embedded_postgres and TRACKING_VARIABLE not in os.environ:
+    if _keeps_mlflow(settings):
         os.environ[TRACKING_VARIABLE] = start(settings)["mlflow"]
+
+
+def _keeps_mlflow(settings: Settings) -> bool:
+    is_given = TRACKING_VARIABLE in os.environ or settings.services.mlflow_tracking_uri
+    return settings.services.embedded_postgres and not is_given
 
 
 def is_running(settings: Settings) -> bool:

@@ -174,9 +174,12 @@ def _lift(settings: Settings) -> list[tuple]:
 def _allocation(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT business_date, metric, value FROM ops_run_metric WHERE stage = 'targeting' AND metric LIKE 'allocation.%' "
-        "QUALIFY row_number() OVER (PARTITION BY business_date, metric ORDER BY run_id) = 1",
+        "SELECT m.business_date, m.metric, m.value FROM ops_run_metric m "
+        "JOIN (SELECT run_id, max(published_seq) AS publication FROM ops_published GROUP BY run_id) p ON p.run_id = m.run_id "
+        "WHERE m.stage = 'targeting' AND m.metric LIKE 'allocation.%' "
+        "QUALIFY row_number() OVER (PARTITION BY m.business_date, m.metric ORDER BY p.publication DESC) = 1",
         "ops.run_metric",
+        "ops.published",
     )
     nights: dict = {}
     for day, metric, value in rows:

@@ -20,9 +20,8 @@ def client(settings: Settings, user: str = "admin") -> AirflowClient:
 
 
 def start_airflow(settings: Settings) -> AirflowClient:
-    """Postgres and Airflow up and healthy, the DAGs read and unpaused, the writer's pool there."""
-    addresses = postgres.start(settings)
-    airflow_server.start(settings, addresses["airflow"])
+    """Airflow and its database up and healthy, the DAGs read and unpaused, the writer's pool there."""
+    airflow_server.start(settings, postgres.airflow_database(settings))
     api = client(settings)
     api.wait_for_dags(DAGS)
     api.ensure_pool("writer", 1)
@@ -33,10 +32,10 @@ def start_airflow(settings: Settings) -> AirflowClient:
 
 def up(settings: Settings) -> None:
     """All servers people look at, and the Spark server the DAGs work on."""
-    addresses = postgres.start(settings)
     web.start_docs(settings)
-    web.start_mlflow(settings, addresses["mlflow"])
-    spark_server.ensure_running(settings)
+    web.start_mlflow(settings)
+    if settings.spark.is_our_server:
+        spark_server.ensure_running(settings)
     start_airflow(settings)
     web.wait(settings)
 

@@ -9,11 +9,14 @@ from pathlib import Path
 import httpx
 
 from conf.settings import Settings
-from jobs.stack import processes
+from jobs.stack import postgres, processes
 
 
 def mlflow_address(settings: Settings) -> str:
-    """Where MLflow answers."""
+    """Where MLflow answers: the operator's own server, else ours."""
+    records = postgres.mlflow_records(settings)
+    if records.startswith("http"):
+        return records
     return f"http://127.0.0.1:{settings.services.mlflow_port}"
 
 
@@ -31,15 +34,18 @@ def _environment() -> dict[str, str]:
     }
 
 
-def start_mlflow(settings: Settings, database_uri: str) -> None:
-    """MLflow's pages over the registry of the nightly jobs."""
+def start_mlflow(settings: Settings) -> None:
+    """MLflow's pages over the registry of the nightly jobs; nothing to start where the operator runs a server of its own."""
+    records = postgres.mlflow_records(settings)
+    if records.startswith("http"):
+        return
     port = settings.services.mlflow_port
     if processes.find(settings.path("run"), "mlflow") is None:
         processes.require_free_port(port, "MLflow", "services.mlflow_port")
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += [
         "--backend-store-uri",
-        database_uri,
+        records,
         "--default-artifact-root",
         settings.path("mlflow", "artifacts").as_uri(),
     ]

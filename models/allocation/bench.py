@@ -258,6 +258,15 @@ def _selftest(console: Console, instances: int) -> None:
         raise typer.Exit(1)
 
 
+def _read_or_stop(case: str | None, instance: Path | None) -> tuple[tuple[str, Problem], float]:
+    """The problem and the seconds reading took; one the bench does not know or cannot read ends it with one clear block."""
+    try:
+        return _timed(partial(load_case, case, instance))
+    except (InvalidProblem, OSError) as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from None
+
+
 @app.command()
 def allocation(
     instance: Annotated[Path | None, typer.Option(help="Folder of the public format (table1 to table4).")] = None,
@@ -280,7 +289,7 @@ def allocation(
         return
     results = []
     for name in [None] if instance is not None else case or [*PUBLIC, *GENERATED]:
-        (label, problem), read_seconds = _timed(partial(load_case, name, instance))
+        (label, problem), read_seconds = _read_or_stop(name, instance)
         for asked, seconds in TARGETS.get(label, DEFAULT_TARGET) if gap is None else ((gap, 30.0),):
             result, found = run_bench(
                 label, problem, asked, time_limit or seconds, read_seconds=read_seconds, repeat=repeat,

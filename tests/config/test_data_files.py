@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from conf.feeds import load_feeds
+from conf.models import load_models
 from conf.reading import ROOT, read_yaml
+from conf.responses import load_response_rules
 from conf.settings import PROFILES, load_settings
 from conf.tables import LEDGER_LAYERS, load_tables
 from expectations.suites import load_suites
@@ -72,6 +75,36 @@ def test_table_query_has_a_contract_and_only_reads_its_layer_or_earlier(path):
     assert later == []
 
 
+def _names_jobs_run() -> set[str]:
+    """Texts in jobs that build tables from their sql files: the lists a table must stand in."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "jobs").rglob("*.py")]
+    trees = [ast.walk(ast.parse(text)) for text in sources if "lake.run_tables(" in text]
+    return {
+        node.value
+        for nodes in trees
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql").rglob("*.sql")), ids=_name)
+def test_table_query_is_run_by_a_job(path):
+    assert f"{path.parent.name}.{path.stem}" in _names_jobs_run(), (
+        "add the table to its job's list (README, add a file)"
+    )
+
+
+def test_readme_shows_the_demos_last_lines():
+    from jobs.stack import screen
+
+    settings = load_settings("demo")
+    shown = (
+        screen._next_steps(settings).replace("[bold]", "").replace("[/bold]", "").replace(str(settings.home), ".run")
+    )
+
+    assert shown.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", SQL_FILES, ids=_name)
 def test_sql_file_is_the_same_every_time_it_runs(path):
     text = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8").lower())
@@ -90,6 +123,24 @@ def test_query_beside_a_job_is_used_by_one(path):
 
     family = path.stem.split("_")[0] + "_{"  # a family of queries may be named by an f-string
     assert path.stem in sources or family in sources, "nobody runs this file"
+
+
+def test_rows_stay_as_long_as_somebody_reads_them():
+    training, history_days = load_models(), load_response_rules().history_days
+    replay_days = load_settings("demo").retention.replay_days
+    oldest_cut_off = training.label_days + training.cut_offs.gap_days + replay_days
+    kept = {name: table.retention_days for name, table in load_tables().items() if table.retention_days}
+
+    for name in (
+        "gold.contact_history",
+        "gold.suppression",
+        "gold.channel_preference",
+    ):  # what a view of that day reads
+        assert kept[name] >= oldest_cut_off, name
+    for name in ("gold.campaign_contact", "gold.control_group"):  # what the oldest contact history looks back to
+        assert kept[name] >= kept["gold.contact_history"] + history_days, name
+    assert "gold.customer_360" not in kept, "training reads it: then it needs a bound here"
+    assert not [name for name in kept if name.startswith(("bronze.", "silver.", "vault."))], "a rebuild starts there"
 
 
 def test_every_suite_belongs_to_a_table():

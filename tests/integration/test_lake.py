@@ -8,7 +8,7 @@ import pytest
 
 from conf import tables
 from conf.dates import DateRange
-from conf.errors import ContractBroken, GateFailed
+from conf.errors import ContractBroken, GateFailed, InputRefused
 from conf.tables import Table
 from expectations.gate import run_gate
 from jobs.lakehouse import ledger, published
@@ -65,6 +65,22 @@ def test_rows_show_only_once_published(spark, settings, visits):
     assert query_tables(settings, "SELECT sum(visit_cnt) AS n FROM gold.visit").to_pylist() == [{"n": 3}]
 
 
+def test_spark_answers_questions_and_changes_nothing(spark, settings, visits):
+    writing = _lake(spark, settings, TENTH)
+    writing.replace("gold.visit", visits("2026-03-10"), TENTH)
+    writing.publish()
+    version = ledger.head_version(settings, "gold.visit")
+
+    answer = query_tables(settings, "SELECT visit_id FROM gold.visit ORDER BY visit_cnt DESC", on_spark=True)
+    with pytest.raises(InputRefused):
+        query_tables(
+            settings, "WITH v AS (SELECT * FROM gold.visit) INSERT INTO gold.visit SELECT * FROM v", on_spark=True
+        )
+
+    assert answer.column("visit_id").to_pylist() == ["2", "1", "0"]
+    assert ledger.head_version(settings, "gold.visit") == version
+
+
 def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits):
     hashes = []
     for day in ("2026-03-10", "2026-03-11", "2026-03-10"):
@@ -92,6 +108,32 @@ def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visi
     again.replace("gold.visit", visits("2026-03-11"), ELEVENTH)
     again.publish()
     assert _count(spark, settings) == 6
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_column_a_contract_gained_outlives_a_restore(spark, settings, visits, monkeypatch, is_published):
+    before = _lake(spark, settings, TENTH)
+    if is_published:
+        before.replace("gold.visit", visits("2026-03-10"), TENTH)
+        before.publish()
+    duration = VISIT.columns[2].model_copy(update={"name": "duration_min"})
+    monkeypatch.setitem(
+        tables.load_tables(), "gold.visit", VISIT.model_copy(update={"columns": (*VISIT.columns, duration)})
+    )
+    longer = visits("2026-03-11").selectExpr("*", "visit_cnt * 10 AS duration_min")
+    growing = _lake(spark, settings, ELEVENTH)
+    assert growing.restore_ahead(["gold.visit"]) == []  # a new column alone is nobody's unpublished write
+    growing.replace("gold.visit", longer, ELEVENTH)  # and dies
+
+    again = _lake(spark, settings, ELEVENTH)
+    assert again.restore_ahead(["gold.visit"]) == ["gold.visit"]
+    assert _lake(spark, settings, ELEVENTH).restore_ahead(["gold.visit"]) == []
+    again.replace("gold.visit", longer, ELEVENTH)
+    again.publish()
+
+    rows = ledger.read(settings, "gold.visit").to_pylist()
+    by_day = {str(row["business_date"]): row["duration_min"] for row in rows if row["visit_cnt"] == 2}
+    assert by_day == {**({"2026-03-10": None} if is_published else {}), "2026-03-11": 20}
 
 
 def test_yesterday_stays_given_a_failed_gate(spark, settings, visits):

@@ -103,6 +103,54 @@ def test_unknown_key_of_a_profile_is_refused(tmp_path, monkeypatch):
         load_settings("mine")
 
 
+@pytest.mark.parametrize(
+    ("overlay", "base", "file", "key"),
+    [
+        ("spark: {shuffle_partitions: none}", {}, "mine.yaml", "spark.shuffle_partitions"),
+        ("nights: 1", {"load_cutoff_hour": 25}, "settings.yaml", "load_cutoff_hour"),
+        ("spark: {driver_memory: 1g}", {"speed": "fast"}, "settings.yaml", "speed"),
+        ("[nights]", {}, "mine.yaml", "(file)"),
+        ("spark: {port: 15003}", {}, "mine.yaml", "spark"),  # of a server that settings.yaml places at port 15002
+    ],
+)
+def test_mistake_is_blamed_on_the_file_that_holds_it(tmp_path, monkeypatch, overlay, base, file, key):
+    shared = yaml.safe_load(settings_module.SETTINGS_FILE.read_text(encoding="utf-8"))
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump({**shared, **base}), encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(overlay, encoding="utf-8")
+    monkeypatch.setattr(settings_module, "SETTINGS_FILE", tmp_path / "settings.yaml")
+    monkeypatch.setattr(settings_module, "PROFILES", tmp_path)
+
+    with pytest.raises(ConfigError) as refused:
+        load_settings("mine")
+
+    assert (refused.value.file, refused.value.key) == (str(tmp_path / file), key)
+
+
+def test_file_of_another_encoding_is_refused_with_the_remedy(tmp_path):
+    path = tmp_path / "office.yaml"
+    path.write_bytes("title: 话单".encode("gb18030"))
+
+    with pytest.raises(ConfigError, match="save the file as UTF-8"):
+        read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("remote", "is_ours"),
+    [
+        (None, False),
+        ("sc://127.0.0.1:15002", True),
+        ("sc://localhost:15002", True),
+        ("sc://[::1]:15002", True),
+        ("sc://spark-connect.internal:15002", False),
+        ("sc://10.1.2.3:15002", False),
+    ],
+)
+def test_only_a_server_of_this_machine_is_ours_to_start(remote, is_ours):
+    spark = load_settings("demo").spark.model_dump()
+
+    assert settings_module.SparkSettings(**{**spark, "remote": remote}).is_our_server is is_ours
+
+
 def test_unknown_key_inside_a_block_is_refused(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("spark: {memory: 4g}\n", encoding="utf-8")
     monkeypatch.setattr(settings_module, "PROFILES", tmp_path)

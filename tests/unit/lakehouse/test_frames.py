@@ -50,7 +50,8 @@ def test_frame_is_refused_with_wanted_and_found_given_another_shape(spark, query
         ("bigint", "int", True), ("int", "bigint", True), ("decimal(20,0)", "bigint", True), ("decimal(20,2)", "bigint", False),
         ("double", "bigint", False), ("int", "double", True), ("void", "date", True), ("string", "date", False),
         ("timestamp", "date", False), ("array<string>", "array<string>", True), ("map<string,decimal(3,2)>", "map<string,double>", True),
-        ("boolean", "int", False),
+        ("boolean", "int", False), ("decimal(20,4)", "decimal(20,2)", False), ("decimal(38,2)", "decimal(20,2)", True),
+        ("decimal(20,2)", "decimal(20,4)", True), ("array<decimal(9,3)>", "array<decimal(9,2)>", False),
     ],
 )  # fmt: skip
 def test_types_may_change_only_without_loss_of_meaning(found, wanted, allowed):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
+from datetime import date
 
 import psutil
 import pytest
 
+from conf.dates import DateRange
 from conf.errors import AlreadyRunning, ServerUnavailable
+from conf.settings import load_settings
+from jobs import catalogue
 from jobs.lakehouse import server
 from jobs.lakehouse.session import get_session
 
@@ -62,3 +68,57 @@ def test_session_is_refused_within_seconds_given_no_server(own_port):
         get_session(own_port, "test")
 
     assert time.monotonic() - begun < 10
+
+
+@pytest.fixture
+def stand_in(own_port):
+    """Starts a process in place of the server, recorded as it is, running the given code; it is gone after the test."""
+    started = []
+
+    def start(code: str) -> subprocess.Popen:
+        process = subprocess.Popen([sys.executable, "-c", code, str(own_port.spark.port)], start_new_session=True)
+        started.append(process)
+        _record(own_port, process.pid, psutil.Process(process.pid).create_time())
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_server_still_starting_is_waited_for(own_port, stand_in, monkeypatch):
+    monkeypatch.setattr(server, "_connects", lambda settings: True)
+    starting = stand_in("""
+import socket, sys, time
+time.sleep(0.5)
+door = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)""")
+
+    found = server.ensure_running(own_port)
+
+    assert (found.running, found.answers, found.pid) == (True, True, starting.pid)
+
+
+def test_server_that_hangs_is_stopped_and_another_started(own_port, stand_in, monkeypatch):
+    monkeypatch.setattr(server, "START_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(server, "start", lambda settings, tell: "another")
+    hanging = stand_in("import time; time.sleep(60)")
+
+    assert server.ensure_running(own_port) == "another"
+    assert hanging.poll() is not None or not psutil.pid_exists(hanging.pid)
+
+
+def test_job_starts_no_server_given_one_run_by_others(settings, monkeypatch):
+    spark = load_settings("cluster").spark
+    at_cluster = settings.model_copy(update={"spark": spark})
+    monkeypatch.setattr(
+        "jobs.lakehouse.session.get_session", lambda settings, app: f"session of {settings.spark.remote}"
+    )
+    monkeypatch.setattr("jobs.maintenance.job.run", lambda session, settings, dates: {"session": session})
+
+    done = catalogue.run_job(at_cluster, "maintain", DateRange(date(2026, 3, 10), date(2026, 3, 10)))
+
+    assert done == {"session": "session of sc://spark-connect.internal:15002"}
+    with pytest.raises(ServerUnavailable, match="run by others"):
+        server.start(at_cluster)
