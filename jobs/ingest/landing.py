@@ -43,6 +43,11 @@ class Delivered:
         return self.data_date, self.resend_no, self.name.sequence_no or 0
 
     @property
+    def key(self) -> tuple[str, str, datetime]:
+        """Feed, name and creation time: what makes it one delivery."""
+        return self.feed.feed, self.path.name, self.created_at
+
+    @property
     def order(self) -> tuple:
         """Order of delivery, the same on every machine."""
         return (

@@ -140,11 +140,11 @@ def test_a_dollar_file_replaced_under_its_name_is_a_resend_and_the_first_version
 def test_files_gone_from_landing_keep_their_rows_when_their_date_is_run_again(settings):
     delivery = dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(3))
     run(settings, DateRange.of(A_DAY), ["payment"])
-    delivery.data.unlink()
-    delivery.control.unlink()
-    run(settings, DateRange.of(A_DAY), ["payment"])
-    assert ledger.read(settings, "bronze.payment").num_rows == 3
-    assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
+    for taken_away in (delivery.data, delivery.control):
+        taken_away.unlink()
+        run(settings, DateRange.of(A_DAY), ["payment"])
+        assert ledger.read(settings, "bronze.payment").num_rows == 3
+        assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
 
 
 def test_the_same_content_again_is_a_copy_and_raises_no_alarm(settings):
@@ -172,6 +172,36 @@ def test_other_content_under_a_used_number_is_refused_with_an_alarm(settings):
     assert status_of(settings, A_DAY, "crbt_fee")[0] == "REJECTED"
 
 
+def replaced_in_place(landing, feed: str, content: str) -> None:
+    """A delivery whose name and creation time are always the same, whatever is in it."""
+    if feed == "crbt_fee":
+        fixed(landing, "vas", "13203", A_DAY, fees(*{"first": (1, 2), "second": (8, 9)}[content]), 2)
+        return
+    rows = payments(2, {"first": 0, "second": 50}[content])
+    delivery = dollar(landing, "billing", "03006", A_DAY, rows)
+    delivery.control.write_text(f"{delivery.data.name}$2\n", encoding="ascii", newline="")  # two fields: always 03:00
+
+
+@pytest.mark.parametrize("feed", ["crbt_fee", "payment"])
+def test_a_loaded_file_is_never_replaced_by_other_content_under_its_name_and_time(settings, feed):
+    landing = settings.path("landing")
+    replaced_in_place(landing, feed, "first")
+    run(settings, DateRange.of(A_DAY), [feed])
+    rows = content_hash(settings, f"bronze.{feed}")
+    replaced_in_place(landing, feed, "second")
+    for _ in range(2):
+        run(settings, DateRange.of(A_DAY), [feed])
+        assert content_hash(settings, f"bronze.{feed}") == rows
+        files = ledger.read(settings, "ops.file_ledger").to_pylist()
+        assert sorted((file["status"], file["rows_good"]) for file in files) == [("LANDED", 2), ("REJECTED", 0)]
+    assert len(alarms(settings, "FILE_REJECTED")) == 1
+    assert status_of(settings, A_DAY, feed)[0] == "REJECTED"
+    replaced_in_place(landing, feed, "first")  # put back: all is as it was
+    run(settings, DateRange.of(A_DAY), [feed])
+    assert content_hash(settings, f"bronze.{feed}") == rows
+    assert status_of(settings, A_DAY, feed) == ("COMPLETE", "2 rows")
+
+
 def test_a_gap_in_the_parts_is_a_warning_and_what_came_is_loaded(settings):
     landing = settings.path("landing")
     fixed(landing, "vas", "13203", A_DAY, fees(1), 1)
@@ -192,6 +222,15 @@ def test_a_suppression_list_that_lost_a_fifth_is_refused_and_the_feed_says_so(se
     assert status == "REJECTED"
     assert "found 70 rows, wanted at least 80% of the last list's 90" in detail
     assert "max_shrink_share" in detail
+
+
+def test_lists_loaded_in_another_order_get_the_same_verdict(settings):
+    days = [A_DAY + timedelta(days=offset) for offset in range(3)]
+    for day, rows in zip(days, (100, 70, 60), strict=True):  # both lost more than a fifth of the 100
+        dollar(settings.path("landing"), "boss", "02090", day, list_members(rows), letter="I")
+    for day in reversed(days):
+        run(settings, DateRange.of(day), ["list_member"])
+    assert [status_of(settings, day, "list_member")[0] for day in days] == ["COMPLETE", "REJECTED", "REJECTED"]
 
 
 def test_a_corrupt_control_file_stops_the_feed_and_a_resend_mends_it(settings):
