@@ -35,6 +35,7 @@ class Field(Strict):
     max: int | None = None
     max_length: int | None = Bound(default=None, ge=1)
     personal: PersonalKind | None = None
+    masked: bool | None = None
     derive_tac: bool = False
 
     @property
@@ -50,6 +51,17 @@ class Field(Strict):
     def _msisdn_is_personal(self) -> Field:
         if self.type == "msisdn" and self.personal != "msisdn":
             raise ValueError(f"field '{self.name}' of type msisdn must say personal: msisdn")
+        return self
+
+    @model_validator(mode="after")
+    def _text_says_whether_it_is_masked(self) -> Field:
+        if self.type == "text" and not self.personal and self.masked is None:
+            raise ValueError(
+                f"text field '{self.name}' must say personal: <kind>, masked: true (people write into it; runs of 7 or more "
+                "digits become ***) or masked: false (a catalogue's names)"
+            )
+        if self.masked and (self.type != "text" or self.personal or self.allowed):
+            raise ValueError(f"field '{self.name}': masked is for free text without personal and allowed")
         return self
 
 

@@ -36,6 +36,8 @@ A_TABLE = {
         ({"cadence": "monthly"}, "", "due_day"),
         ({"style": "fixed_width"}, "", "width"),
         ({"fields": [{"name": "id", "type": "msisdn"}]}, "fields", "personal"),
+        ({"fields": [{"name": "id", "type": "text"}]}, "fields", "masked: true"),
+        ({"fields": [{"name": "id", "type": "code", "masked": True}]}, "fields", "free text"),
         ({"fields": [{"name": "id", "type": "code", "size": 3}]}, "fields.0.size", "one of: name"),
     ],
 )
