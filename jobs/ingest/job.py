@@ -15,7 +15,7 @@ from jobs.ingest import commits
 from jobs.ingest.alarms import raise_alarms
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
-from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover
+from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
 from jobs.ingest.sealing import Sealer
 from jobs.ingest.shrunken import refuse_shrunken
@@ -43,10 +43,10 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         new = merge_identities(this_run, identities)
         _write_ops(this_run, contracts, files, gone, loads)
         statuses = _write_status(this_run, files)
-        raise_alarms(
-            settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}]
-        )
-        return _summary(this_run, files, loads, new, statuses)
+        wanted = {feed.feed for feed in contracts}
+        unknown = unknown_files(settings)
+        raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in wanted], unknown)
+        return {**_summary(this_run, files, loads, new, statuses), "unknown_files": len(unknown)}
 
 
 def _contracts(names: Sequence[str] | None) -> list[Feed]:

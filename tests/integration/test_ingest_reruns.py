@@ -268,6 +268,33 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
 
 
+def test_files_nobody_can_place_are_named_in_one_alert_each_and_counted(settings):
+    folder = settings.path("landing") / "billing"
+    dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(4))
+    unknown = [
+        "S0300620260311000000.AVL.Z",
+        "S0300620260231000000.AVL",
+        "S0300620260231.CHK",
+        "s_13100_202613_03005_00.verf",
+        "readme.txt",
+    ]
+    for name in [
+        *unknown,
+        "S0300620260311000000.AVL.part",
+        ".hidden",
+        "S0999920260310000000.AVL",
+    ]:  # these may be there
+        (folder / name).write_bytes(b"x\n")
+    for _ in range(2):
+        assert run(settings, DateRange.of(A_DAY), ["payment"])["unknown_files"] == 5
+    told = alarms(settings, "FILE_UNKNOWN")
+    assert len(told) == 5
+    for name in unknown:
+        (alarm,) = [text for text in told if f"billing/{name}:" in text]
+        assert ("unpack it" in alarm) == name.endswith(".Z")
+    assert ledger.read(settings, "bronze.payment").num_rows == 4
+
+
 def test_what_a_night_still_waits_for(settings):
     assert "payment" in missing_feeds(settings, A_DAY)
     assert "bill_summary" not in missing_feeds(settings, A_DAY)  # due on the 8th

@@ -100,6 +100,14 @@ def test_numbers_people_write_into_free_text_do_not_reach_bronze(written, kept):
     assert parsed.columns[parsed.names.index("remark")].to_pylist() == [kept]
 
 
+@pytest.mark.parametrize(
+    "code", [f"{code:02d}" for code in (*range(1, 10), *range(11, 16), 17, 21, 22, 25, 80, 89, 90, 99)]
+)
+def test_every_operation_code_of_the_service_platform_is_read(code):
+    row = b"\x80".join([b"1", b"O1", b"13800138000", b"", code.encode(), *[b""] * 6, b"20260310120000", b"", b"", b""])
+    assert broken(parse("misc_order", row + b"\n")) == []
+
+
 def test_every_field_people_write_into_is_masked():
     free = {(feed.feed, field.name) for feed in load_feeds().values() for field in feed.fields if field.masked}
     remarks = {(feed.feed, "remark") for feed in load_feeds().values() if "remark" in [f.name for f in feed.fields]}
