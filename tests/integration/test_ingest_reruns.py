@@ -9,10 +9,11 @@ import pytest
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
-from jobs.ingest.feeds import feed_status, missing_feeds
+from jobs.ingest.feeds import FeedsMissing, feed_status, missing_feeds, require_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
+from jobs.view import conform
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_time, list_members, payments, too_late
 
@@ -266,6 +267,42 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     ]
     assert row["status"] == "LATE"
     assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
+
+
+VOICE = "13800138000$352099001761481$13900139000$$0591$$0591$CMCC$C1$20260310120000$60$100$0$0$0$0$MO$"
+SUBSCRIBER = "U1$C1$1$20080808$13800138000$460001234567890$0591$0591$01$S1$2$1$11$1$P1$A1$1$0$20260310"
+
+
+def test_a_night_stops_without_a_feed_it_must_not_go_on_without(settings):
+    landing = settings.path("landing")
+    feeds = ["subscription", "cdr_voice", "cdr_sms"]
+    dollar(landing, "boss", "02004", A_DAY - timedelta(days=2), [SUBSCRIBER], letter="A")
+    dollar(landing, "billing", "04008", A_DAY, [VOICE], created=too_late(A_DAY))
+    run(settings, DateRange.of(A_DAY - timedelta(days=2), A_DAY), feeds)
+    with pytest.raises(FeedsMissing) as stopped:
+        conform.run(None, settings, DateRange.of(A_DAY))  # before it asks Spark for anything
+    told = str(stopped.value)
+    assert "subscription: MISSING, nothing for 2026-03-10 by 06:00" in told
+    assert "last delivered for 2026-03-08, 2 day(s) before" in told
+    assert "cdr_voice: MISSING" in told
+    assert "closedloop run ingest --date 2026-03-10" in told
+    assert "cdr_sms" not in told  # it waits for the next night
+    assert "list_member" not in told  # a suppression feed stops the lists, not the tables
+    assert any("cdr_sms" in alarm and "joins the next night" in alarm for alarm in alarms(settings, "FEED_MISSING"))
+
+    dollar(landing, "boss", "02004", A_DAY, [SUBSCRIBER], letter="A")
+    run(settings, DateRange.of(A_DAY, NEXT), feeds)
+    with pytest.raises(
+        FeedsMissing, match="cdr_voice: LATE"
+    ) as stopped:  # what came with the next night is not in this one
+        require_feeds(settings, DateRange.of(A_DAY))
+    assert "subscription" not in str(stopped.value)
+
+    dollar(landing, "boss", "02004", NEXT, [SUBSCRIBER], letter="A")
+    dollar(landing, "billing", "04008", NEXT, [VOICE])
+    run(settings, DateRange.of(NEXT), feeds)
+    require_feeds(settings, DateRange.of(A_DAY, NEXT))  # the late file is in: both nights can be built
+    require_feeds(settings, DateRange.of(A_DAY - timedelta(days=2)))  # history is taken as it is
 
 
 def test_files_nobody_can_place_are_named_in_one_alert_each_and_counted(settings):
