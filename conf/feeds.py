@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field as Bound
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load
@@ -17,8 +18,22 @@ FEEDS = ROOT / "conf" / "feeds"
 FieldType = Literal[
     "code", "text", "msisdn", "date8", "month6", "datetime14", "bool10", "int", "bigint", "fen", "li", "yuan"
 ]
+# What the byte-level reader splits and decodes rightly. Style C's separator 0x80 is half a character in UTF-8; of GB18030 it
+# would break the characters of four bytes.
+ENCODINGS = {
+    "fixed_width": ("gbk", "gb2312", "utf-8", "ascii"), "dollar": ("gbk", "gb2312", "utf-8", "ascii"),
+    "euro": ("gbk", "gb2312", "ascii"),
+}  # fmt: skip
 MONEY_TYPES = ("fen", "li", "yuan")
 PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
+
+
+def codec_of(encoding: str) -> str:
+    """Python's one name for an encoding however it is written, or the text itself when Python knows none."""
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError:
+        return encoding
 
 
 class Field(Strict):
@@ -35,6 +50,7 @@ class Field(Strict):
     max: int | None = None
     max_length: int | None = Bound(default=None, ge=1)
     personal: PersonalKind | None = None
+    masked: bool | None = None
     derive_tac: bool = False
 
     @property
@@ -50,6 +66,17 @@ class Field(Strict):
     def _msisdn_is_personal(self) -> Field:
         if self.type == "msisdn" and self.personal != "msisdn":
             raise ValueError(f"field '{self.name}' of type msisdn must say personal: msisdn")
+        return self
+
+    @model_validator(mode="after")
+    def _text_says_whether_it_is_masked(self) -> Field:
+        if self.type == "text" and not self.personal and self.masked is None:
+            raise ValueError(
+                f"text field '{self.name}' must say personal: <kind>, masked: true (people write into it; runs of 7 or more "
+                "digits become ***) or masked: false (a catalogue's names)"
+            )
+        if self.masked and (self.type != "text" or self.personal or self.allowed):
+            raise ValueError(f"field '{self.name}': masked is for free text without personal and allowed")
         return self
 
 
@@ -79,11 +106,10 @@ class Feed(Strict):
 
     @field_validator("encoding")
     @classmethod
-    def _codec_exists(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except LookupError:
-            raise ValueError("an encoding Python knows, as cp936 or utf-8") from None
+    def _reader_handles_encoding(cls, value: str, read: ValidationInfo) -> str:
+        style = read.data.get("style")
+        if style and codec_of(value) not in ENCODINGS[style]:
+            raise ValueError(f"for style {style} one of: {', '.join(ENCODINGS[style])} (cp936 is gbk)")
         return value
 
     @model_validator(mode="after")
@@ -101,12 +127,14 @@ class Feed(Strict):
             raise ValueError(f"a {self.style} feed has no widths")
         if self.cadence == "monthly" and self.due_day is None:
             raise ValueError("a monthly feed needs due_day")
+        if self.cadence == "monthly" and self.style == "dollar":
+            raise ValueError("a dollar file has eight digits of date in its name, so its feed is daily")
         return self
 
     @property
     def codec(self) -> str:
         """Name of the Python codec (code page 936 is `gbk`)."""
-        return "gbk" if self.encoding.lower() in ("cp936", "936", "gbk") else self.encoding
+        return codec_of(self.encoding)
 
     @property
     def table(self) -> str:
@@ -123,15 +151,20 @@ class Feed(Strict):
 
 @cache
 def load_feeds(folder: Path = FEEDS) -> dict[str, Feed]:
-    """All feed contracts by feed name; the file name must be the feed's name, unit codes must be unique."""
+    """All feed contracts by feed name; the file name must be the feed's name, and a file's name must say whose it is.
+
+    One unit code may serve a daily and a monthly feed: the length of the date tells their files apart.
+    """
     feeds: dict[str, Feed] = {}
-    units: dict[tuple[str, str], str] = {}
+    units: dict[tuple[str, str, str], str] = {}
     for path in sorted(folder.glob("*.yaml")):
         feed = load(Feed, path)
         if feed.feed != path.stem:
             raise ConfigError(path, "feed", feed.feed, f"the file's name, {path.stem}")
-        other = units.setdefault((feed.style, feed.unit), feed.feed)
+        other = units.setdefault((feed.style, feed.unit, feed.cadence), feed.feed)
         if other != feed.feed:
-            raise ConfigError(path, "unit", feed.unit, f"a code of its own; feed {other} has this one")
+            raise ConfigError(
+                path, "unit", feed.unit, f"a code of its own; the {feed.cadence} feed {other} has this one"
+            )
         feeds[feed.feed] = feed
     return feeds

@@ -167,6 +167,7 @@ def _bronze_columns(field: Field) -> list[Column]:
         described = f"Field {field.name} of the feed" + (
             f"; allowed: {', '.join(a or 'blank' for a in field.allowed)}" if field.allowed else ""
         )
+        described += "; runs of 7 or more digits are masked" if field.masked else ""
         unit = _BRONZE_UNITS.get(field.type, field.unit)
         return [
             Column(

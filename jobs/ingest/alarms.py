@@ -12,11 +12,19 @@ from jobs.ingest.landing import REJECTED, Delivered
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
 
+PACKED = (".Z", ".gz", ".zip", ".bz2")
+
 
 def raise_alarms(
-    settings: Settings, dates: DateRange, files: Sequence[Delivered], statuses: Sequence[dict[str, Any]]
+    settings: Settings,
+    dates: DateRange,
+    files: Sequence[Delivered],
+    statuses: Sequence[dict[str, Any]],
+    unknown: Sequence[str],
 ) -> None:
-    """One alert for each refused file and each feed that was missing or late on a date of the range; gaps are warnings."""
+    """One alert for each refused or unknown file and each feed missing or late on a date of the range; gaps are warnings."""
+    for name in unknown:
+        raise_alert(settings, "FILE_UNKNOWN", dates.last, unknown_text(name), file=name)
     for file in files:
         if file.status == REJECTED:
             raise_alert(
@@ -27,3 +35,13 @@ def raise_alarms(
     for row in statuses:
         if row["business_date"] in dates and row["status"] in (MISSING, LATE, CARRIED):
             raise_alert(settings, f"FEED_{row['status']}", row["business_date"], row["detail"], feed=row["feed"])
+
+
+def unknown_text(name: str) -> str:
+    """What is wrong with a name nothing reads, and what to do."""
+    if name.endswith(PACKED):
+        return f"{name}: found a packed file, wanted it unpacked before its control file; unpack it, then run the date again"
+    return (
+        f"{name}: found a name of no delivery style, or with a date that does not exist, wanted one of docs/own-files.md; "
+        "nothing reads it: ask the sender, then rename or remove it"
+    )

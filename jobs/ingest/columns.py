@@ -14,7 +14,7 @@ from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
 from jobs.ingest.layout import Records, Rule
 from jobs.ingest.numbers import Numbers, read_numbers
-from jobs.ingest.texts import text_array
+from jobs.ingest.texts import mask_numbers, text_array
 from jobs.ingest.zones import to_utc
 
 INT_LIMIT = 2**31 - 1
@@ -120,7 +120,9 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     if field.allowed:
         known = pc.is_in(texts, value_set=pa.array([*field.allowed, None], pa.string()))
         records.break_rule(~known.to_numpy(zero_copy_only=False), Rule.NOT_ALLOWED, position)
-    return ParsedField(field, texts=texts) if field.personal else ParsedField(field, texts)
+    if field.personal:
+        return ParsedField(field, texts=texts)
+    return ParsedField(field, mask_numbers(texts) if field.masked else texts)
 
 
 def _parse_msisdn(records: Records, position: int, field: Field) -> ParsedField:

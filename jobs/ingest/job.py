@@ -15,12 +15,13 @@ from jobs.ingest import commits
 from jobs.ingest.alarms import raise_alarms
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
-from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover
+from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
 from jobs.ingest.sealing import Sealer
+from jobs.ingest.shrunken import refuse_shrunken
 from jobs.ingest.tokens import Tokenizer
 from jobs.ingest.vault import distinct_identities, merge_identities
-from jobs.ingest.verify import Known, number_replacements, refuse_reused_numbers, refuse_shrunken, verify
+from jobs.ingest.verify import Known, not_in_landing, number_replacements, refuse_reused_numbers, verify
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run, exclusive
 
@@ -42,10 +43,10 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         new = merge_identities(this_run, identities)
         _write_ops(this_run, contracts, files, gone, loads)
         statuses = _write_status(this_run, files)
-        raise_alarms(
-            settings, dates, files, [row for row in statuses if row["feed"] in {feed.feed for feed in contracts}]
-        )
-        return _summary(this_run, files, loads, new, statuses)
+        wanted = {feed.feed for feed in contracts}
+        unknown = unknown_files(settings)
+        raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in wanted], unknown)
+        return {**_summary(this_run, files, loads, new, statuses), "unknown_files": len(unknown)}
 
 
 def _contracts(names: Sequence[str] | None) -> list[Feed]:
@@ -58,20 +59,31 @@ def _contracts(names: Sequence[str] | None) -> list[Feed]:
 
 def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed]) -> tuple[list[Delivered], list[Known]]:
     """Files of the range with their verdicts, and loaded files of the range that landing no longer holds (they stay)."""
-    everything = discover(settings, contracts)
     known = known_files(settings, [feed.feed for feed in contracts])
-    present = {(file.feed.feed, file.path.name, file.created_at) for file in everything}
-    elsewhere = [entry for entry in known if (entry.feed, entry.file_name, entry.created_at) not in present]
+    loaded = {entry.key for entry in known if entry.is_loaded}
+    everything = [file for file in discover(settings, contracts) if file.key not in loaded or file.path.exists()]
     number_replacements(everything, known)
     here = [file for file in everything if file.load_date in dates]
-    numbers = {(file.feed.feed, file.number) for file in here}
-    rivals = [f for f in everything if f.load_date not in dates and (f.feed.feed, f.number) in numbers]
-    verify([*here, *rivals])
+    judged = [*here, *_rivals(everything, here, known)]
+    verify(judged)
     number_replacements(here, known)
-    refuse_reused_numbers(sorted([*here, *rivals], key=lambda file: (file.feed.feed, file.order)), elsewhere)
-    refuse_shrunken(everything, elsewhere)
-    gone = [k for k in elsewhere if k.load_date in dates and k.status in (LANDED, SUPERSEDED)]
+    elsewhere = not_in_landing(known, everything)
+    refuse_reused_numbers(sorted(judged, key=lambda file: (file.feed.feed, file.order)), elsewhere)
+    gone = [entry for entry in elsewhere if entry.load_date in dates and entry.is_loaded]
+    refuse_shrunken(judged, [*gone, *(entry for entry in known if entry.load_date not in dates)])
     return here, gone
+
+
+def _rivals(everything: Sequence[Delivered], here: Sequence[Delivered], known: Sequence[Known]) -> list[Delivered]:
+    """Files of other nights the verdict needs: those under a number of the range, and lists no night has loaded yet."""
+    ours = {file.key for file in here}
+    numbers = {(file.feed.feed, file.number) for file in here}
+    seen = {entry.key for entry in known}
+    return [
+        file for file in everything
+        if file.key not in ours
+        and ((file.feed.feed, file.number) in numbers or (file.feed.max_shrink_share is not None and file.key not in seen))
+    ]  # fmt: skip
 
 
 def _load_feed(this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequence[Known]) -> FeedLoad:

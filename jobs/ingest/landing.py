@@ -15,6 +15,7 @@ from conf.settings import Settings
 from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_time
 from jobs.ingest.names import FileName, control_file, data_file
 
+UNFINISHED = (".part", ".tmp")  # the sender is still writing
 LANDED, DUPLICATE_COPY, REJECTED, SUPERSEDED = "LANDED", "DUPLICATE_COPY", "REJECTED", "SUPERSEDED"
 
 
@@ -41,6 +42,11 @@ class Delivered:
     def number(self) -> tuple[date, int, int]:
         """Data date, resend and sequence: a number may be used once."""
         return self.data_date, self.resend_no, self.name.sequence_no or 0
+
+    @property
+    def key(self) -> tuple[str, str, datetime]:
+        """Feed, name and creation time: what makes it one delivery."""
+        return self.feed.feed, self.path.name, self.created_at
 
     @property
     def order(self) -> tuple:
@@ -81,10 +87,19 @@ def discover(settings: Settings, feeds: Iterable[Feed]) -> list[Delivered]:
 
 
 def unknown_files(settings: Settings) -> list[str]:
-    """Files in landing whose name fits no style: somebody should look, nothing reads them."""
-    root = settings.path("landing")
-    names = (entry for folder in sorted(root.glob("*/")) for entry in sorted(os.listdir(folder)))
-    return [name for name in names if not (data_file(name) or control_file(name) or name.endswith((".part", ".tmp")))]
+    """Files in landing, as source/name, whose name fits no style or holds no date: nothing reads them, somebody should look."""
+    found = []
+    for folder in sorted(settings.path("landing").glob("*/")):
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        found += [f"{folder.name}/{name}" for name in names if _is_unknown(name)]
+    return found
+
+
+def _is_unknown(name: str) -> bool:
+    if name.startswith(".") or name.endswith(UNFINISHED):
+        return False
+    known = data_file(name) or control_file(name)
+    return known is None or known.first_day is None
 
 
 def _discover_folder(folder: Path, contracts: dict[tuple[str, str, str], Feed], cutoff: int) -> Iterator[Delivered]:

@@ -15,7 +15,7 @@ from jobs.ingest.chunks import Chunk
 ROW_NUMBER_WIDTH = 8
 LINE_END_BYTES = 2  # style A records end with CR LF
 SEPARATORS = {"dollar": ord("$"), "euro": 0x80, "fixed_width": -1}
-PAIRED_CODECS = ("gbk", "gb2312", "gb18030")
+PAIRED_CODECS = ("gbk", "gb2312")
 
 
 class Rule(IntEnum):

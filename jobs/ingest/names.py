@@ -45,18 +45,23 @@ class FileName:
         """Letter i marks a full snapshot; a marks changes, s events."""
         return self.letter == "i"
 
+    @property
+    def first_day(self) -> date | None:
+        """The day in the name, of a month its first; None when the digits are no date."""
+        try:
+            return datetime.strptime(self.stamp[:6] + (self.stamp[6:] or "01"), "%Y%m%d").date()
+        except ValueError:
+            return None
+
     def data_date(self, feed: Feed) -> date | None:
         """Business date the file is about, None when the digits are no date.
 
         A month's events or totals belong to its last day, a month's snapshot to its first.
         """
-        try:
-            if self.cadence == "daily":
-                return datetime.strptime(self.stamp, "%Y%m%d").date()
-            first = datetime.strptime(self.stamp + "01", "%Y%m%d").date()
-        except ValueError:
-            return None
-        return first if feed.content == "snapshot" else last_day_of_month(first)
+        day = self.first_day
+        if day is None or self.cadence == "daily" or feed.content == "snapshot":
+            return day
+        return last_day_of_month(day)
 
 
 def last_day_of_month(day: date) -> date:

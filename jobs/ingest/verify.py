@@ -1,4 +1,4 @@
-"""Verdict on every delivered file before a record of it is read: bytes, rows, numbers, copies, resends, shrunken lists."""
+"""Verdict on every delivered file before a record of it is read: bytes, rows, numbers, copies, resends."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ class Known:
     created_at: datetime
     rows_in: int
     status: str
+
+    @property
+    def key(self) -> tuple[str, str, datetime]:
+        """What makes it the same delivery as one in landing (see Delivered.key)."""
+        return self.feed, self.file_name, self.created_at
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its rows are in bronze."""
+        return self.status in (LANDED, SUPERSEDED)
 
 
 def verify(files: Sequence[Delivered], workers: int = 2) -> None:
@@ -80,6 +90,23 @@ def _measure(file: Delivered) -> tuple[int, int, str, bool]:
     return size, rows + (0 if ends_well or not size else 1), digest.hexdigest(), ends_well
 
 
+def not_in_landing(known: Iterable[Known], files: Iterable[Delivered]) -> list[Known]:
+    """Loaded files that landing no longer holds: taken away, or something else stands under their name and time.
+
+    A file this run has not read counts as the one the ledger knows.
+    """
+    present: dict[tuple, list[Delivered]] = defaultdict(list)
+    for file in files:
+        present[file.key].append(file)
+    return [
+        entry for entry in known if entry.is_loaded and not any(_is_same(file, entry) for file in present[entry.key])
+    ]  # fmt: skip
+
+
+def _is_same(file: Delivered, entry: Known) -> bool:
+    return file.digest == entry.digest or (not file.digest and file.status == LANDED)
+
+
 def number_replacements(files: Iterable[Delivered], known: Iterable[Known]) -> None:
     """Give replaced dollar files their resend number: the style has none in its names, a replaced file keeps its name.
 
@@ -88,7 +115,7 @@ def number_replacements(files: Iterable[Delivered], known: Iterable[Known]) -> N
     """
     earlier: dict[tuple[str, date], list[Known]] = defaultdict(list)
     for entry in known:
-        if entry.status in (LANDED, SUPERSEDED):
+        if entry.is_loaded:
             earlier[(entry.feed, entry.data_date)].append(entry)
     deliveries: dict[tuple, list[Delivered]] = defaultdict(list)
     for file in files:
@@ -104,12 +131,11 @@ def number_replacements(files: Iterable[Delivered], known: Iterable[Known]) -> N
 
 def refuse_reused_numbers(files: Sequence[Delivered], known: Iterable[Known]) -> None:
     """Same number and content again: a copy, ignored. Same number, other content: refused. Same content under another
-    number of the delivery: a copy as well. `files` are all of landing, in order of delivery."""
+    number of the delivery: a copy as well. `files` are in order of delivery, `known` the loaded files landing holds no more."""
     by_number: dict[tuple, str] = {}
     by_content: dict[tuple, str] = {}
     for entry in sorted(known, key=lambda k: (k.load_date, str(k.created_at))):
-        if entry.status in (LANDED, SUPERSEDED):
-            by_number.setdefault((entry.feed, entry.data_date, entry.resend_no, entry.sequence_no), entry.file_id)
+        by_number.setdefault((entry.feed, entry.data_date, entry.resend_no, entry.sequence_no), entry.file_id)
     digests = {entry.file_id: (entry.digest, entry.file_name) for entry in known}
     for file in files:
         if file.status != LANDED or not file.digest:
@@ -128,41 +154,11 @@ def _judge_copy(file: Delivered, digest: str, name: str) -> None:
     if digest == file.digest:
         file.status, file.reason = DUPLICATE_COPY, f"the same content as {name}, ignored"
         return
+    anew = "made later, by the time in its check file" if file.feed.style == "dollar" else "with the next resend number"
     file.reject(
         f"{file.path.name}: found other content under the number of {name} "
-        f"(data date {file.data_date}, resend {file.resend_no}), wanted a number of its own; ask the sender for a resend with the next resend number"
+        f"(data date {file.data_date}, resend {file.resend_no}), wanted a number of its own; ask the sender for a resend {anew}"
     )
-
-
-def refuse_shrunken(files: Sequence[Delivered], known: Iterable[Known]) -> None:
-    """A full list that lost more than its allowed share of rows since the last good one is refused: better none than half."""
-    by_feed: dict[str, list[tuple[date, int, int, Delivered | None]]] = defaultdict(list)
-    for file in files:
-        if file.feed.max_shrink_share is not None and file.status == LANDED and file.announced:
-            by_feed[file.feed.feed].append((file.data_date, file.resend_no, file.announced.rows, file))
-    present = {(f.feed.feed, f.data_date, f.resend_no) for f in files}
-    for entry in known:
-        if (
-            entry.feed in by_feed
-            and entry.status == LANDED
-            and (entry.feed, entry.data_date, entry.resend_no) not in present
-        ):
-            by_feed[entry.feed].append((entry.data_date, entry.resend_no, entry.rows_in, None))
-    for snapshots in by_feed.values():
-        _refuse_shrunken_list(sorted(snapshots, key=lambda snapshot: snapshot[:2]))
-
-
-def _refuse_shrunken_list(snapshots: list[tuple[date, int, int, Delivered | None]]) -> None:
-    baseline: int | None = None
-    for _, _, rows, file in snapshots:
-        share = 1 - (file.feed.max_shrink_share or 0) if file is not None else 0.0
-        if file is not None and baseline is not None and rows < baseline * share:
-            file.reject(
-                f"{file.control}: found {rows} rows, wanted at least {share:.0%} of the last list's {baseline}; "
-                f"ask the sender, or change max_shrink_share of feed {file.feed.feed} if this is right"
-            )
-        else:
-            baseline = rows
 
 
 def sequence_gaps(files: Iterable[Delivered]) -> list[str]:

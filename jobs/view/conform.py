@@ -12,6 +12,7 @@ from conf.dates import DateRange
 from conf.feeds import load_feeds
 from conf.tables import table_of
 from expectations.gate import run_gate
+from jobs.ingest.feeds import require_feeds
 from jobs.lakehouse.lake import CommitInfo, Lake
 from jobs.lakehouse.planning import is_long_work, static_plans
 from jobs.lakehouse.run import Run, exclusive
@@ -50,8 +51,10 @@ _FEED_VIEW = re.compile(r"\b(asof|month)_([a-z_]+)\b")
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
     """Build, check and publish the silver tables of these load dates.
 
-    A resend inside the range, or dates loaded out of order, widen the range to all dates it changes.
+    A resend inside the range, or dates loaded out of order, widen the range to all dates it changes. Raises FeedsMissing
+    when the last night lacks a feed whose contract says stop.
     """
+    require_feeds(settings, dates)
     with exclusive(settings, f"{STAGE}-conform"):
         wide = asof.dates_to_rebuild(settings, dates, ANCHOR)
         lake = Lake(spark, settings, Run(STAGE, wide, settings))

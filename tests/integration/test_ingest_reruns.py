@@ -9,10 +9,11 @@ import pytest
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
-from jobs.ingest.feeds import feed_status, missing_feeds
+from jobs.ingest.feeds import FeedsMissing, feed_status, missing_feeds, require_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
+from jobs.view import conform
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_time, list_members, payments, too_late
 
@@ -140,11 +141,11 @@ def test_a_dollar_file_replaced_under_its_name_is_a_resend_and_the_first_version
 def test_files_gone_from_landing_keep_their_rows_when_their_date_is_run_again(settings):
     delivery = dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(3))
     run(settings, DateRange.of(A_DAY), ["payment"])
-    delivery.data.unlink()
-    delivery.control.unlink()
-    run(settings, DateRange.of(A_DAY), ["payment"])
-    assert ledger.read(settings, "bronze.payment").num_rows == 3
-    assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
+    for taken_away in (delivery.data, delivery.control):
+        taken_away.unlink()
+        run(settings, DateRange.of(A_DAY), ["payment"])
+        assert ledger.read(settings, "bronze.payment").num_rows == 3
+        assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
 
 
 def test_the_same_content_again_is_a_copy_and_raises_no_alarm(settings):
@@ -172,6 +173,36 @@ def test_other_content_under_a_used_number_is_refused_with_an_alarm(settings):
     assert status_of(settings, A_DAY, "crbt_fee")[0] == "REJECTED"
 
 
+def replaced_in_place(landing, feed: str, content: str) -> None:
+    """A delivery whose name and creation time are always the same, whatever is in it."""
+    if feed == "crbt_fee":
+        fixed(landing, "vas", "13203", A_DAY, fees(*{"first": (1, 2), "second": (8, 9)}[content]), 2)
+        return
+    rows = payments(2, {"first": 0, "second": 50}[content])
+    delivery = dollar(landing, "billing", "03006", A_DAY, rows)
+    delivery.control.write_text(f"{delivery.data.name}$2\n", encoding="ascii", newline="")  # two fields: always 03:00
+
+
+@pytest.mark.parametrize("feed", ["crbt_fee", "payment"])
+def test_a_loaded_file_is_never_replaced_by_other_content_under_its_name_and_time(settings, feed):
+    landing = settings.path("landing")
+    replaced_in_place(landing, feed, "first")
+    run(settings, DateRange.of(A_DAY), [feed])
+    rows = content_hash(settings, f"bronze.{feed}")
+    replaced_in_place(landing, feed, "second")
+    for _ in range(2):
+        run(settings, DateRange.of(A_DAY), [feed])
+        assert content_hash(settings, f"bronze.{feed}") == rows
+        files = ledger.read(settings, "ops.file_ledger").to_pylist()
+        assert sorted((file["status"], file["rows_good"]) for file in files) == [("LANDED", 2), ("REJECTED", 0)]
+    assert len(alarms(settings, "FILE_REJECTED")) == 1
+    assert status_of(settings, A_DAY, feed)[0] == "REJECTED"
+    replaced_in_place(landing, feed, "first")  # put back: all is as it was
+    run(settings, DateRange.of(A_DAY), [feed])
+    assert content_hash(settings, f"bronze.{feed}") == rows
+    assert status_of(settings, A_DAY, feed) == ("COMPLETE", "2 rows")
+
+
 def test_a_gap_in_the_parts_is_a_warning_and_what_came_is_loaded(settings):
     landing = settings.path("landing")
     fixed(landing, "vas", "13203", A_DAY, fees(1), 1)
@@ -192,6 +223,15 @@ def test_a_suppression_list_that_lost_a_fifth_is_refused_and_the_feed_says_so(se
     assert status == "REJECTED"
     assert "found 70 rows, wanted at least 80% of the last list's 90" in detail
     assert "max_shrink_share" in detail
+
+
+def test_lists_loaded_in_another_order_get_the_same_verdict(settings):
+    days = [A_DAY + timedelta(days=offset) for offset in range(3)]
+    for day, rows in zip(days, (100, 70, 60), strict=True):  # both lost more than a fifth of the 100
+        dollar(settings.path("landing"), "boss", "02090", day, list_members(rows), letter="I")
+    for day in reversed(days):
+        run(settings, DateRange.of(day), ["list_member"])
+    assert [status_of(settings, day, "list_member")[0] for day in days] == ["COMPLETE", "REJECTED", "REJECTED"]
 
 
 def test_a_corrupt_control_file_stops_the_feed_and_a_resend_mends_it(settings):
@@ -227,6 +267,69 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     ]
     assert row["status"] == "LATE"
     assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
+
+
+VOICE = "13800138000$352099001761481$13900139000$$0591$$0591$CMCC$C1$20260310120000$60$100$0$0$0$0$MO$"
+SUBSCRIBER = "U1$C1$1$20080808$13800138000$460001234567890$0591$0591$01$S1$2$1$11$1$P1$A1$1$0$20260310"
+
+
+def test_a_night_stops_without_a_feed_it_must_not_go_on_without(settings):
+    landing = settings.path("landing")
+    feeds = ["subscription", "cdr_voice", "cdr_sms"]
+    dollar(landing, "boss", "02004", A_DAY - timedelta(days=2), [SUBSCRIBER], letter="A")
+    dollar(landing, "billing", "04008", A_DAY, [VOICE], created=too_late(A_DAY))
+    run(settings, DateRange.of(A_DAY - timedelta(days=2), A_DAY), feeds)
+    with pytest.raises(FeedsMissing) as stopped:
+        conform.run(None, settings, DateRange.of(A_DAY))  # before it asks Spark for anything
+    told = str(stopped.value)
+    assert "subscription: MISSING, nothing for 2026-03-10 by 06:00" in told
+    assert "last delivered for 2026-03-08, 2 day(s) before" in told
+    assert "cdr_voice: MISSING" in told
+    assert "closedloop run ingest --date 2026-03-10" in told
+    assert "cdr_sms" not in told  # it waits for the next night
+    assert "list_member" not in told  # a suppression feed stops the lists, not the tables
+    assert any("cdr_sms" in alarm and "joins the next night" in alarm for alarm in alarms(settings, "FEED_MISSING"))
+
+    dollar(landing, "boss", "02004", A_DAY, [SUBSCRIBER], letter="A")
+    run(settings, DateRange.of(A_DAY, NEXT), feeds)
+    with pytest.raises(
+        FeedsMissing, match="cdr_voice: LATE"
+    ) as stopped:  # what came with the next night is not in this one
+        require_feeds(settings, DateRange.of(A_DAY))
+    assert "subscription" not in str(stopped.value)
+
+    dollar(landing, "boss", "02004", NEXT, [SUBSCRIBER], letter="A")
+    dollar(landing, "billing", "04008", NEXT, [VOICE])
+    run(settings, DateRange.of(NEXT), feeds)
+    require_feeds(settings, DateRange.of(A_DAY, NEXT))  # the late file is in: both nights can be built
+    require_feeds(settings, DateRange.of(A_DAY - timedelta(days=2)))  # history is taken as it is
+
+
+def test_files_nobody_can_place_are_named_in_one_alert_each_and_counted(settings):
+    folder = settings.path("landing") / "billing"
+    dollar(settings.path("landing"), "billing", "03006", A_DAY, payments(4))
+    unknown = [
+        "S0300620260311000000.AVL.Z",
+        "S0300620260231000000.AVL",
+        "S0300620260231.CHK",
+        "s_13100_202613_03005_00.verf",
+        "readme.txt",
+    ]
+    for name in [
+        *unknown,
+        "S0300620260311000000.AVL.part",
+        ".hidden",
+        "S0999920260310000000.AVL",
+    ]:  # these may be there
+        (folder / name).write_bytes(b"x\n")
+    for _ in range(2):
+        assert run(settings, DateRange.of(A_DAY), ["payment"])["unknown_files"] == 5
+    told = alarms(settings, "FILE_UNKNOWN")
+    assert len(told) == 5
+    for name in unknown:
+        (alarm,) = [text for text in told if f"billing/{name}:" in text]
+        assert ("unpack it" in alarm) == name.endswith(".Z")
+    assert ledger.read(settings, "bronze.payment").num_rows == 4
 
 
 def test_what_a_night_still_waits_for(settings):

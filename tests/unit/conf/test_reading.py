@@ -32,10 +32,16 @@ A_TABLE = {
         ({"colour": "red"}, "colour", "one of: feed, title"),  # unknown key
         ({"style": "comma"}, "style", "fixed_width"),  # unknown word
         ({"key": ["nobody"]}, "", "nobody"),  # key is no field
-        ({"encoding": "klingon"}, "encoding", "encoding Python knows"),
+        ({"encoding": "klingon"}, "encoding", "gbk, gb2312, utf-8, ascii"),
+        ({"encoding": "utf-16"}, "encoding", "for style dollar one of"),
+        ({"encoding": "gb18030"}, "encoding", "gbk, gb2312"),  # its characters of four bytes
+        ({"style": "euro", "encoding": "utf-8"}, "encoding", "for style euro one of: gbk"),  # 0x80 is half a character
+        ({"cadence": "monthly", "due_day": 3}, "", "eight digits"),
         ({"cadence": "monthly"}, "", "due_day"),
         ({"style": "fixed_width"}, "", "width"),
         ({"fields": [{"name": "id", "type": "msisdn"}]}, "fields", "personal"),
+        ({"fields": [{"name": "id", "type": "text"}]}, "fields", "masked: true"),
+        ({"fields": [{"name": "id", "type": "code", "masked": True}]}, "fields", "free text"),
         ({"fields": [{"name": "id", "type": "code", "size": 3}]}, "fields.0.size", "one of: name"),
     ],
 )
@@ -70,6 +76,24 @@ def test_doubled_key_is_refused_with_its_line_given_a_yaml_file(tmp_path):
 
     with pytest.raises(ConfigError, match="given twice"):
         read_yaml(path)
+
+
+def a_feed_file(folder, name, **changed):
+    feed = {**A_FEED, "feed": name, "style": "fixed_width", "due_day": 3, **changed}
+    feed["fields"] = [{**field, "width": 4} for field in A_FEED["fields"]]
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(feed), encoding="utf-8")
+
+
+def test_one_unit_code_serves_a_daily_and_a_monthly_feed_and_no_two_daily_ones(tmp_path):
+    a_feed_file(tmp_path, "visit")
+    a_feed_file(tmp_path, "visit_month", cadence="monthly")
+    assert sorted(load_feeds(tmp_path)) == ["visit", "visit_month"]
+
+    a_feed_file(tmp_path, "walk")
+    load_feeds.cache_clear()
+    with pytest.raises(ConfigError, match="the daily feed visit has this one"):
+        load_feeds(tmp_path)
+    load_feeds.cache_clear()
 
 
 def test_bronze_contract_follows_from_the_feed():

@@ -81,6 +81,40 @@ def test_over_long_codes_are_cut_by_the_sender_and_refused_here():
     assert broken(parse("misc_order", row + b"\n")) == [(1, "TOO_LONG", "spid")]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("请回电13800138000", "请回电***"),
+        ("本人+8613800138000或0591-8765 4321，谢谢", "本人+***或***，谢谢"),
+        ("１３８００１３８０００", "***"),  # full-width digits
+        ("身份证35010219800101001X 丢失", "身份证*** 丢失"),
+        ("第3次来电，退费120元，工单号123456", "第3次来电，退费120元，工单号123456"),  # too short to be anybody's
+        ("億元大獎", "億元大獎"),
+        ("", None),
+    ],
+)
+def test_numbers_people_write_into_free_text_do_not_reach_bronze(written, kept):
+    row = f"C1$13800138000$U1$20260310120000$HOTLINE$IN$1$2$A1$60$OK${written}\n".encode("gbk")
+    parsed = parse("cs_contact", row)
+    assert broken(parsed) == []
+    assert parsed.columns[parsed.names.index("remark")].to_pylist() == [kept]
+
+
+@pytest.mark.parametrize(
+    "code", [f"{code:02d}" for code in (*range(1, 10), *range(11, 16), 17, 21, 22, 25, 80, 89, 90, 99)]
+)
+def test_every_operation_code_of_the_service_platform_is_read(code):
+    row = b"\x80".join([b"1", b"O1", b"13800138000", b"", code.encode(), *[b""] * 6, b"20260310120000", b"", b"", b""])
+    assert broken(parse("misc_order", row + b"\n")) == []
+
+
+def test_every_field_people_write_into_is_masked():
+    free = {(feed.feed, field.name) for feed in load_feeds().values() for field in feed.fields if field.masked}
+    remarks = {(feed.feed, "remark") for feed in load_feeds().values() if "remark" in [f.name for f in feed.fields]}
+    assert {("complaint", "remark"), ("cs_contact", "remark"), ("product_subscription", "remark")} == remarks
+    assert remarks <= free
+
+
 def test_personal_values_of_bad_rows_get_no_token():
     parsed = parse(
         "cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode()
