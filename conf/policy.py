@@ -31,13 +31,13 @@ class StopRules(Strict):
     consider_days: int = Field(ge=0)
     follow_up_from_days: int = Field(ge=0)
     follow_up_to_days: int = Field(ge=0)
+    follow_up_channel: str
 
 
 class SuppressRules(Strict):
-    """Days between campaigns for one product, and how old a suppression feed may be."""
+    """Days between campaigns for one product."""
 
     recent_days: int = Field(ge=0)
-    max_feed_age_days: int = Field(ge=0)
 
 
 class ControlRules(Strict):

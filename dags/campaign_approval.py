@@ -5,18 +5,41 @@ by a person: check the definition, pre-run, submit, **approve the campaign**, **
 
 **Normal**: as long as people take; it is a DAG of its own, so that no night ever waits for it.
 
-**At 3 a.m.** Nothing waits. A rejected campaign ends this run as failed and does not run; change the file and start again.
+**At 3 a.m.** Nothing waits. A rejected campaign ends this run as failed and does not run, also when the same content was
+released before; change the file and start again. Who answered what, and when, stands in `ops.approval`.
 """
 
 from datetime import timedelta
 
+from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, task
+from airflow.sdk.exceptions import AirflowFailException
 from shared_parts import DEFAULT_ARGS, START, Tag
 
 BODY = """Campaign **{{ params.campaign_id }}**, content `{{ ti.xcom_pull(task_ids='submit') }}`.
 
 {{ ti.xcom_pull(task_ids='pre_run') }}"""
+
+
+class RecordedApproval(ApprovalOperator):
+    """An approval whose answer is written down in the person's name before it takes effect; a rejection ends the run."""
+
+    def __init__(self, *, step: str, **kwargs):
+        super().__init__(**kwargs)
+        self.step = step
+
+    def execute_complete(self, context, event):
+        from jobs.targeting.approval_flow import record_answer
+
+        if "error" not in event:
+            submitted = context["ti"].xcom_pull(task_ids="submit")
+            record_answer(context["params"]["campaign_id"], submitted, self.step, event)
+        try:
+            return super().execute_complete(context, event)
+        except HITLRejectException as rejection:
+            raise AirflowFailException(str(rejection)) from None  # decided: asking again is a new run
+
 
 with DAG(
     "campaign_approval",
@@ -50,21 +73,22 @@ with DAG(
         return submit(params["campaign_id"])
 
     approvals = [
-        ApprovalOperator(
-            task_id=step,
-            subject=f"{{{{ params.campaign_id }}}}: {step.replace('_', ' ')}",
+        RecordedApproval(
+            step=step,
+            task_id=task_id,
+            subject=f"{{{{ params.campaign_id }}}}: {task_id.replace('_', ' ')}",
             body=BODY,
             fail_on_reject=True,
             response_timeout=timedelta(days=14),
             retries=2,
         )
-        for step in ("approve_campaign", "approve_tasks")
+        for task_id, step in (("approve_campaign", "REVIEW"), ("approve_tasks", "TASKS"))
     ]
 
     @task
     def release(params=None, ti=None) -> str:
         from jobs.targeting.approval_flow import release
 
-        return release(params["campaign_id"], ti.xcom_pull(task_ids="submit"), "campaign manager through Airflow")
+        return release(params["campaign_id"], ti.xcom_pull(task_ids="submit"))
 
     check_definition() >> pre_run() >> submit() >> approvals[0] >> approvals[1] >> release()

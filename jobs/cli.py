@@ -224,6 +224,29 @@ def explain(
     show(explain_decision(load_settings(), campaign, msisdn, date.date() if date else None))
 
 
+@app.command()
+def recall(
+    date: DateOption,
+    channel: Annotated[str, typer.Option(help="channel code, as OUTBOUND")],
+    by: Annotated[str, typer.Option(help="who recalls")],
+    reason: Annotated[str, typer.Option(help="why, for the channel to read")],
+    campaign: Annotated[str | None, typer.Option(help="campaign id, else all lists of the channel")] = None,
+) -> None:
+    """Take a night's lists back from a channel: the marker of the channel handbook, and RECALLED in the ledger."""
+    from jobs.show import show
+    from jobs.targeting.recall import recall as recall_lists
+
+    show(recall_lists(load_settings(), date.date(), channel, by, reason, campaign))
+
+
+@app.command()
+def skip(date: DateOption, by: Annotated[str, typer.Option(help="who decides it")]) -> None:
+    """Declare that a night makes no lists, so that the next one may."""
+    from jobs.targeting.readiness import skip_night
+
+    typer.echo(skip_night(load_settings(), date.date(), by))
+
+
 @audience_app.command("preview")
 def audience_preview(
     campaign: Annotated[str, typer.Option(help="campaign id")],

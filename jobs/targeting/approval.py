@@ -13,9 +13,10 @@ from conf.settings import Settings
 from jobs.lakehouse import ledger
 
 APPROVAL = "ops.approval"
-RELEASE = "RELEASE"
-STEPS = ("REVIEW", RELEASE)
-DECISIONS = ("APPROVED", "REJECTED")
+REVIEW, TASKS, RELEASE = "REVIEW", "TASKS", "RELEASE"
+STEPS = (REVIEW, TASKS, RELEASE)
+APPROVED, REJECTED = "APPROVED", "REJECTED"
+DECISIONS = (APPROVED, REJECTED)
 
 
 def content_hash(campaign: Campaign) -> str:
@@ -43,14 +44,35 @@ def record_decision(
 
 
 def approved_hash(settings: Settings, campaign_id: str) -> str | None:
-    """Digest of the content that may run: of the last RELEASE decision, when it approves; None otherwise."""
-    decisions = ledger.read(
-        settings, APPROVAL, filters=[("campaign_id", "=", campaign_id), ("step", "=", RELEASE)]
-    ).to_pylist()
-    if not decisions:
+    """Digest of the content that may run: the last one released, unless somebody rejected it since, at whatever step."""
+    decisions = decisions_about(settings, campaign_id)
+    released = [row for row in decisions if row["step"] == RELEASE and row["decision"] == APPROVED]
+    if not released:
         return None
-    last = max(decisions, key=lambda row: (row["decided_at_text"], row["run_id"]))
-    return last["content_hash"] if last["decision"] == "APPROVED" else None
+    content = released[-1]["content_hash"]
+    about_it = [row for row in decisions if row["content_hash"] == content]
+    since = about_it[about_it.index(released[-1]) + 1 :]
+    return None if any(row["decision"] == REJECTED for row in since) else content
+
+
+def decisions_about(settings: Settings, campaign_id: str) -> list[dict]:
+    """Every decision about a campaign, in the order in which they were taken."""
+    rows = ledger.read(settings, APPROVAL, filters=[("campaign_id", "=", campaign_id)]).to_pylist()
+    return sorted(rows, key=lambda row: (datetime.fromisoformat(row["decided_at_text"]), row["run_id"]))
+
+
+def approver_of(settings: Settings, campaign_id: str, content_hash: str) -> str:
+    """Who approved the tasks of this content; InputRefused unless its campaign and its tasks are both approved by a person."""
+    last = {}
+    for row in decisions_about(settings, campaign_id):
+        if row["content_hash"] == content_hash:
+            last[row["step"]] = row
+    missing = [step for step in (REVIEW, TASKS) if step not in last or last[step]["decision"] != APPROVED]
+    if missing:
+        raise InputRefused(
+            f"release of {campaign_id}: found no approval of {', '.join(missing)} by a person, wanted both"
+        )
+    return last[TASKS]["decided_by"]
 
 
 def refusal_of(settings: Settings, campaign: Campaign) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conf.campaigns import load_campaigns
 from conf.errors import ClosedLoopError
 from conf.settings import load_settings
-from jobs.targeting.approval import content_hash, record_decision
+from jobs.targeting.approval import APPROVED, REJECTED, RELEASE, approver_of, content_hash, record_decision
 
 
 class UnknownCampaign(ClosedLoopError):
@@ -43,7 +45,15 @@ def submit(campaign_id: str) -> str:
     return content_hash(_campaign(campaign_id))
 
 
-def release(campaign_id: str, approved: str, by: str) -> str:
+def record_answer(campaign_id: str, submitted: str, step: str, answer: dict[str, Any]) -> None:
+    """Steps 4 and 5: what a person answered, in his name as Airflow knows it (the event of its approval operator)."""
+    person = answer.get("responded_by_user") or {}
+    decision = APPROVED if answer["chosen_options"] == ["Approve"] else REJECTED
+    by = person.get("name") or person.get("id") or ""
+    record_decision(load_settings(), campaign_id, submitted, step, decision, by, answer["responded_at"].isoformat())
+
+
+def release(campaign_id: str, approved: str) -> str:
     """Step 6: bind the approval to the content; refused when the file changed while people were reading."""
     current = content_hash(_campaign(campaign_id))
     if current != approved:
@@ -51,5 +61,6 @@ def release(campaign_id: str, approved: str, by: str) -> str:
             f"conf/campaigns: {campaign_id} changed during its approval\n  found : {current}\n  wanted: {approved}, as approved\n"
             "  to do : start campaign_approval again"
         )
-    record_decision(load_settings(), campaign_id, current, "RELEASE", "APPROVED", by)
+    settings = load_settings()
+    record_decision(settings, campaign_id, current, RELEASE, APPROVED, approver_of(settings, campaign_id, current))
     return current

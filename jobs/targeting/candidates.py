@@ -114,11 +114,16 @@ def _is_in_scope(compiled: CompiledCampaign) -> Column:
 
 
 def add_wave(targets: DataFrame, context: TargetingContext) -> DataFrame:
-    """Find the campaign's last contact with each target, the wave that is next and the channels due for it."""
+    """Find the campaign's last contact with each target, an open CONSIDER, the wave that is next and the channels due for it."""
     day, policy = context.contact_day, context.policy
     return (
-        targets.withColumn("last_contact", channels.last_contact())
-        .withColumns({"is_considering": channels.is_considering(policy, day), "wave_no": channels.next_wave_no()})
+        targets.withColumns(
+            {
+                "last_contact": channels.last_contact(),
+                "considered_contact": channels.considered_contact(policy, day),
+            }
+        )
+        .withColumns({"is_considering": channels.is_considering(), "wave_no": channels.next_wave_no()})
         .withColumn("due_channels", channels.channels_of_wave(policy, day))
     )
 
@@ -135,22 +140,27 @@ def add_reasons(targets: DataFrame, context: TargetingContext) -> DataFrame:
     )
     closed = {
         f"closed_by_{reason.name.lower()}": column
-        for reason, column in channels.closed_channels(context.policy).items()
+        for reason, column in channels.closed_channels(context.policy, context.contact_day).items()
     }
     targets = targets.withColumns({**closed, "closed_by_suppression": rules.closed_by_suppression()})
     all_closed = reduce(lambda bits, name: bits.bitwiseOR(F.col(name)), closed, F.col("closed_by_suppression"))
-    targets = targets.withColumn("open_channels", F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)))
+    targets = targets.withColumns(
+        {
+            "open_channels": F.col("due_channels").bitwiseAND(F.bitwise_not(all_closed)),
+            "asked_open_channels": F.col("asked_channels").bitwiseAND(F.bitwise_not(all_closed)),
+        }
+    )
     by_row = [_bit(reason, condition) for reason, condition in _row_rules(context).items()]
     return targets.withColumn("all_reasons", reduce(lambda a, b: a.bitwiseOR(b), [_channel_reasons(), *by_row]))
 
 
 def _channel_reasons() -> Column:
-    """Reasons that close channels count against the customer only when they leave no channel open."""
+    """Reasons that close channels count against the customer only when they leave none of the channels asked for open."""
     bits = rules.reasons_of_suppression()
     for reason in channels.CLOSING_REASONS:
         concerns = F.col(f"closed_by_{reason.name.lower()}").bitwiseAND(F.col("asked_channels")) != 0
         bits = bits.bitwiseOR(_bit(reason, concerns))
-    return F.when(F.col("open_channels") == 0, bits).otherwise(F.lit(0).cast("bigint"))
+    return F.when(F.col("asked_open_channels") == 0, bits).otherwise(F.lit(0).cast("bigint"))
 
 
 def _row_rules(context: TargetingContext) -> dict[Reason, Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 NO_CHANNEL = 0
-FOLLOW_UP_CHANNEL = "OUTBOUND"
-CLOSING_REASONS = (Reason.DEVICE_INCAPABLE, Reason.NO_ACCOUNT_MANAGER, Reason.CAP_CAMPAIGN_CHANNEL)
+CLOSING_REASONS = (
+    Reason.DEVICE_INCAPABLE,
+    Reason.NO_ACCOUNT_MANAGER,
+    Reason.CAP_CAMPAIGN_CHANNEL,
+    Reason.BLACKOUT_DATE,
+)
 
 
 def bits_of(channel_codes: Iterable[str]) -> int:
@@ -79,32 +83,63 @@ def closed_by_channel_cap(policy: Policy) -> Column:
     return F.aggregate(used_up, F.lit(NO_CHANNEL).cast("bigint"), lambda bits, c: bits.bitwiseOR(c.channel_bits))
 
 
-def closed_channels(policy: Policy) -> dict[Reason, Column]:
+def closed_on_blackout(policy: Policy, contact_day: date) -> Column:
+    """BLACKOUT_DATE: on these days we go to nobody; who comes by himself still sees his recommendation."""
+    is_blackout = contact_day in policy.sending.blackout_dates
+    return F.lit(all_channels() & ~passive_channels() if is_blackout else NO_CHANNEL).cast("bigint")
+
+
+def closed_channels(policy: Policy, contact_day: date) -> dict[Reason, Column]:
     """Bit sets of channels closed for other reasons than protection."""
     return {
         Reason.DEVICE_INCAPABLE: closed_by_device(),
         Reason.NO_ACCOUNT_MANAGER: closed_without_manager(),
         Reason.CAP_CAMPAIGN_CHANNEL: closed_by_channel_cap(policy),
+        Reason.BLACKOUT_DATE: closed_on_blackout(policy, contact_day),
     }
 
 
 def last_contact() -> Column:
     """The campaign's latest contact with the subscription: planned_date, wave_no, response_code, response_date; null if none."""
-    own = F.filter("contacts", lambda c: c.campaign_id == F.col("campaign_id"))
+    return _latest_own(lambda c: F.lit(True))
+
+
+def considered_contact(policy: Policy, contact_day: date) -> Column:
+    """The campaign's latest contact answered with a CONSIDER that is still open, whatever was shown since; null if none."""
+    oldest = F.date_sub(F.lit(contact_day), policy.stop.consider_days)
+    return _latest_own(lambda c: is_known((c.response_code == "CONSIDER") & (c.response_date >= oldest)))
+
+
+def _latest_own(condition: Callable[[Column], Column]) -> Column:
+    own = F.filter("contacts", lambda c: (c.campaign_id == F.col("campaign_id")) & condition(c))
     return F.array_max(
         F.transform(own, lambda c: F.struct(c.planned_date, c.wave_no, c.response_code, c.response_date))
     )
 
 
-def is_considering(policy: Policy, contact_day: date) -> Column:
-    """The last answer was CONSIDER and is still open."""
-    age = F.datediff(F.lit(contact_day), F.col("last_contact.response_date"))
-    return is_known((F.col("last_contact.response_code") == "CONSIDER") & (age <= policy.stop.consider_days))
+def is_considering() -> Column:
+    """A CONSIDER of this campaign is open."""
+    return F.col("considered_contact").isNotNull()
 
 
 def next_wave_no() -> Column:
-    """Wave the next contact belongs to: one more than the last."""
-    return F.coalesce(F.col("last_contact.wave_no"), F.lit(0)) + 1
+    """Wave the next contact belongs to: one more than the last; what follows an open CONSIDER stays in its wave."""
+    following = F.coalesce(F.col("last_contact.wave_no"), F.lit(0)) + 1
+    return F.coalesce(F.col("considered_contact.wave_no"), following)
+
+
+def is_follow_up_due(policy: Policy, contact_day: date) -> Column:
+    """The one active contact after a CONSIDER: some days after the answer, and none was planned since (5.16)."""
+    days_since_answer = F.datediff(F.lit(contact_day), F.col("considered_contact.response_date"))
+    followed = F.exists(
+        "contacts",
+        lambda c: (
+            (c.campaign_id == F.col("campaign_id"))
+            & (c.channel_bits == bits_of([policy.stop.follow_up_channel]))
+            & (c.planned_date > F.col("considered_contact.planned_date"))
+        ),
+    )
+    return days_since_answer.between(policy.stop.follow_up_from_days, policy.stop.follow_up_to_days) & ~followed
 
 
 def is_wave_finished() -> Column:
@@ -115,12 +150,11 @@ def is_wave_finished() -> Column:
 def channels_of_wave(policy: Policy, contact_day: date) -> Column:
     """Channels due for the next contact: those of the wave when it is due, or of the CONSIDER coordination (5.16)."""
     days_since_contact = F.datediff(F.lit(contact_day), F.col("last_contact.planned_date"))
-    days_since_answer = F.datediff(F.lit(contact_day), F.col("last_contact.response_date"))
     position = F.least(F.col("wave_no"), F.size("wave_channels"))
     is_due = F.col("last_contact").isNull() | (days_since_contact >= F.element_at("wave_after_days", position))
     follow_up = F.when(
-        days_since_answer.between(policy.stop.follow_up_from_days, policy.stop.follow_up_to_days),
-        F.lit(passive_channels() | bits_of([FOLLOW_UP_CHANNEL])),
+        is_follow_up_due(policy, contact_day),
+        F.lit(passive_channels() | bits_of([policy.stop.follow_up_channel])),
     ).otherwise(F.lit(passive_channels()))
     of_wave = F.when(is_known(is_due) & ~is_wave_finished(), F.element_at("wave_channels", position)).otherwise(
         F.lit(NO_CHANNEL)

@@ -1,8 +1,9 @@
 """Writes the frozen lists of a night as channel files: checked again by other code, released by `.done`, never sent twice.
 
 Order for each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest
--> row in ops.export_ledger -> `.done`. A channel takes a file only after its `.done`, so no file is seen without its row.
-After a crash anywhere, running again brings the same files: their bytes follow from the frozen list alone.
+-> RELEASING in ops.export_ledger -> `.done` -> EXPORTED. A channel takes a file only after its `.done`, so no file is seen
+without its row, and what is EXPORTED or RECALLED is never written again, whatever is left of it in the folder. After a
+crash anywhere, running again brings the same files: their bytes follow from the frozen list alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from jobs.targeting.export_check import Protection, read_back, violations
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
+    remove_unreleased,
     sync_folder,
     write_atomically,
     write_manifest,
@@ -38,6 +40,7 @@ from jobs.targeting.export_files import (
 )
 from jobs.targeting.export_layout import file_bytes
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
+from jobs.targeting.file_status import CLOSED, EXPORTED, RECALLED, REFUSED, RELEASING, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
 from jobs.targeting.readiness import require_fresh_suppression
@@ -46,8 +49,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STAGE = "targeting"
-LEDGER = "ops.export_ledger"
+NOT_LEFT = ("WITHHELD", RECALLED)
 Summary = dict[str, Any]
+
+
+class NotClean(ExportRefused):
+    """The finished file cannot be read back, or holds somebody who may not be contacted."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,20 @@ class Night:
     protection: Protection
     campaigns: dict[str, Campaign]
     policy: Policy
-    sent: dict[str, dict]
+    known: dict[str, dict]
 
     @property
     def folder(self) -> Path:
         """Root of the channel folders."""
         return self.lake.settings.path("exports")
+
+    def target(self, contact: dict) -> Path:
+        """Where the list of a contact lies."""
+        return self.folder / contact["channel_code"] / contact["file_name"]
+
+    def status(self, file_name: str) -> str | None:
+        """What the ledger said of the file when the night was opened."""
+        return self.known[file_name]["status"] if file_name in self.known else None
 
 
 def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> Summary:
@@ -85,7 +100,7 @@ def run_night(
     files = contacts_by_file(lake, business_date)
     clear_private(settings.path("exports"))
     night = _open_night(lake, business_date, campaigns)
-    if set(files) - set(night.sent):
+    if any(night.status(name) not in CLOSED for name in files):
         _require_fresh(settings, business_date)
     outcome: Counter[str] = Counter()
     rows: Counter[str] = Counter()
@@ -97,7 +112,7 @@ def run_night(
             withheld.append(_withhold(night, file_name, contacts, refusal))
             state = "WITHHELD"
         outcome[state] += 1
-        if state != "WITHHELD":
+        if state not in NOT_LEFT:
             rows[contacts[0]["channel_code"]] += len(contacts)
     _note(lake, outcome, rows)
     if withheld:
@@ -124,29 +139,35 @@ def _require_fresh(settings: Settings, business_date: date) -> None:
 
 
 def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
-    sent = ledger.read(
-        lake.settings, LEDGER, filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")]
-    )
     return Night(
         lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
-        load_campaigns() if campaigns is None else campaigns, load_policy(), {row["file_name"]: row for row in sent.to_pylist()},
+        load_campaigns() if campaigns is None else campaigns, load_policy(), files_of_night(lake.settings, business_date),
     )  # fmt: skip
 
 
 def _export_file(night: Night, file_name: str, contacts: list[dict]) -> str:
-    """Bring one file out; returns SENT, or ALREADY_SENT when the ledger has it: then only what is missing beside it is mended."""
-    first = contacts[0]
-    layout = load_exports()[load_channels()[first["channel_code"]].export_layout]
-    target = night.folder / first["channel_code"] / file_name
-    sent = night.sent.get(file_name)
-    if sent and done_of(target).exists():
+    """Bring one file out; returns SENT, or ALREADY_SENT or RECALLED: those are left as they are, whatever lies in the folder."""
+    target, status = night.target(contacts[0]), night.status(file_name)
+    if status in CLOSED:
+        return RECALLED if status == RECALLED else "ALREADY_SENT"
+    if status == RELEASING and _is_released(target):
+        _write_ledger(night, contacts, night.known[file_name]["sha256"], EXPORTED)
         return "ALREADY_SENT"
-    _require_unchanged_campaign(night, first)
-    content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
+    _write_ledger(night, contacts, _release(night, target, contacts), EXPORTED)
+    return "SENT"
+
+
+def _is_released(target: Path) -> bool:
+    """Whether a list that was being released is out: its `.done` stands, or the channel has taken the list away."""
+    return done_of(target).exists() or not target.exists()
+
+
+def _release(night: Night, target: Path, contacts: list[dict]) -> str:
+    """Write, check and release one list; returns its digest."""
+    layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
+    content = _content(night, layout, target.name, contacts)
     digest = sha256(content).hexdigest()
-    if sent and sent["sha256"] != digest:
-        raise ExportRefused(f"{file_name}: the ledger holds it with another content; it is never sent a second time")
-    private = write_private(night.folder, file_name, content)
+    private = write_private(night.folder, target.name, content)
     _require_clean(night, layout, private, contacts)
     faults.point("export.before_rename")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -154,12 +175,21 @@ def _export_file(night: Night, file_name: str, contacts: list[dict]) -> str:
     sync_folder(target.parent)
     faults.point("export.after_rename")
     write_manifest(night.folder, layout, target, contacts, content, night.policy)
-    if not sent:
-        _write_ledger(night, file_name, contacts, digest, "EXPORTED")
+    _write_ledger(night, contacts, digest, RELEASING)
     faults.point("export.before_done")
     write_atomically(night.folder, done_of(target), f"{digest}\n".encode())
     faults.point("export.after_done")
-    return "ALREADY_SENT" if sent else "SENT"
+    return digest
+
+
+def _content(night: Night, layout: ExportLayout, file_name: str, contacts: list[dict]) -> bytes:
+    """The bytes of one list; one that was being released may only be released with the same."""
+    _require_unchanged_campaign(night, contacts[0])
+    content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
+    is_other = night.status(file_name) == RELEASING and night.known[file_name]["sha256"] != sha256(content).hexdigest()
+    if is_other:
+        raise ExportRefused(f"{file_name}: the ledger holds it with another content; it is never sent a second time")
+    return content
 
 
 def _require_unchanged_campaign(night: Night, contact: dict) -> None:
@@ -183,29 +213,30 @@ def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: 
         rows = read_back(layout, private.read_bytes())
     except (ValueError, UnicodeError) as error:
         private.unlink()
-        raise ExportRefused(f"{contacts[0]['file_name']}: cannot be read back as its channel would: {error}") from None
+        raise NotClean(f"{contacts[0]['file_name']}: cannot be read back as its channel would: {error}") from None
     faults_found = violations(rows, layout.channel_code, contacts, night.protection)
     if faults_found:
         private.unlink()
         shown = "\n".join(f"    {fault}" for fault in faults_found[:5])
-        raise ExportRefused(f"{contacts[0]['file_name']}: {len(faults_found)} lines must not leave\n{shown}")
+        raise NotClean(f"{contacts[0]['file_name']}: {len(faults_found)} lines must not leave\n{shown}")
 
 
 def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused) -> str:
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
-    if file_name not in night.sent:  # what has left stays in the ledger as it left
-        _write_ledger(night, file_name, contacts, "", "REFUSED")
+    if isinstance(refusal, NotClean) or night.status(file_name) != RELEASING:
+        remove_unreleased(night.target(contacts[0]))
+        _write_ledger(night, contacts, "", REFUSED)
     return f"  - {refusal}"
 
 
-def _write_ledger(night: Night, file_name: str, contacts: list[dict], digest: str, status: str) -> None:
-    run_id = night.lake.run.run_id
+def _write_ledger(night: Night, contacts: list[dict], digest: str, status: str) -> None:
+    first = contacts[0]
     row = {
-        "business_date": night.business_date, "campaign_id": contacts[0]["campaign_id"], "channel_code": contacts[0]["channel_code"],
-        "file_name": file_name, "rows": len(contacts), "sha256": digest, "status": status, "run_id": run_id,
+        "business_date": night.business_date, "campaign_id": first["campaign_id"], "channel_code": first["channel_code"],
+        "file_name": first["file_name"], "rows": len(contacts), "sha256": digest, "status": status,
+        "run_id": night.lake.run.run_id,
     }  # fmt: skip
-    # One row a file: a file withheld before and clean now replaces its refusal.
-    ledger.replace(night.lake.settings, LEDGER, [row], f"file_name = '{file_name}'", run_id)
+    write_status(night.lake.settings, row)
 
 
 def _note(lake: Lake, outcome: Counter[str], rows: Counter[str]) -> None:

@@ -43,11 +43,7 @@ def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
     names = [column.name for column in layout.columns]
     if layout.format == "fixed_width":
         return [dict(zip(names, cells, strict=True)) for cells in _cut(layout, content)]
-    text = content.decode(layout.encoding)
-    if layout.quote == "always":
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter or ",", strict=True))
-    else:
-        lines = [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
+    lines = _lines(layout, content.decode(layout.encoding))
     if layout.header:
         if not lines or lines[0] != names:
             raise ValueError("the header is not the layout's")
@@ -55,6 +51,17 @@ def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
     if any(len(line) != len(names) for line in lines):
         raise ValueError(f"a line has not {len(names)} cells")
     return [dict(zip(names, line, strict=True)) for line in lines]
+
+
+def _lines(layout: ExportLayout, text: str) -> list[list[str]]:
+    if not text.endswith(layout.newline):
+        raise ValueError("the last line has no end")
+    if layout.quote != "always":
+        return [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter or ",", strict=True))
+    except csv.Error as error:
+        raise ValueError(f"the quoting is broken: {error}") from None
 
 
 def _cut(layout: ExportLayout, content: bytes) -> Iterable[list[str]]:

@@ -55,6 +55,23 @@ def done_of(target: Path) -> Path:
     return target.with_name(target.name + ".done")
 
 
+def manifest_of(target: Path) -> Path:
+    """The file that says what a list holds."""
+    return target.with_name(target.name + ".manifest.json")
+
+
+def recall_marker_of(target: Path) -> Path:
+    """The file by which a channel learns that a list is taken back."""
+    return target.with_name(target.name + ".recall.json")
+
+
+def remove_unreleased(target: Path) -> None:
+    """Take away a list without `.done`, which no channel has taken, and its manifest."""
+    if not done_of(target).exists():
+        target.unlink(missing_ok=True)
+        manifest_of(target).unlink(missing_ok=True)
+
+
 def write_manifest(
     root: Path, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, policy: Policy
 ) -> None:
@@ -69,4 +86,4 @@ def write_manifest(
         "window": f"{policy.sending.window_start}-{policy.sending.window_end}",
     }  # fmt: skip
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    write_atomically(root, target.with_name(target.name + ".manifest.json"), text.encode())
+    write_atomically(root, manifest_of(target), text.encode())

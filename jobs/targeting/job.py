@@ -15,13 +15,13 @@ from conf.errors import ClosedLoopError
 from conf.policy import Policy, load_policy
 from conf.settings import Settings
 from expectations.gate import run_gate
-from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting import freeze
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
+from jobs.targeting.file_status import has_left, without_withheld
 from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.question import budget_left
@@ -66,11 +66,8 @@ def run_night(
 
 
 def is_exported(settings: Settings, business_date: date) -> bool:
-    """Whether any file of the night has left."""
-    rows = ledger.read(
-        settings, "ops.export_ledger", filters=[("business_date", "=", business_date), ("status", "=", "EXPORTED")]
-    )
-    return rows.num_rows > 0
+    """Whether any file of the night may have left, recalled ones included."""
+    return has_left(settings, business_date)
 
 
 def _require_ready(lake: Lake, settings: Settings, business_date: date) -> None:
@@ -109,8 +106,9 @@ def allocate_night(
 
 def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date) -> dict[str, float]:
     """Money of each campaign for tonight after the lists of earlier nights."""
-    columns = ["campaign_id", "channel_code"]
-    earlier = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns).to_pylist()
+    columns = ["campaign_id", "channel_code", "file_name"]
+    listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
+    earlier = without_withheld(lake.settings, listed).to_pylist()
     counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
     spent = {
         name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import date, timedelta
 
-from conf.errors import ExportRefused
+from conf.errors import ExportRefused, InputRefused
 from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.lakehouse import ledger
+from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
+from jobs.targeting.file_status import without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
 SKIPPED = "night_skipped"
@@ -49,13 +52,25 @@ def require_fresh_suppression(settings: Settings, business_date: date) -> None:
         )  # fmt: skip
 
 
-def skip_night(settings: Settings, business_date: date, run_id: str) -> None:
-    """Declare that a night makes no lists, so that the next one may."""
+def skip_night(settings: Settings, business_date: date, by: str) -> str:
+    """Declare in a person's name that a night makes no lists, so that the next one may; refused when it made some."""
+    if not by.strip():
+        raise InputRefused(f"skip of {business_date}: found no person, wanted the name of who decides")
+    if _is_published(settings, business_date):
+        raise InputRefused(f"skip of {business_date}: found its lists published, wanted a night without lists")
     row = {
-        "run_id": run_id, "business_date": business_date, "stage": "targeting", "step": "skip",
+        "run_id": uuid.uuid4().hex[:12], "business_date": business_date, "stage": "targeting", "step": f"skipped by {by}",
         "table_name": "gold.campaign_contact", "metric": SKIPPED, "value": 1.0,
     }  # fmt: skip
     ledger.append(settings, "ops.run_metric", [row])
+    text = f"night {business_date} makes no lists"
+    raise_alert(settings, "NIGHT_SKIPPED", business_date, text, by=by)
+    return f"{text}: skipped by {by}"
+
+
+def _is_published(settings: Settings, business_date: date) -> bool:
+    filters = [("stage", "=", "targeting"), ("business_date", "=", business_date)]
+    return ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
 
 
 def require_previous_night(settings: Settings, business_date: date) -> None:
@@ -63,22 +78,16 @@ def require_previous_night(settings: Settings, business_date: date) -> None:
     if business_date <= settings.first_night:
         return
     before = business_date - timedelta(days=1)
-    published = ledger.read(
-        settings,
-        "ops.published",
-        filters=[("stage", "=", "targeting"), ("business_date", "=", before)],
-        columns=["stage"],
-    )
     skipped = ledger.read(
         settings,
         "ops.run_metric",
         filters=[("metric", "=", SKIPPED), ("business_date", "=", before)],
         columns=["metric"],
     )
-    if not published.num_rows and not skipped.num_rows:
+    if not skipped.num_rows and not _is_published(settings, before):
         raise NightNotClosed(
             f"night {business_date}: no lists, because targeting of {before} is not closed\n"
-            f"  to do:  closedloop night --date {before}"
+            f"  to do:  closedloop night --date {before}; or, when it shall make no lists: closedloop skip --date {before} --by NAME"
         )
 
 
@@ -94,10 +103,9 @@ def require_inputs(lake: Lake, business_date: date) -> None:
 
 
 def _require_history(lake: Lake, business_date: date) -> None:
-    """The history of the night must know the newest lists made before it: else caps, waves and stops count wrong."""
-    earlier = lake.arrow(
-        "gold.campaign_contact", filters=[("business_date", "<", business_date)], columns=["business_date"]
-    )
+    """The history of the night must know the newest lists that left before it: else caps, waves and stops count wrong."""
+    filters, columns = [("business_date", "<", business_date)], ["business_date", "file_name"]
+    earlier = without_withheld(lake.settings, lake.arrow("gold.campaign_contact", filters=filters, columns=columns))
     newest = max(earlier["business_date"].unique().to_pylist(), default=None)
     if newest is None:
         return

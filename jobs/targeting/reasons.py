@@ -39,6 +39,7 @@ class Reason(Enum):
     CAP_PRODUCT = (25, 11)
     CAP_CAMPAIGN = (26, 11)
     CAP_CAMPAIGN_CHANNEL = (27, 11)
+    BLACKOUT_DATE = (32, 12)  # proactive channels can do nothing on the contact day
     NOT_CHOSEN_CONFLICT = (28, 12)  # another campaign took the customer's contact of the day
     NOT_CHOSEN_VALUE = (29, 12)  # no open channel is worth its cost
     NOT_CHOSEN_BUDGET = (30, 12)
@@ -65,15 +66,6 @@ SUPPRESSION_REASONS = (
     Reason.LIST_BLACK, Reason.DND_SYSTEM, Reason.COMPLAINT_A, Reason.COMPLAINT_B, Reason.LIST_RED, Reason.LIST_GREY,
     Reason.DND_CHANNEL, Reason.DND_PRODUCT, Reason.SENSITIVE_CHANNEL, Reason.COMPLAINT_C, Reason.COMPLAINT_D,
 )  # fmt: skip
-
-# Reasons that close single channels: they exclude the customer only when no channel is left.
-CHANNEL_REASONS = (
-    *SUPPRESSION_REASONS,
-    Reason.WAVE_NOT_DUE,
-    Reason.DEVICE_INCAPABLE,
-    Reason.NO_ACCOUNT_MANAGER,
-    Reason.CAP_CAMPAIGN_CHANNEL,
-)
 
 
 def reasons_of(bits: int) -> list[Reason]:

@@ -9,20 +9,23 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
-from conf.errors import ExportRefused
+from conf.errors import ExportRefused, InputRefused
 from conf.exports import load_exports
+from jobs.cli import app
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, prove_point
 from jobs.targeting import export
 from jobs.targeting.export_check import read_back
-from jobs.targeting.export_files import PRIVATE
+from jobs.targeting.export_files import PRIVATE, done_of, write_private
 from jobs.targeting.readiness import StaleSuppression
+from jobs.targeting.recall import recall
 from tests.builders import export_reader
 from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, msisdn_of, put
 
@@ -42,6 +45,10 @@ def contents(settings) -> dict[str, str]:
     root = settings.path("exports")
     files = [path for path in sorted(root.glob("*/*")) if path.parent.name != PRIVATE]
     return {str(path.relative_to(root)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def statuses(settings) -> dict[str, str]:
+    return {row["file_name"]: row["status"] for row in ledger.read(settings, "ops.export_ledger").to_pylist()}
 
 
 def released(settings) -> list[Path]:
@@ -91,12 +98,56 @@ def test_second_run_sends_nothing_twice(targeted_copy):
     assert ledger.read(targeted_copy, "ops.export_ledger").num_rows == ledger_before
 
 
-def test_file_the_channel_took_away_is_not_sent_again(targeted_copy):
+@pytest.mark.parametrize("status", ["EXPORTED", "RELEASING"])
+def test_list_and_done_the_channel_took_away_do_not_come_back(targeted_copy, status):
+    """RELEASING: killed after `.done` and before the ledger said EXPORTED; the channel took the list meanwhile."""
     export.run(None, targeted_copy, RANGE)
     taken = released(targeted_copy)[0]
-    taken.unlink()
+    for path in (taken, done_of(taken)):
+        path.unlink()
+    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    changed = [row | {"status": status} if row["file_name"] == taken.name else row for row in rows]
+    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
     export.run(None, targeted_copy, RANGE)
     assert not taken.exists()
+    assert not done_of(taken).exists()
+    assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
+
+
+def test_recalled_list_has_its_marker_and_is_never_sent_again(targeted_copy, undisturbed):
+    export.run(None, targeted_copy, RANGE)
+    options = [
+        "--date",
+        str(NIGHT),
+        "--channel",
+        "OUTBOUND",
+        "--campaign",
+        "CRBT_SAVE",
+        "--by",
+        "desk",
+        "--reason",
+        "late opt-out",
+    ]
+    result = CliRunner().invoke(app, ["recall", *options])
+    assert result.exit_code == 0, result.output
+    name = "OUTBOUND_20260311_CRBT_SAVE_001.csv"
+    target = targeted_copy.path("exports", "OUTBOUND", name)
+    marker = json.loads(target.with_name(name + ".recall.json").read_text(encoding="utf-8"))
+    digest = undisturbed["files"][f"OUTBOUND/{name}"]
+    assert marker == {"file_name": name, "sha256": digest, "reason": "late opt-out", "recalled_by": "desk", "all": True}
+    assert {n for n, status in statuses(targeted_copy).items() if status == "RECALLED"} == {name}
+    for path in (target, done_of(target)):
+        path.unlink()
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]["RECALLED"] == 1
+    assert not target.exists()
+    assert not done_of(target).exists()
+
+
+def test_recall_of_a_list_that_never_left_is_refused(targeted_copy):
+    with pytest.raises(InputRefused, match="found no list at all"):
+        recall(targeted_copy, NIGHT, "SMS", "desk", "wrong list")
+    with pytest.raises(InputRefused, match="who recalls and why"):
+        recall(targeted_copy, NIGHT, "SMS", " ", "wrong list")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +167,7 @@ def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, und
     assert 2 <= len(released(targeted_copy)) <= 3
     export.run(None, targeted_copy, RANGE)
     assert contents(targeted_copy) == undisturbed["files"]
+    assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
     names = [row["file_name"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()]
     assert sorted(names) == undisturbed["ledger"], "each file once in the ledger"
 
@@ -181,8 +233,21 @@ def test_last_gate_withholds_given_selection_without_protection(targeted_copy):
     assert contact["contact_id"] not in {row["contact_id"] for row in sent}
     assert not targeted_copy.path("exports", contact["channel_code"], contact["file_name"]).exists()
     assert list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))
-    status = {row["file_name"]: row["status"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
-    assert status[contact["file_name"]] == "REFUSED"
+    assert statuses(targeted_copy)[contact["file_name"]] == "REFUSED"
+
+
+def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, monkeypatch):
+    def tear(root, name, content):
+        return write_private(root, name, content[:-30] if name.endswith("_001.csv") else content)
+
+    monkeypatch.setattr(export, "write_private", tear)
+    with pytest.raises(ExportRefused, match="cannot be read back"):
+        export.run(None, targeted_copy, RANGE)
+    found = statuses(targeted_copy)
+    torn = {name for name in found if name.endswith("_001.csv")}
+    assert {name for name, status in found.items() if status == "REFUSED"} == torn
+    assert {path.name for path in released(targeted_copy)} == set(found) - torn != set()
+    assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
 
 
 @pytest.mark.parametrize("gate", ["list", "opt-out", "control"])
@@ -225,10 +290,28 @@ def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
     path = released(targeted_copy)[0]
     path.with_name(path.name + ".done").unlink()
     rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
-    changed = [row | {"sha256": "0" * 64} if row["file_name"] == path.name else row for row in rows]
+    other = {"sha256": "0" * 64, "status": "RELEASING"}
+    changed = [row | other if row["file_name"] == path.name else row for row in rows]
     ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
     with pytest.raises(ExportRefused, match="never sent a second time"):
         export.run(None, targeted_copy, RANGE)
+    assert statuses(targeted_copy)[path.name] == "RELEASING", "what may have left stays in the ledger as it left"
+
+
+def test_protection_that_came_in_a_crash_withholds_the_unreleased_list(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    path = released(targeted_copy)[0]
+    done_of(path).unlink()
+    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    changed = [row | {"status": "RELEASING"} if row["file_name"] == path.name else row for row in rows]
+    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    contact = next(row for row in contacts if row["file_name"] == path.name)
+    put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
+    with pytest.raises(ExportRefused, match="1 of"):
+        export.run(None, targeted_copy, RANGE)
+    assert statuses(targeted_copy)[path.name] == "REFUSED"
+    assert not path.exists()
 
 
 def test_unpublished_night_is_not_exported(settings):

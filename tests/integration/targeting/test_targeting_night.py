@@ -7,17 +7,21 @@ from collections import Counter
 from datetime import date, timedelta
 
 import pytest
+from typer.testing import CliRunner
 
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
+from conf.errors import InputRefused
+from jobs.cli import app
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting import job
 from jobs.targeting.explain import explain
 from jobs.targeting.identity import counts_by_reason
-from jobs.targeting.readiness import InputsMissing, NightNotClosed, StaleSuppression, skip_night
-from tests.builders.targeting_night import NIGHT, feeds_are_fresh, msisdn_of
+from jobs.targeting.job import budgets_left
+from jobs.targeting.readiness import InputsMissing, NightNotClosed, StaleSuppression, require_inputs, skip_night
+from tests.builders.targeting_night import NIGHT, a_row, a_subscriber, a_suppression, feeds_are_fresh, msisdn_of, put
 from tests.unit.targeting.campaigns_for_tests import CRBT
 
 RANGE = DateRange(NIGHT, NIGHT)
@@ -109,9 +113,13 @@ def test_empty_list_snapshot_is_stale_but_no_answers_are_not(targeted_copy):
 def test_night_waits_for_the_one_before(targeted_copy):
     after_next = NIGHT + timedelta(days=2)
     feeds_are_fresh(targeted_copy, after_next)
-    with pytest.raises(NightNotClosed, match="targeting of 2026-03-11 is not closed"):
+    with pytest.raises(NightNotClosed, match="targeting of 2026-03-11 is not closed") as refusal:
         job.run(None, targeted_copy, DateRange(after_next, after_next))
-    skip_night(targeted_copy, NIGHT + timedelta(days=1), "tests")
+    assert "closedloop skip --date 2026-03-11 --by NAME" in str(refusal.value)
+    with pytest.raises(InputRefused, match="lists published"):
+        skip_night(targeted_copy, NIGHT, "desk")
+    skipped = CliRunner().invoke(app, ["skip", "--date", "2026-03-11", "--by", "desk"])
+    assert "skipped by desk" in skipped.output
     with pytest.raises(InputsMissing, match=r"gold.customer_360 has no rows of that night"):
         job.run(None, targeted_copy, DateRange(after_next, after_next))
 
@@ -147,8 +155,28 @@ def _nobodys_target(rows: list[dict]) -> int:
     return next(number for number in range(500) if f"S{number:05d}" not in targets)
 
 
-def test_exported_night_is_frozen(targeted_copy):
+def test_withheld_lists_use_up_no_budget_and_need_no_history(targeted_copy):
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    campaigns, next_night = load_campaigns(), NIGHT + timedelta(days=1)
+    put(targeted_copy, "gold.customer_360", [a_subscriber(1, snapshot_date=next_night)])
+    put(targeted_copy, "gold.suppression", [a_suppression(contacts[0], "LIST_BLACK", snapshot_date=next_night)])
+    spent = budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    with pytest.raises(InputsMissing, match="does not hold the lists of 2026-03-10"):
+        require_inputs(lake_of(targeted_copy), next_night)
+    names = sorted({row["file_name"] for row in contacts})
+    for place, name in enumerate(names):
+        status = ("REFUSED", "RECALLED")[place % 2]
+        row = a_row("ops.export_ledger", file_name=name, business_date=NIGHT, status=status)
+        ledger.append(targeted_copy, "ops.export_ledger", [row])
+    full = {name: min(c.budget.per_night_yuan, c.budget.total_yuan) for name, c in campaigns.items()}
+    assert budgets_left(lake_of(targeted_copy), campaigns, next_night) == full
+    assert sum(spent.values()) <= sum(full.values())
+    require_inputs(lake_of(targeted_copy), next_night)
+
+
+@pytest.mark.parametrize("status", ["RELEASING", "EXPORTED", "RECALLED"])
+def test_exported_night_is_frozen(targeted_copy, status):
     row = {"business_date": date(2026, 3, 10), "campaign_id": "C", "channel_code": "SMS", "file_name": "F", "rows": 1, "sha256": "x",
-           "status": "EXPORTED", "run_id": "tests"}  # fmt: skip
+           "status": status, "run_id": "tests"}  # fmt: skip
     ledger.append(targeted_copy, "ops.export_ledger", [row])
     assert job.run(None, targeted_copy, RANGE)[str(NIGHT)]["status"] == "FROZEN"

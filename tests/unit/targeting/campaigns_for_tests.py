@@ -27,9 +27,19 @@ def a_campaign(campaign_id: str, product_id: str, channels: list[str], **values:
     return Campaign.model_validate(usual | values)
 
 
-CRBT = a_campaign("T_CRBT", "CRBT", ["SMS", "MMS", "OUTBOUND", "STORE", "ACCOUNT_MANAGER"])
+CRBT = a_campaign(
+    "T_CRBT",
+    "CRBT",
+    ["SMS", "MMS", "OUTBOUND", "STORE", "ACCOUNT_MANAGER"],
+    exclusions={"list_colours": ["BLACK"]},
+)
 CRBT_OTHER = a_campaign("T_CRBT_OTHER", "CRBT", ["SMS", "OUTBOUND"])
-CRBT_KEEP = a_campaign("T_CRBT_KEEP", "CRBT", ["OUTBOUND", "STORE"], goal="RETAIN")
+CRBT_KEEP = a_campaign(
+    "T_CRBT_KEEP", "CRBT", ["OUTBOUND", "STORE"], goal="RETAIN",
+    waves=[{"wave_no": 1, "channels": ["OUTBOUND", "STORE"], "after_days": 0},
+           {"wave_no": 2, "channels": ["OUTBOUND", "STORE"], "after_days": 3},
+           {"wave_no": 3, "channels": ["STORE"], "after_days": 7}],
+)  # fmt: skip
 NEWS = a_campaign(
     "T_NEWS",
     "NEWSPAPER",

@@ -33,15 +33,16 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
         if c["counts_to_cap"] and (c["planned_date"].year, c["planned_date"].month) == (DAY.year, DAY.month)
     ]
     last = max(mine, key=lambda c: c["planned_date"], default=None)
-    answered = last["response_at"].date() if last and last["response_at"] else None
-    considering = bool(last and last["response_code"] == "CONSIDER" and (DAY - answered).days <= 30)
-    wave = (last["wave_no"] if last else 0) + 1
+    asked = [c for c in mine if c["response_code"] == "CONSIDER" and (DAY - c["response_at"].date()).days <= 30]
+    considered = max(asked, key=lambda c: c["planned_date"], default=None)  # whatever was shown since
+    considering = considered is not None
+    wave = considered["wave_no"] if considering else (last["wave_no"] if last else 0) + 1
     finished = wave > len(campaign.waves) and not considering
     template = campaign.waves[min(wave, len(campaign.waves)) - 1]
     if considering:
-        due = {
-            c for c in campaign.channel_codes if c in PASSIVE or (c == "OUTBOUND" and 3 <= (DAY - answered).days <= 7)
-        }
+        since = [c["channel_code"] for c in mine if c["planned_date"] > considered["planned_date"]]
+        may_call = 3 <= (DAY - considered["response_at"].date()).days <= 7 and "OUTBOUND" not in since  # one call only
+        due = {c for c in campaign.channel_codes if c in PASSIVE or (c == "OUTBOUND" and may_call)}
     elif finished or (last and (DAY - last["planned_date"]).days < template.after_days):
         due = set()
     else:
@@ -97,7 +98,8 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
             why.add("CAP_CAMPAIGN_CHANNEL")
         shut[channel] = why
     opened = {channel for channel in due if not shut[channel]}
-    return reasons | (set() if opened else set().union(*shut.values())), opened
+    is_shut = all(shut.values())  # closed channels count against the customer only when none of those asked for is left
+    return reasons | (set().union(*shut.values()) if is_shut else set()), opened
 
 
 def closes(row: dict, channel: str, product: str) -> bool:
