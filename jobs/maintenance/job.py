@@ -22,18 +22,26 @@ MIN_FILES = 8  # a table of fewer files gains nothing from compaction
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     """Expire, compact and vacuum every table; versions of the last `retention.replay_days` days stay readable.
 
-    Retention counts from the last date of the range. Returns how many tables lost old rows, were compacted, and were left
-    for the next week because their stage was at work or had an unpublished write.
+    Retention counts from the last date of the range, or from the newest published night if that is earlier. Returns how
+    many tables lost old rows, were compacted, and were left for the next week because their stage was at work or had an
+    unpublished write.
     """
+    today = _counted_from(settings, dates.last)
     found = [
-        _care_for_ledger(settings, table, dates.last)
+        _care_for_ledger(settings, table, today)
         if table.is_ledger
-        else _care_for_stage_table(spark, settings, table, dates.last)
+        else _care_for_stage_table(spark, settings, table, today)
         for _, table in sorted(load_tables().items())
         if ledger.table_path(settings, table.name).exists()
     ]
     done = [word for words in found for word in words]
     return {f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")}
+
+
+def _counted_from(settings: Settings, wanted: date) -> date:
+    """No later than the newest night there is: a mistyped year must not empty the tables."""
+    newest = max((row["business_date"] for row in published.newest_rows(settings)), default=wanted)
+    return min(wanted, newest)
 
 
 def old_rows(table: Table, today: date) -> tuple[str, date] | None:

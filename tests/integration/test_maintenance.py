@@ -62,7 +62,8 @@ def test_old_rows_go_and_what_stays_is_published_at_once(spark, settings, visits
     assert ledger.holds_version(settings, "gold.visit", published.published_versions(settings)["gold.visit"])
     assert ledger.read(settings, "ops.gate_result").num_rows == 2
     assert Lake(spark, settings, Run("evaluation", TONIGHT, settings)).restore_ahead(["gold.visit"]) == []
-    assert job.run(spark, settings, TONIGHT)["expired_tables"] == 0  # a second week finds nothing to do
+    mistyped = DateRange.of("2126-03-10")  # counts from the newest night all the same, so there is nothing more to do
+    assert job.run(spark, settings, mistyped)["expired_tables"] == 0
     assert _seen(settings) == {"just kept", "tonight"}
 
 
