@@ -39,11 +39,11 @@ class SparkSettings(Strict):
     @property
     def is_our_server(self) -> bool:
         """Whether `remote` is a server of this machine, which we start and stop; one elsewhere is run by others."""
-        return bool(self.remote) and _is_loopback(urlparse(self.remote).hostname)
+        return bool(self.remote) and _is_loopback(urlparse(str(self.remote)).hostname)
 
     @model_validator(mode="after")
     def _ports_agree(self) -> SparkSettings:
-        if self.is_our_server and urlparse(self.remote).port != self.port:
+        if self.is_our_server and urlparse(str(self.remote)).port != self.port:
             raise ValueError(f"remote and port of one server: {self.remote} has not port {self.port}")
         return self
 
