@@ -18,8 +18,6 @@ from conf.reading import ROOT, Strict, load
 CAMPAIGNS = ROOT / "conf" / "campaigns"
 
 _CODE = r"^[A-Z][A-Z0-9_]{0,39}$"
-# Texts that reach the customer unasked must say how to refuse (MIIT order 31 of 2015).
-_TEXT_CHANNELS = ("SMS", "MMS")
 
 
 class Scope(Strict):
@@ -180,7 +178,7 @@ def _require_known(path: Path, key: str, found: str, known: dict[str, Any]) -> N
 
 def _require_opt_out(path: Path, position: int, task: Task) -> None:
     words = load_policy().sending.opt_out_words
-    if task.channel_code in _TEXT_CHANNELS and not any(word in task.script_text for word in words):
+    if load_channels()[task.channel_code].is_text and not any(word in task.script_text for word in words):
         wanted = f"a text that says how to refuse (one of: {', '.join(words)})"
         raise ConfigError(path, f"tasks.{position}.script_text", task.script_text, wanted)
 

@@ -18,7 +18,8 @@ ChannelClass = Literal["BROADCAST", "ACTIVE", "PASSIVE"]
 class Channel(Strict):
     """One channel: how it meets the customer, what a contact costs (yuan, staff minutes) and how many a day it can do.
 
-    `bit` is its place in the channel_verdicts bit set; `minimum_per_day` is a soft wish to the optimiser.
+    `bit` is its place in the channel_verdicts bit set; `minimum_per_day` is a soft wish to the optimiser;
+    texts of an `is_text` channel reach the customer unasked and must say how to refuse (MIIT order 31 of 2015).
     """
 
     channel_code: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,23}$")
@@ -34,6 +35,7 @@ class Channel(Strict):
     requires: tuple[DeviceAbility, ...] = ()
     needs_account_manager: bool = False
     is_protected_channel: bool = False
+    is_text: bool = False
     export_layout: str
 
     @property

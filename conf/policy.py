@@ -23,6 +23,13 @@ class Caps(Strict):
     count_failed: bool
 
 
+class ContactableRules(Strict):
+    """What a line must be known to be before anybody is contacted on it."""
+
+    user_types: tuple[str, ...] = Field(min_length=1)
+    msisdn_classes: tuple[str, ...] = Field(min_length=1)
+
+
 class StopRules(Strict):
     """What an accept, a refusal and a CONSIDER close, and for how long (days, months)."""
 
@@ -98,6 +105,7 @@ class Policy(Strict):
 
     version: str
     caps: Caps
+    contactable: ContactableRules
     stop: StopRules
     suppress: SuppressRules
     control: ControlRules

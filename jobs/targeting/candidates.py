@@ -168,8 +168,8 @@ def _row_rules(context: TargetingContext) -> dict[Reason, Column]:
     day, policy = context.contact_day, context.policy
     return {
         Reason.NOT_LIVE: rules.is_not_live(),
-        Reason.TEST_NUMBER: rules.is_test_number(),
-        Reason.INVALID_MSISDN: rules.has_invalid_msisdn(),
+        Reason.TEST_NUMBER: rules.is_test_number(policy),
+        Reason.INVALID_MSISDN: rules.has_invalid_msisdn(policy),
         Reason.ALREADY_OWNS: rules.already_owns(),
         Reason.RESP_ACCEPTED: rules.has_accepted(policy, day),
         Reason.RESP_REFUSED: rules.has_refused(policy, day),

@@ -18,9 +18,6 @@ from jobs.targeting.reasons import Reason
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-MOBILE_CLASSES = ("MOBILE", "NATIONAL_MOBILE")
-ORDINARY_USER = "1"
-
 
 def is_known(condition: Column) -> Column:
     """True only where the condition is known to hold."""
@@ -32,14 +29,14 @@ def is_not_live() -> Column:
     return ~is_known(F.col("is_live") & (F.col("subscription_status") == "ACTIVE"))
 
 
-def is_test_number() -> Column:
+def is_test_number(policy: Policy) -> Column:
     """TEST_NUMBER: official free and test numbers, and every line whose type is not known to be ordinary."""
-    return ~is_known(F.col("user_type") == ORDINARY_USER)
+    return ~is_known(F.col("user_type").isin(*policy.contactable.user_types))
 
 
-def has_invalid_msisdn() -> Column:
+def has_invalid_msisdn(policy: Policy) -> Column:
     """INVALID_MSISDN: no number, or one that is no national mobile number."""
-    return ~is_known(F.col("msisdn").isNotNull() & F.col("msisdn_class").isin(*MOBILE_CLASSES))
+    return ~is_known(F.col("msisdn").isNotNull() & F.col("msisdn_class").isin(*policy.contactable.msisdn_classes))
 
 
 def already_owns() -> Column:

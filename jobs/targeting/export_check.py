@@ -1,6 +1,6 @@
 """The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
 
-It shares nothing with selection, allocation or the writer but the layout's data: plain Python over the file's bytes, the
+It shares nothing with selection, allocation or the writer but the data of conf/: plain Python over the file's bytes, the
 numbers turned into subscriptions by the vault, protection read from the newest tables. One hit withholds the file.
 """
 
@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from conf.channels import load_channels
 from conf.exports import ExportLayout
+from conf.policy import load_policy
 
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
-_PASSIVE = {"STORE", "HOTLINE", "WEB"}
-_MANAGER = "ACCOUNT_MANAGER"
 
 
 @dataclass
@@ -25,13 +25,16 @@ class Protection:
     """Everything known tonight that forbids a contact, as plain sets and lists (read by jobs/targeting/protection.py).
 
     `suppressed`: subscription -> (scope_type, scope_value); `listed`: subscription -> (colour, scope_type, scope_value,
-    reason); `opted_out`: subscription -> (scope, channel, product); `held_back`: (campaign, subscription) of control groups;
+    reason); `opted_out`: subscription -> (scope, channel, product); `complained`: subscription -> (scope_type, scope_value);
+    `sensitive`: subscription -> channels it does not want; `held_back`: (campaign, subscription) of control groups;
     `held_back_always`: subscriptions of the global one; `holder`: number -> subscription; `live`: live subscriptions.
     """
 
     suppressed: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     listed: dict[str, list[tuple[str, str, str, str]]] = field(default_factory=dict)
     opted_out: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    complained: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    sensitive: dict[str, set[str]] = field(default_factory=dict)
     held_back: set[tuple[str, str]] = field(default_factory=set)
     held_back_always: set[str] = field(default_factory=set)
     holder: dict[str, str] = field(default_factory=dict)
@@ -125,9 +128,12 @@ def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Pr
 
 
 def _protected(subscription: str, channel_code: str, product_id: str, protection: Protection) -> str | None:
-    for scope, value in protection.suppressed.get(subscription, ()):
-        if not _is_open(scope, value, channel_code, product_id):
-            return f"suppressed ({scope})"
+    for word, scopes in (("suppressed", protection.suppressed), ("complained", protection.complained)):
+        for scope, value in scopes.get(subscription, ()):
+            if not _is_open(scope, value, channel_code, product_id):
+                return f"{word} ({scope})"
+    if channel_code in protection.sensitive.get(subscription, ()):
+        return "sensitive to the channel"
     for colour, scope, value, reason in protection.listed.get(subscription, ()):
         if _list_forbids(colour, scope, value, reason, channel_code, product_id):
             return f"on a {colour} list"
@@ -148,10 +154,11 @@ def _is_open(scope: str, value: str, channel_code: str, product_id: str) -> bool
 
 
 def _list_forbids(colour: str, scope: str, value: str, reason: str, channel_code: str, product_id: str) -> bool:
+    channel = load_channels()[channel_code]
     if colour == "RED":
-        return channel_code not in _PASSIVE and channel_code != _MANAGER
-    if colour == "GREY" and reason in ("STAFF", "GOVERNMENT"):
-        return channel_code not in _PASSIVE
+        return not channel.is_passive and not channel.is_protected_channel
+    if colour == "GREY" and reason in load_policy().lists.grey_passive_only_reasons:
+        return not channel.is_passive
     if colour == "GREY":
         return not _is_open(scope, value, channel_code, product_id)
     return True

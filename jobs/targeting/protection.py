@@ -1,4 +1,4 @@
-"""Reads the newest protection for the last gate, straight from lists, answers and control groups, into plain sets."""
+"""Reads the newest protection for the last gate, straight from lists, answers, complaints, customers and control groups."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute
 
+from conf.channels import load_channels
+from conf.responses import load_response_rules
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
+from jobs.targeting.complaint_check import Complaint, closures
 from jobs.targeting.export_check import Protection
 
 ALL_CAMPAIGNS = "GLOBAL"
+STANDS = date(9999, 12, 31)
 
 
 def read_protection(lake: Lake, business_date: date, contact_day: date) -> Protection:
@@ -23,6 +27,8 @@ def read_protection(lake: Lake, business_date: date, contact_day: date) -> Prote
     owners = _OwnerHistory(lake)
     _read_lists(lake, contact_day, protection, owners)
     _read_opt_outs(lake, protection, owners)
+    _read_complaints(lake, contact_day, protection, owners)
+    _read_sensitive(lake, protection, owners)
     groups = lake.arrow("gold.control_group", columns=["campaign_id", "subscription_id", "control_kind"]).to_pylist()
     for row in groups:
         protection.held_back.add((row["campaign_id"], row["subscription_id"]))
@@ -84,7 +90,7 @@ def _read_opt_outs(lake: Lake, protection: Protection, owners: _OwnerHistory) ->
     for row in asked:
         owner, product = promoted.get(row["contact_id"], (None, ""))
         subscription = row["subscription_id"] or owner
-        is_standing = row["superseded_on"] == date(9999, 12, 31)
+        is_standing = row["superseded_on"] == STANDS
         if subscription and is_standing and not owners.has_changed_since(subscription, row["contact_time"].date()):
             opted_out[subscription].append((row["opt_out_scope"], row["channel_code"], product))
     protection.opted_out = dict(opted_out)
@@ -92,12 +98,56 @@ def _read_opt_outs(lake: Lake, protection: Protection, owners: _OwnerHistory) ->
 
 def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
     """Subscription and product of contacts, from the lists and from executions before closedloop."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for name in ("silver.campaign_execution", "gold.campaign_contact"):
         rows = lake.arrow(name, columns=["contact_id", "subscription_id", "product_id"])
         wanted = rows.filter(pa.compute.is_in(rows["contact_id"], pa.array(sorted(contact_ids), pa.string())))
         found |= {row["contact_id"]: (row["subscription_id"], row["product_id"] or "") for row in wanted.to_pylist()}
     return found
+
+
+def _read_complaints(lake: Lake, contact_day: date, protection: Protection, owners: _OwnerHistory) -> None:
+    newest: dict[str, dict] = {}
+    rows = lake.arrow("silver.complaint", filters=[("superseded_on", "=", STANDS)]).to_pylist()
+    for row in sorted(rows, key=lambda row: (row["data_date"], row["load_date"], row["status"] or "")):
+        newest[row["complaint_id"]] = row
+    complaints = defaultdict(list)
+    for row in newest.values():
+        person, day = row["subscription_id"], row["created_at"].date()
+        if person and not owners.has_changed_since(person, day):
+            complaints[person].append(_complaint(row, day))
+    rules = load_response_rules().complaint
+    closed = {person: closures(theirs, contact_day, rules) for person, theirs in complaints.items()}
+    protection.complained = {person: scopes for person, scopes in closed.items() if scopes}
+
+
+def _complaint(row: dict, day: date) -> Complaint:
+    closed_at = row["closed_at"] or row["created_at"]
+    return Complaint(
+        row["complaint_id"], day, row["category"] or "", row["about_channel"] or "", row["about_product"] or "",
+        bool(row["is_escalated"]), closed_at.date() if row["status"] == "CLOSED" else None,
+    )  # fmt: skip
+
+
+def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -> None:
+    """Channels sensitive customers do not want; who names none wants no proactive one."""
+    columns = ["customer_id", "is_sensitive", "sensitive_channels", "data_date", "load_date"]
+    customers = lake.arrow("silver.customer", filters=[("superseded_on", "=", STANDS)], columns=columns)
+    is_named = pa.compute.greater(
+        pa.compute.fill_null(pa.compute.list_value_length(customers["sensitive_channels"]), 0), 0
+    )
+    once = customers.filter(pa.compute.or_(pa.compute.fill_null(customers["is_sensitive"], False), is_named))
+    rows = customers.filter(
+        pa.compute.is_in(customers["customer_id"], once["customer_id"].combine_chunks())
+    ).to_pylist()
+    proactive = {code for code, channel in load_channels().items() if not channel.is_passive}
+    unwanted: dict[str, set[str]] = {}
+    for row in sorted(rows, key=lambda row: (row["data_date"], row["load_date"])):
+        named = set(row["sensitive_channels"] or ())
+        unwanted[row["customer_id"]] = named or (proactive if row["is_sensitive"] else set())
+    for subscription, customer in owners.present.items():
+        if unwanted.get(customer):
+            protection.sensitive[subscription] = unwanted[customer]
 
 
 def _newest(lake: Lake, name: str, column: str) -> date | None:
@@ -108,16 +158,16 @@ class _OwnerHistory:
     """When a line changed hands: what an earlier owner asked for does not bind the next one."""
 
     def __init__(self, lake: Lake):
-        rows = lake.arrow("silver.subscription", columns=["subscription_id", "customer_id", "data_date"])
-        ordered = sorted(
-            zip(*(rows[name].to_pylist() for name in ("subscription_id", "data_date", "customer_id")), strict=True)
-        )
+        names = ["subscription_id", "data_date", "load_date", "customer_id"]
+        rows = lake.arrow("silver.subscription", filters=[("superseded_on", "=", STANDS)], columns=names)
+        self.present: dict[str, str] = {}
         self._changed: dict[str, date] = {}
-        before: tuple[str, str] | None = None
-        for subscription, data_date, customer in ordered:
-            if before and before[0] == subscription and before[1] != customer:
+        for subscription, data_date, _, customer in sorted(
+            zip(*(rows[name].to_pylist() for name in names), strict=True)
+        ):
+            if self.present.get(subscription, customer) != customer:
                 self._changed[subscription] = data_date
-            before = (subscription, customer)
+            self.present[subscription] = customer
 
     def has_changed_since(self, subscription: str, day: date) -> bool:
         """Whether the line got its present owner after that day."""

@@ -211,4 +211,38 @@ def a_town(people: int, seed: int) -> dict[str, list[dict]]:
             )
         if rng.random() < 0.06:
             rows["contacts"].append(a_contact(person, "HIST_CRBT_2025Q4", date(2026, 3, rng.randint(1, 9))))
+    for name, more in _sources_of_protection(rows["subscribers"], random.Random(seed + 1)).items():
+        rows.setdefault(name, []).extend(more)
+    return rows
+
+
+def _sources_of_protection(people: list[dict], rng: random.Random) -> dict[str, list[dict]]:
+    """Rows from which protection follows, each with what the selection makes of it: products, grey lists, complaints, sensitive."""
+    rows: dict[str, list[dict]] = {"suppressions": [], "silver_list_member": [], "silver_complaint": [], "silver_customer": [],
+                                   "silver_subscription": []}  # fmt: skip
+    for number, person in enumerate(people):
+        key = {"subscription_id": person["subscription_id"], "superseded_on": FOREVER}
+        kind = rng.choices(["", "product", "grey", "complaint", "sensitive"], [88, 3, 3, 3, 3])[0]
+        if kind == "product":
+            product = rng.choice(["CRBT", "NEWSPAPER"])
+            rows["suppressions"].append(a_suppression(person, "DND_PRODUCT", "PRODUCT", product))
+        elif kind == "grey":
+            listed = a_row(
+                "silver.list_member",
+                **key,
+                msisdn_token=person["msisdn"],
+                list_code="G",
+                list_colour="GREY",
+                scope_type="SYSTEM",
+            )
+            rows["silver_list_member"].append(listed)
+            rows["suppressions"].append(a_suppression(person, "LIST_GREY"))
+        elif kind == "complaint":
+            rows["silver_complaint"].append(a_row("silver.complaint", **key, complaint_id=f"P{number}", status="OPEN"))
+            rows["suppressions"].append(a_suppression(person, "COMPLAINT_D"))
+        elif kind == "sensitive":
+            customer = {"customer_id": person["customer_id"], "superseded_on": FOREVER}
+            rows["silver_customer"].append(a_row("silver.customer", **customer, sensitive_channels=["OUTBOUND"]))
+            rows["silver_subscription"].append(a_row("silver.subscription", **key, customer_id=person["customer_id"]))
+            rows["suppressions"].append(a_suppression(person, "SENSITIVE_CHANNEL", "CHANNEL", "OUTBOUND"))
     return rows

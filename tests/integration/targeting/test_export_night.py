@@ -208,6 +208,35 @@ def test_nobody_protected_or_held_out_is_in_any_file_read_with_code_of_its_own(u
     assert not [c for c in exported if (c.campaign, c.msisdn) in held_out]
 
 
+PROMOTED = {"CRBT": {"CRBT_ACQUISITION", "CRBT_SAVE"}, "NEWSPAPER": {"NEWSPAPER_GROWTH"}}
+
+
+@pytest.mark.parametrize("source", ["product", "grey list", "complaint", "sensitive"])
+def test_nobody_is_in_a_file_whom_a_source_of_protection_names(undisturbed, source):
+    """Straight from the rows protection follows from; a grey list without a channel and an open complaint close everything."""
+    settings = undisturbed["settings"]
+    lake = lake_of(settings)
+    exported = export_reader.contacts(settings.home, set(load_campaigns()))
+    if source == "product":
+        rows = lake.arrow("gold.suppression", filters=[("scope_type", "=", "PRODUCT")]).to_pylist()
+        closed = {
+            (msisdn_of(int(r["subscription_id"][1:])), campaign)
+            for r in rows
+            for campaign in PROMOTED[r["scope_value"]]
+        }
+        hits = [c for c in exported if (c.msisdn, c.campaign) in closed]
+    else:
+        name = {"grey list": "silver.list_member", "complaint": "silver.complaint", "sensitive": "silver.subscription"}[
+            source
+        ]
+        rows = lake.arrow(name).to_pylist()
+        closed = {msisdn_of(int(r["subscription_id"][1:])) for r in rows}
+        channels = {"OUTBOUND"} if source == "sensitive" else set(load_channels())
+        hits = [c for c in exported if c.msisdn in closed and c.channel in channels]
+    assert len(closed) > 40, "floor: many are named"
+    assert hits == []
+
+
 @pytest.fixture(scope="module")
 def undisturbed(targeted, tmp_path_factory):
     from tests.builders.targeting_night import copy_of
@@ -250,7 +279,7 @@ def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, 
     assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
 
 
-@pytest.mark.parametrize("gate", ["list", "opt-out", "control"])
+@pytest.mark.parametrize("gate", ["list", "opt-out", "control", "complaint", "sensitive"])
 def test_each_source_of_protection_fires_alone(targeted_copy, gate):
     contact = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()[0]
     person = contact["subscription_id"]
@@ -262,6 +291,16 @@ def test_each_source_of_protection_fires_alone(targeted_copy, gate):
         row = a_row("silver.channel_result", contact_id="X", subscription_id=person, campaign_id="C", channel_code="SMS", reach_code="REACHED",
                     opt_out_scope="SYSTEM", load_date=NIGHT, superseded_on=_forever())  # fmt: skip
         put(targeted_copy, "silver.channel_result", [row])
+    elif gate == "complaint":
+        row = a_row(
+            "silver.complaint", complaint_id="1", subscription_id=person, status="OPEN", superseded_on=_forever()
+        )
+        put(targeted_copy, "silver.complaint", [row])
+    elif gate == "sensitive":
+        stands = {"customer_id": "C1", "superseded_on": _forever()}
+        customer = a_row("silver.customer", **stands, sensitive_channels=[contact["channel_code"]])
+        put(targeted_copy, "silver.customer", [customer])
+        put(targeted_copy, "silver.subscription", [a_row("silver.subscription", **stands, subscription_id=person)])
     else:
         rows = lake_of(targeted_copy).arrow("gold.control_group").to_pylist()
         more = {"campaign_id": contact["campaign_id"], "subscription_id": person, "assigned_on": NIGHT, "control_kind": "CAMPAIGN",

@@ -30,6 +30,11 @@ BROKEN = {
         "tasks.0.script_text",
         "a text that says how to refuse",
     ),
+    "WAP text without a way to refuse": (
+        {"tasks.2.script_text": "Buy now"},
+        "tasks.2.script_text",
+        "a text that says how to refuse",
+    ),
     "script address with a script": ({"tasks.2.script_url": "javascript:alert(1)"}, "tasks.2.script_url", "pattern"),
     "waves out of order": ({"waves.0.wave_no": 2}, "(file)", "waves numbered 1, 2, 3"),
 }
