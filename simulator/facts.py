@@ -38,6 +38,7 @@ class Facts:
     moods: dict
     history_campaigns: list
     responses: dict
+    retention_days: int
     response_need_weight: float
     product_appeal: dict
     lists: dict

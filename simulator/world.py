@@ -189,6 +189,7 @@ def _products(state: State, facts: Facts, first_day: int, rng: np.random.Generat
     state.tone_habit[rng.random(size) < 0.35] = 0.05
     last = first_day - rng.integers(1, 150, size)
     state.tone_last = np.where(has_crbt, np.maximum(last, state.prod_on[crbt]), 0).astype(np.int32)
+    state.kept_until = np.zeros(size, dtype=np.int32)  # last day on which an accepted retention offer holds
     state.tone_taste = rng.integers(0, 6, size).astype(np.int8)
     state.club = np.where(has_crbt, rng.choice([0, 1, 2], size, p=[0.6, 0.33, 0.07]), 0).astype(np.int8)
     club = facts.product("MUSIC_CLUB_PREMIUM")
