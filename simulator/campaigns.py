@@ -39,7 +39,7 @@ def _choose(now: Day, number: int, campaign: dict, first: int, last: int) -> Non
         & (state.user_type == 1)
         & ~state.owns(now.facts.product(campaign["prod_id"]))
     )
-    if campaign["prod_id"] == "GPRS_PACK_5":
+    if campaign["prod_id"] == now.facts.data_pack:
         free = free[hazards.device_table()["gprs"][state.tac[free]]]
     wanted = int(min(len(free) * 0.8, campaign["share"] * state.live.sum()))
     need = responses.need(now, free, campaign["prod_id"]) + 0.8 * rng.standard_normal(len(free))

@@ -11,16 +11,18 @@ import polars as pl
 from simulator.facts import Facts
 from simulator.identity import other_province_numbers
 from simulator.masters import managers
+from simulator.service import remark_numbers
 from simulator.state import State
 from simulator.world import NORMAL
 
 
 def save_canaries(home: Path, state: State, identity: pl.DataFrame, facts: Facts) -> None:
-    """Write answer_key/canaries.txt: numbers, names, identity numbers and addresses, one a line, each once."""
+    """Write answer_key/canaries.txt: numbers (those named in remarks too), names, identity numbers and addresses, one a line, each once."""
     contacts = np.flatnonzero(state.kind == NORMAL)
     values = pl.concat(
         [
             pl.Series(np.unique(state.msisdn)).cast(pl.String), pl.Series(other_province_numbers(contacts[:2_000], facts)).cast(pl.String),
+            pl.Series(remark_numbers(contacts, facts)).cast(pl.String),
             managers(state, facts)["manager_name"], identity["cust_name"], identity["id_number"],
             identity["contact_address"], identity["home_address"],
         ]

@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -76,12 +77,13 @@ def verify() -> None:
 
     verdict = compare(load_settings())
     console = Console()
-    table = Table(
-        "feed", *(name for name in verdict.by_feed.columns if name != "feed"), title="Answer key against lake"
-    )
-    for row in verdict.by_feed.iter_rows():
-        table.add_row(str(row[0]), *(f"{value:,}" for value in row[1:]))
-    console.print(table)
+    _print(console, "Answer key against lake, file by file", verdict.by_feed)
+    _print(console, "Planted dirt (D18: money in the column's unit)", verdict.dirt)
+    if verdict.fill_rates.height:
+        shown = ("snapshot_date", "field", "rows", "fewest", "most", "found", "reason")
+        _print(console, "Filled fields of the customer view", verdict.fill_rates.select(shown))
+    for note in verdict.notes:
+        console.print(note)
     for difference in verdict.differences[:MOST_DIFFERENCES]:
         console.print(
             f"{difference.feed} {difference.load_date} {difference.what}: wanted {difference.wanted}, found {difference.found}"
@@ -89,4 +91,11 @@ def verify() -> None:
     if verdict.differences:
         console.print(f"{len(verdict.differences)} differences")
         raise typer.Exit(1)
-    console.print("no difference: rows, quarantine by rule, duplicates and money agree file by file")
+    console.print("no difference: rows, quarantine by rule, duplicates, money, dirt and fill rates agree")
+
+
+def _print(console: Console, title: str, rows: pl.DataFrame) -> None:
+    table = Table(*rows.columns, title=title)
+    for row in rows.iter_rows():
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+    console.print(table)

@@ -25,6 +25,12 @@ def as_date(number: int) -> date:
     return EPOCH + timedelta(days=int(number))
 
 
+def month_index(number: int) -> int:
+    """Months since year 0: consecutive for consecutive months."""
+    day = as_date(number)
+    return day.year * 12 + day.month
+
+
 def month_starts(number: int, months: int) -> list[int]:
     """First days of the month of a day and the months before it, `months` in all, oldest first."""
     starts = [as_date(number).replace(day=1)]

@@ -9,10 +9,13 @@ from conf.feeds import Feed, Field
 from simulator.extract import MONEY, Delivery
 from simulator.facts import Facts
 from simulator.files import BROKEN, STAND_IN
+from simulator.planted import Planted
 
 SMALLEST = 20  # rows of a file that gets dirt at all
 NUMBERS = ("int", "bigint", "fen", "li")
 TIMES = {"date8": "20260231", "datetime14": "20260231101010"}
+WAYS = (("+86", ""), ("86", ""), ("12530", ""), ("", "  "))  # before and behind a number
+MOBILE_DIGITS = 11
 SOMETIMES = 0.06  # chance of one dirty row in a file too small for its share
 ROW_NUMBER = "_row_no"
 
@@ -86,8 +89,10 @@ def _break(rows: pl.DataFrame, rule: str, field: Field | None, value: str) -> pl
     return broken.with_columns(pl.lit(0, dtype=pl.Int64).alias(MONEY)) if unreadable else broken
 
 
-def vary_numbers(feed: Feed, rows: pl.DataFrame, facts: Facts, rng: np.random.Generator) -> pl.DataFrame:
-    """Write a few telephone numbers the way some platforms do (D9): +86, 86, 12530 or trailing blanks before or behind them."""
+def vary_numbers(
+    feed: Feed, rows: pl.DataFrame, facts: Facts, rng: np.random.Generator, planted: Planted
+) -> pl.DataFrame:
+    """Write a few telephone numbers the way some platforms do (D9): +86, 86 or 12530 before or blanks behind them."""
     if feed.content != "event" or not len(rows):
         return rows
     changes = []
@@ -97,8 +102,12 @@ def vary_numbers(feed: Feed, rows: pl.DataFrame, facts: Facts, rng: np.random.Ge
         odd = np.flatnonzero(rng.random(len(rows)) < facts.dirt["variant_share"])
         if not len(odd):
             continue
+        planted.add("D9", feed.feed, len(odd), field.name)
         plain = rows[field.name].cast(pl.String)
-        ways = ["+86", "86", "12530" if feed.style != "fixed_width" else "86"]
-        prefix = pl.Series(ways).gather(rng.integers(0, len(ways), len(odd)))
-        changes.append(plain.scatter(odd, prefix + plain.gather(odd)).alias(field.name))
+        ways = [
+            way for way in WAYS if field.width is None or (not way[1] and len(way[0]) + MOBILE_DIGITS <= field.width)
+        ]
+        way = rng.integers(0, len(ways), len(odd))
+        before, behind = (pl.Series([pair[end] for pair in ways]).gather(way) for end in (0, 1))
+        changes.append(plain.scatter(odd, before + plain.gather(odd) + behind).alias(field.name))
     return rows.with_columns(changes) if changes else rows

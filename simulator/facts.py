@@ -38,11 +38,14 @@ class Facts:
     moods: dict
     history_campaigns: list
     responses: dict
+    retention_days: int
     response_need_weight: float
     product_appeal: dict
     lists: dict
     dirt: dict
     split_rows: int
+    remark_number_share: float
+    schedule: dict
 
     @cached_property
     def product_ids(self) -> list[str]:
@@ -52,6 +55,21 @@ class Facts:
     def product(self, prod_id: str) -> int:
         """Row of a product in the product matrix."""
         return self.product_ids.index(prod_id)
+
+    @cached_property
+    def _without_effect(self) -> dict:
+        """The finished campaign nobody was moved by: who accepted would have ordered anyway."""
+        return next(row for row in self.history_campaigns if not any(row["uplift"].values()))
+
+    @property
+    def campaign_without_effect(self) -> str:
+        """Its campaign id."""
+        return self._without_effect["campaign_id"]
+
+    @property
+    def data_pack(self) -> str:
+        """Its product, the data pack, which people order when it is due for them."""
+        return self._without_effect["prod_id"]
 
     @cached_property
     def plan_ids(self) -> list[str]:

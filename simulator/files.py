@@ -60,10 +60,10 @@ def _stamp(feed: Feed, day: date) -> str:
 
 
 def _parts(feed: Feed, delivery: Delivery, split_rows: int) -> list[Delivery]:
-    if feed.style != "fixed_width" or delivery.rows <= split_rows:
+    if delivery.rows <= split_rows:
         return [delivery]
-    parts = []
-    for offset in range(0, len(delivery.clean), split_rows):
+    parts: list[Delivery] = []
+    for offset in range(0, max(len(delivery.clean), 1), split_rows):
         piece = delivery.clean.slice(offset, split_rows)
         parts.append(
             Delivery(

@@ -43,6 +43,7 @@ def conditions(state: State, facts: Facts, day: int) -> dict[str, np.ndarray]:
         "competitor": state.competitor,
         "circle_left": (left_recently[close] & known).any(axis=1),
         "circle_crbt": (has_crbt[close] & known).sum(axis=1) >= 3,
+        "kept": state.kept_until >= day,
         "crbt_silent": day - state.tone_last > 75,
         "crbt_old": day - state.prod_on[crbt] > 300,
         "music_box": state.owns(facts.product("CRBT_MUSIC_BOX")),

@@ -15,15 +15,20 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from simulator import key, truth
 from simulator.canaries import save_canaries
+from simulator.facts import Facts
 from simulator.fill_rates import save_fill_rates
 from simulator.lists import read_lists
 from simulator.operator_day import Operator
 from simulator.plant import Outcome, Plant
 
 
-def write_history(settings: Settings, progress: Callable[[date, Outcome], None] = lambda day, outcome: None) -> Outcome:
-    """Write all extracts of the history; a finished history is left as it is."""
-    plant = Plant(settings)
+def write_history(
+    settings: Settings,
+    progress: Callable[[date, Outcome], None] = lambda day, outcome: None,
+    facts: Facts | None = None,
+) -> Outcome:
+    """Write all extracts of the history; a finished history is left as it is. `facts` are those of conf/operator.yaml."""
+    plant = Plant(settings, facts)
     marker, wanted = state_folder(settings) / "history.json", _fingerprint(settings)
     if _is_done(marker, wanted):
         return Outcome(0, 0, 0)

@@ -54,3 +54,9 @@ def save_counts(home: Path, day: date, rows: list[dict]) -> None:
 def read_counts(home: Path) -> pl.DataFrame:
     """Counts of all files made so far."""
     return pl.read_parquet(str(home / "answer_key" / "counts" / "*.parquet"))
+
+
+def last_day_written(home: Path) -> date | None:
+    """Newest business date whose files the simulator has written, None before the first."""
+    days = [date.fromisoformat(path.stem) for path in (home / "answer_key" / "counts").glob("20*.parquet")]
+    return max(days, default=None)

@@ -49,9 +49,10 @@ def _join(now: Day, changes: Changes) -> None:
     wanted = who[rng.random(len(who)) < now.facts.dirt["recycled_share"]][: len(free)]
     before = rng.choice(free, len(wanted), replace=False)
     state.msisdn[wanted] = state.msisdn[before]
+    now.planted.add("D4", "subscription", len(wanted))
     state.status[before], state.status_day[before] = 2050, now.day
     state.live[who], state.number_since[who], state.status_day[who] = True, now.day, now.day
-    state.device_since[who] = now.day
+    state.device_since[who], state.first_handset[who] = now.day, True
     _take_over_handsets(now, who)
     changes.mark("subscription_status", before)
     for feed in ("customer", "subscription", "subscription_status", "subscription_imei"):
@@ -84,7 +85,9 @@ def _number_changes(now: Day, changes: Changes) -> None:
     state = now.state
     moved = state.live & (state.kind == NORMAL) & (now.rng.random(state.size) < now.facts.other_rates["number_change"])
     moved[state.ghost_twin] = False
+    moved &= (state.act < now.day) & (not now.is_first)  # the old number was delivered
     who = np.flatnonzero(moved)
+    now.planted.add("D5", "subscription", len(who))
     state.msisdn[who] = own_numbers(int(state.next_number) + np.arange(len(who)), now.facts)
     state.next_number = np.array(int(state.next_number) + len(who))
     state.number_since[who] = now.day
@@ -205,14 +208,15 @@ def _other_products(now: Day, changes: Changes, leavers: np.ndarray) -> None:
         dice = now.rng.random(state.size)
         give_back(now, changes, np.flatnonzero(live & owned & (dice < rates["other_vas_cancel"])), prod_id)
         adopt(now, changes, np.flatnonzero(live & ~owned & (dice < rates["other_vas_adopt"])), prod_id)
-    pack = now.facts.product("GPRS_PACK_5")
+    data_pack = now.facts.data_pack
+    pack = now.facts.product(data_pack)
     due = live & ~state.owns(pack) & (state.pack_due == now.day)
     ends = live & state.owns(pack) & (now.rng.random(state.size) < rates["other_vas_cancel"])
-    give_back(now, changes, np.flatnonzero(ends), "GPRS_PACK_5")
+    give_back(now, changes, np.flatnonzero(ends), data_pack)
     state.pack_due[ends] = now.day + now.rng.geometric(rates["gprs_pack_adopt"], int(ends.sum()))
     prompted = due & (state.pack_campaign == 1)
-    for who, campaign in ((prompted, "HIST_GPRS_2025Q4"), (due & ~prompted, None)):
-        adopt(now, changes, np.flatnonzero(who), "GPRS_PACK_5", campaign)
+    for who, campaign in ((prompted, now.facts.campaign_without_effect), (due & ~prompted, None)):
+        adopt(now, changes, np.flatnonzero(who), data_pack, campaign)
 
 
 def _handsets_and_plans(now: Day, changes: Changes) -> None:
@@ -226,6 +230,7 @@ def _handsets_and_plans(now: Day, changes: Changes) -> None:
     state.device_serial[swap] = rng.integers(100_000, 9_999_999, len(swap))
     state.handset_from[swap[state.device_since[swap] == now.day]] = -1  # never seen with the handset taken over
     state.device_since[swap] = now.day
+    state.first_handset[swap] &= not now.is_first  # swapped before anything was delivered
     changes.mark("subscription_imei", swap)
     moved = np.flatnonzero(live & (rng.random(state.size) < rates["plan_change"]))
     for brand in range(3):

@@ -10,9 +10,10 @@ import polars as pl
 from simulator import campaigns, clock, hazards, life, masters, money, service, usage
 from simulator.changes import Changes
 from simulator.facts import Facts
+from simulator.planted import Planted
 from simulator.state import State
 from simulator.usage import Day
-from simulator.world import FORMER, NORMAL
+from simulator.world import FORMER, GHOST, NORMAL
 
 BLOCK = 200_000  # subscriptions whose usage is made at once: bounds memory at a million
 BILL_DAY = 7  # business date on whose night the bill of last month is delivered
@@ -27,14 +28,16 @@ class Operator:
         self.uplifts: list[dict] = []
 
     def play(
-        self, day: int, lists: pl.DataFrame | None = None, first: bool = False
+        self, day: int, lists: pl.DataFrame | None = None, first: bool = False, planted: Planted | None = None
     ) -> Iterator[tuple[str, pl.DataFrame | None]]:
         """Yield (feed, rows) of a day, ordered so that large frames can be written and forgotten one by one."""
         state, facts = self.state, self.facts
         rng = np.random.default_rng([self.seed, 5, day])
         now, changes = Day(state, facts, day, self.intensity, rng), Changes()
+        now.is_first, now.planted = first, planted or Planted()
         if first or clock.as_date(day).day == 1:
             state.intercepts = hazards.calibrate(state, facts, day)
+            state.called[clock.month_index(day) % len(state.called)] = False
         before = state.charges.sum(axis=0)
         life.advance(now, changes)
         yield "cs_contact", self._service(now, changes, lists)
@@ -84,6 +87,7 @@ class Operator:
     def _masters(self, now: Day, changes: Changes, first: bool) -> Iterator[tuple[str, pl.DataFrame | None]]:
         state, facts, day = self.state, self.facts, now.day
         full = first or clock.as_date(day).day == 1
+        self._count_people(now, first)
         born = (state.act <= day) & (state.kind != FORMER) | first & (state.kind == FORMER)
         everyone = np.flatnonzero(born)
         chosen = lambda feed, all_of=everyone: all_of if full else changes.marked(feed)  # noqa: E731
@@ -104,6 +108,15 @@ class Operator:
         yield "product_offering", masters.catalogue(facts) if full else masters.catalogue(facts).head(0)
         if full:
             yield "tac_device", masters.tac_devices()
+
+    def _count_people(self, now: Day, first: bool) -> None:
+        """Lines delivered for the first time that are second live ids (D1) or test and staff lines (D8)."""
+        state = self.state
+        joined = state.live & (state.act == now.day) & (state.kind == NORMAL)
+        new = (state.act <= now.day) | (state.kind == FORMER) if first else joined
+        now.planted.add("D8", "subscription", (new & (state.user_type != 1)).sum(), "user_type")
+        if first:
+            now.planted.add("D1", "subscription", (state.kind == GHOST).sum())
 
     def _product_pairs(self, changes: Changes, normal: np.ndarray, full: bool) -> tuple[np.ndarray, np.ndarray]:
         if full:

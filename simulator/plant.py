@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from conf.feeds import load_feeds
+from conf.feeds import Feed, load_feeds
 from conf.settings import Settings
 from simulator import clock, dirt, key, schedule
 from simulator.extract import Delivery
@@ -17,6 +17,7 @@ from simulator.facts import Facts, load_facts
 from simulator.files import write_delivery
 from simulator.identity import build_identity
 from simulator.operator_day import Operator
+from simulator.planted import Planted
 from simulator.state import State
 from simulator.world import build_world
 
@@ -40,6 +41,7 @@ class Plant:
         self.settings, self.facts, self.home = settings, facts or load_facts(), Path(settings.home)
         self.feeds = load_feeds()
         self.slots = {name: slot for slot, name in enumerate(self.feeds)}
+        self.schedule = schedule.Schedule(self.facts.schedule, settings.history_first)
 
     def start(self) -> Operator:
         """The operator on the eve of the history."""
@@ -62,23 +64,33 @@ class Plant:
         number, first = clock.day_number(day), day == self.settings.history_first
         rng = np.random.default_rng([self.settings.simulator.seed, 9, number])
         counts: list[dict] = []
-        for name, rows in operator.play(number, lists, first):
-            counts += self._deliver(name, rows, day, rng)
+        planted = Planted()
+        for name, rows in operator.play(number, lists, first, planted):
+            counts += self._deliver(name, rows, day, rng, planted)
         key.save_counts(self.home, day, counts)
+        planted.save(self.home, day)
         return Outcome(1, len(counts), sum(row["rows_in"] for row in counts))
 
-    def _deliver(self, name: str, rows: pl.DataFrame | None, day: date, rng: np.random.Generator) -> list[dict]:
+    def _deliver(
+        self, name: str, rows: pl.DataFrame | None, day: date, rng: np.random.Generator, planted: Planted
+    ) -> list[dict]:
         feed = self.feeds[name]
         if rows is None:
             rows = pl.DataFrame({field.name: [] for field in feed.fields})
-        rows = dirt.vary_numbers(feed, rows, self.facts, rng)
+        planted.count_rows(feed, rows, schedule.data_date(feed, day))
+        rows = dirt.vary_numbers(feed, rows, self.facts, rng, planted)
         is_full = feed.full_snapshot_day is not None and day.day == feed.full_snapshot_day
-        created = schedule.created(feed, day, self.slots[name])
+        created = self.schedule.created(feed, day, self.slots[name])
         delivery = Delivery(name, schedule.data_date(feed, day), rows, created, None, 0, is_full)
         delivery.dirty = dirt.plant(feed, delivery, self.facts, rng)
-        counts = []
-        for version in schedule.versions(delivery, day):
-            folder = self.home / "landing" / feed.source
+        return self._write(feed, self.schedule.versions(feed, delivery, day))
+
+    def _write(self, feed: Feed, versions: list[Delivery]) -> list[dict]:
+        """Write each version; of files replaced in place only the last ones count, as nobody ever sees the others."""
+        folder, counts = self.home / "landing" / feed.source, []
+        for version in versions:
+            if schedule.replaced_in_place(feed):
+                counts = []
             for written in write_delivery(folder, feed, version, self.facts.province_code, self.facts.split_rows):
                 counts.append(key.file_counts(feed, version, written, self.settings.load_cutoff_hour))
         return counts

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from conf.campaigns import load_campaigns
+from conf.responses import load_response_rules
 from simulator import clock, hazards
 from simulator.changes import Changes, adopt, order
 from simulator.usage import Day, fill, pick
@@ -18,6 +20,12 @@ NEED_OF = {
     "MUSIC_CLUB_PREMIUM": "propensity_crbt",
     "NEWSPAPER": "propensity_newspaper",
 }
+NATURAL = {
+    "CRBT": "propensity_crbt",
+    "NEWSPAPER": "propensity_newspaper",
+}  # products people come to by a planted hazard
+WITH_ANOTHER = ("CRBT_MUSIC_BOX", "MUSIC_CLUB_PREMIUM")  # nobody takes them up by themselves
+LEAVES = {"CRBT": "churn_crbt"}
 REFUSALS = ["NO_NEED", "TOO_EXPENSIVE", "CANNOT_HEAR", "BUSY"]
 SCOPES = ["CHANNEL", "PRODUCT", "SYSTEM"]
 STAFF = 40
@@ -75,15 +83,13 @@ def answer(
     arrives = reached(now, who, channel, visitors)
     chance = chances(now, np.maximum(who, 0), channel, product, staff) if accept is None else accept
     owned = _owns(now, who, product)
+    chance = np.where(owned & (not is_retention(campaign)), 0.0, chance)
     dice = rng.random(count)
-    refuse_from = np.where(owned, 0.0, chance)
-    outcome = np.where(dice < np.where(owned, 0.0, chance), ACCEPT, NOTHING)
-    outcome = np.where((outcome == NOTHING) & (dice < refuse_from + rule["refuse"]), REFUSE, outcome)
-    outcome = np.where(
-        (outcome == NOTHING) & (dice < refuse_from + rule["refuse"] + rule["consider"]), CONSIDER, outcome
-    )
+    outcome = np.where(dice < chance, ACCEPT, NOTHING)
+    outcome = np.where((outcome == NOTHING) & (dice < chance + rule["refuse"]), REFUSE, outcome)
+    outcome = np.where((outcome == NOTHING) & (dice < chance + rule["refuse"] + rule["consider"]), CONSIDER, outcome)
     outcome = np.where(arrives, outcome, NOTHING)
-    now.uplifts.append(_truth(campaign, channel, product, arrives, np.where(owned, 0.0, chance)))
+    now.uplifts.append(_truth((campaign, channel, product), arrives, chance * _gain(now, who, product, owned)))
     staff_id = _staff_ids(channel, staff)
     numbers = _take(now, changes, who, outcome, (product, campaign, channel), staff_id)
     return _results(now, contacts, channel, arrives, outcome, numbers, staff_id)
@@ -95,12 +101,62 @@ def _owns(now: Day, who: np.ndarray, product: str) -> np.ndarray:
     return now.state.owns(now.facts.product(product))[np.maximum(who, 0)]
 
 
-def _truth(campaign: str, channel: str, product: str, arrives: np.ndarray, chance: np.ndarray) -> dict:
-    """Expected adoptions a day's contacts bring about by themselves."""
-    extra = float((arrives * chance).sum())
+def is_retention(campaign: str) -> bool:
+    """Whether a campaign is for those who have its product and might give it back (goal RETAIN of its file)."""
+    known = load_campaigns()
+    return campaign in known and known[campaign].keeps_product
+
+
+def _gain(now: Day, who: np.ndarray, product: str, owned: np.ndarray) -> np.ndarray:
+    """What an accept is worth in the window of the lift report: an adoption, or a holder kept, that would not have come anyway."""
+    who = np.maximum(who, 0)
+    return np.where(owned, _kept_by_offer(now, who, product), 1 - natural_chance(now, who, product))
+
+
+def natural_chance(now: Day, who: np.ndarray, product: str) -> np.ndarray:
+    """Chance that each person takes the product up within the window without being asked."""
+    facts = now.facts
+    if product in NATURAL:
+        daily = _daily(now, NATURAL[product])[who]
+    elif product == facts.data_pack:
+        daily = np.full(len(who), facts.other_rates["gprs_pack_adopt"])
+    else:
+        alone = product in facts.product_ids and product not in WITH_ANOTHER
+        daily = np.full(len(who), facts.other_rates["other_vas_adopt"] if alone else 0.0)
+    return _within_window(daily)
+
+
+def _kept_by_offer(now: Day, who: np.ndarray, product: str) -> np.ndarray:
+    """By how much an accepted retention offer lowers each holder's chance to give the product back within the window."""
+    model = LEAVES.get(product)
+    if model is None:
+        return np.zeros(len(who))
+    found = hazards.conditions(now.state, now.facts, now.day)
+    intercept = float(now.state.intercepts[hazards.MODELS.index(model)])
+    chance = {}
+    for kept in (False, True):
+        assumed = found | {"kept": np.full(now.state.size, kept), "not_kept": np.full(now.state.size, not kept)}
+        daily = hazards.daily(hazards.score(now.facts.effects[model], assumed), intercept)
+        chance[kept] = _within_window(daily[who])
+    return chance[False] - chance[True]
+
+
+def _daily(now: Day, model: str) -> np.ndarray:
+    """Daily hazard of everyone today."""
+    logit = hazards.logits(now.state, now.facts, now.day)[model]
+    return hazards.daily(logit, float(now.state.intercepts[hazards.MODELS.index(model)]))
+
+
+def _within_window(daily: np.ndarray) -> np.ndarray:
+    return 1 - (1 - daily) ** load_response_rules().lift.horizon_days
+
+
+def _truth(what: tuple[str, str, str], arrives: np.ndarray, extra: np.ndarray) -> dict:
+    """Expected adoptions (or holders kept) a day's contacts bring about by themselves."""
+    campaign, channel, product = what
     return {
         "campaign_id": campaign, "channel_code": channel, "product_id": product, "contacts": len(arrives),
-        "arrived": int(arrives.sum()), "expected_extra": extra,
+        "arrived": int(arrives.sum()), "expected_extra": float((arrives * extra).sum()),
     }  # fmt: skip
 
 
@@ -120,12 +176,24 @@ def _take(
     places = places[np.unique(who[places], return_index=True)[1]] if len(places) else places
     if not len(places):
         return numbers
-    sellers = staff.gather(places)
-    if product in now.facts.product_ids:
-        numbers[places] = adopt(now, changes, who[places], product, campaign, channel=channel, staff=sellers)
-    else:
-        numbers[places] = order(now, changes, who[places], product, "ADD", campaign, channel=channel, staff=sellers)
+    holds = _owns(now, who, product)
+    for some, take in ((places[~holds[places]], _adopted), (places[holds[places]], _kept)):
+        if len(some):
+            details = {"channel": channel, "staff": staff.gather(some)}
+            numbers[some] = take(now, changes, who[some], product, campaign, **details)
     return numbers
+
+
+def _adopted(now: Day, changes: Changes, who: np.ndarray, product: str, campaign: str, **details) -> np.ndarray:
+    if product in now.facts.product_ids:
+        return adopt(now, changes, who, product, campaign, **details)
+    return order(now, changes, who, product, "ADD", campaign, **details)
+
+
+def _kept(now: Day, changes: Changes, who: np.ndarray, product: str, campaign: str, **details) -> np.ndarray:
+    """Holders take the offer of a retention campaign: they are less likely to give the product back while it holds."""
+    now.state.kept_until[who] = now.day + now.facts.retention_days
+    return order(now, changes, who, product, "CHANGE", campaign, **details)
 
 
 def _results(

@@ -1,4 +1,4 @@
-"""When files are made: usual times, late files, two days at once, resends."""
+"""When files are made: usual times, late files, two days at once, resends (schedule of conf/operator.yaml)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,44 @@ from conf.feeds import Feed
 from simulator.extract import Delivery
 
 MINUTES_BETWEEN_FEEDS = 5
-# (feed, data date): the first transmission broke off after 60 % of the rows and was sent again, `nights` later.
-RESENDS = {
-    ("customer", "2025-09-14"): 0, ("agreement", "2025-11-20"): 1, ("bill_summary", "2025-11-07"): 0,
-    ("crbt_tone_event", "2025-12-05"): 0, ("mms_event", "2026-01-20"): 1, ("crbt_subscription", "2026-02-11"): 0,
-}  # fmt: skip
-# (feed, business date): days late; the dollar file of 2026-01-15 was replaced in place before anyone fetched it.
-LATE = {
-    ("payment", "2025-10-15"): 1, ("cs_contact", "2025-11-29"): 1, ("crbt_tone_event", "2025-12-28"): 2,
-    ("misc_order", "2026-02-18"): 1, ("payment", "2026-01-15"): 0.2, ("cs_contact", "2026-03-11"): 1,
-}  # fmt: skip
+RESEND_MINUTES = 40
+
+
+class Schedule:
+    """The timetable of the operator's interface, its accidents counted from the first day of the history."""
+
+    def __init__(self, plan: dict, first: date):
+        self.kept, self.first = plan["kept"], first
+        self.resends, self.late = plan["resends"], plan["late"]
+
+    def created(self, feed: Feed, day: date, slot: int) -> datetime:
+        """Creation time in the control file: the small hours of the next day, each feed in its own slot; later where planned."""
+        minutes = slot * MINUTES_BETWEEN_FEEDS
+        usual = datetime.combine(day, time(2, 30)) + timedelta(days=1, minutes=minutes, seconds=slot)
+        return usual + timedelta(days=self._nights(self.late, feed, day) or 0)
+
+    def versions(self, feed: Feed, delivery: Delivery, day: date) -> list[Delivery]:
+        """A delivery, or its broken first transmission followed by the resend that replaces it."""
+        nights = self._nights(self.resends, feed, day)
+        if nights is None:
+            return [delivery]
+        broken = delivery.cut(int(len(delivery.clean) * self.kept))
+        delivery.resend_no = 0 if replaced_in_place(feed) else 1
+        delivery.created += timedelta(days=nights, minutes=RESEND_MINUTES)
+        return [broken, delivery]
+
+    def _nights(self, accidents: list[dict], feed: Feed, day: date) -> int | None:
+        for accident in accidents:
+            planned = self.first + timedelta(days=accident["day"])
+            same_month = (planned.year, planned.month) == (day.year, day.month)
+            if accident["feed"] == feed.feed and (planned == day or (feed.cadence == "monthly" and same_month)):
+                return accident["nights"]
+        return None
+
+
+def replaced_in_place(feed: Feed) -> bool:
+    """Whether a resend has the name of the file it replaces, so that only the last one is ever seen."""
+    return feed.style == "dollar"
 
 
 def data_date(feed: Feed, day: date) -> date:
@@ -26,21 +54,3 @@ def data_date(feed: Feed, day: date) -> date:
         return day
     first = day.replace(day=1)
     return first - timedelta(days=1) if feed.feed == "bill_summary" else first
-
-
-def created(feed: Feed, day: date, slot: int) -> datetime:
-    """Creation time in the control file: the small hours of the next day, each feed in its own slot; later where planned."""
-    usual = datetime.combine(day, time(2, 30)) + timedelta(days=1, minutes=slot * MINUTES_BETWEEN_FEEDS, seconds=slot)
-    return usual + timedelta(days=LATE.get((feed.feed, str(day)), 0))
-
-
-def versions(delivery: Delivery, day: date) -> list[Delivery]:
-    """A delivery, or its broken first transmission followed by the resend that replaces it."""
-    nights = RESENDS.get((delivery.feed, str(day)))
-    if nights is None:
-        return [delivery]
-    delivery.resend_no = 1
-    broken = delivery.cut(int(len(delivery.clean) * 0.6))
-    broken.resend_no = 0
-    delivery.created += timedelta(days=nights, minutes=40)
-    return [broken, delivery]

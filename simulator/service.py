@@ -8,8 +8,8 @@ import polars as pl
 from simulator import clock
 from simulator.changes import Changes, give_back
 from simulator.facts import Facts
-from simulator.state import State
-from simulator.usage import Day, fill, pick
+from simulator.identity import other_province_numbers, outside_numbers
+from simulator.usage import FIXED_LINE, Day, fill, pick
 from simulator.world import NORMAL
 
 TONE_ACTIONS = ["DOWNLOAD", "SET", "GIFT", "GROUP_SET", "COPY"]
@@ -32,6 +32,7 @@ TASTES = ["POP", "CLASSIC", "COMIC", "ROCK", "FOLK", "CHILDREN"]
 TONE_CHANNELS = ["IVR12530", "SMS", "WAP", "WEB", "COPY_KEY", "STORE"]
 REASONS = ["BILL", "PRODUCT", "NETWORK", "BALANCE", "OTHER"]
 REMARKS = ["客户咨询账单明细", "办理业务", "反映信号問題，已還原記錄", "查询余额", "一個月内多次来电", "其他"]
+REMARK_NUMBERS_FROM = 3_000_000
 COMPLAINT_REMARKS = [
     "对营销短信不满",
     "费用争议，要求退费",
@@ -160,9 +161,21 @@ def contact_rows(now: Day, who: np.ndarray, channel: np.ndarray, running: np.nda
             "channel_code": pick(["STORE", "HOTLINE", "WEB"], channel), "direction": fill("IN", count),
             "reason_l1": pick(REASONS, reason), "reason_l2": pick(["A", "B", "C"], who % 3),
             "agent_id": fill("T", count) + pl.Series(100 + who % 40).cast(pl.String), "duration_sec": rng.integers(20, 900, count),
-            "result_code": pick(["OK", "FOLLOW"], (rng.random(count) < 0.1).astype(np.int64)), "remark": pick(REMARKS, rng.integers(0, 6, count)),
+            "result_code": pick(["OK", "FOLLOW"], (rng.random(count) < 0.1).astype(np.int64)), "remark": _with_numbers(now, pick(REMARKS, rng.integers(0, 6, count)), who),
         }
     )  # fmt: skip
+
+
+def remark_numbers(who: np.ndarray, facts: Facts) -> np.ndarray:
+    """Telephone numbers people leave in free text: of nobody here, one for each subscription."""
+    return other_province_numbers(REMARK_NUMBERS_FROM + who, facts)
+
+
+def _with_numbers(now: Day, remarks: pl.Series, who: np.ndarray) -> pl.Series:
+    """Some remarks name a number to call back."""
+    number = pl.Series(remark_numbers(who, now.facts)).cast(pl.String)
+    named = pl.Series(now.rng.random(len(who)) < now.facts.remark_number_share)
+    return (remarks + fill("，回电", len(who)) + number).zip_with(named, remarks)
 
 
 def complaints(now: Day) -> pl.DataFrame:
@@ -187,11 +200,13 @@ def complaints(now: Day) -> pl.DataFrame:
             "severity": pick(["1", "2", "3"], who % 3), "is_escalated": (who % 41 == 0).astype(np.int8), "is_repeat": (who % 13 == 0).astype(np.int8),
             "status": pick(["OPEN", "CLOSED"], closed.astype(np.int64)),
             "closed_at": pl.Series(clock.datetime14(now.day, 40_000 + who % 9_000)).zip_with(pl.Series(closed), fill(None, count, pl.Int64)),
-            "refund_fen": np.where(closed & (topic == 4), 500, 0), "remark": pick(COMPLAINT_REMARKS, who % 6),
+            "refund_fen": np.where(closed & (topic == 4), 500, 0), "remark": _with_numbers(now, pick(COMPLAINT_REMARKS, who % 6), who),
         }
     )  # fmt: skip
 
 
+LIST_PREFIXES = ["+86", "86", "", "", "", "", "", ""]
+PREFIXED, LISTS_BEGAN = 2, 20_200
 LIST_SCOPES = {
     "CHANNEL": ["SMS", "OUTBOUND", "MMS"],
     "PRODUCT": ["CRBT", "NEWSPAPER", "MUSIC_CLUB_PREMIUM"],
@@ -200,25 +215,35 @@ LIST_SCOPES = {
 
 
 def list_members(now: Day, facts: Facts) -> pl.DataFrame:
-    """Everyone on a suppression list, as uploaded: by number, some written +86 or 86, some numbers of other networks."""
+    """Everyone on a suppression list, as uploaded: by number, some written +86 or 86, some mobile numbers of other networks (D9)."""
     state = now.state
+    strangers = other_networks_mobiles(max(1, int(facts.dirt["outside_list_share"] * state.size)), facts)
     parts = []
     for number, (code, rule) in enumerate(facts.lists.items()):
         mark = (np.arange(state.size) * 2_654_435_761 + number * 40_503) % 100_003 / 100_003
-        added = np.maximum(state.number_since, 20_200 + np.arange(state.size) % 120)
+        added = np.maximum(state.number_since, LISTS_BEGAN + np.arange(state.size) % 120)
         who = np.flatnonzero(
             (mark < rule["share"]) & (state.kind == NORMAL) & (added <= now.day) & (state.act < now.day)
         )
-        parts.append(_list_rows(state, who, code, rule, added[who]))
+        now.planted.add("D9", "list_member", (who % len(LIST_PREFIXES) < PREFIXED).sum(), "msisdn")
+        numbers = np.concatenate([state.msisdn[who], strangers])
+        mark, since = np.concatenate([who, len(LIST_PREFIXES) * np.arange(len(strangers)) + PREFIXED]), added[who]
+        parts.append(_list_rows(mark, numbers, code, rule, np.append(since, np.full(len(strangers), LISTS_BEGAN))))
     return pl.concat(parts)
 
 
-def _list_rows(state: State, who: np.ndarray, code: str, rule: dict, added: np.ndarray) -> pl.DataFrame:
+def other_networks_mobiles(count: int, facts: Facts) -> np.ndarray:
+    """Mobile numbers of competitors, the same on every day."""
+    number, operator = outside_numbers(np.arange(count * 3), facts)
+    return number[operator != FIXED_LINE][:count]
+
+
+def _list_rows(who: np.ndarray, numbers: np.ndarray, code: str, rule: dict, added: np.ndarray) -> pl.DataFrame:
     count, scopes = len(who), LIST_SCOPES[rule["scope"]]
-    prefix = pick(["", "+86", "86", "", "", "", "", ""], who % 8)
+    prefix = pick(LIST_PREFIXES, who % len(LIST_PREFIXES))
     return pl.DataFrame(
         {
-            "msisdn": prefix + pl.Series(state.msisdn[who]).cast(pl.String), "list_code": fill(code, count), "list_colour": fill(rule["colour"], count),
+            "msisdn": prefix + pl.Series(numbers).cast(pl.String), "list_code": fill(code, count), "list_colour": fill(rule["colour"], count),
             "scope_type": fill(rule["scope"], count), "scope_value": pick(scopes, who % len(scopes)),
             "reason_code": fill({"GREY_STAFF": "STAFF", "RED_KEY": "KEY_CUSTOMER"}.get(code, "REQUEST"), count),
             "list_source": pick(["CRM", "UPLOAD"], who % 2), "added_at": clock.datetime14(added, 36_000 + who % 9_000),

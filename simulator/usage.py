@@ -11,6 +11,7 @@ from simulator import clock
 from simulator.facts import Facts
 from simulator.graph import choose_contact
 from simulator.identity import other_province_numbers, outside_numbers
+from simulator.planted import Planted
 from simulator.state import State
 from simulator.world import device_table
 
@@ -19,7 +20,7 @@ OPERATORS = ["CUCC", "CTCC", "CTCC", "CMCC"]
 OWN, FIXED_LINE = 3, 2
 LOCAL, TOLL, ROAM, SMS, DATA, MMS = 1, 2, 3, 4, 5, 6  # rows of State.charges
 WEEKDAY = np.array([1.04, 1.03, 1.0, 1.01, 1.06, 0.95, 0.91])
-HOTLINE_CALL, OUTSIDE_CALL = "10086", "competitor hotline"
+CLOSING_DAY = 2  # a month's calls are complete for the view on this day of the next
 
 
 def fill(value: object, count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
@@ -52,6 +53,8 @@ class Day:
         self.pace = intensity * WEEKDAY[(day + 3) % 7]
         self.needs: dict[str, np.ndarray] = {}
         self.uplifts: list[dict] = []
+        self.planted = Planted()
+        self.is_first = False  # of the history: everything is delivered after the day's changes
         self.mood = np.where(state.fading, facts.moods["fading_factor"], 1.0) * state.activity
 
     def events(self, people: np.ndarray, rate: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -59,11 +62,13 @@ class Day:
         counts = self.rng.poisson(np.broadcast_to(rate * self.pace, len(people)))
         return draw_times(np.repeat(people, counts), self.rng)
 
-    def late(self, people: np.ndarray) -> np.ndarray:
+    def late(self, people: np.ndarray, feed: str) -> np.ndarray:
         """Day of use: for a few records (roaming) up to three days before the day they are processed."""
         share = self.facts.usage["late_record_share"]
         back = np.where(self.rng.random(len(people)) < share, self.rng.integers(1, 4, len(people)), 0)
-        return self.day - np.where(self.state.number_since[people] < self.day - 4, back, 0)
+        back = np.where(self.state.number_since[people] < self.day - 4, back, 0)
+        self.planted.add("D11", feed, np.count_nonzero(back))
+        return self.day - back
 
 
 def opposite_numbers(
@@ -106,6 +111,9 @@ def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
     mt, mt_second = contact[answered], second[answered]
     outside, outside_second = now.events(people, facts.usage["voice_mt_outside"] * np.sqrt(now.mood[people]))
     far, far_operator = outside_numbers(outside * 8 + rng.integers(0, 8, len(outside)), facts)
+    now.planted.add(
+        "D9", "cdr_voice", (operator == FIXED_LINE).sum() + (far_operator == FIXED_LINE).sum(), "opposite_no FIXED"
+    )
     mo = _voice_rows(now, caller, second, number, operator, seconds, "MO")
     legs = _voice_rows(
         now, mt, mt_second, state.msisdn[caller[answered]], np.full(len(mt), OWN), seconds[answered], "MT"
@@ -124,6 +132,7 @@ def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
     caller = np.concatenate([asking, own])
     number = np.concatenate([hotline, np.full(len(own), 10086)])
     operator = np.concatenate([np.where(hotline == 10010, 0, 1), np.full(len(own), OWN)])
+    now.planted.add("D9", "cdr_voice", len(caller), "opposite_no SP_CODE")
     length = rng.integers(20, 400, len(caller))
     called = _voice_rows(
         now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True
@@ -153,6 +162,8 @@ def _voice_rows(
     np.add.at(state.charges[ROAM], who, np.where(roam, base, 0))
     np.add.at(state.charges[TOLL], who, long_distance)
     city = 591 + state.city[who].astype(np.int64)
+    used = now.late(who, "cdr_voice")
+    _remember_calls(now, who, used)
     return pl.DataFrame(
         {
             "product_no": state.msisdn[who], "imei": imei_of(state, who), "opposite_no": shown(other, operator),
@@ -160,12 +171,21 @@ def _voice_rows(
             "roam_locn": np.where(roam, 591 + rng.integers(0, 9, count), city),
             "opp_city_id": np.where(toll, 10 + rng.integers(0, 12, count), city),
             "opp_operator": pick(OPERATORS, operator), "cell_id": 20_000 + state.city[who].astype(np.int64) * 500 + who % 431,
-            "start_time": clock.datetime14(now.late(who), second), "call_duration": seconds,
+            "start_time": clock.datetime14(used, second), "call_duration": seconds,
             "base_call_fee": base.astype(np.int64), "toll_call_fee": long_distance.astype(np.int64),
             "info_fee": np.zeros(count, dtype=np.int64), "roam_type": np.where(roam, 1, 0), "toll_type": np.where(toll, 1, 0),
             "call_type": fill(call_type, count), "service_code": fill("001", count),
         }
     )  # fmt: skip
+
+
+def _remember_calls(now: Day, who: np.ndarray, used: np.ndarray) -> None:
+    """Months in which a line called; records of last month count until that month is closed."""
+    months, today = now.state.called, clock.as_date(now.day)
+    before = used < now.day - today.day + 1
+    months[clock.month_index(now.day) % len(months), who[~before]] = True
+    if today.day <= CLOSING_DAY and before.any():
+        months[(clock.month_index(now.day) - 1) % len(months), who[before]] = True
 
 
 def sms(now: Day, people: np.ndarray) -> pl.DataFrame:
@@ -182,6 +202,7 @@ def sms(now: Day, people: np.ndarray) -> pl.DataFrame:
     incoming = _sms_rows(now, outside, outside_second, far, "01", 0)
     service, service_second = now.events(people, facts.usage["sms_service"])
     codes = np.array([10086, 106580, 106573, 12530, 95588])[rng.integers(0, 5, len(service))]
+    now.planted.add("D9", "cdr_sms", len(service), "opposite_no SP_CODE")
     from_code = _sms_rows(now, service, service_second, codes, "01", 0, "SP")
     return pl.concat([mo, legs, incoming, from_code])
 
@@ -196,7 +217,7 @@ def _sms_rows(
             "product_no": now.state.msisdn[who], "opposite_no": pl.Series(other).cast(pl.String),
             "city_id": 591 + now.state.city[who].astype(np.int64), "cdr_type": fill(cdr_type, count), "svc_type": fill(svc, count),
             "comm_fee": fill(fee, count, pl.Int64), "info_fee": fill(0, count, pl.Int64), "sms_status": fill("0", count),
-            "input_time": clock.datetime14(now.late(who), second),
+            "input_time": clock.datetime14(now.late(who, "cdr_sms"), second),
         }
     )  # fmt: skip
 
@@ -209,14 +230,14 @@ def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
     count = len(who)
     down = (rng.lognormal(10.6, 1.2, count) * np.where(state.heavy_data[who], 3.0, 0.5)).astype(np.int64)
     up = (down * (0.08 + 0.15 * rng.random(count))).astype(np.int64)
-    pack = state.owns(facts.product("GPRS_PACK_5"))[who]
+    pack = state.owns(facts.product(facts.data_pack))[who]
     fee = np.where(pack, 0, (down + up) // 1024 * 3)
     np.add.at(state.charges[DATA], who, fee)
     return pl.DataFrame(
         {
             "product_no": state.msisdn[who], "roam_type": (rng.random(count) < facts.usage["roam_share"]).astype(np.int64),
             "apn": pick(["CMNET", "CMWAP"], (rng.random(count) < 0.6).astype(np.int64)),
-            "start_time": clock.datetime14(now.late(who), second), "duration": rng.integers(5, 900, count),
+            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), second), "duration": rng.integers(5, 900, count),
             "up_bytes": up, "down_bytes": down, "fee": fee.astype(np.int64), "imei": imei_of(state, who), "service_code": fill("GPRS", count),
         }
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator import clock
 from simulator.facts import BRANDS, Facts
 from simulator.graph import build_graph
 from simulator.identity import own_numbers
@@ -14,6 +15,7 @@ ACTIVE, TERMINATED = 1010, 2010
 FORMER_SHARE = 0.16
 CITY_WEIGHT_TOLERANCE = 1e-6
 DEVICES = 640
+CALL_MONTHS = 6
 
 
 def build_world(facts: Facts, subscriptions: int, seed: int, first_day: int, last_day: int) -> State:
@@ -139,6 +141,11 @@ def _numbers_and_devices(state: State, facts: Facts, first_day: int, rng: np.ran
     state.device_serial = rng.integers(100_000, 9_999_999, state.size).astype(np.int32)
     state.device_since = np.maximum(first_day - rng.integers(1, 900, state.size), state.act).astype(np.int32)
     state.handset_from = np.full(state.size, -1, dtype=np.int32)  # line that had a joiner's handset the month before
+    joined = np.array([clock.month_index(day) for day in range(int(state.act.min()), int(state.act.max()) + 900)])
+    in_month = lambda days: joined[days - int(state.act.min())]  # noqa: E731
+    state.first_handset = in_month(state.device_since) == in_month(
+        state.act
+    )  # the handset of the activation month is known
     devices = device_table()
     supports_gprs = devices["gprs"][state.tac]
     state.heavy_data &= supports_gprs
@@ -182,6 +189,7 @@ def _products(state: State, facts: Facts, first_day: int, rng: np.random.Generat
     state.tone_habit[rng.random(size) < 0.35] = 0.05
     last = first_day - rng.integers(1, 150, size)
     state.tone_last = np.where(has_crbt, np.maximum(last, state.prod_on[crbt]), 0).astype(np.int32)
+    state.kept_until = np.zeros(size, dtype=np.int32)  # last day on which an accepted retention offer holds
     state.tone_taste = rng.integers(0, 6, size).astype(np.int8)
     state.club = np.where(has_crbt, rng.choice([0, 1, 2], size, p=[0.6, 0.33, 0.07]), 0).astype(np.int8)
     club = facts.product("MUSIC_CLUB_PREMIUM")
@@ -215,6 +223,7 @@ def _regimes(state: State, facts: Facts, first_day: int, rng: np.random.Generato
     )
     state.campaign_day = np.zeros((finished, size), dtype=np.int32)
     state.intercepts = np.zeros(4)
+    state.called = np.zeros((CALL_MONTHS, size), dtype=bool)  # whether the line called, by month modulo CALL_MONTHS
     state.order_seq = np.array(0, dtype=np.int64)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from conf.settings import load_settings
+from simulator.facts import load_facts
 from simulator.history import write_history
 
 
@@ -24,9 +26,16 @@ def small_settings(home, seed=11):
     return settings.model_copy(update=update)
 
 
+def lively_facts():
+    """The operator's facts with more broken rows and changed numbers, and files of more than 350 rows split."""
+    facts = load_facts()
+    rates, dirt = {**facts.other_rates, "number_change": 0.001}, {**facts.dirt, "row_share": 0.002}
+    return replace(facts, split_rows=350, other_rates=rates, dirt=dirt)
+
+
 @pytest.fixture(scope="session")
 def small_operator(tmp_path_factory):
-    """Settings of a finished small history."""
+    """Settings of a finished small history: a late file, resends, split files."""
     settings = small_settings(tmp_path_factory.mktemp("operator"))
-    write_history(settings)
+    write_history(settings, facts=lively_facts())
     return settings
