@@ -121,6 +121,10 @@ class Feed(Strict):
         for role in (*self.key, self.event_time, self.money_total):
             if role is not None and role not in names:
                 raise ValueError(f"'{role}' (key, event_time or money_total) is no field; fields: {', '.join(names)}")
+        if self.money_total and self.money_total not in self.money_fields:
+            raise ValueError(
+                f"money_total '{self.money_total}' is no money; wanted a field of type {', '.join(MONEY_TYPES)}"
+            )
         if self.style == "fixed_width" and any(field.width is None for field in self.fields):
             raise ValueError("every field of a fixed_width feed needs a width")
         if self.style != "fixed_width" and any(field.width is not None for field in self.fields):
@@ -135,6 +139,11 @@ class Feed(Strict):
     def codec(self) -> str:
         """Name of the Python codec (code page 936 is `gbk`)."""
         return codec_of(self.encoding)
+
+    @property
+    def money_fields(self) -> tuple[str, ...]:
+        """Every field that is money: each has a balance of its own, `money_total` the one shown first."""
+        return tuple(field.name for field in self.fields if field.type in MONEY_TYPES and not field.personal)
 
     @property
     def table(self) -> str:

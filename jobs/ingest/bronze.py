@@ -41,6 +41,7 @@ class FeedLoad:
     tallies: list[Tally] = field(init=False)
     bad_rows: list[dict] = field(default_factory=list)
     identities: list[tuple[Identity, np.ndarray]] = field(default_factory=list)
+    failure: ClosedLoopError | None = None
 
     def __post_init__(self) -> None:
         self.tallies = [Tally() for _ in self.files]
@@ -118,20 +119,20 @@ class FeedLoad:
             tally = self.tallies[position]
             tally.rows_good += int(good_rows[position])
             tally.rows_quarantined += int(bad_rows[position])
-            for name, sums in totals.items():
-                setattr(tally, name, getattr(tally, name) + int(sums[position]))
+            for (name, column), sums in totals.items():
+                money = tally.money[name]
+                setattr(money, column, getattr(money, column) + int(sums[position]))
 
-    def _money(self, parsed: ParsedChunk, batch: pa.RecordBatch) -> dict[str, np.ndarray]:
-        """Exact money per file: all readable amounts, those of the rows about to be written, those of bad rows."""
-        if parsed.money is None or self.feed.money_total is None:
-            return {}
-        written = batch.column(self.feed.field(self.feed.money_total).column).fill_null(0).to_numpy()
+    def _money(self, parsed: ParsedChunk, batch: pa.RecordBatch) -> dict[tuple[str, str], np.ndarray]:
+        """Exact money per file and money field: all readable amounts, those of the rows about to be written, those of bad rows."""
         bad = ~parsed.good
-        return {
-            "money_in": self._sum(parsed.files, parsed.money),
-            "money_good": self._sum(parsed.files[parsed.good], written),
-            "money_quarantined": self._sum(parsed.files[bad], parsed.money[bad]),
-        }
+        sums = {}
+        for name, amounts in parsed.money.items():
+            written = batch.column(self.feed.field(name).column).fill_null(0).to_numpy()
+            sums[name, "money_in"] = self._sum(parsed.files, amounts)
+            sums[name, "money_good"] = self._sum(parsed.files[parsed.good], written)
+            sums[name, "money_quarantined"] = self._sum(parsed.files[bad], amounts[bad])
+        return sums
 
     def _sum(self, files: np.ndarray, amounts: np.ndarray) -> np.ndarray:
         sums = np.zeros(len(self.files), dtype=np.int64)
@@ -153,14 +154,16 @@ class FeedLoad:
 
     def _check_balance(self) -> None:
         for file, tally in zip(self.files, self.tallies, strict=True):
-            rows, money = tally.rows_good + tally.rows_quarantined, tally.money_good + tally.money_quarantined
-            if rows != file.rows_found or money != tally.money_in:
-                raise ClosedLoopError(
+            rows = tally.rows_good + tally.rows_quarantined
+            broken = [f"{name}: {money}" for name, money in tally.money.items() if not money.holds]
+            if rows != file.rows_found or broken:
+                self.failure = ClosedLoopError(
                     f"{file.path.name}: the balance does not hold, nothing of feed {self.feed.feed} was written\n"
-                    f"  found:  {rows} rows and {money} good + quarantined\n"
-                    f"  wanted: {file.rows_found} rows and {tally.money_in}, as read\n"
+                    f"  found:  {rows} rows good + quarantined; money that does not add up: {', '.join(broken) or 'none'}\n"
+                    f"  wanted: {file.rows_found} rows, and in each money field good + quarantined = in\n"
                     "  to do:  was the file changed while it was read? run the date again; if it stays, report a fault"
                 )
+                raise self.failure
 
 
 class _SeenRows:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.feeds import Field
+from conf.feeds import MONEY_TYPES, Field
 from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
@@ -77,7 +77,8 @@ def _parse_number(records: Records, position: int, field: Field, zone: str) -> P
         if most is not None:
             outside |= values > _in_unit(most, field)
         records.break_rule(filled & outside, Rule.OUT_OF_RANGE, position)
-    return ParsedField(field, _number_column(values, filled, field, zone), money=values)
+    is_money = field.type in MONEY_TYPES
+    return ParsedField(field, _number_column(values, filled, field, zone), money=values if is_money else None)
 
 
 def _in_unit(bound: int, field: Field) -> int:

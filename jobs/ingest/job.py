@@ -91,7 +91,12 @@ def _load_feed(this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequ
     settings = this_run.settings
     accepted = [file for file in files if file.feed.feed == feed.feed and file.status == LANDED]
     load = FeedLoad(settings, feed, accepted, Tokenizer.of(settings), Sealer.of(settings))
-    commits.replace(this_run, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed))
+    try:
+        commits.replace(this_run, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed))
+    except Exception:
+        if load.failure:  # the writer wraps what its stream raised
+            raise load.failure from None
+        raise
     return load
 
 

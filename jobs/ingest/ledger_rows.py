@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,14 +21,26 @@ FILE_LEDGER = "ops.file_ledger"
 
 
 @dataclass
-class Tally:
-    """Balance of one file: what came in is what is good and what is quarantined, in rows and in money."""
+class Money:
+    """Balance of one money field of a file."""
 
-    rows_good: int = 0
-    rows_quarantined: int = 0
     money_in: int = 0
     money_good: int = 0
     money_quarantined: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether what came in is what is good and what is quarantined."""
+        return self.money_in == self.money_good + self.money_quarantined
+
+
+@dataclass
+class Tally:
+    """Balance of one file: what came in is what is good and what is quarantined, in rows and in each money field."""
+
+    rows_good: int = 0
+    rows_quarantined: int = 0
+    money: dict[str, Money] = field(default_factory=lambda: defaultdict(Money))
 
 
 def known_files(settings: Settings, feeds: Iterable[str]) -> list[Known]:
@@ -59,16 +73,22 @@ def file_row(settings: Settings, file: Delivered, tally: Tally | None, run_id: s
     }  # fmt: skip
     if tally is not None:
         row.update(rows_good=tally.rows_good, rows_quarantined=tally.rows_quarantined)
-        for name in ("money_in", "money_good", "money_quarantined"):
-            row[name] = money_text(file.feed, getattr(tally, name))
+        row.update(_money(file.feed, tally))
     return row
 
 
-def money_text(feed: Feed, amount: int) -> str | None:
-    """Exact amount in the feed's unit; yuan are held as fen and written with two decimals."""
-    if feed.money_total is None:
-        return None
-    if feed.field(feed.money_total).type != "yuan":
+def _money(feed: Feed, tally: Tally) -> dict[str, str | None]:
+    """Totals of the feed's first money field in columns of their own, of every money field as JSON."""
+    totals = {
+        name: {column: money_text(feed, name, amount) for column, amount in vars(tally.money[name]).items()}
+        for name in feed.money_fields
+    }
+    return {**totals.get(feed.money_total or "", {}), "money_by_field": json.dumps(totals) if totals else None}
+
+
+def money_text(feed: Feed, name: str, amount: int) -> str:
+    """Exact amount in the field's unit; yuan are held as fen and written with two decimals."""
+    if feed.field(name).type != "yuan":
         return str(amount)
     sign = "-" if amount < 0 else ""
     return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02d}"

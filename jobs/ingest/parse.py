@@ -36,7 +36,7 @@ class ParsedChunk:
     columns: list[pa.Array]
     files: np.ndarray
     line_numbers: np.ndarray
-    money: np.ndarray | None
+    money: dict[str, np.ndarray]  # of every money field
     identities: list[Identity]
 
     @property
@@ -57,9 +57,9 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
         for name, column in _bronze_columns(field, good, tokenizer, identities):
             names.append(name)
             columns.append(column)
-    money = next((field.money for field in parsed if field.field.name == feed.money_total), None)
-    if money is not None:
-        money[np.isin(records.rule, UNREADABLE)] = 0
+    money = {field.field.name: field.money for field in parsed if field.money is not None}
+    for amounts in money.values():
+        amounts[np.isin(records.rule, UNREADABLE)] = 0
     return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, identities)
 
 

@@ -1,14 +1,17 @@
 """Reruns, other orders, resends, copies, gaps, shrunken lists, late and missing feeds: the same tables, or a clear refusal."""
 
 import itertools
+import json
 import random
 import shutil
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 from conf.dates import DateRange
-from conf.errors import ConfigError
+from conf.errors import ClosedLoopError, ConfigError
+from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import FeedsMissing, feed_status, missing_feeds, require_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import ledger
@@ -146,6 +149,7 @@ def test_files_gone_from_landing_keep_their_rows_when_their_date_is_run_again(se
         run(settings, DateRange.of(A_DAY), ["payment"])
         assert ledger.read(settings, "bronze.payment").num_rows == 3
         assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
+        assert status_of(settings, A_DAY, "payment") == ("COMPLETE", "3 rows")
 
 
 def test_the_same_content_again_is_a_copy_and_raises_no_alarm(settings):
@@ -271,6 +275,29 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
 
 VOICE = "13800138000$352099001761481$13900139000$$0591$$0591$CMCC$C1$20260310120000$60$100$0$0$0$0$MO$"
 SUBSCRIBER = "U1$C1$1$20080808$13800138000$460001234567890$0591$0591$01$S1$2$1$11$1$P1$A1$1$0$20260310"
+
+
+def test_every_money_field_of_a_file_has_a_balance_of_its_own(settings):
+    bad = VOICE.replace("$100$0$0$", "$7$20$3$").replace("$MO$", "$XX$")
+    dollar(settings.path("landing"), "billing", "04008", A_DAY, [VOICE, VOICE.replace("$100$0$0$", "$50$20$$"), bad])
+    run(settings, DateRange.of(A_DAY), ["cdr_voice"])
+    (file,) = ledger.read(settings, "ops.file_ledger").to_pylist()
+    assert (file["money_in"], file["money_good"], file["money_quarantined"]) == ("157", "150", "7")
+    money = json.loads(file["money_by_field"])
+    assert [money[name]["money_good"] for name in ("base_call_fee", "toll_call_fee", "info_fee")] == ["150", "20", "0"]
+    assert [money[name]["money_in"] for name in ("base_call_fee", "toll_call_fee", "info_fee")] == ["157", "40", "3"]
+
+
+def test_money_that_does_not_add_up_stops_the_feed(settings, monkeypatch):
+    dollar(settings.path("landing"), "billing", "04008", A_DAY, [VOICE])
+    lose = FeedLoad._money
+
+    def lossy(self, parsed, batch):
+        return {**lose(self, parsed, batch), ("info_fee", "money_in"): np.array([3])}
+
+    monkeypatch.setattr(FeedLoad, "_money", lossy)
+    with pytest.raises(ClosedLoopError, match="money that does not add up: info_fee"):
+        run(settings, DateRange.of(A_DAY), ["cdr_voice"])
 
 
 def test_a_night_stops_without_a_feed_it_must_not_go_on_without(settings):
