@@ -15,10 +15,29 @@ MODELS_FILE = ROOT / "conf" / "models.yaml"
 
 
 class Condition(Strict):
-    """One condition on a column of customer_360; all conditions of a population must hold, and null never holds."""
+    """One condition on a column of customer_360; null never holds."""
 
     column: str
     equals: bool | int | str
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The condition itself, as `AnyOf` names its own."""
+        return (self,)
+
+
+class AnyOf(Strict):
+    """Conditions of which at least one must hold."""
+
+    any: tuple[Condition, ...] = Field(min_length=1)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions it is made of."""
+        return self.any
+
+
+Population = tuple[Condition | AnyOf, ...]  # all of them must hold
 
 
 class Label(Strict):
@@ -76,7 +95,7 @@ class ModelSpec(Strict):
     owner: str
     objective: Literal["binary", "poisson"]
     label: Label
-    population: tuple[Condition, ...] = Field(min_length=1)
+    population: Population = Field(min_length=1)
     feature_groups: tuple[str, ...] = Field(min_length=1)
     primary_metric: Literal["auc", "spearman"]
     thresholds: Thresholds
@@ -128,8 +147,6 @@ class ModelsConfig(Strict):
     min_category_rows: int = Field(ge=1)
     score_batch_rows: int = Field(ge=1)
     screening: Screening
-    edge_months: int = Field(ge=1)
-    edge_min_contacts: int = Field(ge=1)
     lifecycle: LifecycleRules
     lightgbm: LightgbmSpec
     feature_groups: dict[str, dict[str, FeatureKind]]
@@ -150,7 +167,12 @@ class ModelsConfig(Strict):
     @property
     def population_columns(self) -> list[str]:
         """Every column of customer_360 some population rule reads."""
-        return sorted({condition.column for spec in self.models.values() for condition in spec.population})
+        return sorted({column for spec in self.models.values() for column in columns_of(spec.population)})
+
+
+def columns_of(population: Population) -> set[str]:
+    """Columns of customer_360 a population rule reads."""
+    return {condition.column for part in population for condition in part.conditions}
 
 
 def load_models(path: Path = MODELS_FILE) -> ModelsConfig:

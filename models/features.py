@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.models import Condition, Feature
+from conf.models import Condition, Feature, Population
 from models.errors import FeatureContractBroken, ModelRefused
 
 CONTRACT_VERSION = 1
@@ -202,18 +202,20 @@ def _as_days(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
     return pc.cast(days, pa.float64()).to_numpy(**_copy(column))
 
 
-def population_mask(conditions: tuple[Condition, ...], frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+def population_mask(population: Population, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
     """Which rows of customer_360 belong to a model's population; null never belongs."""
-    mask = np.ones(frame.num_rows, dtype=bool)
-    for condition in conditions:
-        if condition.column not in frame.schema.names:
-            raise FeatureContractBroken(
-                f"population column '{condition.column}' is not in the frame; it is named in conf/models.yaml"
-            )
-        column = frame.column(condition.column)
-        wanted = pa.scalar(condition.equals, type=column.type)
-        mask &= pc.fill_null(pc.equal(column, wanted), False).to_numpy(**_copy(column))
-    return mask
+    parts = [np.logical_or.reduce([_holds(c, frame) for c in part.conditions]) for part in population]
+    return np.logical_and.reduce([np.ones(frame.num_rows, dtype=bool), *parts])
+
+
+def _holds(condition: Condition, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+    if condition.column not in frame.schema.names:
+        raise FeatureContractBroken(
+            f"population column '{condition.column}' is not in the frame; it is named in conf/models.yaml"
+        )
+    column = frame.column(condition.column)
+    wanted = pa.scalar(condition.equals, type=column.type)
+    return pc.fill_null(pc.equal(column, wanted), False).to_numpy(**_copy(column))
 
 
 def _copy(column: pa.ChunkedArray | pa.Array) -> dict[str, bool]:

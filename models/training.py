@@ -30,6 +30,10 @@ class Snapshot:
     label: np.ndarray
     who: np.ndarray
 
+    def part(self, places: np.ndarray) -> Snapshot:
+        """Some of the rows."""
+        return Snapshot(self.matrix[places], self.label[places], self.who[places])
+
     @property
     def events(self) -> int:
         """Rows with at least one event."""
@@ -87,11 +91,14 @@ def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot
     parameters, rounds = grid[best], tried[best][1]
     judged = _fit(contract, train, parameters, rounds)
     raw = np.asarray(judged.predict(validation.matrix, num_threads=1))
-    calibration, honest = choose_calibration(raw, validation.label, recipe.objective)
+    _, honest = choose_calibration(raw, validation.label, recipe.objective)
     figures = metrics.evaluate(validation.label, honest, recipe.objective)
     figures["auc"] = metrics.roc_auc(validation.label, raw)  # halves calibrated apart would blur the ranking
     figures["spearman"] = metrics.evaluate(validation.label, raw, "poisson")["spearman"]
-    final = _fit(contract, _joined(train, validation), parameters, rounds)
+    joined = _joined(train, validation)
+    final = _fit(contract, joined, parameters, rounds)
+    unseen = _out_of_fold(contract, joined, parameters, rounds, recipe)
+    calibration, _ = choose_calibration(unseen, joined.label, recipe.objective)
     return Contest(
         bundle=_bundle(final, contract, calibration),
         contract=contract,
@@ -135,6 +142,17 @@ def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict
     curve = np.asarray(next(values for name, values in outcome.items() if name.endswith("-mean")))
     place = int(np.argmin(curve))
     return float(curve[place]), place + 1
+
+
+def _out_of_fold(
+    contract: FeatureContract, rows: Snapshot, parameters: dict, rounds: int, recipe: Recipe
+) -> np.ndarray:
+    """Raw score of every row by a model of the same making that never saw its subscription."""
+    scores = np.empty(rows.label.size)
+    for seen, judged in _folds(rows, recipe):
+        booster = _fit(contract, rows.part(seen), parameters, rounds)
+        scores[judged] = booster.predict(rows.matrix[judged], num_threads=1)
+    return scores
 
 
 def _folds(rows: Snapshot, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:

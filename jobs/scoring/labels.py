@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from conf.models import Label, ModelsConfig
+from conf.segments import load_judgements
 from jobs.lakehouse.lake import Lake
 
 
@@ -76,14 +77,15 @@ FROM opened LEFT JOIN persuaded USING (subscription_id, product_id)
 GROUP BY opened.subscription_id
 """
 
-# Ties are those known at the cut-off; an adoption counts for a contact who had the product before it.
+# Ties are those of the view at the cut-off (rule 5.1); an adoption counts for a contact who had the product before it.
 _CONTACTS_ADOPT = f"""
 {_HOLDINGS},
 ties AS (
-  SELECT DISTINCT subscription_id, other_subscription_id
+  SELECT subscription_id, MAX_BY(other_subscription_id, month_id) AS other_subscription_id
   FROM silver.contact_edge_month
   WHERE load_date <= :cut_off AND superseded_on > :cut_off AND month_id >= :first_month
-    AND other_subscription_id IS NOT NULL AND other_subscription_id <> subscription_id AND contact_cnt >= :min_contacts
+  GROUP BY subscription_id, other_token
+  HAVING SUM(contact_cnt) >= :min_contacts
 ),
 adopted AS (
   SELECT subscription_id, product_id, MIN(opened) AS opened FROM holdings WHERE opened > :cut_off AND opened <= :last
@@ -91,7 +93,7 @@ adopted AS (
 )
 SELECT ties.subscription_id, CAST(COUNT(DISTINCT adopted.subscription_id, adopted.product_id) AS DOUBLE) AS label
 FROM ties
-JOIN adopted ON adopted.subscription_id = ties.other_subscription_id
+JOIN adopted ON adopted.subscription_id = ties.other_subscription_id AND adopted.subscription_id <> ties.subscription_id
 JOIN holdings ON holdings.subscription_id = ties.subscription_id AND holdings.product_id = adopted.product_id
   AND holdings.opened < adopted.opened AND (holdings.closed IS NULL OR holdings.closed >= adopted.opened)
 GROUP BY ties.subscription_id
@@ -105,22 +107,23 @@ QUERIES = {
 }
 
 
-def read_labels(lake: Lake, label: Label, window: Window, config: ModelsConfig) -> pa.Table:
+def read_labels(lake: Lake, label: Label, window: Window) -> pa.Table:
     """Columns subscription_id, label (double) for those with an event; null label = leave the row out; absent = no event."""
-    text = QUERIES[label.event]
+    text, tie = QUERIES[label.event], load_judgements().circle
     params = {
         "cut_off": window.cut_off,
         "last": window.last,
         "known_by": window.known_by,
         "products": ",".join(label.products),
-        "first_month": _first_month(window.cut_off, config.edge_months),
-        "min_contacts": config.edge_min_contacts,
+        "first_month": _first_month(window.cut_off, tie.months),
+        "min_contacts": tie.min_contacts,
     }
     used = {key: value for key, value in params.items() if f":{key}" in text}
     return lake.sql(text, **used).toArrow()
 
 
 def _first_month(cut_off: date, months: int) -> str:
-    """The earliest of the closed calendar months that tell who knows whom."""
-    count = cut_off.year * 12 + cut_off.month - 1 - months
+    """The earliest of the closed calendar months that tell who knows whom; a month is closed on the 2nd of the next."""
+    closed_by = cut_off - timedelta(days=1)
+    count = closed_by.year * 12 + closed_by.month - 1 - months
     return f"{count // 12:04d}{count % 12 + 1:02d}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from conf.models import Condition
+from conf.models import Population, columns_of
 from models.artifact import Bundle, Predictor, check_texts
 from models.features import SNAPSHOT_DATE, encode, population_mask
 
@@ -29,7 +29,7 @@ class ScoringModel:
     name: str
     version: int
     sha256: str
-    population: tuple[Condition, ...]
+    population: Population
     bundle: Bundle
 
     @property
@@ -37,7 +37,7 @@ class ScoringModel:
         """Columns of customer_360 its features and its population read."""
         contract, _ = check_texts(self.bundle)
         features = {column for feature in contract.features for column in feature.columns}
-        return features | {condition.column for condition in self.population}
+        return features | columns_of(self.population)
 
 
 def score_partitions(models: list[ScoringModel]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

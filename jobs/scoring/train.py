@@ -132,7 +132,7 @@ def train_model(
 
 def _labelled(material: Material, name: str, cut_off: date) -> tuple[pa.Table, np.ndarray]:
     window = Window.after(cut_off, material.config, material.dates.last)
-    labels = read_labels(material.lake, material.config.models[name].label, window, material.config)
+    labels = read_labels(material.lake, material.config.models[name].label, window)
     return labelled_rows(material.config, name, material.snapshots[cut_off], labels)
 
 

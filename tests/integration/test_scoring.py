@@ -92,12 +92,14 @@ def _closings(views):
 
 
 def _ties(views):
+    """One contact in each of two months: a tie of two contacts (5.1)."""
     names = views[CUT_OFFS[0]]["subscription_id"].to_pylist()
     rng = np.random.default_rng(4)
     return _table("silver.contact_edge_month", [
-        {"subscription_id": who, "other_token": int(other), "other_subscription_id": names[other], "month_id": "202512", "contact_cnt": 3,
-         "call_cnt": 3, "sms_cnt": 0, "mt_cnt": 0, "gift_cnt": 0, "copy_cnt": 0, "load_date": date(2026, 1, 2), "superseded_on": STANDS}
+        {"subscription_id": who, "other_token": int(other), "other_subscription_id": names[other], "month_id": month, "contact_cnt": 1,
+         "call_cnt": 1, "sms_cnt": 0, "mt_cnt": 0, "gift_cnt": 0, "copy_cnt": 0, "load_date": closed, "superseded_on": STANDS}
         for who in names for other in rng.integers(0, len(names), 4)
+        for month, closed in (("202511", date(2025, 12, 2)), ("202512", date(2026, 1, 2)))
     ])  # fmt: skip
 
 
@@ -113,6 +115,15 @@ def test_training_promotes_models_given_planted_outcomes(home, trained):
     assert figures["churn_offnet"]["verdict"] == "PROMOTED", figures["churn_offnet"]["reason"]
     assert figures["churn_offnet"]["auc"] > 0.6
     assert figures["churn_offnet"]["validation_events"] > 100
+
+
+def test_two_contacts_in_different_months_are_a_tie_through_which_adoptions_count(spark, home):
+    lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
+    window = Window.after(CUT_OFFS[0], load_models(), TONIGHT)
+
+    labels = read_labels(lake, load_models().models["influence_adoption"].label, window)
+
+    assert labels.num_rows > 100
 
 
 def test_training_changes_nothing_given_the_same_data_again(spark, home, trained, monkeypatch):
@@ -207,7 +218,7 @@ def test_training_rows_stay_bit_identical_given_other_data_after_what_was_known(
     window = Window.after(CUT_OFFS[1], config, TONIGHT)
     label = config.models["churn_offnet"].label
     lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
-    before = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window, config)
+    before = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window)
     departures = lake.arrow("silver.subscription_status").to_pylist()
     later = [
         {**departures[0], "subscription_id": "S00000001", "load_date": TONIGHT + timedelta(days=1)},  # known too late
@@ -217,7 +228,7 @@ def test_training_rows_stay_bit_identical_given_other_data_after_what_was_known(
 
     _write(lake, "silver.subscription_status", _table("silver.subscription_status", departures + later), None)
     _write(lake, "gold.customer_360", a_customer_view(ROWS, TONIGHT, seed=99), DateRange.of(TONIGHT))
-    after = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window, config)
+    after = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window)
 
     assert after[0].equals(before[0])
     assert after[1].sort_by("subscription_id").equals(before[1].sort_by("subscription_id"))

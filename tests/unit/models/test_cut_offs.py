@@ -1,11 +1,15 @@
-"""Which published snapshots train and which one judges."""
+"""Which published snapshots train and which one judges; whose ties their labels follow."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from conf.models import load_models
+from jobs.scoring.labels import _first_month
 from jobs.scoring.matrix import _spread
+from jobs.view.snapshot import Snapshot
 
 JUDGES = date(2026, 2, 7)
 
@@ -34,3 +38,8 @@ def test_no_label_window_reaches_into_the_judging_snapshot_given_a_shorter_gap()
     found = _spread([JUDGES - timedelta(days=days) for days in (0, 7, 28, 32, 36, 40)], close)
 
     assert [(JUDGES - day).days for day in found] == [0, 32, 40]
+
+
+@pytest.mark.parametrize("day", [date(2026, 1, 1), date(2026, 1, 2), date(2026, 2, 28), date(2026, 3, 1)])
+def test_labels_and_view_ask_the_same_months_for_ties(day):
+    assert _first_month(day, 3) == Snapshot(None, day).closed_months(3)[-1]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from conf.models import Condition, Feature
+from conf.models import AnyOf, Condition, Feature
 from models.errors import FeatureContractBroken, ModelRefused
 from models.features import Cross, Cut, FeatureContract, encode, extended, fit_contract, population_mask
 
@@ -111,3 +111,17 @@ def test_population_holds_given_all_conditions_and_never_given_null():
     rule = (Condition(column="is_live", equals=True), Condition(column="user_type", equals="1"))
 
     assert population_mask(rule, view).tolist() == [True, False, False, False]
+
+
+def test_population_holds_given_any_of_several_conditions():
+    view = pa.table(
+        {"has_crbt": [True, False, False, None], "has_newspaper": [False, True, False, True], "is_live": [True] * 4}
+    )
+    either = AnyOf(any=(Condition(column="has_crbt", equals=True), Condition(column="has_newspaper", equals=True)))
+
+    assert population_mask((Condition(column="is_live", equals=True), either), view).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]

@@ -59,6 +59,16 @@ def test_calibration_is_honest_given_planted_probabilities(planted):
     assert planted.figures["ece"] < 0.02 + planted.figures["ece_by_chance"]
 
 
+def test_stored_calibration_fits_the_stored_model_given_a_rate_that_falls():
+    contest = a_contest(planted_outcome(views()[0], 11, -1.0), planted_outcome(views()[1], 12, -3.5))
+    predictor = Predictor(contest.bundle)
+    raw = np.concatenate([predictor.predict_raw(encode(predictor.contract, view)) for view in views()])
+    rate = (planted_outcome(views()[0], 11, -1.0).mean() + planted_outcome(views()[1], 12, -3.5).mean()) / 2
+
+    # what was learnt on the first snapshot alone promises three times too much on the second; the model refitted on both does not
+    assert predictor.calibration.apply(raw).mean() == pytest.approx(rate, rel=0.05)
+
+
 def test_folds_keep_a_subscription_on_one_side_given_several_cut_offs():
     rng = np.random.default_rng(6)
     label = (rng.random(900) < 0.1).astype(float)
