@@ -9,6 +9,7 @@ goes on without the late ones: they join the next night. It is late when silver 
 **At 3 a.m.** `closedloop status` names the feed that is missing or refused and why. Have the sender resend it (a resend
 has a higher resend number), then clear this run: loading a date again replaces it and loses nothing. Suppression feeds
 (lists, complaints, channel results) are never skipped: without them this DAG ends, but `targeting` refuses to export.
+Feeds with `when_missing: stop` (subscriptions, voice) fail `conform_to_silver` as FeedsMissing, which says what to do.
 """
 
 from datetime import UTC, datetime

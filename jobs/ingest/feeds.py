@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from conf.dates import DateRange
-from conf.errors import ClosedLoopError
 from conf.feeds import Feed, load_feeds
 from conf.settings import Settings
 from jobs.ingest.landing import LANDED, REJECTED, SUPERSEDED, Delivered, discover
@@ -20,52 +18,6 @@ FEED_STATUS = "ops.feed_status"
 _ABSENT = {"wait": "it joins the next night when it comes", "stop": "the night stops (a suppression feed: its lists)"}
 STATUS_COLUMNS = ["feed", "data_date", "load_date", "resend_no", "sequence_no", "rows_in", "rows_good", "rows_quarantined",
                   "status", "reason", "file_name"]  # fmt: skip
-NOT_THERE = (MISSING, LATE, REJECTED)
-
-
-class FeedsMissing(ClosedLoopError):
-    """A feed whose contract says `when_missing: stop` did not come for the night: nothing is built on half the truth."""
-
-
-def require_feeds(settings: Settings, dates: DateRange) -> None:
-    """Raise FeedsMissing when the last night of `dates` lacks a feed it must not go on without, as ingest found it.
-
-    Suppression feeds stop the lists instead (targeting asks for them). The initial load takes history as it is.
-    """
-    night = dates.last
-    if night < settings.first_night:
-        return
-    rows = ledger.read(settings, FEED_STATUS, filters=[("business_date", "=", night)]).to_pylist()
-    must = {feed.feed: feed for feed in load_feeds().values() if feed.when_missing == "stop" and not feed.suppression}
-    missing = sorted(
-        (row for row in rows if row["feed"] in must and row["status"] in NOT_THERE), key=lambda r: r["feed"]
-    )
-    if missing:
-        raise FeedsMissing(_stop_text(settings, night, missing))
-
-
-def _stop_text(settings: Settings, night: date, missing: Sequence[dict[str, Any]]) -> str:
-    lines = [
-        f"  - {row['feed']}: {row['status']}, {row['detail']}; {_last_seen(settings, row['feed'], night)}"
-        for row in missing
-    ]
-    cutoff, after = f"{settings.load_cutoff_hour:02d}:00", night + timedelta(days=1)
-    return (
-        f"night {night} stops: {len(missing)} feed(s) it must not go on without (when_missing: stop); yesterday's tables stay\n"
-        + "\n".join(lines)
-        + f"\n  to do:  have the file delivered (control file made before {cutoff} of {after}), then: closedloop run ingest --date {night}"
-        " and the stages after it\n"
-        f"          a file made later joins the next night; then: closedloop run conform --date {night} --to {after}\n"
-        "          `closedloop skip` is no way round: it skips a night's lists, never a feed"
-    )
-
-
-def _last_seen(settings: Settings, feed: str, night: date) -> str:
-    """How long a night has gone without a feed."""
-    filters = [("feed", "=", feed), ("load_date", "<=", night), ("status", "in", [LANDED, SUPERSEDED])]
-    days = ledger.read(settings, "ops.file_ledger", filters=filters, columns=["data_date"])["data_date"].to_pylist()
-    last = max((day for day in days if day), default=None)
-    return f"last delivered for {last}, {(night - last).days} day(s) before" if last else "never delivered before"
 
 
 def feed_status(settings: Settings, day: date) -> list[dict[str, Any]]:
@@ -108,7 +60,7 @@ def status_rows(feeds: Iterable[Feed], files: Sequence[dict[str, Any]], days: It
     """Status of every feed expected on these business dates, by the rows of ops.file_ledger.
 
     COMPLETE or EMPTY: in time and good. LATE: came, with a later night. REJECTED: came in time and was refused.
-    MISSING: did not come; the contract says whether the night waits for the next or stops (`require_feeds`).
+    MISSING: did not come; the contract says whether the night waits for the next or stops (jobs/view/required_feeds.py).
     CARRIED: did not come, and the contract says yesterday's state goes on.
     """
     by_feed: dict[tuple[str, date], list[dict[str, Any]]] = defaultdict(list)

@@ -12,12 +12,12 @@ from conf.dates import DateRange
 from conf.feeds import load_feeds
 from conf.tables import table_of
 from expectations.gate import run_gate
-from jobs.ingest.feeds import require_feeds
 from jobs.lakehouse.lake import CommitInfo, Lake
 from jobs.lakehouse.planning import is_long_work, static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.view import asof
 from jobs.view.references import register_references
+from jobs.view.required_feeds import require_feeds
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

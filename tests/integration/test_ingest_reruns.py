@@ -12,11 +12,12 @@ import pytest
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError, ConfigError
 from jobs.ingest.bronze import FeedLoad
-from jobs.ingest.feeds import FeedsMissing, feed_status, missing_feeds, require_feeds
+from jobs.ingest.feeds import feed_status, missing_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
 from jobs.view import conform
+from jobs.view.required_feeds import FeedsMissing, require_feeds
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_time, list_members, payments, too_late
 
