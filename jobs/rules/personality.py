@@ -39,8 +39,8 @@ def personality_segment(
         named = [columns[name].isin(*getattr(row, name)) for name in INPUTS if getattr(row, name) is not None]
         return F.coalesce(reduce(lambda a, b: a & b, named), F.lit(False))
 
-    ladder = None
-    for segment in personality.segments:
-        condition = reduce(lambda a, b: a | b, [applies(row) for row in segment.rows])
-        ladder = F.when(condition, segment.code) if ladder is None else ladder.when(condition, segment.code)
-    return ladder.otherwise(UNSEGMENTED)
+    matches = [
+        F.when(reduce(lambda a, b: a | b, [applies(row) for row in segment.rows]), segment.code)
+        for segment in personality.segments
+    ]
+    return F.coalesce(*matches, F.lit(UNSEGMENTED))

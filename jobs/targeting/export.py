@@ -83,7 +83,7 @@ class Night:
         return self.known[file_name]["status"] if file_name in self.known else None
 
 
-def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> Summary:
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
     """Export the lists of each night in the range; returns files and rows by channel.
 
     Raises StaleSuppression when protection is not fresh, ExportRefused at the end when a file was withheld (the others left).
@@ -92,7 +92,7 @@ def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> Sum
 
 
 def run_night(
-    spark: SparkSession | None, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None
+    spark: SparkSession, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None
 ) -> Summary:
     """Export one night."""
     lake = Lake(spark, settings, Run(STAGE, DateRange(business_date, business_date), settings))

@@ -45,7 +45,7 @@ class Delivery:
 def deliveries(settings: Settings) -> list[Delivery]:
     """All accepted deliveries of feeds, from ops.file_ledger."""
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
-    rows: Counter[tuple] = Counter()
+    rows: Counter[tuple[str, date, int, date]] = Counter()
     for row in ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist():
         if row["status"] in _LANDED and row["data_date"]:
             rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0

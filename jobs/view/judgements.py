@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window, WindowSpec
 from pyspark.sql import functions as F
 
 from conf.segments import load_judgements, load_orientation, load_personality
@@ -46,9 +47,7 @@ def ranks(facts: DataFrame) -> DataFrame:
     )
 
 
-def _everyone() -> object:
-    from pyspark.sql import Window
-
+def _everyone() -> WindowSpec:
     return Window.partitionBy()
 
 

@@ -59,11 +59,14 @@ def customer_segments(view: DataFrame, day: date) -> DataFrame:
 
 def strategic_segment() -> Column:
     """Code of the first strategic segment whose rule holds."""
-    columns, ladder = view_columns(), None
-    for number, segment in enumerate(load_strategic().segments):
-        rule = parse_rule(segment.rule, f"{STRATEGIC_PLACE}[{number}].rule", columns).to_column()
-        ladder = F.when(rule, segment.code) if ladder is None else ladder.when(rule, segment.code)
-    return ladder.otherwise(F.lit(None))
+    columns = view_columns()
+    return F.coalesce(
+        *(
+            F.when(parse_rule(segment.rule, f"{STRATEGIC_PLACE}[{number}].rule", columns).to_column(), segment.code)
+            for number, segment in enumerate(load_strategic().segments)
+        ),
+        F.lit(None),
+    )
 
 
 def party_view(view: DataFrame, day: date) -> DataFrame:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.view.snapshot import Snapshot, months_before
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 CRBT, NEWSPAPER = "CRBT", "NEWSPAPER"
 EVENT_DAYS = 220  # longer than the longest silence the rules look at, six calendar months
@@ -78,7 +78,7 @@ def service_use(snap: Snapshot) -> DataFrame:
     last_90 = snap.in_last(90)
     misc = F.col("misc_subscribe_cnt") + F.col("misc_unsubscribe_cnt")
 
-    def total(measure: object, condition: object, name: str) -> object:
+    def total(measure: Column, condition: Column, name: str) -> Column:
         return F.sum(F.when(condition, measure).otherwise(0)).alias(name)
 
     summed = rows.groupBy("subscription_id").agg(

@@ -23,7 +23,8 @@ def bills(snap: Snapshot) -> DataFrame:
     items = ("total_fen", "local_fen", "vas_fen", "crbt_fen", "newspaper_fen", "discount_fen")
     rows = snap.standing("silver.bill_month", since=since)
     monthly = rows.groupBy("subscription_id", "month_id").agg(
-        *(F.sum(item).alias(item) for item in items), F.sum(sum(F.col(item) for item in METERED)).alias("metered_fen")
+        *(F.sum(item).alias(item) for item in items),
+        F.sum(sum((F.col(item) for item in METERED), F.lit(0))).alias("metered_fen"),
     )
     newest_first = Window.partitionBy("subscription_id").orderBy(F.col("month_id").desc())
     recent = monthly.withColumn("place", F.row_number().over(newest_first)).where(F.col("place") <= BILLS)
