@@ -103,7 +103,7 @@ def logits(state: State, facts: Facts, day: int, found: dict[str, np.ndarray] | 
     return scores
 
 
-def daily(logit: np.ndarray, intercept: float) -> np.ndarray:
+def daily(logit: np.ndarray, intercept: np.ndarray | float) -> np.ndarray:
     """Daily hazard of a logit."""
     return 1.0 / (1.0 + np.exp(-(logit + intercept)))
 

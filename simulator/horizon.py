@@ -35,7 +35,7 @@ def chances(state: State, facts: Facts, day: int, intensity: float = 1.0) -> dic
     for ahead in range(1, hazards.HORIZON + 1):
         if ahead % REFRESH_DAYS == 1:
             daily = _hazards(state, facts, day + ahead + REFRESH_DAYS // 2, circle)
-        moves, staying = _moves(state, facts, day, ahead, intensity), 1.0
+        moves, staying = _moves(state, facts, day, ahead, intensity), np.ones(1)
         for model, names in REGIMES.items():
             masses[model] = _change(masses[model], names, moves, but=HEARD)
             lost = {regime: share * daily[model][regime] for regime, share in masses[model].items()}

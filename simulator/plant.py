@@ -87,7 +87,8 @@ class Plant:
 
     def _write(self, feed: Feed, versions: list[Delivery]) -> list[dict]:
         """Write each version; of files replaced in place only the last ones count, as nobody ever sees the others."""
-        folder, counts = self.home / "landing" / feed.source, []
+        folder = self.home / "landing" / feed.source
+        counts: list[dict] = []
         for version in versions:
             if schedule.replaced_in_place(feed):
                 counts = []

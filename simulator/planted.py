@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from typing import SupportsInt
 
 import polars as pl
 
@@ -26,7 +27,7 @@ class Planted:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         self.data_dates: dict[str, date] = {}
 
-    def add(self, dirt: str, feed: str, rows: int, column: str = "") -> None:
+    def add(self, dirt: str, feed: str, rows: SupportsInt, column: str = "") -> None:
         """Count rows of a class."""
         self.counts[dirt, feed, column] += int(rows)
 
