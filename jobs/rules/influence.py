@@ -34,10 +34,10 @@ def diffusion_score(gifts: Column, copied: Column, followers: Column, rule: Infl
 
 
 def influence_formula(a: Column, b: Column, c: Column, rule: InfluenceRule) -> Column:
-    """Number of the formula that applies, 1 to 4; empty without wide reach."""
-    spreads, active = has_trait(a, rule), has_trait(b, rule)
+    """Number of the formula that applies, 1 to 4; empty without wide reach (`require_c`), else without any trait."""
+    spreads, active, wide = has_trait(a, rule), has_trait(b, rule), has_trait(c, rule)
     formula = F.when(spreads & active, 4).when(spreads, 3).when(active, 2).otherwise(1)
-    return F.when(has_trait(c, rule), formula) if rule.require_c else formula
+    return F.when(wide if rule.require_c else wide | spreads | active, formula)
 
 
 def influence_index(formula: Column, a: Column, b: Column, c: Column, rule: InfluenceRule) -> Column:
@@ -46,5 +46,7 @@ def influence_index(formula: Column, a: Column, b: Column, c: Column, rule: Infl
     spreads, active = formula.isin(3, 4), formula.isin(2, 4)
     weight_a = F.when(spreads, weights.a).otherwise(0.0)
     weight_b = F.when(active, weights.b).otherwise(0.0)
-    weighted = weight_a * F.coalesce(a, F.lit(0.0)) + weight_b * F.coalesce(b, F.lit(0.0)) + weights.c * c
-    return F.when(formula.isNotNull(), weighted / (weight_a + weight_b + weights.c))
+    weight_c = F.lit(weights.c) if rule.require_c else F.when(has_trait(c, rule), weights.c).otherwise(0.0)
+    parts = ((weight_a, a), (weight_b, b), (weight_c, c))
+    weighted = sum((weight * F.coalesce(rank, F.lit(0.0)) for weight, rank in parts), F.lit(0.0))
+    return F.when(formula.isNotNull(), weighted / (weight_a + weight_b + weight_c))

@@ -43,11 +43,11 @@ def customer_360(snap: Snapshot) -> DataFrame:
 def joined_facts(snap: Snapshot) -> DataFrame:
     """One row a subscription with the measures of all subjects, before any judgement."""
     base = base_of(snap).localCheckpoint()
-    products = services.subscribed_products(snap)
+    products = _once(snap, "silver.product_subscription", services.subscribed_products(snap))
     tones, owned, use = (
         services.crbt(snap),
         services.ownership(products),
-        _once(snap, "silver.vas_daily", services.service_use(snap)),
+        _once(snap, "silver.vas_daily", services.service_use(snap, products)),
     )
     pairs = _once(snap, "silver.contact_edge_month", circle.partners(snap))
     flags = (

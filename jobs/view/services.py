@@ -12,7 +12,7 @@ from jobs.view.snapshot import Snapshot, months_before
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-CRBT, NEWSPAPER = "CRBT", "NEWSPAPER"
+CRBT, NEWSPAPER, MUSIC_BOX = "CRBT", "NEWSPAPER", "CRBT_MUSIC_BOX"
 EVENT_DAYS = 220  # longer than the longest silence the rules look at, six calendar months
 PREFERENCE_DAYS = 180
 VAS_TYPE = "VAS"
@@ -69,7 +69,7 @@ def crbt(snap: Snapshot) -> DataFrame:
     )  # fmt: skip
 
 
-def service_use(snap: Snapshot) -> DataFrame:
+def service_use(snap: Snapshot, products: DataFrame) -> DataFrame:
     """Tone events, newspaper issues and MISC orders in windows; the last event that ends CRBT silence (5.2)."""
     rows = snap.standing("silver.vas_daily", since=snap.days_back(EVENT_DAYS)).where(snap.in_last(EVENT_DAYS))
     kinds = ("download", "gift", "copy", "set", "music_box")
@@ -94,7 +94,17 @@ def service_use(snap: Snapshot) -> DataFrame:
             "crbt_content_preference"
         ),
     )
-    return summed.withColumn("crbt_days_since_event", F.datediff(F.lit(snap.day), "crbt_last_event_date"))
+    used = summed.join(_music_box_orders(snap, products), "subscription_id", "full")
+    used = used.withColumn("crbt_last_event_date", F.greatest("crbt_last_event_date", "box_ordered_on"))
+    return used.drop("box_ordered_on").withColumn(
+        "crbt_days_since_event", F.datediff(F.lit(snap.day), "crbt_last_event_date")
+    )
+
+
+def _music_box_orders(snap: Snapshot, products: DataFrame) -> DataFrame:
+    """When the music box was last ordered: an event that ends silence, whether or not the platform reports it as one."""
+    ordered = (F.col("product_id") == MUSIC_BOX) & snap.in_last(EVENT_DAYS, "valid_date")
+    return products.where(ordered).groupBy("subscription_id").agg(F.max("valid_date").alias("box_ordered_on"))
 
 
 def ownership(products: DataFrame) -> DataFrame:

@@ -1,10 +1,10 @@
--- Closed with the call graph, on the 2nd of the next month.
+-- Closed with the call graph, on the 2nd of the next month. Where a call was made is roam_locn; city_id is the number's home.
 WITH called AS (
   SELECT
-    product_no_token AS msisdn_token, city_id AS area_code, CAST(DATE_TRUNC('MONTH', start_time) AS DATE) AS month,
+    product_no_token AS msisdn_token, COALESCE(roam_locn, city_id) AS area_code, CAST(DATE_TRUNC('MONTH', start_time) AS DATE) AS month,
     DATE_ADD(ADD_MONTHS(CAST(DATE_TRUNC('MONTH', start_time) AS DATE), 1), 1) AS closed_on, load_date, superseded_on
   FROM month_cdr_voice
-  WHERE city_id IS NOT NULL
+  WHERE COALESCE(roam_locn, city_id) IS NOT NULL
 ),
 summed AS (
   SELECT msisdn_token, area_code, month, closed_on, COUNT(*) AS calls

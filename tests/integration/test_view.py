@@ -43,6 +43,13 @@ def night_of_march_3(settings):
          "sts": "0", "valid_date": date(2025, 6, 1), "expire_date": date(2025, 5, 1)},
         {"product_no_token": 200, "user_id": BEN, "busi_type": "14", "prod_id": "GPRS_PACK_5", "sp_code": "000000", "serv_code": "G",
          "sts": "0", "valid_date": date(2025, 6, 1)},
+        {"product_no_token": 100, "user_id": ANNA, "busi_type": "12", "prod_id": "CRBT_MUSIC_BOX", "sp_code": "801234", "serv_code": "BOX01",
+         "sts": "0", "valid_date": date(2026, 2, 10)},
+    ])  # fmt: skip
+    deliver(settings, "agreement", "2026-03-03", [
+        {"agreement_id": "1", "user_id": TWIN_B, "start_date": date(2024, 5, 4), "end_date": date(2026, 5, 4)},
+        {"agreement_id": "2", "user_id": YOUNG, "start_date": date(2026, 3, 4), "end_date": date(2027, 3, 4)},
+        {"agreement_id": "3", "user_id": OLD, "start_date": date(2025, 3, 4), "end_date": date(2026, 4, 4)},
     ])  # fmt: skip
     deliver(settings, "bill_summary", "2026-03-03", [
         {"acct_id": "A", "user_id": ANNA, "bill_cycle": month, "item_group": item, "fee_fen": fee}
@@ -63,12 +70,12 @@ def night_of_march_3(settings):
 
 
 def night_of_march_4(settings):
-    """ANNA takes number 101; OLD's number goes to YOUNG; a call of yesterday comes late; BEN's two calls are one too few."""
+    """ANNA takes number 101; OLD's number goes to YOUNG, who asks to end at once; a call of yesterday comes late; BEN's two calls are one too few."""
     deliver(settings, "subscription", "2026-03-04", [
         a_subscription(ANNA, 101, brand_id="1", pay_type="1", change_date=date(2026, 3, 4)),
         a_subscription(YOUNG, 300, create_date=date(2026, 3, 4), brand_id="3"),
     ])  # fmt: skip
-    deliver(settings, "subscription_status", "2026-03-04", [a_status(YOUNG, since="2026-03-04")])
+    deliver(settings, "subscription_status", "2026-03-04", [a_status(YOUNG, "1040", since="2026-03-04")])
     deliver(settings, "cdr_voice", "2026-03-04", [
         a_call(101, "2026-03-04"), a_call(300, "2026-03-04"), a_call(100, "2026-03-03", seconds=45), a_call(200, "2026-03-04"), a_call(200, "2026-03-04", other=901),
     ])  # fmt: skip
@@ -171,7 +178,7 @@ def test_lists_stay_with_the_holder_of_the_day_they_were_added(town):
 
 
 def test_an_end_before_the_start_becomes_the_start(town):
-    product = rows_of(town, "silver.product_subscription", subscription_id=ANNA)[0]
+    product = rows_of(town, "silver.product_subscription", subscription_id=ANNA, product_id="NEWSPAPER")[0]
     assert (product["expire_date"], product["dq_flag"]) == (date(2025, 6, 1), "EXPIRE_BEFORE_VALID")
 
 
@@ -196,7 +203,7 @@ def test_the_view_of_anna(town):
         "arpu_slope_3m": pytest.approx(-1 / 3), "voice_mo_cnt_30d": 4, "active_days_30d": 2,
         "mou_minutes_30d": pytest.approx((90 + 30 + 45 + 60) / 60), "days_since_last_use": 1, "is_communicating": True,
         "has_newspaper": False, "crbt_lifecycle_state": "NONE", "home_area_code": "591", "contacts_this_month": 0,
-        "lifecycle_stage": "DECLINE",
+        "lifecycle_stage": "DECLINE", "crbt_last_event_date": date(2026, 2, 10), "crbt_days_since_event": 23,
     }  # fmt: skip
     assert {name: anna[name] for name in wanted} == wanted
 
@@ -211,6 +218,17 @@ def test_the_view_of_ben(town):
     }  # fmt: skip
     assert {name: ben[name] for name in wanted} == wanted
     assert view_of(town)[TWIN_B]["crbt_lifecycle_state"] == "CHURNED"
+
+
+def test_a_commitment_about_to_end_is_tagged_and_not_everyone_to_be_saved(town):
+    view = view_of(town)
+    assert (view[TWIN_B]["bundle_days_left"], view[YOUNG]["bundle_days_left"], view[ANNA]["bundle_days_left"]) == (
+        60,
+        364,
+        None,
+    )
+    assert {view[TWIN_B]["lifecycle_stage"], view[YOUNG]["lifecycle_stage"]} == {"SAVE"}
+    assert {row["subscription_id"] for row in rows_of(town, "gold.customer_tag", tag_id="BUNDLE_ENDING")} == {TWIN_B}
 
 
 def test_party_and_segments_follow_the_view(town):

@@ -51,6 +51,25 @@ def test_formula_follows_the_traits_and_needs_wide_reach(spark):
         assert row["formula"] == row["wanted"], row
 
 
+def test_only_the_traits_present_are_weighed_given_that_wide_reach_is_not_required(spark):
+    from pyspark.sql import functions as F
+
+    rule = RULE.model_copy(update={"require_c": False})
+    cases = {
+        (0.9, 0.9, 0.1): (4, 0.9),
+        (1.0, 0.1, 0.5): (3, 1.0),
+        (0.9, 0.1, 0.9): (3, 0.9),
+        (0.1, 0.1, 0.1): (None, None),
+    }
+    rows = spark.createDataFrame(list(cases), "a double, b double, c double")
+    traits = (F.col("a"), F.col("b"), F.col("c"))
+    judged = rows.withColumn("formula", influence_formula(*traits, rule))
+    judged = judged.withColumn("index", influence_index(F.col("formula"), *traits, rule))
+    for row in judged.collect():
+        formula, index = cases[row["a"], row["b"], row["c"]]
+        assert (row["formula"], row["index"]) == (formula, index and pytest.approx(index)), row
+
+
 def test_a_thousand_distinct_scores_give_exactly_150_holders(spark):
     from pyspark.sql import functions as F
 
