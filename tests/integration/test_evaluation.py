@@ -82,6 +82,8 @@ def campaign_of_every_night():
     contacts = [
         *(a_contact(n, **known, **late, response_code="ACCEPT" if n < 4005 else "REFUSE") for n in range(4000, 4010)),
         *(a_contact(n, **known, **new, response_code="ACCEPT") for n in range(4040, 4050)),
+        # A second wave to one who refused: the first contact's window has passed, so the refusal still counts.
+        a_contact(4005, **known, **new, contact_id="WAVE_2", wave_no=2, response_code=None, is_mature=False),
     ]
     due = {"campaign_id": "NEWSPAPER_GROWTH", "business_date": before(20)}
     decided = [
@@ -227,7 +229,7 @@ def test_rates_are_shown_over_closed_windows_given_campaign_of_every_night(repor
 
     assert (funnel["success_rate_contacted"], funnel["still_open"], funnel["accepted_so_far"]) == (0.5, 10, 15)
     assert funnel["acceptance_text"] == "mature, 10 still open"
-    assert (model["precision"], model["still_open"]) == (0.5, 10)
+    assert (model["precision"], model["still_open"]) == (0.5, 11)
 
 
 def test_both_arms_are_measured_after_the_late_contact_given_campaign_of_every_night(reported):
