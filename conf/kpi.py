@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from conf.products import load_products
 from conf.reading import ROOT, Strict, load
 
 KPI_FILE = ROOT / "conf" / "kpi.yaml"
@@ -17,7 +18,8 @@ class Kpi(Strict):
 
     kpi: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     title: str
-    series: Literal["CRBT_PAYING", "CRBT_DOWNLOADERS", "NEWSPAPER", "MUSIC_CLUB_PREMIUM"]
+    series: Literal["PRODUCT_HOLDERS", "CRBT_DOWNLOADERS"]
+    product_id: str | None = None
     measure: Literal["ytd_monthly_avg", "closing"]
     target_per_1000_live: float | None = Field(default=None, gt=0)
     users: float | None = Field(default=None, gt=0)
@@ -27,6 +29,19 @@ class Kpi(Strict):
         if (self.target_per_1000_live is None) == (self.users is None):
             raise ValueError(f"{self.kpi}: exactly one of target_per_1000_live and users")
         return self
+
+    @model_validator(mode="after")
+    def _product_is_known(self) -> Kpi:
+        if (self.series == "PRODUCT_HOLDERS") != (self.product_id is not None):
+            raise ValueError(f"{self.kpi}: product_id for PRODUCT_HOLDERS and for no other series")
+        if self.product_id is not None and self.product_id not in load_products():
+            raise ValueError(f"{self.kpi}: product_id {self.product_id}, wanted one of conf/products.yaml")
+        return self
+
+    @property
+    def counted(self) -> str:
+        """Name of the monthly counts the KPI judges: the product held, or the series."""
+        return self.product_id or self.series
 
     def annual_target(self, live_at_start: int) -> float:
         """The target in users, given the live subscriptions at the start of the year."""

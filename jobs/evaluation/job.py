@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
+from jobs.rules.control_share import control_share
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,7 +51,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         counts = {
             name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")
         }
-        rows = report_rows(counts, nights, expected_control_shares(settings))
+        rows = report_rows(counts, nights, settings)
         written = {name: _write(lake, name, rows[name], dates) for name in rows}
         written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
     run_gate(lake, STAGE, TABLES, dates)
@@ -64,15 +66,13 @@ def report_dates(lake: Lake, dates: DateRange) -> list[date]:
     return sorted(row["snapshot_date"] for row in found.select("snapshot_date").distinct().collect())
 
 
-def report_rows(
-    counts: Mapping[str, list[dict]], nights: list[date], shares: Mapping[str, float]
-) -> dict[str, list[dict]]:
+def report_rows(counts: Mapping[str, list[dict]], nights: list[date], settings: Settings) -> dict[str, list[dict]]:
     """Rows of every report table that is arithmetic on counts."""
     return {
         "rpt.campaign_funnel": reports.funnel_rows(counts["campaign"]),
         "rpt.campaign_channel": reports.channel_rows(counts["channel"]),
         "rpt.campaign_progress": reports.progress_rows(_per_contact(counts["channel"])),
-        "rpt.campaign_lift": reports.lift_rows(counts["lift"], shares),
+        "rpt.campaign_lift": reports.lift_rows(counts["lift"], partial(expected_control_share, settings)),
         "rpt.eval_model": reports.model_rows(counts["contact"]),
         "rpt.eval_strategy": reports.strategy_rows(counts["contact"]),
         "rpt.eval_staff": reports.staff_rows(counts["contact"]),
@@ -87,7 +87,9 @@ def attainment_rows(night: date, counts: list[dict]) -> list[dict]:
     rows = []
     for kpi in load_kpis().values():
         target = kpi.annual_target(live)
-        closings = {int(row["month_id"][4:]): float(row["user_cnt"]) for row in of_night if row["series"] == kpi.series}
+        closings = {
+            int(row["month_id"][4:]): float(row["user_cnt"]) for row in of_night if row["series"] == kpi.counted
+        }
         if target <= 0:
             continue
         for month in kpi_rows(kpi.kpi, kpi.measure, target, closings):
@@ -107,16 +109,22 @@ def _kpi_row(night: date, kpi: str, month: int, target: float, values: dict | No
     }  # fmt: skip
 
 
-def expected_control_shares(settings: Settings) -> dict[str, float]:
-    """Share each campaign holds back: its own or the profile's, beside those nobody contacts; and that of earlier campaigns."""
-    nobody = load_policy().control.global_share
-    shares = {
-        name: 1
-        - (1 - nobody) * (1 - (settings.control.share if campaign.control_share is None else campaign.control_share))
-        for name, campaign in load_campaigns().items()
-    }
-    earlier = load_response_rules().earlier_campaigns
-    return shares | {name: campaign.control_share for name, campaign in earlier.items()}
+def expected_control_share(settings: Settings, cohort: Mapping[str, Any]) -> float | None:
+    """Share to be held back of a cohort: of an earlier campaign as its owner wrote it, of ours as its night drew it.
+
+    Ours: the campaign's own share or the profile's, raised to the profile's minimum as targeting raises it, and beside it
+    those nobody contacts. None for a campaign that is in no file any more.
+    """
+    name = cohort["campaign_id"]
+    earlier, campaign = load_response_rules().earlier_campaigns.get(name), load_campaigns().get(name)
+    if earlier is not None:
+        return earlier.control_share
+    if campaign is None:
+        return None
+    own = settings.control.share if campaign.control_share is None else campaign.control_share
+    if settings.control.minimum:
+        own = control_share(own, settings.control.minimum, cohort["targeted_cnt"] or 0)
+    return 1 - (1 - load_policy().control.global_share) * (1 - own)
 
 
 def _per_contact(channel_counts: list[dict]) -> list[dict]:
@@ -130,6 +138,8 @@ def _counts(lake: Lake, name: str, dates: DateRange, nights: list[date]) -> list
         "first_date": dates.first, "last_date": dates.last, "report_dates": ",".join(str(night) for night in nights),
         "horizon_days": load_response_rules().lift.horizon_days,
         "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in load_campaigns().items()),
+        "retention_campaigns": ",".join(key for key, campaign in load_campaigns().items() if campaign.keeps_product),
+        "kpi_products": ",".join(sorted({kpi.product_id for kpi in load_kpis().values() if kpi.product_id})),
     }  # fmt: skip
     frame = lake.sql(text, **{key: value for key, value in params.items() if f":{key}" in text})
     return frame.toArrow().to_pylist()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from conf.campaigns import load_campaigns
+from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.kpi import load_kpis
+from conf.models import load_models
 from conf.responses import load_response_rules
 from conf.settings import Settings
 from jobs.evaluation import charts, page_data
@@ -43,6 +45,8 @@ def page_of(tables: NightTables) -> dict[str, Any]:
     kpis, lists = tables.rows("rpt.kpi_attainment"), page_data.lists(tables)
     return {
         "night": tables.night, "nights": _nights(tables.settings, tables.night), "titles": _titles(),
+        "rules": load_response_rules(), "channel_titles": _channel_titles(), "offer_titles": _offer_titles(),
+        "model_titles": {name: model.title for name, model in load_models().models.items()},
         "loaded": page_data.loaded(tables), "quarantine": page_data.quarantine(tables), "feeds": page_data.feed_status(tables),
         "models": page_data.models(tables), "lists": lists, "list_chart": _list_chart(lists),
         "decisions": page_data.decisions(tables), "allocation": page_data.allocation(tables),
@@ -77,7 +81,7 @@ def _render(template: str, values: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, number=_number, points=_points, words=_words)
+    environment.filters.update(percent=_percent, number=_number, points=_points, words=_words, rule=_rule_title)
     return environment.get_template(template).render(values)
 
 
@@ -105,6 +109,13 @@ def _words(code: str) -> str:
     return code.replace("_", " ").lower()
 
 
+def _rule_title(name: str) -> str:
+    # Rules of the allocation are named by kind and channel or campaign: capacity_SMS, budget_CRBT_SAVE.
+    kind, _, code = name.partition("_")
+    title = (_channel_titles() | _titles()).get(code)
+    return f"{kind}: {title}" if title else _words(name)
+
+
 def _titles() -> dict[str, str]:
     earlier = {name: campaign.title for name, campaign in load_response_rules().earlier_campaigns.items()}
     return earlier | {name: campaign.title for name, campaign in load_campaigns().items()}
@@ -112,6 +123,14 @@ def _titles() -> dict[str, str]:
 
 def _kpi_titles() -> dict[str, str]:
     return {name: kpi.title for name, kpi in load_kpis().items()}
+
+
+def _channel_titles() -> dict[str, str]:
+    return {code: channel.title for code, channel in load_channels().items()}
+
+
+def _offer_titles() -> dict[str, str]:
+    return {offer.offer_id: offer.title for campaign in load_campaigns().values() for offer in campaign.offers}
 
 
 def _by_campaign(rows: list[dict]) -> list[dict]:
@@ -123,7 +142,8 @@ def _view_rows(tables: NightTables) -> int:
 
 
 def _list_chart(lists: dict[str, Any]) -> str:
-    return charts.bars([(channel, count, f"{count:,}") for channel, count in lists["channels"]])
+    titles = _channel_titles()
+    return charts.bars([(titles.get(channel, channel), count, f"{count:,}") for channel, count in lists["channels"]])
 
 
 def _funnel_chart(row: dict) -> str:

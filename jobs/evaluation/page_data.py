@@ -108,7 +108,8 @@ def models(tables: NightTables) -> Rows:
 
 
 def lists(tables: NightTables) -> dict[str, Any]:
-    """Lists of the night: contacts by channel and campaign."""
+    """Lists of the night: contacts by channel and campaign, and the files that did not leave."""
+    withheld = [row for row in tables.rows("ops.export_ledger") if row["status"] in ("REFUSED", "RECALLED")]
     rows = tables.rows("rpt.export_summary")
     by_channel: Counter = Counter()
     cells: dict[str, Counter] = defaultdict(Counter)
@@ -119,6 +120,7 @@ def lists(tables: NightTables) -> dict[str, Any]:
         "channels": by_channel.most_common(), "campaigns": {name: cells[name] for name in sorted(cells)},
         "total": sum(by_channel.values()), "value": sum(row["expected_value_yuan"] for row in rows),
         "files": sum(row["files"] for row in rows),
+        "withheld": sorted(withheld, key=lambda row: row["file_name"]),
     }  # fmt: skip
 
 
@@ -165,7 +167,12 @@ def gates(tables: NightTables) -> dict[str, Any]:
         stages[stage]["held" if row["success"] else row["severity"]] += 1
     return {
         "stages": {stage: dict(stages[stage]) for stage in sorted(stages)},
-        "broken": [row for row in rows if not row["success"]],
+        # A stage run twice finds the same rule broken twice: said once.
+        "broken": list(
+            {
+                (row["table_name"], row["expectation"], row["observed"]): row for row in rows if not row["success"]
+            }.values()
+        ),
     }
 
 

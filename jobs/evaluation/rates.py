@@ -32,7 +32,8 @@ def product(*factors: float | None) -> float | None:
 class Funnel:
     """Customers left at each step: target group, contactable, contacted, accepted, effective.
 
-    A step that cannot be judged yet is None. Raises ValueError when a later step holds more than an earlier one.
+    A step that cannot be judged yet is None. `use_known` are the accepted whose month of use has passed, all of them when
+    not given. Raises ValueError when a later step holds more than an earlier one.
     """
 
     targeted: int
@@ -40,6 +41,7 @@ class Funnel:
     contactable: int | None = None
     accepted: int | None = None
     effective: int | None = None
+    use_known: int | None = None
 
     def __post_init__(self) -> None:
         known = [(step, getattr(self, step)) for step in FUNNEL_STEPS if getattr(self, step) is not None]
@@ -69,8 +71,8 @@ class Funnel:
 
     @property
     def effective_rate(self) -> float | None:
-        """Effective of accepted."""
-        return ratio(self.effective, self.accepted)
+        """Effective of the accepted whose month of use has passed."""
+        return ratio(self.effective, self.accepted if self.use_known is None else self.use_known)
 
     @property
     def overall_rate(self) -> float | None:
@@ -78,27 +80,39 @@ class Funnel:
         return product(self.contact_rate, self.success_rate_contacted, self.effective_rate)
 
 
-def funnel_of(counts: Mapping) -> tuple[Funnel, bool, bool]:
-    """The funnel of one group of counts, and whether acceptance and effectiveness are final.
+def has_mature(members: int, still_open: int) -> bool:
+    """Whether a group can be judged: the window of some member has passed, or nobody's is open."""
+    return not still_open or members > still_open
 
-    Acceptance is final when no contact's attribution window is open, effectiveness when no accepted
-    customer's month of use is open. What is not final is None in the funnel, never a low number.
+
+def funnel_of(counts: Mapping) -> tuple[Funnel, bool, bool]:
+    """The funnel over the members whose window has passed, and whether acceptance and effectiveness can be judged.
+
+    `open_cnt` members wait for the end of their window, `open_effective_cnt` accepted ones for the end of their month of
+    use; they are left out of both sides of a rate. A step nobody has reached the end of is None, never a low number.
     """
-    is_mature = not counts.get("open_answer_cnt", 0)
-    is_effective_mature = is_mature and not counts.get("open_effective_cnt", 0)
+    still_open = counts.get("open_cnt", 0)
+    is_mature = has_mature(counts.get("listed_cnt", counts["targeted_cnt"]), still_open)
+    accepted = counts["accepted_cnt"] - counts.get("open_accepted_cnt", 0)
+    use_known = accepted - counts.get("open_effective_cnt", 0)
+    is_effective_mature = is_mature and has_mature(accepted, accepted - use_known)
+    contactable = counts.get("contactable_cnt")
     funnel = Funnel(
-        targeted=counts["targeted_cnt"],
-        contactable=counts.get("contactable_cnt"),
-        contacted=counts["contacted_cnt"],
-        accepted=counts["accepted_cnt"] if is_mature else None,
+        targeted=counts["targeted_cnt"] - still_open,
+        contactable=None if contactable is None else contactable - still_open,
+        contacted=counts["contacted_cnt"] - counts.get("open_contacted_cnt", 0),
+        accepted=accepted if is_mature else None,
         effective=counts.get("effective_cnt") if is_effective_mature else None,
+        use_known=use_known,
     )
     return funnel, is_mature, is_effective_mature
 
 
-def maturity_text(is_mature: bool) -> str:
-    """What a reader sees beside a value: mature, or why there is none."""
-    return MATURE if is_mature else NOT_YET_MATURE
+def maturity_text(is_mature: bool, still_open: int = 0) -> str:
+    """What a reader sees beside a value: mature, over how many it does not speak yet, or why there is none."""
+    if not is_mature:
+        return NOT_YET_MATURE
+    return f"{MATURE}, {still_open} still open" if still_open else MATURE
 
 
 def percent(rate: float | None, digits: int = 2) -> str:

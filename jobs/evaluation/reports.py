@@ -6,30 +6,35 @@ The job feeds them with counts of the tables; the acceptance tests feed them wit
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from jobs.evaluation.lift import SAMPLE_RATIO_ALPHA, Interval, newcombe, sample_ratio_p_value
-from jobs.evaluation.rates import funnel_of, maturity_text, ratio
+from jobs.evaluation.rates import funnel_of, has_mature, maturity_text, ratio
 
 Row = dict[str, object]
 
 
 def funnel_rows(campaign_counts: Iterable[Mapping]) -> list[Row]:
-    """Funnel of each campaign: customers at each step, rates 1 and 2, effective and overall rate."""
+    """Funnel of each campaign: customers at each step so far; rates over those whose window has passed."""
     rows = []
     for counts in campaign_counts:
         funnel, is_mature, is_effective_mature = funnel_of(counts)
+        still_open, open_use = counts.get("open_cnt", 0), counts.get("open_effective_cnt", 0)
         rows.append({
             "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "targeted": funnel.targeted, "contactable": funnel.contactable, "contacted": funnel.contacted,
-            "accepted_so_far": counts["accepted_cnt"], "accepted": funnel.accepted, "effective": funnel.effective,
+            "targeted": counts["targeted_cnt"], "contactable": counts.get("contactable_cnt"),
+            "contacted": counts["contacted_cnt"], "accepted_so_far": counts["accepted_cnt"],
+            "still_open": still_open, "mature_targeted": funnel.targeted, "mature_contacted": funnel.contacted,
+            "accepted": funnel.accepted, "effective": funnel.effective, "still_open_use": open_use,
             "control": counts.get("control_cnt", 0),
-            "contactable_rate": funnel.contactable_rate, "contact_rate": funnel.contact_rate,
+            "contactable_rate": ratio(counts.get("contactable_cnt"), counts["targeted_cnt"]),
+            "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
             "success_rate_target": funnel.success_rate_target,
             "success_rate_contacted": funnel.success_rate_contacted,
             "effective_rate": funnel.effective_rate, "overall_rate": funnel.overall_rate,
             "is_mature": is_mature, "is_effective_mature": is_effective_mature,
-            "acceptance_text": maturity_text(is_mature), "effective_text": maturity_text(is_effective_mature),
+            "acceptance_text": maturity_text(is_mature, still_open),
+            "effective_text": maturity_text(is_effective_mature, open_use),
         })  # fmt: skip
     return rows
 
@@ -39,15 +44,19 @@ def channel_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
     rows = []
     for counts in channel_counts:
         funnel, is_mature, _ = funnel_of(counts)
+        still_open = counts.get("open_cnt", 0)
         rows.append({
             "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
             "channel_code": counts["channel_code"],
-            "targeted": funnel.targeted, "contacted": funnel.contacted,
-            "accepted_so_far": counts["accepted_cnt"], "accepted": funnel.accepted,
+            "targeted": counts["targeted_cnt"], "contacted": counts["contacted_cnt"],
+            "accepted_so_far": counts["accepted_cnt"],
+            "still_open": still_open, "mature_targeted": funnel.targeted, "mature_contacted": funnel.contacted,
+            "accepted": funnel.accepted,
             "refused": counts.get("refused_cnt", 0), "considering": counts.get("considering_cnt", 0),
-            "contact_rate": funnel.contact_rate, "success_rate_target": funnel.success_rate_target,
+            "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
+            "success_rate_target": funnel.success_rate_target,
             "success_rate_contacted": funnel.success_rate_contacted,
-            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature),
+            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature, still_open),
         })  # fmt: skip
     return rows
 
@@ -76,18 +85,19 @@ def model_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
     rows = []
     for (day, campaign), counts in _summed(contact_counts, ("business_date", "campaign_id"), split="is_model_selected"):
         chosen, others = counts[True], counts[False]
-        is_mature = not (chosen["open_answer_cnt"] + others["open_answer_cnt"])
-        precision = ratio(chosen["accepted_cnt"], chosen["contacted_cnt"]) if is_mature else None
-        other_rate = ratio(others["accepted_cnt"], others["contacted_cnt"]) if is_mature else None
-        accepted = chosen["accepted_cnt"] + others["accepted_cnt"]
+        still_open = chosen["open_cnt"] + others["open_cnt"]
+        is_mature = has_mature(chosen["planned_cnt"] + others["planned_cnt"], still_open)
+        found, found_otherwise = _mature(chosen, "accepted"), _mature(others, "accepted")
+        precision = ratio(found, _mature(chosen, "contacted")) if is_mature else None
+        other_rate = ratio(found_otherwise, _mature(others, "contacted")) if is_mature else None
         rows.append({
             "business_date": day, "campaign_id": campaign,
             "model_contacted": chosen["contacted_cnt"], "model_accepted_so_far": chosen["accepted_cnt"],
             "other_contacted": others["contacted_cnt"], "other_accepted_so_far": others["accepted_cnt"],
-            "precision": precision, "other_rate": other_rate,
-            "recall": ratio(chosen["accepted_cnt"], accepted) if is_mature else None,
+            "still_open": still_open, "precision": precision, "other_rate": other_rate,
+            "recall": ratio(found, found + found_otherwise) if is_mature else None,
             "efficiency": ratio(precision, other_rate), "is_mature": is_mature,
-            "acceptance_text": maturity_text(is_mature),
+            "acceptance_text": maturity_text(is_mature, still_open),
         })  # fmt: skip
     return rows
 
@@ -96,15 +106,18 @@ def strategy_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
     """Acceptance of each offer: shares of accept, consider and everything else among those contacted."""
     rows = []
     for (day, campaign, offer), counts in _summed(contact_counts, ("business_date", "campaign_id", "offer_id")):
-        contacted, is_mature = counts["contacted_cnt"], not counts["open_answer_cnt"]
-        accept = ratio(counts["accepted_cnt"], contacted) if is_mature else None
-        consider = ratio(counts["considering_cnt"], contacted) if is_mature else None
+        contacted, still_open = _mature(counts, "contacted"), counts["open_cnt"]
+        is_mature = has_mature(counts["planned_cnt"], still_open)
+        accept = ratio(_mature(counts, "accepted"), contacted) if is_mature else None
+        consider = ratio(_mature(counts, "considering"), contacted) if is_mature else None
         rows.append({
-            "business_date": day, "campaign_id": campaign, "offer_id": offer or "-", "contacted": contacted,
+            "business_date": day, "campaign_id": campaign, "offer_id": offer or "-",
+            "contacted": counts["contacted_cnt"],
             "accepted_so_far": counts["accepted_cnt"], "considering": counts["considering_cnt"],
-            "refused": counts["refused_cnt"], "accept_share": accept, "consider_share": consider,
+            "refused": counts["refused_cnt"], "still_open": still_open,
+            "accept_share": accept, "consider_share": consider,
             "other_share": None if accept is None or consider is None else 1 - accept - consider,
-            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature),
+            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature, still_open),
         })  # fmt: skip
     return rows
 
@@ -130,35 +143,56 @@ def staff_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
     return rows
 
 
-def lift_rows(arm_counts: Iterable[Mapping], expected_control_shares: Mapping[str, float]) -> list[Row]:
-    """Difference in order rate between treated and control of each campaign, with a 95 % interval.
+def lift_rows(cohort_counts: Iterable[Mapping], expected_share: Callable[[Mapping], float | None]) -> list[Row]:
+    """Difference in success rate between treated and control of each campaign, with a 95 % interval.
 
-    Counts: treated_cnt, treated_order_cnt, control_cnt, control_order_cnt, open_cnt (members whose window is open).
-    The sample ratio says whether the split is the one that was drawn; a lift on a broken split is not to be believed.
+    One count a cohort: the members a night found first, both arms on the same clock (treated_cnt, treated_success_cnt,
+    control_cnt, control_success_cnt, is_open while its days run). Rates are over the cohorts whose days have passed; the
+    sample ratio is over all of them and says whether the split is the one drawn: else the lift is not to be believed.
+    `expected_share` gives the share that was to be held back of a cohort.
     """
-    rows = []
-    for counts in arm_counts:
-        treated, control = counts["treated_cnt"], counts["control_cnt"]
-        is_mature = not counts.get("open_cnt", 0)
-        is_known = is_mature and treated > 0 and control > 0
-        interval = (
-            newcombe(counts["treated_order_cnt"], treated, counts["control_order_cnt"], control) if is_known else None
-        )
-        share = expected_control_shares.get(str(counts["campaign_id"]))
-        p_value = None if share is None else sample_ratio_p_value(control, treated + control, share)
-        rows.append({
-            "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "treated": treated, "treated_orders": counts["treated_order_cnt"],
-            "control": control, "control_orders": counts["control_order_cnt"],
-            "treated_rate": ratio(counts["treated_order_cnt"], treated) if is_known else None,
-            "control_rate": ratio(counts["control_order_cnt"], control) if is_known else None,
-            "lift": interval.value if interval else None,
-            "lift_low": interval.low if interval else None, "lift_high": interval.high if interval else None,
-            "expected_control_share": share, "sample_ratio_p_value": p_value,
-            "is_sample_ratio_ok": None if p_value is None else p_value >= SAMPLE_RATIO_ALPHA,
-            "is_mature": is_mature, "lift_text": _lift_text(is_mature, interval, control),
-        })  # fmt: skip
-    return rows
+    campaigns: dict[tuple, list[Mapping]] = defaultdict(list)
+    for counts in cohort_counts:
+        campaigns[counts.get("business_date"), counts["campaign_id"]].append(counts)
+    return [
+        {"business_date": day, "campaign_id": campaign, **_effect(cohorts), **_split(cohorts, expected_share)}
+        for (day, campaign), cohorts in campaigns.items()
+    ]
+
+
+def _effect(cohorts: list[Mapping]) -> Row:
+    passed = [counts for counts in cohorts if not counts["is_open"]]
+    treated, control = _total(passed, "treated_cnt"), _total(passed, "control_cnt")
+    successes, control_successes = _total(passed, "treated_success_cnt"), _total(passed, "control_success_cnt")
+    members = _total(cohorts, "treated_cnt") + _total(cohorts, "control_cnt")
+    still_open = members - treated - control
+    is_mature = has_mature(members, still_open)
+    interval = newcombe(successes, treated, control_successes, control) if treated and control else None
+    return {
+        "treated": _total(cohorts, "treated_cnt"), "control": _total(cohorts, "control_cnt"), "still_open": still_open,
+        "mature_treated": treated, "treated_successes": successes,
+        "mature_control": control, "control_successes": control_successes,
+        "treated_rate": ratio(successes, treated) if interval else None,
+        "control_rate": ratio(control_successes, control) if interval else None,
+        "lift": interval.value if interval else None,
+        "lift_low": interval.low if interval else None, "lift_high": interval.high if interval else None,
+        "is_mature": is_mature, "lift_text": _lift_text(is_mature, interval, control),
+    }  # fmt: skip
+
+
+def _split(cohorts: list[Mapping], expected_share: Callable[[Mapping], float | None]) -> Row:
+    sizes = [counts["treated_cnt"] + counts["control_cnt"] for counts in cohorts]
+    shares = [expected_share(counts) for counts in cohorts]
+    if not sum(sizes) or any(share is None for share in shares):
+        return {"expected_control_share": None, "sample_ratio_p_value": None, "is_sample_ratio_ok": None}
+    share = sum(size * (wanted or 0.0) for size, wanted in zip(sizes, shares, strict=True)) / sum(sizes)
+    p_value = sample_ratio_p_value(_total(cohorts, "control_cnt"), sum(sizes), share)
+    is_ok = None if p_value is None else p_value >= SAMPLE_RATIO_ALPHA
+    return {"expected_control_share": share, "sample_ratio_p_value": p_value, "is_sample_ratio_ok": is_ok}
+
+
+def _total(cohorts: Iterable[Mapping], name: str) -> int:
+    return sum(counts[name] for counts in cohorts)
 
 
 def _lift_text(is_mature: bool, interval: Interval | None, control: int) -> str:
@@ -171,7 +205,15 @@ def _lift_text(is_mature: bool, interval: Interval | None, control: int) -> str:
     return "negative" if interval.high < 0 else "no effect shown"
 
 
-_COUNTS = ("planned_cnt", "contacted_cnt", "accepted_cnt", "refused_cnt", "considering_cnt", "open_answer_cnt")
+_COUNTS = (
+    "planned_cnt", "contacted_cnt", "accepted_cnt", "refused_cnt", "considering_cnt",
+    "open_cnt", "open_contacted_cnt", "open_accepted_cnt", "open_considering_cnt",
+)  # fmt: skip
+
+
+def _mature(counts: Mapping, name: str) -> int:
+    # Contacts of one kind whose window has passed.
+    return counts[f"{name}_cnt"] - counts[f"open_{name}_cnt"]
 
 
 def _summed(contact_counts: Iterable[Mapping], keys: tuple[str, ...], split: str | None = None) -> list[tuple]:

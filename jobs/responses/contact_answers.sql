@@ -1,5 +1,6 @@
 -- First half of gold.contact_history: everything sent and its answer, as known on each snapshot date. A row counts as known on a date when it was
--- loaded by then and its file was not replaced by then; lists of a night are known from the next night on.
+-- loaded by then and its file was not replaced by then; lists of a night are known from the next night on. Rows of a file that
+-- was refused or recalled are not there, unless the channel answered for them all the same.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
 ),
@@ -18,25 +19,31 @@ control_members AS (
   JOIN snapshots AS s ON g.business_date < s.snapshot_date
   GROUP BY s.snapshot_date, g.campaign_id, g.subscription_id
 ),
+withheld AS (
+  SELECT file_name FROM ops.export_ledger WHERE status IN ('REFUSED', 'RECALLED')
+),
 planned AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id,
          CASE WHEN NOT is_control THEN channel_code END AS channel_code,
          CASE WHEN NOT is_control THEN str_to_map(:channel_classes, ',', '=')[channel_code] END AS channel_class,
          CASE WHEN NOT is_control THEN str_to_map(:channel_classes, ',', '=')[channel_code] END AS contact_class,
-         planned_date, business_date, is_control, is_model_selected, 'HISTORY' AS source
+         planned_date, business_date, is_control, is_model_selected, 'HISTORY' AS source,
+         false AS is_withheld
   FROM earlier_executions WHERE nth_newest = 1
   UNION ALL
   SELECT s.snapshot_date, c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id,
          c.channel_code, c.channel_class, c.contact_class,
-         c.planned_date, c.business_date, false AS is_control, c.is_model_selected, 'EXPORT' AS source
+         c.planned_date, c.business_date, false AS is_control, c.is_model_selected, 'EXPORT' AS source,
+         w.file_name IS NOT NULL AS is_withheld
   FROM gold.campaign_contact AS c
   JOIN snapshots AS s ON c.business_date < s.snapshot_date
+  LEFT JOIN withheld AS w ON w.file_name = c.file_name
   UNION ALL
   SELECT snapshot_date, concat_ws(':', 'C', campaign_id, subscription_id) AS contact_id, campaign_id,
          NULL AS task_id, 1 AS wave_no, subscription_id, str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id,
          NULL AS offer_id, NULL AS channel_code, NULL AS channel_class, NULL AS contact_class,
          date_add(business_date, 1) AS planned_date, business_date, true AS is_control, is_model_selected,
-         'EXPORT' AS source
+         'EXPORT' AS source, false AS is_withheld
   FROM control_members
 ),
 -- One result a contact: a yes or no beats a CONSIDER, that beats a mere delivery, that beats a failure; then the latest.
@@ -59,7 +66,7 @@ contacts AS (
          coalesce(array_contains(split(:inferred_classes, ','), coalesce(p.contact_class, p.channel_class)), false) AS is_bulk
   FROM planned AS p
   LEFT JOIN results AS r ON r.snapshot_date = p.snapshot_date AND r.contact_id = p.contact_id AND NOT p.is_control
-  WHERE p.planned_date > date_sub(p.snapshot_date, :history_days)
+  WHERE p.planned_date > date_sub(p.snapshot_date, :history_days) AND (NOT p.is_withheld OR r.contact_id IS NOT NULL)
 ),
 orders AS (
   SELECT s.snapshot_date, o.order_id, max_by(struct(o.subscription_id, o.product_id, o.ordered_at), o.load_date) AS placed

@@ -72,7 +72,15 @@ def _contacts(settings: Settings, subscription_id: str, newest: date, versions: 
 def _lists_ahead(settings: Settings, subscription_id: str, newest: date, versions: dict[str, int]) -> Rows:
     filters = [("subscription_id", "=", subscription_id), ("business_date", ">=", newest)]
     rows = _read(settings, "gold.campaign_contact", filters, versions)
-    return [_line(settings, row["planned_date"], "OUT", row, answer="on a list") for row in rows]
+    files = ledger.read(
+        settings, "ops.export_ledger", [("status", "in", ["REFUSED", "RECALLED"])], columns=["file_name"]
+    )
+    withheld = set(files["file_name"].to_pylist())
+    return [
+        _line(settings, row["planned_date"], "OUT", row, answer="on a list")
+        for row in rows
+        if row["file_name"] not in withheld
+    ]
 
 
 def _own_contacts(settings: Settings, subscription_id: str, versions: dict[str, int]) -> Rows:

@@ -36,7 +36,9 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     snapshots += later_snapshots(lake, dates)
     wide = DateRange(snapshots[0], snapshots[-1])
     with static_plans(spark, settings, lake.row_count("gold.contact_history")):
-        rows = build(lake, wide, query_parameters(snapshots))
+        params = query_parameters(snapshots)
+        rows = build(lake, wide, params)
+        tell_unresolved(lake, dates, _query(lake, "opt_outs_unresolved", wide, params).toArrow().to_pylist())
     run_gate(lake, STAGE, TABLES, wide)
     return {
         "dates": str(wide),
@@ -54,6 +56,18 @@ def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int
     protections[0].unionByName(protections[1]).unionByName(protections[2]).createOrReplaceTempView("protections")
     commits = lake.run_tables(TABLES, dates, **params)
     return {name: commit.rows for name, commit in sorted(commits.items())}
+
+
+def tell_unresolved(lake: Lake, dates: DateRange, unresolved: list[dict]) -> None:
+    """Count the opt-outs that resolve to nobody, and tell people when some were loaded now: they want looking up by hand."""
+    lake.metric("respond", "gold.suppression", "opt_outs_unresolved", sum(row["opt_out_cnt"] for row in unresolved))
+    loaded_now = sum(row["opt_out_cnt"] for row in unresolved if dates.first <= row["loaded_on"] <= dates.last)
+    if loaded_now:
+        lake.alert(
+            "OPT_OUT_UNRESOLVED",
+            f"opt-outs that protect nobody: {loaded_now}; their contact and number belong to no subscription, "
+            "look them up in silver.channel_result (opt_out_scope set, subscription_id empty)",
+        )
 
 
 def _query(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:

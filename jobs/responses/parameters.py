@@ -35,6 +35,7 @@ def _answer_parameters() -> dict[str, Any]:
         "contacted_codes": ",".join(rules.attribution.contacted_codes),
         "channel_classes": _pairs({code: channel.channel_class for code, channel in load_channels().items()}),
         "campaign_products": _pairs({name: campaign.product_id for name, campaign in load_campaigns().items()}),
+        "retention_campaigns": ",".join(name for name, campaign in load_campaigns().items() if campaign.keeps_product),
         "qualifying_use": _pairs({product: "|".join(uses) for product, uses in rules.effective.qualifying_use.items()}),
     }
 

@@ -1,5 +1,6 @@
 -- Protection asked for at a contact, in force at once and until released. An opt-out whose channel or product is unknown
--- closes everything. Who closes everything means the person: the other subscriptions on the same ID document follow.
+-- closes everything. One whose contact and number both resolve to nobody protects nobody: the job counts it and tells people.
+-- Who closes everything means the person: the other subscriptions on the same ID document follow.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
 ),

@@ -27,10 +27,3 @@ def is_control(salt: str, campaign_id: str, share: float) -> Column:
     digits = F.substring(F.sha2(text, 256), 1, _HEX_DIGITS)
     place = F.conv(digits, 16, 10).cast("bigint") % BUCKETS
     return place < round(share * BUCKETS)
-
-
-def control_share(share: float, minimum: int, targeted: int) -> float:
-    """Share that gives at least `minimum` members among `targeted`, never more than half."""
-    if targeted <= 0:
-        return share
-    return min(0.5, max(share, minimum / targeted))

@@ -14,11 +14,11 @@ from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
+from jobs.rules.control_share import control_share
 from jobs.targeting import inputs
 from jobs.targeting.approval import refusal_of
 from jobs.targeting.campaign_rules import CompiledCampaign, compile_campaign, running_campaigns
 from jobs.targeting.candidates import TargetingContext, decide_candidates, join_facts, select_targets
-from jobs.targeting.control import control_share
 from jobs.targeting.inputs import contact_day_of
 
 if TYPE_CHECKING:

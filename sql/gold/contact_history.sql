@@ -28,18 +28,28 @@ used AS (
    AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
    AND arrays_overlap(split(str_to_map(:qualifying_use, ',', '=')[j.product_id], '[|]'), u.kinds)
 ),
+-- Two days on which the product must be held: the next month end, to be effective; the end of the lift horizon, which is
+-- the success of a campaign that keeps a product (an order is the success of every other).
+to_hold AS (
+  SELECT snapshot_date, contact_id, subscription_id, product_id, 'EFFECTIVE' AS purpose, next_month_end AS until FROM to_judge
+  UNION ALL
+  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED', date_add(planned_date, :horizon_days - 1)
+  FROM contact_answers
+  WHERE ordered_in_window IS NOT NULL AND array_contains(split(:retention_campaigns, ','), campaign_id)
+),
 held AS (
-  SELECT j.snapshot_date, j.contact_id, p.valid_date, j.next_month_end,
+  SELECT j.snapshot_date, j.contact_id, j.purpose, p.valid_date, j.until,
          max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
   FROM silver.product_subscription AS p
-  JOIN to_judge AS j ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
-   AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.next_month_end
-  GROUP BY j.snapshot_date, j.contact_id, j.next_month_end, p.sp_code, p.service_code, p.valid_date
+  JOIN to_hold AS j ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
+   AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.until
+  GROUP BY j.snapshot_date, j.contact_id, j.purpose, j.until, p.sp_code, p.service_code, p.valid_date
 ),
 kept AS (
-  SELECT DISTINCT snapshot_date, contact_id
+  SELECT snapshot_date, contact_id, bool_or(purpose = 'EFFECTIVE') AS is_kept, bool_or(purpose = 'RETAINED') AS is_retained
   FROM held
-  WHERE newest.expire_date > next_month_end OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
+  WHERE newest.expire_date > until OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
+  GROUP BY snapshot_date, contact_id
 )
 SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id, c.channel_code,
        c.channel_class, c.contact_class, c.planned_date, c.business_date, c.is_control, c.is_model_selected,
@@ -47,10 +57,14 @@ SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.p
        CASE WHEN c.answer IN ('ACCEPT', 'REFUSE', 'CONSIDER') THEN c.contacted_at ELSE c.accepted_at END AS response_at,
        c.is_inferred, c.consider_until, c.refuse_reason, c.staff_id, c.order_id, c.accepted_at,
        CASE WHEN c.effective_known_on <= c.snapshot_date
-            THEN k.contact_id IS NOT NULL
+            THEN coalesce(k.is_kept, false)
                  AND (u.contact_id IS NOT NULL OR str_to_map(:qualifying_use, ',', '=')[c.product_id] IS NULL) END
          AS is_effective,
-       c.effective_known_on, c.ordered_in_window, c.attribution_window_ends,
+       c.effective_known_on,
+       CASE WHEN c.ordered_in_window IS NULL THEN NULL
+            WHEN array_contains(split(:retention_campaigns, ','), c.campaign_id) THEN coalesce(k.is_retained, false)
+            ELSE c.ordered_in_window END AS ordered_in_window,
+       c.attribution_window_ends,
        CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END AS is_mature,
        CASE WHEN c.is_control THEN false
             WHEN c.is_contacted THEN true

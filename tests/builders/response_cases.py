@@ -9,6 +9,7 @@ from tempfile import mkdtemp
 
 from conf.dates import DateRange
 from conf.settings import Settings
+from jobs.lakehouse import ledger
 from tests.builders.contacts import put
 
 NIGHT = date(2026, 3, 10)
@@ -85,6 +86,8 @@ ANSWERS = {
         an_execution("CONTROL_ORDERED", "S11", -20, channel_code=None, is_control=True),
         an_execution("CONTROL_QUIET", "S12", -20, channel_code=None, is_control=True),
         an_execution("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND"),
+        an_execution("SAVE_KEPT", "S26", -20, campaign_id="CRBT_SAVE", channel_code="OUTBOUND"),
+        an_execution("SAVE_LOST", "S27", -20, campaign_id="CRBT_SAVE", channel_code=None, is_control=True),
         an_execution("LATER", "S1", 1, load_date=NIGHT + timedelta(days=1)),  # not known yet
     ],
     "silver__channel_result": [
@@ -99,6 +102,7 @@ ANSWERS = {
         a_result("CALL_NO", "S8", -21, channel_code="OUTBOUND", reach_code="NOT_REACHED", response_code="NOT_REACHED"),
         a_result("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
+        a_result("ANSWERED_ALL_THE_SAME", "S25", 0),
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [
@@ -113,16 +117,21 @@ ANSWERS = {
         {"subscription_id": "S7", "event_date": day(-60).date(), "load_date": day(-60).date(), "crbt_set_cnt": 1},
     ],
     "silver__product_subscription": [
-        {"subscription_id": s, "valid_date": day(-70).date(), "load_date": day(-69).date()} for s in ("S7", "S13")
-    ],
+        {"subscription_id": s, "valid_date": day(-70).date(), "load_date": day(-69).date()} for s in ("S7", "S13", "S26")
+    ]
+    + [{"subscription_id": "S27", "valid_date": day(-70).date(), "load_date": day(-15).date(), "expire_date": day(-16).date(),
+        "state": "CANCELLED"}],
     "gold__campaign_contact": [
         {"contact_id": "X1", "subscription_id": "S20", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)},
         {"contact_id": "X2", "subscription_id": "S21", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
          "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        *({"contact_id": contact, "subscription_id": sub, "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
+           "file_name": name} for contact, sub, name in (("REFUSED_LIST", "S24", "refused"), ("RECALLED_LIST", "S24", "recalled"),
+                                                         ("ANSWERED_ALL_THE_SAME", "S25", "recalled"))),
         {"contact_id": "TONIGHT", "subscription_id": "S22", "planned_date": NIGHT + timedelta(days=1), "business_date": NIGHT},
     ],
     "silver__subscription": [
-        {"subscription_id": f"S{n}", "customer_id": f"C{n}", "load_date": day(-100).date()} for n in range(1, 24)
+        {"subscription_id": f"S{n}", "customer_id": f"C{n}", "load_date": day(-100).date()} for n in range(1, 28)
     ],
     "silver__list_member": [{"subscription_id": "S1", "load_date": NIGHT}],
     "gold__control_group": [{"subscription_id": "S23", "assigned_on": NIGHT - timedelta(days=1),
@@ -158,6 +167,7 @@ PROTECTION = {
         an_opt_out("OUT_SMS", "CHANNEL"),
         an_opt_out("OUT_PROD", "PRODUCT"),
         an_opt_out("OUT_UNKNOWN", "PRODUCT"),  # product not known: everything closed
+        an_opt_out(None, "SYSTEM", offset=0, contact_id="X_NOBODY"),  # neither contact nor number is known
         an_opt_out("FREE", "SYSTEM", offset=1),  # loaded a night later
     ],
     "silver__complaint": [
@@ -182,5 +192,8 @@ def built(spark: object) -> Settings:
     settings = settings_for_tests(Path(mkdtemp(prefix="responses-")) / "home")
     tables = {name: [*ANSWERS.get(name, []), *PROTECTION.get(name, [])] for name in {**ANSWERS, **PROTECTION}}
     put(settings, **tables)
+    files = [{"business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "sha256": "",
+              "file_name": status.lower(), "rows": 1, "status": status, "run_id": "tests"} for status in ("REFUSED", "RECALLED")]  # fmt: skip
+    ledger.append(settings, "ops.export_ledger", files)
     job.run(spark, settings, DateRange(NIGHT, NEXT))
     return settings

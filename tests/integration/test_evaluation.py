@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from conf.dates import DateRange
+from conf.responses import load_response_rules
 from jobs.evaluation import job
 from jobs.lakehouse import ledger, published
 from tests.builders.contacts import put
@@ -55,8 +56,74 @@ def running_campaign():
     rows = [a_contact(n, "CRBT_ACQUISITION", **open_sms) for n in range(3000, 3037)]
     ordered = open_sms | {"response_code": "ACCEPT", "is_mature": True, "is_inferred": True}
     rows += [a_contact(n, "CRBT_ACQUISITION", **ordered) for n in range(3037, 3040)]
-    call = {"source": "EXPORT", "planned_date": planned, "response_code": "REFUSE"}
+    call = {
+        "source": "EXPORT",
+        "planned_date": planned,
+        "response_code": "REFUSE",
+        "attribution_window_ends": planned + timedelta(days=7),
+    }
     return rows + [a_contact(n, "CRBT_ACQUISITION", **call) for n in range(3040, 3050)]
+
+
+def before(days):
+    """A day before the night."""
+    return NIGHT - timedelta(days=days)
+
+
+def campaign_of_every_night():
+    """Twenty became due 20 nights ago; ten of them were contacted on the tenth night only, ten others became due lately.
+
+    Five of the contacted ordered, and one of ten held back, in the days after that contact; another one of those held back
+    ordered between the days after becoming due and the days after the contact, which nobody is measured in.
+    """
+    known = {"campaign": "NEWSPAPER_GROWTH", "product_id": "NEWSPAPER", "source": "EXPORT"}
+    late = {"planned_date": before(10), "attribution_window_ends": before(3)}
+    new = {"planned_date": before(2), "attribution_window_ends": NIGHT + timedelta(days=5)}
+    contacts = [
+        *(a_contact(n, **known, **late, response_code="ACCEPT" if n < 4005 else "REFUSE") for n in range(4000, 4010)),
+        *(a_contact(n, **known, **new, response_code="ACCEPT") for n in range(4040, 4050)),
+        # A second wave to one who refused: the first contact's window has passed, so the refusal still counts.
+        a_contact(4005, **known, **new, contact_id="WAVE_2", wave_no=2, response_code=None, is_mature=False),
+    ]
+    due = {"campaign_id": "NEWSPAPER_GROWTH", "business_date": before(20)}
+    decided = [
+        *({**due, "subscription_id": f"S{n}", "first_reason": "NOT_CHOSEN_BUDGET"} for n in range(4000, 4020)),
+        *({**due, "subscription_id": f"S{n}", "verdict": "CONTROL"} for n in range(4020, 4030)),
+        *(
+            {**due, "subscription_id": f"S{n}", "verdict": "CONTROL", "business_date": before(11)}
+            for n in range(4020, 4030)
+        ),
+        *(
+            {**due, "subscription_id": f"S{n}", "verdict": "EXPORTED", "business_date": before(11)}
+            for n in range(4000, 4010)
+        ),
+        *(
+            {**due, "subscription_id": f"S{n}", "verdict": "EXPORTED", "business_date": before(3)}
+            for n in range(4040, 4050)
+        ),
+    ]
+    placed = [*((n, 8) for n in range(4000, 4005)), (4020, 8), (4021, 12), *((n, 1) for n in range(4040, 4050))]
+    orders = [{"order_id": f"N{n}", "subscription_id": f"S{n}", "product_id": "NEWSPAPER", "ordered_at": datetime(2026, 3, 1),
+               "order_date": before(days), "load_date": before(days)} for n, days in placed]  # fmt: skip
+    return contacts, decided, orders
+
+
+def campaign_that_keeps_a_product():
+    """Ten treated and ten held back, who all had the product when they became due; one and three gave it up in the days after."""
+    due = {"campaign_id": "CRBT_SAVE", "business_date": before(20)}
+    decided = [
+        {**due, "subscription_id": f"S{n}", "verdict": "EXPORTED" if n < 5010 else "CONTROL"} for n in range(5000, 5020)
+    ]
+    ended = {
+        5000: before(16),
+        5010: before(16),
+        5011: before(15),
+        5012: before(13),
+        5013: before(12),
+    }  # the last one too late
+    held = [{"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": before(5), "expire_date": ended.get(n),
+             "state": "CANCELLED" if n in ended else "ACTIVE"} for n in range(5000, 5020)]  # fmt: skip
+    return decided, held
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +142,26 @@ def reported(spark, tmp_path_factory):
             for n in range(3080, 3090)
         ),
     ]
+    nightly_contacts, nightly_decided, nightly_orders = campaign_of_every_night()
+    save_decided, held = campaign_that_keeps_a_product()
+    recalled = {"business_date": NIGHT, "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "file_name": "recalled", "rows": 1,
+                "sha256": "", "status": "RECALLED", "run_id": "tests"}  # fmt: skip
     put(
         settings,
-        gold__contact_history=contacts + running_campaign(),
-        silver__product_order=orders,
-        gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
+        gold__contact_history=contacts + running_campaign() + nightly_contacts,
+        silver__product_order=orders + nightly_orders,
+        gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided + nightly_decided + save_decided],
         gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
-                                 "business_date": NIGHT} for n in range(7)],
+                                 "business_date": NIGHT, "file_name": "recalled" if n == 7 else "f"} for n in range(8)],
         silver__subscription_status=[{"subscription_id": f"S{n}", "is_off_network": n == 0, "load_date": date(2025, 8, 10),
                                       "status_time": datetime(2025, 8, 1)} for n in range(1001)],
         silver__product_subscription=[
+            *held,
             *({"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": date(2025, 9, 1)} for n in range(480)),
             *({"subscription_id": f"S{n}", "valid_date": date(2026, 2, 10), "load_date": date(2026, 2, 10)} for n in range(480, 580)),
         ],
     )  # fmt: skip
+    ledger.append(settings, "ops.export_ledger", [recalled])
     job.run(spark, settings, DateRange.of(NIGHT))
     return settings
 
@@ -150,6 +223,31 @@ def test_lift_is_not_yet_mature_given_running_campaign(reported):
     assert (row["lift"], row["lift_text"]) == (None, "not yet mature")
 
 
+def test_rates_are_shown_over_closed_windows_given_campaign_of_every_night(reported):
+    (funnel,) = report(reported, "rpt.campaign_funnel", campaign_id="NEWSPAPER_GROWTH")
+    (model,) = report(reported, "rpt.eval_model", campaign_id="NEWSPAPER_GROWTH")
+
+    assert (funnel["success_rate_contacted"], funnel["still_open"], funnel["accepted_so_far"]) == (0.5, 10, 15)
+    assert funnel["acceptance_text"] == "mature, 10 still open"
+    assert (model["precision"], model["still_open"]) == (0.5, 11)
+
+
+def test_both_arms_are_measured_after_the_late_contact_given_campaign_of_every_night(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="NEWSPAPER_GROWTH")
+
+    assert (row["treated_successes"], row["mature_treated"]) == (5, 20)
+    assert (row["control_successes"], row["mature_control"]) == (1, 10)  # held back: the same days, and no others
+    assert (row["treated"], row["still_open"]) == (30, 10)
+    assert row["lift"] == pytest.approx(5 / 20 - 1 / 10)
+
+
+def test_success_is_the_product_held_given_campaign_that_keeps_it(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="CRBT_SAVE")
+
+    assert (row["treated_successes"], row["mature_treated"]) == (9, 10)
+    assert (row["control_successes"], row["mature_control"]) == (7, 10)
+
+
 def test_kpi_follows_closing_counts_given_two_closed_months(reported):
     rows = {row["month_id"]: row for row in report(reported, "rpt.kpi_attainment", kpi="CRBT_PAYING")}
 
@@ -168,7 +266,7 @@ def test_other_reports_add_up_given_same_contacts(reported):
     assert model["model_contacted"] == offer["contacted"] == 1800
     assert offer["accept_share"] + offer["consider_share"] + offer["other_share"] == pytest.approx(1)
     assert sum(row["planned"] for row in progress) == 50
-    assert summary["contacts"] == 7
+    assert summary["contacts"] == 7  # the recalled list did not leave
 
 
 def test_reports_are_the_same_given_second_run(spark, reported):
@@ -186,7 +284,16 @@ def test_page_of_the_night_needs_no_network_and_names_open_cells(spark, reported
 
     assert summary["pages"] == [f"{NIGHT}.html"]
     assert "not yet mature" in text
-    assert "HIST_CRBT_2025Q4" in text
+    assert "10 still open" in text  # the campaign of every night shows its rates and how many they leave out
+    assert "contacts withheld: 1" in text
+    assert f"{load_response_rules().attribution.window_days} days" in text
+    for identifier, title in (
+        ("HIST_CRBT_2025Q4", "CRBT autumn 2025"),
+        ("NEWSPAPER_GROWTH", "Mobile newspaper growth"),
+        ("OUTBOUND", "Outbound call"),
+    ):
+        assert title in text
+        assert identifier not in text  # people read names
     assert "src=" not in text  # nothing fetched
     assert "https://" not in text
     assert f"{NIGHT}.html" in (reported.path("reports") / "index.html").read_text(encoding="utf-8")

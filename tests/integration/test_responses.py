@@ -58,6 +58,16 @@ def test_only_what_was_known_is_there_given_later_loads_and_lists(told):
     assert told[1]["C:CRBT_ACQUISITION:S23"]["is_control"]
 
 
+def test_withheld_list_uses_up_nothing_given_file_refused_or_recalled(told):
+    assert "X1" in told[1]  # the list beside them left
+    assert not {"REFUSED_LIST", "RECALLED_LIST"} & told[1].keys()
+    assert told[1]["ANSWERED_ALL_THE_SAME"]["is_contacted"]  # recalled too late: the customer was contacted
+
+
+def test_product_held_at_the_end_is_success_given_campaign_that_keeps_it(told):
+    assert (told[1]["SAVE_KEPT"]["ordered_in_window"], told[1]["SAVE_LOST"]["ordered_in_window"]) == (True, False)
+
+
 def test_order_in_window_is_measured_alike_given_treated_and_control(told):
     rows = told[1]
 

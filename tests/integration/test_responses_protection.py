@@ -57,5 +57,15 @@ def test_nothing_is_closed_given_no_reason_in_force(protection, sub):
     assert sub not in protection[1]
 
 
+def test_opt_out_of_nobody_is_counted_and_told_given_unknown_contact_and_number(protection):
+    settings, _ = protection
+    counted = ledger.read(settings, "ops.run_metric", [("metric", "=", "opt_outs_unresolved")]).to_pylist()
+    alerts = [path.read_text() for path in settings.path("alerts").glob("*_OPT_OUT_UNRESOLVED_*.json")]
+
+    assert {row["value"] for row in counted} == {1.0}
+    assert alerts
+    assert all("opt-outs that protect nobody: 1;" in alert for alert in alerts)
+
+
 def test_opt_out_is_in_force_the_night_it_is_loaded(protection):
     assert ("DND_SYSTEM", "SYSTEM", "*") in protected(protection[0], NEXT)["FREE"]

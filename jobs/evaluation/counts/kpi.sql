@@ -1,4 +1,5 @@
 -- Users of each KPI series at the end of each closed month of the year, and the live base at its start.
+-- Series: LIVE, a product (its holders), or CRBT_DOWNLOADERS.
 WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
 months AS (
   SELECT business_date, last_day(month) AS closing_date, date_format(month, 'yyyyMM') AS month_id
@@ -13,7 +14,7 @@ held AS (
   JOIN months AS m
     ON p.load_date <= m.business_date AND p.superseded_on > m.business_date AND p.data_date <= m.closing_date
    AND p.valid_date <= m.closing_date
-  WHERE p.product_id IN ('CRBT', 'NEWSPAPER', 'MUSIC_CLUB_PREMIUM')
+  WHERE array_contains(split(:kpi_products, ','), p.product_id)
   GROUP BY m.business_date, m.month_id, m.closing_date, p.product_id, p.subscription_id, p.sp_code, p.service_code, p.valid_date
 ),
 base AS (
@@ -29,7 +30,7 @@ base AS (
 )
 SELECT business_date, 'LIVE' AS series, '' AS month_id, live_cnt AS user_cnt FROM base
 UNION ALL
-SELECT business_date, CASE product_id WHEN 'CRBT' THEN 'CRBT_PAYING' ELSE product_id END, month_id, count(DISTINCT subscription_id)
+SELECT business_date, product_id, month_id, count(DISTINCT subscription_id)
 FROM held
 WHERE newest.expire_date > closing_date OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
 GROUP BY business_date, product_id, month_id

@@ -1,5 +1,6 @@
 """The printed figures of the decks come out of the code that writes our own reports."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,19 @@ def test_lists_of_complementary_channels_add_up_given_j12():
     rows = channel_rows(counts("CRBT_DOWNLOAD", channel, n, 0) for channel, n in split["targeted"].items())
 
     assert sum(row["targeted"] for row in rows) == split["sum"]
-    assert sum(CHANNEL["projects_a_month"]["counts"]) == CHANNEL["projects_a_month"]["sum"]  # J11
+
+
+def test_projects_of_a_month_are_counted_given_j11():
+    printed = CHANNEL["projects_a_month"]
+    rows = funnel_rows(
+        counts(f"{month}-{number}", contacted=1, business_date=month)
+        for month, projects in zip(printed["months"], printed["counts"], strict=True)
+        for number in range(projects)
+    )
+
+    reported = Counter(row["business_date"] for row in rows)
+    assert [reported[month] for month in printed["months"]] == printed["counts"]
+    assert len({row["campaign_id"] for row in rows}) == printed["sum"]
 
 
 @pytest.mark.parametrize("case", CHANNEL["rates_by_campaign"], ids=lambda case: case["campaign"])

@@ -1,10 +1,14 @@
 """The interval of the lift covers the truth as often as it says, and broken splits are found."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from jobs.evaluation.job import expected_control_share
 from jobs.evaluation.lift import newcombe, sample_ratio_p_value, wilson
 from jobs.evaluation.reports import lift_rows
+from tests.conftest import settings_for_tests
 
 CAMPAIGNS = 600
 
@@ -44,16 +48,26 @@ def test_sample_ratio_is_checked_given_a_tenth_expected(control, is_ok):
     assert (sample_ratio_p_value(control, 1000, 0.10) >= 0.001) is is_ok
 
 
-def test_lift_is_withheld_given_an_open_window():
-    (row,) = lift_rows([arms(open_cnt=1)], {"C": 0.1})
+def test_lift_is_withheld_given_every_window_open():
+    (row,) = lift_rows([arms(is_open=True)], a_tenth)
 
     assert row["lift"] is None
     assert row["treated_rate"] is None
-    assert row["lift_text"] == "not yet mature"
+    assert (row["still_open"], row["lift_text"]) == (1000, "not yet mature")
+
+
+def test_lift_is_that_of_the_closed_cohorts_given_a_new_cohort_every_night():
+    tonight = arms(is_open=True, treated_cnt=45, treated_success_cnt=0, control_cnt=5, control_success_cnt=0)
+    (closed,), (row,) = lift_rows([arms()], a_tenth), lift_rows([arms(), tonight], a_tenth)
+
+    assert [row[name] for name in ("lift", "lift_low", "lift_high")] == [
+        closed[name] for name in ("lift", "lift_low", "lift_high")
+    ]
+    assert (row["treated"], row["mature_treated"], row["still_open"], row["lift_text"]) == (945, 900, 50, "positive")
 
 
 def test_lift_is_positive_given_clear_effect_and_unclear_given_none():
-    rows = lift_rows([arms(), arms(treated_order_cnt=18)], {"C": 0.1})
+    rows = lift_rows([arms(), arms(campaign_id="NONE", treated_success_cnt=18)], a_tenth)
 
     assert [row["lift_text"] for row in rows] == ["positive", "no effect shown"]
     assert rows[0]["lift_low"] > 0
@@ -62,13 +76,34 @@ def test_lift_is_positive_given_clear_effect_and_unclear_given_none():
 
 
 def test_lift_says_so_given_no_control_group():
-    (row,) = lift_rows([arms(control_cnt=0, control_order_cnt=0)], {})
+    (row,) = lift_rows([arms(control_cnt=0, control_success_cnt=0)], lambda cohort: None)
 
     assert row["lift_text"] == "no control group"
 
 
+@pytest.mark.parametrize(
+    ("targeted", "held_back", "is_ok"), [(5000, 1000, True), (5000, 250, False), (50_000, 2500, True)]
+)
+def test_split_is_as_drawn_given_profile_with_a_minimum(tmp_path, targeted, held_back, is_ok):
+    settings = settings_for_tests(tmp_path)
+    raised = settings.model_copy(
+        update={"control": settings.control.model_copy(update={"share": 0.05, "minimum": 1000})}
+    )
+    nobody = round(0.02 * (targeted - held_back))  # beside them those nobody contacts
+    cohort = arms(campaign_id="CRBT_ACQUISITION", targeted_cnt=targeted, treated_cnt=targeted - held_back - nobody,
+                  control_cnt=held_back + nobody)  # fmt: skip
+    (row,) = lift_rows([cohort], partial(expected_control_share, raised))
+
+    assert row["is_sample_ratio_ok"] is is_ok
+
+
+def a_tenth(cohort):
+    """Share that was to be held back."""
+    return 0.1
+
+
 def arms(**changes):
-    """Counts of a campaign of 1,000 with a tenth held back."""
-    base = {"campaign_id": "C", "treated_cnt": 900, "treated_order_cnt": 135,
-            "control_cnt": 100, "control_order_cnt": 2, "open_cnt": 0}  # fmt: skip
+    """A cohort of 1,000 with a tenth held back, its days passed."""
+    base = {"campaign_id": "C", "treated_cnt": 900, "treated_success_cnt": 135,
+            "control_cnt": 100, "control_success_cnt": 2, "is_open": False}  # fmt: skip
     return base | changes
