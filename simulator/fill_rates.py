@@ -27,6 +27,7 @@ ALWAYS = (
 )  # fmt: skip
 NEVER = ("churn_type", "churn_month")
 SAME_IMEI_SHARE = 0.0005  # of subscriptions whose handset may carry another one's IMEI by chance
+ROAMED_MOST_SHARE = 0.002  # of subscriptions that call so seldom that a trip decides where they call most
 AREA_MONTHS = 3
 GOTONE, SUSPENDED = 0, 1021
 
@@ -53,7 +54,7 @@ def filled(state: State, day: int) -> dict[str, np.ndarray]:
 
 
 def called_three_months(state: State, day: int) -> np.ndarray:
-    """Calls in each of the last three closed months; a line calls from one area (field 20)."""
+    """Calls in each of the last three closed months: the most that can have one area in all three (field 20)."""
     last = clock.month_index(day) - (1 if clock.as_date(day).day >= CLOSING_DAY else 2)
     return np.logical_and.reduce([state.called[(last - back) % len(state.called)] for back in range(AREA_MONTHS)])
 
@@ -65,14 +66,17 @@ def rates(state: State, facts: Facts, day: int, previous: int | None) -> pl.Data
     counts = {name: int((values & live).sum()) for name, values in filled(state, day).items()}
     counts.update(dict.fromkeys(ALWAYS, rows), **dict.fromkeys(NEVER, 0), previous_segment_id=0)
     frame = pl.DataFrame({"field": list(counts), "fewest": list(counts.values())})
+    is_area = pl.col("field") == "permanent_home_area_code"
     by_chance = pl.col("field").str.starts_with("activation_imei_prev")
     seen_before = int((live & (state.act <= previous)).sum()) if previous is not None else 0
     return frame.with_columns(
         rows=pl.lit(rows),
         most=pl.when(by_chance).then(pl.col("fewest") + int(np.ceil(SAME_IMEI_SHARE * rows)))
         .when(pl.col("field") == "previous_segment_id").then(seen_before).otherwise(pl.col("fewest")),
+        fewest=pl.when(is_area).then((pl.col("fewest") - int(np.ceil(ROAMED_MOST_SHARE * rows))).clip(0)).otherwise(pl.col("fewest")),
         reason=pl.when(by_chance).then(pl.lit("two handsets may carry one IMEI by chance"))
         .when(pl.col("field") == "previous_segment_id").then(pl.lit("only who changed segment since the view before, which the view judges"))
+        .when(is_area).then(pl.lit("who calls seldom may have called most from elsewhere in one of the months"))
         .otherwise(pl.lit("")),
     ).sort("field")  # fmt: skip
 
