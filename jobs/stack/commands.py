@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -56,11 +57,13 @@ def down() -> None:
 
 
 @app.command(name="prove-kill")
-def prove_kill() -> None:
+def prove_kill(
+    keep_history: Annotated[bool, typer.Option(help="take the loaded history of an earlier proof")] = False,
+) -> None:
     """Kill -9 a night at every named point, run it again, and compare with the undisturbed night by hash."""
     from jobs.stack import kill_matrix
 
-    proofs = kill_matrix.prove_kill(load_settings(kill_matrix.PROFILE), _teller())
+    proofs = kill_matrix.prove_kill(load_settings(kill_matrix.PROFILE), _teller(), keep_history=keep_history)
     console.print(f"{len(proofs)} kills, {len(proofs)} equal reruns, nothing sent twice")
 
 

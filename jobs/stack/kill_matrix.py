@@ -19,7 +19,7 @@ from pathlib import Path
 
 from conf.errors import ClosedLoopError
 from conf.settings import PROFILE_VARIABLE, Settings, load_settings
-from conf.tables import load_tables
+from conf.tables import load_tables, table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
 from jobs.lakehouse.published import reader_version
@@ -134,9 +134,12 @@ def prove_point(home: Path, kept: Path, jobs: tuple[str, ...], point: str, day: 
     return Proof(point, time.monotonic() - begun)
 
 
-def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS) -> list[Proof]:
+def prove_kill(
+    settings: Settings, tell: Tell, points: tuple[tuple[str, str], ...] = POINTS, keep_history: bool = False
+) -> list[Proof]:
     """Play the undisturbed night of the profile `proof`, then every point; returns one proof per point.
 
+    `keep_history` takes the loaded history of an earlier proof, when there is one, instead of loading it anew.
     Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
     """
     from jobs.lakehouse import server
@@ -147,7 +150,7 @@ def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ..
     try:
         server.stop(settings)
         require_free_port(settings.spark.port, "the Spark server of the proof (make down frees it)", "spark.port")
-        kept, wanted = _undisturbed(settings, home.parent, day, tell)
+        kept, wanted = _undisturbed(settings, home.parent, day, tell, keep_history)
         proofs = []
         for number, (stage, point) in enumerate(points, 1):
             server.stop(settings)
@@ -159,17 +162,20 @@ def prove_kill(settings: Settings, tell: Tell, points: tuple[tuple[str, str], ..
         server.stop(settings)
 
 
-def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
+def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, keep_history: bool):
     from jobs.lakehouse import server
 
     kept = {stage: folder / f"before-{stage}" for stage in STAGES}
     wanted: dict[str, dict[str, str]] = {}
-    shutil.rmtree(folder, ignore_errors=True)
     tell("playing the undisturbed history and night")
-    _prepare(settings, day, tell)
+    if keep_history and kept["ingest"].exists():
+        lay_out(kept["ingest"], settings.home)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        _prepare(settings, day, tell)
     for stage, jobs in STAGES.items():
         server.stop(settings)
-        shutil.copytree(settings.home, kept[stage], symlinks=True)
+        lay_out(settings.home, kept[stage])
         code = run_jobs(settings.home, jobs, day)
         if code != 0:
             raise KillProofFailed(
@@ -184,7 +190,7 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell):
 def _require_work_done(settings: Settings, day: date) -> None:
     """An undisturbed night that did nothing would prove nothing."""
     for name, floor in FLOORS.items():
-        column = "snapshot_date" if name == "gold.customer_360" else "business_date"
+        column = str(table_of(name).date_column)
         version = reader_version(settings, name)
         rows = ledger.read(settings, name, version=version, columns=[column], filters=[(column, "=", day)]).num_rows
         if rows < floor:
