@@ -87,12 +87,13 @@ def business_date_task(task_id: str, job: str, outlet: Asset | None = None, **op
 
 def require_key(dag_run) -> str:
     """The business date of a run; without one the task fails at once, as no retry can bring it."""
-    if dag_run.partition_key:
-        return dag_run.partition_key
-    raise AirflowFailException(
-        "this run has no partition key\n  found : a run triggered without a business date\n  wanted: YYYY-MM-DD\n"
-        '  to do : POST /api/v2/dags/<dag>/dagRuns {"logical_date": null, "partition_key": "2026-03-10"}'
-    )
+    from jobs.stack.task import NoBusinessDate, business_date
+
+    try:
+        business_date(dag_run.partition_key)
+    except NoBusinessDate as refusal:
+        raise AirflowFailException(str(refusal)) from None
+    return dag_run.partition_key
 
 
 def range_task(task_id: str, job: str, **options):

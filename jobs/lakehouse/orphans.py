@@ -21,7 +21,10 @@ def new_session_address(settings: Settings) -> str:
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     note = {"pid": me.pid, "created": me.create_time(), "session_id": session_id}
-    (folder / f"{me.pid}-{session_id}.json").write_text(json.dumps(note), encoding="utf-8")
+    file = folder / f"{me.pid}-{session_id}.json"
+    unfinished = file.with_suffix(".part")  # another client may be reading the notes just now
+    unfinished.write_text(json.dumps(note), encoding="utf-8")
+    unfinished.replace(file)
     return _address(settings, session_id)
 
 
@@ -29,14 +32,20 @@ def end_orphans(settings: Settings) -> int:
     """Interrupt and release the sessions of dead processes; returns how many there were."""
     ended = 0
     for file in sorted(_folder(settings).glob("*.json")):
-        note = json.loads(file.read_text(encoding="utf-8") or "{}")
-        if note and _lives(note):
+        note = _read(file)
+        if note is None or _lives(note):
             continue
-        if note:
-            _end(_address(settings, note["session_id"]))
-            ended += 1
+        _end(_address(settings, note["session_id"]))
         file.unlink(missing_ok=True)
+        ended += 1
     return ended
+
+
+def _read(file: Path) -> dict | None:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:  # another client has ended that session meanwhile
+        return None
 
 
 def _folder(settings: Settings) -> Path:
