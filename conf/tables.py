@@ -25,7 +25,10 @@ _TYPE = re.compile(rf"^(?:{_SIMPLE}|decimal\(\d{{1,2}},\d{{1,2}}\)|array<(?:{_SI
 
 
 class Column(Strict):
-    """One column: Spark type, unit, personal class (none, token, clear) and what a value means."""
+    """One column: Spark type, unit, personal class (none, token, clear), what a value means, and the codes it may hold.
+
+    `values` maps each code of a coded column to a word; the checks of campaigns, tags and suites follow from it.
+    """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
     type: str
@@ -33,6 +36,7 @@ class Column(Strict):
     unit: str | None = None
     pii: Literal["none", "token", "clear"] = "none"
     nullable: bool = True
+    values: dict[str, str] = {}
 
     @field_validator("type")
     @classmethod
