@@ -99,13 +99,14 @@ class TrainingSettings(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long table versions stay, in days: a night can be replayed as of then that long. Rows: retention_days of the contracts."""
+    """How long table versions and log files stay, in days: a night can be replayed as of then that long. Rows: retention_days of the contracts."""
 
     replay_days: int = Field(ge=7)
+    log_days: int = Field(ge=1)
 
 
 class ServiceSettings(Strict):
-    """Loopback ports of what people look at, and where Airflow's and MLflow's records lie.
+    """Loopback ports of what people look at, where Airflow's and MLflow's records lie, and how long nothing may move.
 
     embedded_postgres: in a Postgres below home. Else at these addresses; ones with a password come from the environment
     (AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, MLFLOW_TRACKING_URI), never from a file.
@@ -117,6 +118,7 @@ class ServiceSettings(Strict):
     airflow_port: int
     mlflow_port: int
     data_docs_port: int
+    silence_seconds: int = Field(ge=60)
 
 
 class Settings(Strict):

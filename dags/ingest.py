@@ -3,8 +3,8 @@
 **Feeds** `customer_view`, and through it everything else. Grain: one run per business date (the day that ended at the
 tick), from files under `landing/`, verified against their control files.
 
-**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for files up to 06:00 and then
-goes on without the late ones: they join the next night. It is late when silver is not published by 06:30.
+**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for each feed up to its contract's
+deadline (06:00) and then goes on without the late ones: they join the next night. It is late when silver is not published by 06:30.
 
 **At 3 a.m.** `closedloop status` names the feed that is missing or refused and why. Have the sender resend it (a resend
 has a higher resend number), then clear this run: loading a date again replaces it and loses nothing. Suppression feeds
@@ -27,8 +27,8 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-
-    @task.sensor(task_id="wait_for_feeds", poke_interval=60, timeout=7 * 3600, mode="reschedule")
+    # No timeout of its own: each feed's deadline (conf/feeds, never past load_cutoff_hour) ends the wait.
+    @task.sensor(task_id="wait_for_feeds", poke_interval=60, mode="reschedule")
     def wait_for_feeds(dag_run=None) -> bool:
         from jobs.stack.task import feeds_have_come
 

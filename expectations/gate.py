@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from conf.dates import DateRange
 from conf.errors import GateFailed
 from conf.tables import table_of
 from expectations.measure import Numbers, measure_arrow, measure_spark
 from expectations.suites import Rule, rules_of
+from jobs.lakehouse.locks import held
 
 if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
@@ -74,8 +73,7 @@ def judge(measured: dict[str, Numbers], docs: Path, run_name: str, with_pages: b
     if not rules:
         return []
     frame, suites = _metrics_row(rules, measured), {}
-    docs.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(docs / "gate.lock"), timeout=300):
+    with held(docs / "gate.lock"):
         suites = _run_checkpoint(rules, frame, docs, run_name, with_pages)
     return [
         Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from conf.files import write_whole
 from simulator.facts import Facts
 from simulator.identity import other_province_numbers
 from simulator.masters import managers
@@ -27,7 +27,4 @@ def save_canaries(home: Path, state: State, identity: pl.DataFrame, facts: Facts
             identity["contact_address"], identity["home_address"],
         ]
     ).unique(maintain_order=True)  # fmt: skip
-    path = Path(home) / "answer_key" / "canaries.txt"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("\n".join(values.to_list()) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_whole(Path(home) / "answer_key" / "canaries.txt", "\n".join(values.to_list()) + "\n")

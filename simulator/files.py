@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from conf.feeds import Feed
+from conf.files import write_whole
 from simulator.extract import MONEY, Delivery
 
 EURO = b"\x80"
@@ -26,11 +26,11 @@ def write_delivery(folder: Path, feed: Feed, delivery: Delivery, province: str, 
     for sequence, part in enumerate(_parts(feed, delivery, split_rows), start=1):
         name = data_name(feed, delivery, province, sequence)
         content = _content(feed, part)
-        _replace(folder / name, content)
+        write_whole(folder / name, content)
         written.append(
             {"file_name": name, "bytes": len(content), "rows": part.rows, "part": part, "sequence_no": sequence}
         )
-    _replace(folder / control_name(feed, delivery, province), _control(feed, delivery, written))
+    write_whole(folder / control_name(feed, delivery, province), _control(feed, delivery, written))
     return written
 
 
@@ -137,12 +137,6 @@ def _control(feed: Feed, delivery: Delivery, written: list[dict]) -> bytes:
         else:
             lines.append("$".join(cells).encode() + b"\n")
     return b"".join(lines)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def creation_time(day: date, slot: int) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from conf.errors import InputRefused
+from conf.files import write_whole
 from conf.settings import Settings
 from simulator import key, truth
 from simulator.canaries import save_canaries
@@ -122,10 +122,7 @@ def state_folder(settings: Settings) -> Path:
 
 def write_marker(path: Path, content: dict) -> None:
     """Say in one step that something is finished."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, sort_keys=True))
-    os.replace(temporary, path)
+    write_whole(path, json.dumps(content, sort_keys=True))
 
 
 def _is_done(marker: Path, wanted: dict) -> bool:

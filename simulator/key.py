@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import polars as pl
 
 from conf.dates import load_date_of
 from conf.feeds import Feed
+from conf.files import whole_file
 from simulator.extract import Delivery
 from simulator.files import money_of
 
@@ -39,10 +39,8 @@ def file_counts(feed: Feed, delivery: Delivery, written: dict, cutoff_hour: int)
 
 def save(frame: pl.DataFrame, path: Path) -> None:
     """Write a Parquet file in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    frame.write_parquet(temporary)
-    os.replace(temporary, path)
+    with whole_file(path) as partial:
+        frame.write_parquet(partial)
 
 
 def save_counts(home: Path, day: date, rows: list[dict]) -> None:

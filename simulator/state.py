@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
+
+from conf.files import whole_file
 
 ADDED, CANCELLED = 0, 2
 
@@ -57,11 +58,8 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write all arrays to one file; a reader sees the old or the new one, never half."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as stream:
+        with whole_file(path) as partial, partial.open("wb") as stream:
             np.savez(stream, **self.__dict__["arrays"])
-        os.replace(temporary, path)
 
     @classmethod
     def load(cls, path: Path) -> State:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
+from conf.files import write_whole
 from conf.kpi import load_kpis
 from conf.models import load_models
 from conf.responses import load_response_rules
@@ -33,7 +33,7 @@ def run(spark: SparkSession | None, settings: Settings, dates: DateRange) -> dic
     for night in dates:
         tables = NightTables(settings, night)
         if tables.rows("rpt.campaign_funnel") or night in settings.night_dates:
-            _write(settings.path("reports", f"{night}.html"), _render("night.html.j2", page_of(tables)))
+            write_whole(settings.path("reports", f"{night}.html"), _render("night.html.j2", page_of(tables)))
             pages.append(f"{night}.html")
     write_index(settings)
     return {"dates": str(dates), "pages": pages, "folder": str(settings.path("reports"))}
@@ -64,7 +64,7 @@ def page_of(tables: NightTables) -> dict[str, Any]:
 def write_index(settings: Settings) -> None:
     """The list of nights that have a page, newest first."""
     nights = _nights(settings)[::-1]
-    _write(settings.path("reports", INDEX), _render("index.html.j2", {"nights": nights}))
+    write_whole(settings.path("reports", INDEX), _render("index.html.j2", {"nights": nights}))
 
 
 def _nights(settings: Settings, also: date | None = None) -> list[date]:
@@ -83,14 +83,6 @@ def _render(template: str, values: dict[str, Any]) -> str:
     )
     environment.filters.update(percent=_percent, number=_number, points=_points, words=_words, rule=_rule_title)
     return environment.get_template(template).render(values)
-
-
-def _write(path: Path, text: str) -> None:
-    # A reader sees the old page or the new one, never half of one.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def _percent(rate: float | None, digits: int = 1) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from conf.feeds import Feed, load_feeds
 from conf.settings import Settings
@@ -42,6 +43,13 @@ def missing_feeds(settings: Settings, day: date) -> list[str]:
 def _ready(settings: Settings, expected: Iterable[str]) -> list[Delivered]:
     feeds = load_feeds()
     return discover(settings, [feeds[name] for name in expected])
+
+
+def awaited_until(settings: Settings, name: str, day: date) -> datetime:
+    """How long the night of a business date waits for a feed: its contract's deadline next morning, never past the cut-off."""
+    cut_off = time(settings.load_cutoff_hour)
+    until = min(time.fromisoformat(load_feeds()[name].deadline), cut_off)
+    return datetime.combine(day + timedelta(days=1), until, ZoneInfo(settings.time_zone))
 
 
 def data_date_of(feed: Feed, day: date) -> date | None:

@@ -40,6 +40,9 @@ def _already_fired() -> bool:
 
 
 def _kill_server() -> None:
-    pid_file = load_settings().path("run", "spark-server.pid")
-    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
-        os.killpg(int(pid_file.read_text(encoding="utf-8").split()[0]), signal.SIGKILL)
+    from jobs.lakehouse.server import recorded_pid
+
+    pid = recorded_pid(load_settings())
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)

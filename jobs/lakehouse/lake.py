@@ -21,6 +21,8 @@ from jobs.lakehouse.run import Run
 from jobs.lakehouse.sqltext import bind_parameters, ordered, substitute_tables
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from pyspark.sql import DataFrame, SparkSession
 
     from conf.settings import Settings
@@ -66,6 +68,10 @@ class Lake:
     def arrow(self, name: str, filters: list[tuple] | None = None, columns: list[str] | None = None) -> Any:
         """The same rows as an Arrow table, read without Spark; `filters` are (column, operator, value)."""
         return ledger.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
+
+    def newest_date(self, name: str, before: date | None = None) -> date | None:
+        """Newest date of the table's rows, by the date its contract replaces by; `before` leaves out that day and later ones."""
+        return ledger.newest_date(self.settings, name, str(table_of(name).date_column), self.version(name), before)
 
     def dataset(self, name: str) -> Any:
         """The same rows as an Arrow dataset, for readers that stream or filter (DuckDB, Polars)."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from filelock import FileLock
 
 from conf.errors import ContractBroken
+from conf.files import write_whole
 from conf.settings import Settings
 from conf.tables import Table, load_tables, table_of
+from jobs.lakehouse.locks import held
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
@@ -37,15 +39,12 @@ def ensure_tables(settings: Settings) -> list[str]:
     wanted = {name: contract_hash(table) for name, table in load_tables().items()}
     if _remembered(remembered_file) == wanted:
         return []
-    settings.path("lake").mkdir(parents=True, exist_ok=True)
-    with FileLock(str(settings.path("lake", "_contracts.lock"))):
+    with held(settings.path("lake", "_contracts.lock")):
         remembered = _remembered(remembered_file)
         changed = [name for name, digest in wanted.items() if remembered.get(name) != digest]
         for name in changed:
             ensure_shape(settings, name)
-        partial = remembered_file.with_suffix(".partial")
-        partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-        partial.replace(remembered_file)
+        write_whole(remembered_file, json.dumps(wanted, indent=1))
     return changed
 
 
@@ -172,6 +171,36 @@ def read(
     return found.to_pyarrow_table(filters=filters or None, columns=columns)
 
 
+def newest_date(
+    settings: Settings, name: str, column: str, version: int | None = None, before: date | None = None
+) -> date | None:
+    """Newest date of a date column, None for a table without rows; `before` leaves out that day and later ones.
+
+    Answered from the table's log, file by file: no row is read as long as the files have statistics of the column.
+    """
+    path = table_path(settings, name)
+    if not DeltaTable.is_deltatable(str(path)):
+        return None
+    dates = _dates_in_log(DeltaTable(str(path), version=version), column, is_whole=before is None)
+    if dates is None:
+        filters = [(column, "<", before)] if before else None
+        dates = read(settings, name, filters, version, [column])[column].unique().to_pylist()
+    return max((day for day in dates if before is None or day < before), default=None)
+
+
+def _dates_in_log(table: DeltaTable, column: str, is_whole: bool) -> list[date] | None:
+    """The date of each file that has rows: of its partition, or its newest when all files count; None where not noted."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    noted = [f"partition.{column}", *([f"max.{column}"] if is_whole else [])]
+    known = next((key for key in noted if key in files.column_names), None)
+    if known is None:
+        return None
+    dates = [
+        day for day, rows in zip(files[known].to_pylist(), files["num_records"].to_pylist(), strict=True) if rows != 0
+    ]
+    return None if None in dates else dates
+
+
 def batches(
     settings: Settings, name: str, version: int | None = None, columns: list[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
@@ -240,9 +269,7 @@ def _properties(run_id: str | None) -> CommitProperties | None:
 
 @contextmanager
 def _write_lock(settings: Settings, name: str) -> Iterator[None]:
-    folder = settings.path("run", "locks")
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder / f"table-{name}.lock"), timeout=600):
+    with held(settings.path("run", "locks", f"table-{name}.lock")):
         yield
 
 

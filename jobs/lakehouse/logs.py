@@ -1,36 +1,96 @@
-"""One JSON line a fact, in home/logs/closedloop.log; the screen only gets warnings unless asked."""
+"""One JSON object a line, one line a fact, below home/logs/closedloop; the screen only gets warnings unless asked.
+
+Each process writes a file of its own, so that no two write or rotate one; maintenance removes the old ones. Files read
+together as a table: `SELECT * FROM read_json('logs/closedloop/*.jsonl', union_by_name=true)` in DuckDB.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from logging.handlers import RotatingFileHandler
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
 
 from conf.errors import HomeUnusable
 from conf.settings import Settings
+from jobs.lakehouse.process_mark import ProcessMark
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+OURS = ("closedloop", "jobs", "models", "expectations")
+ON_SCREEN = "%(asctime)s %(levelname)s %(name)s %(message)s"
+FACTS = "facts"
 
 
-def log_to_home(settings: Settings, verbose: bool = False) -> None:
-    """Send the log of our packages to a rotating file below home, and to the screen when asked."""
-    folder = _writable(settings)
-    to_file = RotatingFileHandler(
-        folder / "closedloop.log", maxBytes=20_000_000, backupCount=3, encoding="utf-8", delay=True
-    )
-    to_file.setFormatter(logging.Formatter(FORMAT))
-    for name in ("closedloop", "jobs", "models", "expectations"):
+def log_to_home(settings: Settings, verbose: bool = False) -> Path:
+    """Send the log of our packages to a file of this process below home, and to the screen when asked; returns the file."""
+    me = ProcessMark.of()
+    file = _folder(settings) / f"{datetime.fromtimestamp(me.created, UTC):%Y%m%dT%H%M%SZ}-{me.pid}.jsonl"
+    for name in OURS:
+        logger = logging.getLogger(name)
+        for old in [handler for handler in logger.handlers if isinstance(handler, _ToHome)]:
+            logger.removeHandler(old)
+            old.close()
+    to_home = _ToHome(file, encoding="utf-8", delay=True)
+    to_home.setFormatter(_as_json())
+    for name in OURS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
-        logger.addHandler(to_file)
+        logger.addHandler(to_home)
         logger.propagate = verbose
     if verbose:
-        logging.basicConfig(level=logging.INFO, format=FORMAT)
+        logging.basicConfig(level=logging.INFO, format=ON_SCREEN, stream=sys.stderr)
+    return file
 
 
-def _writable(settings: Settings) -> Path:
-    folder = settings.path("logs")
+def fact(logger: logging.Logger, level: int, event: str, facts: Mapping[str, object]) -> None:
+    """Log one fact: an upper-case event with its values; a line for people, an object for the file."""
+    words = " ".join(f"{key}={value}" for key, value in facts.items())
+    logger.log(level, "%s %s", event, words, extra={FACTS: {"event": event, **facts}})
+
+
+def remove_old(settings: Settings, before: date) -> int:
+    """Remove log files nobody has written to since that date; returns how many."""
+    limit = datetime.combine(before, time(), ZoneInfo(settings.time_zone)).timestamp()
+    old = [file for file in _folder(settings).glob("*.jsonl") if file.stat().st_mtime < limit]
+    for file in old:
+        file.unlink(missing_ok=True)
+    return len(old)
+
+
+class _ToHome(logging.FileHandler):
+    """The handler of a home's log, so that a second call replaces it and leaves those of others."""
+
+
+def _as_json() -> logging.Formatter:
+    processors = structlog.processors
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            processors.TimeStamper(fmt="iso", utc=True),
+            structlog.stdlib.ExtraAdder(allow=[FACTS]),
+            _open_facts,
+            processors.format_exc_info,
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            processors.JSONRenderer(ensure_ascii=False, default=str),
+        ],
+    )
+
+
+def _open_facts(logger: Any, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a fact stand beside its event, not inside it."""
+    return {**line, **line.pop(FACTS, {})}
+
+
+def _folder(settings: Settings) -> Path:
+    folder = settings.path("logs", "closedloop")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

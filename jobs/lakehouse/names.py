@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse.ledger import table_path
+from jobs.lakehouse.logs import fact
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,4 +42,4 @@ def name_published(spark: SparkSession, settings: Settings, names: Iterable[str]
     try:
         register_tables(spark, settings, names)
     except PySparkException as error:
-        log.warning("CATALOG_NAMES_MISSING %s", str(error).splitlines()[0])
+        fact(log, logging.WARNING, "CATALOG_NAMES_MISSING", {"reason": str(error).splitlines()[0]})

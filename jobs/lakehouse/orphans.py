@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from uuid import uuid4
 
-import psutil
-
+from conf.files import write_whole
 from conf.settings import Settings
+from jobs.lakehouse.process_mark import ProcessMark
 
 log = logging.getLogger(__name__)
 
@@ -17,14 +17,9 @@ log = logging.getLogger(__name__)
 def new_session_address(settings: Settings) -> str:
     """Address of a session of our own on the Connect server, noted so that whoever comes after our death can end it."""
     session_id = str(uuid4())
-    me = psutil.Process()
-    folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    note = {"pid": me.pid, "created": me.create_time(), "session_id": session_id}
-    file = folder / f"{me.pid}-{session_id}.json"
-    unfinished = file.with_suffix(".part")  # another client may be reading the notes just now
-    unfinished.write_text(json.dumps(note), encoding="utf-8")
-    unfinished.replace(file)
+    me = ProcessMark.of()
+    note = {**me.as_note(), "session_id": session_id}
+    write_whole(_folder(settings) / f"{me.pid}-{session_id}.json", json.dumps(note))  # others may be reading the notes
     return _address(settings, session_id)
 
 
@@ -33,7 +28,7 @@ def end_orphans(settings: Settings) -> int:
     ended = 0
     for file in sorted(_folder(settings).glob("*.json")):
         note = _read(file)
-        if note is None or _lives(note):
+        if note is None or ProcessMark.read(note).process():
             continue
         _end(_address(settings, note["session_id"]))
         file.unlink(missing_ok=True)
@@ -55,15 +50,6 @@ def _folder(settings: Settings) -> Path:
 def _address(settings: Settings, session_id: str) -> str:
     base = str(settings.spark.remote).rstrip("/")
     return f"{base}{';' if '/;' in base else '/;'}session_id={session_id}"
-
-
-def _lives(note: dict) -> bool:
-    try:
-        process = psutil.Process(note["pid"])
-        same = abs(process.create_time() - note["created"]) < 1
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _end(address: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from filelock import FileLock
+from datetime import date
 
 from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.locks import held
 
 PUBLISHED = "ops.published"
 
@@ -34,11 +35,17 @@ def reader_version(settings: Settings, name: str, versions: dict[str, int] | Non
     return known.get(name, 0)
 
 
+def newest_date(
+    settings: Settings, name: str, before: date | None = None, versions: dict[str, int] | None = None
+) -> date | None:
+    """Newest date of a table's rows as readers see them, by the date its contract replaces by; None without rows."""
+    column = str(load_tables()[name].date_column)
+    return ledger.newest_date(settings, name, column, reader_version(settings, name, versions), before)
+
+
 def publish(settings: Settings, stage: str, business_date: object, run_id: str, versions: dict[str, int]) -> int:
     """Make these versions the ones readers see, all in one commit; returns the publication number."""
-    folder = settings.path("run", "locks")
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(str(folder / "published.lock"), timeout=120):
+    with held(settings.path("run", "locks", "published.lock")):
         faults.point(f"{stage}.before_publish")
         sequence = max((row["published_seq"] for row in newest_rows(settings)), default=0) + 1
         common = {"stage": stage, "business_date": business_date, "run_id": run_id, "published_seq": sequence}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import uuid
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from conf.dates import DateRange
 from conf.errors import AlreadyRunning
 from conf.settings import Settings
+from jobs.lakehouse.logs import fact
 
 log = logging.getLogger("closedloop")
 LOCK_PATIENCE_SECONDS = 2.0
@@ -41,9 +41,9 @@ class Run:
         return self.dates.last
 
     def fact(self, event: str, **facts: object) -> None:
-        """Log one fact as one JSON line with an upper-case event."""
-        line = {"event": event, "stage": self.stage, "dates": str(self.dates), "run_id": self.run_id}
-        log.info(json.dumps({**line, **{key: str(value) for key, value in facts.items()}}, ensure_ascii=False))
+        """Log one fact of this run under an upper-case event."""
+        known = {"stage": self.stage, "dates": str(self.dates), "run_id": self.run_id}
+        fact(log, logging.INFO, event, {**known, **facts})
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -17,13 +18,16 @@ import psutil
 from filelock import FileLock, Timeout
 
 from conf.errors import AlreadyRunning, ServerUnavailable
+from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse import ledger
+from jobs.lakehouse.patience import Patience
+from jobs.lakehouse.process_mark import ProcessMark
 from jobs.lakehouse.session import session_conf, static_conf
 
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
-START_PATIENCE_SECONDS = 180
 STOP_PATIENCE_SECONDS = 30
+START_CPU_SECONDS = 900  # work beyond this is no sign of coming up
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
         _refuse_second(settings)
         ledger.ensure_tables(settings)
         process = _launch(settings)
-        _pid_file(settings).write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}\n", encoding="utf-8")
+        write_whole(_record(settings), json.dumps(ProcessMark.of(process.pid).as_note()))
         _wait_until_it_answers(settings, process, tell)
     finally:
         lock.release()
@@ -65,21 +69,21 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
 
 def stop(settings: Settings) -> bool:
     """Stop the server and everything it started; returns whether there was one."""
-    pid = _recorded_pid(settings)
+    pid = recorded_pid(settings)
     if pid is None:
-        _pid_file(settings).unlink(missing_ok=True)
+        _record(settings).unlink(missing_ok=True)
         return False
     _signal_group(pid, signal.SIGTERM)
     if not _gone(pid, STOP_PATIENCE_SECONDS):
         _signal_group(pid, signal.SIGKILL)
         _gone(pid, 5)
-    _pid_file(settings).unlink(missing_ok=True)
+    _record(settings).unlink(missing_ok=True)
     return True
 
 
 def status(settings: Settings) -> ServerStatus:
     """What is known about the server of this home, in well under a second."""
-    pid = _recorded_pid(settings)
+    pid = recorded_pid(settings)
     is_others = settings.spark.remote and not settings.spark.is_our_server
     address = f"{settings.spark.remote}, run by others" if is_others else f"127.0.0.1:{settings.spark.port}"
     return ServerStatus(pid is not None, pid, _port_answers(settings), address)
@@ -96,8 +100,8 @@ def ensure_running(settings: Settings, tell: Callable[[str], None] = lambda text
 
 def _comes_up(settings: Settings, tell: Callable[[str], None]) -> bool:
     """Wait for a server somebody else started, as a run that was killed meanwhile; False when it ends or never answers."""
-    begun = time.monotonic()
-    while _recorded_pid(settings) and time.monotonic() - begun < START_PATIENCE_SECONDS:
+    begun, patience = time.monotonic(), _patience(settings)
+    while (pid := recorded_pid(settings)) and not patience.saw(_signs_of_start(settings, pid)):
         if _port_answers(settings) and _connects(settings):
             return True
         tell(f"waiting for the Spark server that is starting already, {time.monotonic() - begun:.0f} s")
@@ -151,10 +155,10 @@ def _launch(settings: Settings) -> subprocess.Popen:
 
 
 def _wait_until_it_answers(settings: Settings, process: subprocess.Popen, tell: Callable[[str], None]) -> None:
-    begun = time.monotonic()
-    while time.monotonic() - begun < START_PATIENCE_SECONDS:
+    begun, patience = time.monotonic(), _patience(settings)
+    while not patience.saw(_signs_of_start(settings, process.pid)):
         if process.poll() is not None:
-            _pid_file(settings).unlink(missing_ok=True)
+            _record(settings).unlink(missing_ok=True)
             raise ServerUnavailable(
                 f"the Spark server ended at once (exit code {process.returncode})\n{_log_tail(settings)}"
             )
@@ -163,7 +167,27 @@ def _wait_until_it_answers(settings: Settings, process: subprocess.Popen, tell: 
         tell(f"waiting for the Spark server, {time.monotonic() - begun:.0f} s")
         time.sleep(1)
     stop(settings)
-    raise ServerUnavailable(f"the Spark server did not answer within {START_PATIENCE_SECONDS} s\n{_log_tail(settings)}")
+    raise ServerUnavailable(
+        f"the Spark server does not answer, and nothing has moved for {patience.silence_seconds:.0f} s\n{_log_tail(settings)}"
+    )
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(settings.services.silence_seconds)
+
+
+def _signs_of_start(settings: Settings, pid: int) -> tuple[int, int]:
+    """What moves while the server comes up: lines in its log and seconds of processor time, up to a limit of work."""
+    log = settings.path("logs", "spark-server.log")
+    return log.stat().st_size if log.exists() else 0, min(_cpu_seconds(pid), START_CPU_SECONDS)
+
+
+def _cpu_seconds(pid: int) -> int:
+    try:
+        used = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0
+    return int(used.user + used.system)
 
 
 def _connects(settings: Settings) -> bool:
@@ -190,19 +214,17 @@ def _port_answers(settings: Settings) -> bool:
         return probe.connect_ex(("127.0.0.1", settings.spark.port)) == 0
 
 
-def _pid_file(settings: Settings) -> Path:
-    return settings.path("run", "spark-server.pid")
+def _record(settings: Settings) -> Path:
+    return settings.path("run", "spark-server.json")
 
 
-def _recorded_pid(settings: Settings) -> int | None:
+def recorded_pid(settings: Settings) -> int | None:
     """Process id of the living server; None after kill -9, or when the id now belongs to somebody else."""
     try:
-        pid, created = _pid_file(settings).read_text(encoding="utf-8").split()
-        process = psutil.Process(int(pid))
-        same = abs(process.create_time() - float(created)) < 1.0
-        return int(pid) if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except (OSError, ValueError, psutil.Error):
+        mark = ProcessMark.read(json.loads(_record(settings).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError):
         return None
+    return mark.pid if mark.process() else None
 
 
 def _signal_group(pid: int, number: int) -> None:

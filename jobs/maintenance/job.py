@@ -10,6 +10,7 @@ from conf.errors import AlreadyRunning
 from conf.settings import Settings
 from conf.tables import Table, load_tables
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.logs import remove_old
 from jobs.lakehouse.run import exclusive
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
 
     Retention counts from the last date of the range, or from the newest published night if that is earlier. Returns how
     many tables lost old rows, were compacted, and were left for the next week because their stage was at work or had an
-    unpublished write.
+    unpublished write, and how many log files went.
     """
     today = _counted_from(settings, dates.last)
     found = [
@@ -35,7 +36,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
         if ledger.table_path(settings, table.name).exists()
     ]
     done = [word for words in found for word in words]
-    return {f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")}
+    removed = remove_old(settings, today - timedelta(days=settings.retention.log_days))
+    return {f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")} | {"removed_logs": removed}
 
 
 def _counted_from(settings: Settings, wanted: date) -> date:

@@ -53,10 +53,7 @@ def _holder(settings: Settings, token: int, versions: dict[str, int]) -> str:
 
 
 def _newest_snapshot(settings: Settings, versions: dict[str, int]) -> date:
-    days = ledger.read(
-        settings, "gold.contact_history", None, versions.get("gold.contact_history", 0), ["snapshot_date"]
-    )
-    return max(days["snapshot_date"].unique().to_pylist(), default=date.min)
+    return published.newest_date(settings, "gold.contact_history", versions=versions) or date.min
 
 
 def _contacts(settings: Settings, subscription_id: str, newest: date, versions: dict[str, int]) -> Rows:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import httpx
 
 from conf.errors import ClosedLoopError
+from jobs.lakehouse.patience import Patience
 
 FINISHED = {"success", "failed"}
 TOKEN_SECONDS = 3600
+POLL_SECONDS = 1.5
+ANSWER_SECONDS = 300  # a busy machine answers late; what is asked for does not happen twice by waiting
 
 
 class RunFailed(ClosedLoopError):
-    """A DAG run failed, or did not end in time."""
+    """A DAG run failed, or stands still."""
 
 
 @dataclass
@@ -30,7 +33,7 @@ class AirflowClient:
     _token_until: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self._http = httpx.Client(base_url=self.base, timeout=60, trust_env=False)
+        self._http = httpx.Client(base_url=self.base, timeout=ANSWER_SECONDS, trust_env=False)
 
     def call(self, method: str, path: str, **content) -> dict:
         """One call of the API; an answer of 400 or more is an error with Airflow's own words."""
@@ -48,18 +51,20 @@ class AirflowClient:
         if answer.status_code >= 400:
             raise RunFailed(f"Airflow refused {path}: {answer.status_code} {answer.text[:400]}")
 
-    def wait_for_dags(self, wanted: set[str], seconds: float = 240) -> None:
-        """Wait until the DAG processor has read every DAG we need."""
-        deadline = time.monotonic() + seconds
+    def wait_for_dags(self, wanted: set[str], silence_seconds: float) -> None:
+        """Wait until the DAG processor has read every DAG we need; given up when it reads no new one for so long."""
+        patience = Patience(silence_seconds)
         known: set[str] = set()
-        while time.monotonic() < deadline:
+        while not patience.saw(frozenset(known)):
             known = {dag["dag_id"] for dag in self.call("GET", "/dags?limit=100")["dags"]}
             if wanted <= known:
                 return
             time.sleep(1)
         errors = self.call("GET", "/importErrors?limit=5")["import_errors"]
         detail = errors[0]["stack_trace"][-800:] if errors else "no import error reported"
-        raise RunFailed(f"DAGs never appeared: {', '.join(sorted(wanted - known))}\n{detail}")
+        raise RunFailed(
+            f"DAGs have not appeared, and none has come for {silence_seconds:.0f} s: {', '.join(sorted(wanted - known))}\n{detail}"
+        )
 
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run this DAG."""
@@ -100,22 +105,40 @@ class AirflowClient:
             "task_instances"
         ]
 
-    def wait(self, dag_id: str, find: Callable[[], dict | None], seconds: float, tell: Callable[[str], None]) -> dict:
-        """Wait until a run has ended well; progress goes to `tell`; a failed task is an error that names it."""
-        deadline = time.monotonic() + seconds
-        last = ""
-        while time.monotonic() < deadline:
+    def wait(
+        self,
+        dag_id: str,
+        find: Callable[[], dict | None],
+        patience: Patience,
+        tell: Callable[[str], None],
+        work: Callable[[], Hashable] = lambda: None,
+    ) -> dict:
+        """Wait until a run has ended well; progress goes to `tell`; a failed task is an error that names it.
+
+        There is no limit on a run that moves: it is given up when neither a task's state nor what `work` counts (rows and
+        files written) has changed for as long as `patience` says.
+        """
+        line = waits_for = ""
+        while True:
             run = find()
-            if run is not None:
-                tasks = self.tasks(dag_id, run["dag_run_id"])
-                line = ", ".join(f"{t['task_id']} {t['state']}" for t in tasks if t["state"] in ("running", "failed"))
-                if line and line != last:
-                    tell(f"{dag_id}: {line}")
-                    last = line
-                if run["state"] in FINISHED:
-                    return self._ended(dag_id, run, tasks)
-            time.sleep(1.5)
-        raise RunFailed(f"{dag_id} did not end within {seconds:.0f} s; look at {self.base}/dags/{dag_id}")
+            tasks = self.tasks(dag_id, run["dag_run_id"]) if run else []
+            states = tuple(sorted((task["task_id"], str(task["state"])) for task in tasks))
+            line, before = (
+                ", ".join(f"{name} {state}" for name, state in states if state in ("running", "failed")),
+                line,
+            )
+            waits_for = line or ("a free place for its tasks" if run else "its run to appear")
+            if line and line != before:
+                tell(f"{dag_id}: {line}")
+            if run and run["state"] in FINISHED:
+                return self._ended(dag_id, run, tasks)
+            if patience.saw((states, work())):
+                break
+            time.sleep(POLL_SECONDS)
+        raise RunFailed(
+            f"{dag_id}: nothing has moved for {patience.silence_seconds:.0f} s; waited for: {waits_for}\n"
+            f"  to do : look at {self.base}/dags/{dag_id}; the same command goes on from here"
+        )
 
     def _ended(self, dag_id: str, run: dict, tasks: list[dict]) -> dict:
         if run["state"] == "success" and tasks:

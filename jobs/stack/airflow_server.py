@@ -20,7 +20,6 @@ COMPONENTS = {
     "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
 }
 USERS = {"admin": "admin", "manager": "op"}  # campaign managers answer approvals, they configure nothing
-READY_SECONDS = 300
 
 
 def address(settings: Settings) -> str:
@@ -119,7 +118,7 @@ def start(settings: Settings, database_uri: str) -> float:
     for name, command in COMPONENTS.items():
         server = processes.start(folder, name, command, env, logs / f"{name}.log", settings.root)
     return processes.wait_until(
-        lambda: is_healthy(settings), READY_SECONDS, "Airflow", logs / "airflow-api.log", server
+        lambda: is_healthy(settings), settings.services.silence_seconds, "Airflow", logs / "airflow-api.log", server
     )
 
 

@@ -19,10 +19,10 @@ from conf.campaigns import load_campaigns
 from conf.errors import AlreadyRunning, ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
+from jobs.lakehouse.patience import Patience, Rarely, signs_of_work
 from jobs.stack import stack
 from jobs.stack.airflow_client import AirflowClient, RunFailed
 
-LOAD_SECONDS, TRAIN_SECONDS, NIGHT_SECONDS = 1800, 900, 900
 DOWNSTREAM_SECONDS = 90  # a downstream run appears within seconds of its asset; after this we start it ourselves
 Tell = Callable[[str], None]
 
@@ -49,11 +49,11 @@ def run_demo(settings: Settings, tell: Tell) -> bool:
 
 def _play(settings: Settings, api: AirflowClient, todo: list[date], tell: Tell) -> None:
     if not history_is_loaded(settings):
-        _range_run(api, "initial_load", settings, LOAD_SECONDS, tell)
+        _range_run(api, "initial_load", settings, tell)
     with ThreadPoolExecutor(1) as pool:  # people approve while the models train
         approvals = pool.submit(_see_approvals_through, settings, tell)
         if not training_is_done(settings):
-            _range_run(api, "training", settings, TRAIN_SECONDS, tell)
+            _range_run(api, "training", settings, tell)
         approvals.result()
     for night in todo:
         _play_night(settings, api, night, tell)
@@ -120,13 +120,13 @@ def night_is_done(settings: Settings, night: date) -> bool:
     return settings.path("reports", f"{night}.html").exists()
 
 
-def _range_run(api: AirflowClient, dag: str, settings: Settings, seconds: float, tell: Tell) -> None:
+def _range_run(api: AirflowClient, dag: str, settings: Settings, tell: Tell) -> None:
     """Start a by-hand DAG over the history, or take up the run that is under way."""
     begun = time.monotonic()
     under_way = next((run for run in api.runs(dag) if run["state"] in ("queued", "running")), None)
     days = {"first": settings.history.first.isoformat(), "last": settings.history.last.isoformat()}
     run_id = under_way["dag_run_id"] if under_way else api.trigger(dag, conf=days)
-    api.wait(dag, lambda: api.run(dag, run_id), seconds, tell)
+    _see_through(api, dag, settings, lambda: api.run(dag, run_id), tell)
     tell(f"{dag} has ended ({time.monotonic() - begun:.0f} s)")
 
 
@@ -153,18 +153,16 @@ def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> li
     return waiting
 
 
-def _answer_approvals(
-    settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell, seconds: float = 600
-) -> None:
+def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell) -> None:
     """Answer as the campaign manager until every campaign asked for is released."""
     from jobs.targeting.approval import approved_hash, content_hash
 
     campaigns = load_campaigns()
     manager = stack.client(settings, "manager")
-    deadline = time.monotonic() + seconds
+    patience = Patience(settings.services.silence_seconds)
     open_ones = set(waiting)
     seen: set[tuple[str, str]] = set()
-    while open_ones and time.monotonic() < deadline:
+    while open_ones and not patience.saw((frozenset(open_ones), frozenset(seen), _approval_states(api))):
         time.sleep(2)
         requests = {
             (a["task_instance"]["dag_run_id"], a["task_instance"]["task_id"]): a for a in manager.open_approvals()
@@ -175,8 +173,13 @@ def _answer_approvals(
         open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
     if open_ones:
         raise RunFailed(
-            f"approvals did not come through in {seconds:.0f} s: {', '.join(sorted(open_ones))}; look at campaign_approval in Airflow"
+            f"approvals stand still since {patience.silence_seconds:.0f} s: {', '.join(sorted(open_ones))}\n"
+            "  to do : look at campaign_approval in Airflow; the same command goes on from here"
         )
+
+
+def _approval_states(api: AirflowClient) -> frozenset[tuple[str, str]]:
+    return frozenset((run["dag_run_id"], run["state"]) for run in api.runs("campaign_approval"))
 
 
 def _answer(manager: AirflowClient, approval: dict, tell: Tell) -> None:
@@ -194,12 +197,14 @@ def _play_night(settings: Settings, api: AirflowClient, night: date, tell: Tell)
     _simulate(settings, tell, "day", "--date", night.isoformat())
     upstream_ended = False
     for dag in stack.CHAIN:
-        _run_for_date(api, dag, night.isoformat(), expect_from_asset=upstream_ended, tell=tell)
+        _run_for_date(api, dag, settings, night.isoformat(), expect_from_asset=upstream_ended, tell=tell)
         upstream_ended = True
     tell(f"night {night} has ended ({time.monotonic() - begun:.0f} s); its lists are for {night + timedelta(days=1)}")
 
 
-def _run_for_date(api: AirflowClient, dag: str, key: str, expect_from_asset: bool, tell: Tell) -> None:
+def _run_for_date(
+    api: AirflowClient, dag: str, settings: Settings, key: str, expect_from_asset: bool, tell: Tell
+) -> None:
     """See one DAG through for a date: take up what is there, clear what failed, start what never came."""
     run = api.run_of_date(dag, key)
     patience = time.monotonic() + (DOWNSTREAM_SECONDS if expect_from_asset else 0)
@@ -211,4 +216,9 @@ def _run_for_date(api: AirflowClient, dag: str, key: str, expect_from_asset: boo
     elif run["state"] == "failed":
         api.call("POST", f"/dags/{dag}/clearDagRuns", json={"partition_key": key, "dry_run": False})
         time.sleep(2)
-    api.wait(dag, lambda: api.run_of_date(dag, key), NIGHT_SECONDS, tell)
+    _see_through(api, dag, settings, lambda: api.run_of_date(dag, key), tell)
+
+
+def _see_through(api: AirflowClient, dag: str, settings: Settings, find: Callable[[], dict | None], tell: Tell) -> None:
+    """Wait for a run as long as anything moves: a task's state, or what the stage writes below home."""
+    api.wait(dag, find, Patience(settings.services.silence_seconds), tell, work=Rarely(lambda: signs_of_work(settings)))

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from conf.errors import ConfigError
 from conf.settings import SETTINGS_FILE, Settings
+from jobs.lakehouse.process_mark import ProcessMark
 
 DATABASES = ("airflow", "mlflow")
+START_SECONDS = 300  # Postgres notes when it was up, some seconds after its process began
 AIRFLOW_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -68,13 +70,12 @@ def _keeps_mlflow(settings: Settings) -> bool:
 
 def is_running(settings: Settings) -> bool:
     """Whether our Postgres runs, judged by its own process file."""
-    import psutil
-
     try:
-        pid = int((settings.path("postgres") / "postmaster.pid").read_text().splitlines()[0])
-    except (FileNotFoundError, IndexError, ValueError):
+        pid, _, started = (settings.path("postgres") / "postmaster.pid").read_text().splitlines()[:3]
+        mark = ProcessMark(int(pid), float(started))
+    except (FileNotFoundError, ValueError):
         return False
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return mark.process(within_seconds=START_SECONDS) is not None
 
 
 def stop(settings: Settings) -> bool:

@@ -8,15 +8,21 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from conf.errors import ClosedLoopError
+from conf.files import write_whole
+from jobs.lakehouse.patience import Patience
+from jobs.lakehouse.process_mark import ProcessMark
 
 STOP_SECONDS = 20
 KILL_ROUNDS = 10
+CPU_LIMIT_SECONDS = 900  # a server that has worked this long and does not answer will not
 
 
 class ServerFailed(ClosedLoopError):
@@ -24,28 +30,10 @@ class ServerFailed(ClosedLoopError):
 
 
 @dataclass(frozen=True)
-class Server:
-    """A process we started: name, process id and the instant it was created (a reused id is not ours)."""
+class Server(ProcessMark):
+    """A process we started, by name: leader of a session of its own."""
 
     name: str
-    pid: int
-    created: float
-
-    def process(self) -> psutil.Process | None:
-        """The living process, or None when it is gone or its id belongs to somebody else now."""
-        try:
-            process = psutil.Process(self.pid)
-            is_alive = process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return None
-        return process if is_alive and not self.is_number_reused() else None
-
-    def is_number_reused(self) -> bool:
-        """Whether a process with our number was created at another instant."""
-        try:
-            return abs(psutil.Process(self.pid).create_time() - self.created) >= 1
-        except psutil.NoSuchProcess:
-            return False
 
 
 def _record(folder: Path, name: str) -> Path:
@@ -60,7 +48,7 @@ def find(folder: Path, name: str) -> Server | None:
 
 def _recorded(folder: Path, name: str) -> Server | None:
     try:
-        return Server(**json.loads(_record(folder, name).read_text()))
+        return Server(**json.loads(_record(folder, name).read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
         return None
 
@@ -76,8 +64,8 @@ def start(folder: Path, name: str, command: list[str], env: dict[str, str], log:
         child = subprocess.Popen(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    server = Server(name, child.pid, psutil.Process(child.pid).create_time())
-    _record(folder, name).write_text(json.dumps(server.__dict__))
+    server = Server(**ProcessMark.of(child.pid).as_note(), name=name)  # type: ignore[arg-type]
+    write_whole(_record(folder, name), json.dumps(server.as_note()))
     return server
 
 
@@ -105,7 +93,7 @@ def _end_session(server: Server) -> bool:
 
 def _session_members(server: Server) -> list[psutil.Process]:
     """Living processes of the server's session; none when its number belongs to somebody else now."""
-    if server.is_number_reused():
+    if server.is_number_reused:
         return []
     members = []
     for process in psutil.process_iter():
@@ -138,13 +126,32 @@ def require_free_port(port: int, used_for: str, settings_key: str) -> None:
             ) from error
 
 
-def wait_until(check, seconds: float, what: str, log: Path, server: Server | None = None) -> float:
-    """Poll until `check` is true; a server that dies or a passed limit is an error that names the log. Returns seconds."""
-    begun = time.monotonic()
-    while time.monotonic() - begun < seconds:
-        if check():
-            return time.monotonic() - begun
+def wait_until(
+    check: Callable[[], bool], silence_seconds: float, what: str, log: Path, server: Server | None = None
+) -> float:
+    """Poll until `check` is true; returns the seconds it took.
+
+    A server that dies is an error that names the log, and so is one that stands still: no line in its log and no second
+    of processor time for `silence_seconds`, or CPU_LIMIT_SECONDS of its own work without being ready.
+    """
+    begun, patience = time.monotonic(), Patience(silence_seconds)
+    while not check():
         if server is not None and server.process() is None:
             raise ServerFailed(f"{what} stopped while starting; its last words are in {log}")
+        worked = cpu_seconds(server) if server else 0
+        if worked > CPU_LIMIT_SECONDS:
+            raise ServerFailed(f"{what} is not ready after {worked} s of its own work; see {log}")
+        if patience.saw((worked, log.stat().st_size if log.exists() else 0)):
+            raise ServerFailed(f"{what} is not ready, and nothing has moved for {silence_seconds:.0f} s; see {log}")
         time.sleep(0.5)
-    raise ServerFailed(f"{what} was not ready after {seconds:.0f} s; see {log}")
+    return time.monotonic() - begun
+
+
+def cpu_seconds(server: Server) -> int:
+    """Processor time of the living processes of a server's session, in whole seconds."""
+    total = 0.0
+    for process in _session_members(server):
+        with suppress(psutil.Error):
+            used = process.cpu_times()
+            total += used.user + used.system
+    return int(total)

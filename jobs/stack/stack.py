@@ -23,7 +23,7 @@ def start_airflow(settings: Settings) -> AirflowClient:
     """Airflow and its database up and healthy, the DAGs read and unpaused, the writer's pool there."""
     airflow_server.start(settings, postgres.airflow_database(settings))
     api = client(settings)
-    api.wait_for_dags(DAGS)
+    api.wait_for_dags(DAGS, settings.services.silence_seconds)
     api.ensure_pool("writer", 1)
     for dag in sorted(DAGS):
         api.unpause(dag)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError
@@ -53,8 +52,11 @@ def newest_loaded(settings: Settings) -> date:
 
 def _run(job: str, dates: DateRange) -> dict:
     from jobs.catalogue import run_job
+    from jobs.lakehouse.logs import log_to_home
 
-    return dict(counts_of(run_job(load_settings(), job, dates)))
+    settings = load_settings()
+    log_to_home(settings, verbose=True)
+    return dict(counts_of(run_job(settings, job, dates)))
 
 
 def counts_of(summary: dict, prefix: str = "") -> Iterator[tuple[str, int | float | str]]:
@@ -67,21 +69,14 @@ def counts_of(summary: dict, prefix: str = "") -> Iterator[tuple[str, int | floa
 
 
 def feeds_have_come(key: str | None, now: datetime) -> bool:
-    """True when every feed of the date is there, or when `now` is past the deadline and the late ones join the next night."""
-    from jobs.ingest.feeds import missing_feeds
-    from jobs.lakehouse.alerts import raise_alert
+    """True when every feed of the date is there or late: past its contract's deadline it joins the next night, and is told."""
+    from jobs.ingest.feeds import awaited_until, missing_feeds
+    from jobs.lakehouse.alerts import raise_alert_once
 
     settings, day = load_settings(), business_date(key)
-    missing = missing_feeds(settings, day)
-    if not missing:
-        return True
-    if now < deadline(settings, day):
-        return False
-    names = ", ".join(sorted(missing))
-    raise_alert(settings, "FEED_LATE", day, f"not there by the deadline, they join the next night: {names}")
-    return True
-
-
-def deadline(settings: Settings, day: date) -> datetime:
-    """The cut-off hour of the morning after `day`, in the operator's zone."""
-    return datetime.combine(day + timedelta(days=1), time(settings.load_cutoff_hour), ZoneInfo(settings.time_zone))
+    missing = {name: awaited_until(settings, name, day) for name in missing_feeds(settings, day)}
+    for name, until in missing.items():
+        if now >= until:
+            text = f"{name} was not there by {until:%H:%M}; it joins this night if it comes while others are awaited, else the next"
+            raise_alert_once(settings, "FEED_LATE", day, text, feed=name)
+    return all(now >= until for until in missing.values())

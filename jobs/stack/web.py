@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -77,7 +78,11 @@ def wait(settings: Settings) -> None:
     for name, address in (("mlflow", mlflow_address(settings)), ("docs", docs_address(settings))):
         server = processes.find(settings.path("run"), name)
         processes.wait_until(
-            lambda where=address: _answers(where), 180, name, settings.path("logs", f"{name}.log"), server
+            partial(_answers, address),
+            settings.services.silence_seconds,
+            name,
+            settings.path("logs", f"{name}.log"),
+            server,
         )
 
 

@@ -72,10 +72,10 @@ def _sentence(row: dict, reasons: list[str], opened: list[str]) -> str:
 
 
 def _newest_decision(lake: Lake) -> date:
-    dates = lake.arrow("gold.campaign_decision", columns=["business_date"])["business_date"].unique().to_pylist()
-    if not dates:
+    newest = lake.newest_date("gold.campaign_decision")
+    if newest is None:
         raise InputRefused("decision log: found no night, wanted one\n  to do:  closedloop night --date D")
-    return max(dates)
+    return newest
 
 
 def _subscription_of(lake: Lake, msisdn: str, night: date) -> str:

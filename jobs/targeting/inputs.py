@@ -82,13 +82,9 @@ def _tags(lake: Lake, business_date: date) -> DataFrame:
 
 def newest_score_date(lake: Lake, business_date: date, policy: Policy) -> date | None:
     """Date of the scores to use: the newest up to the night, if not older than `score.max_age_days`, else None."""
-    oldest = business_date - timedelta(days=policy.score.max_age_days)
-    dates = lake.arrow(
-        "gold.customer_score",
-        filters=[("snapshot_date", ">=", oldest), ("snapshot_date", "<=", business_date)],
-        columns=["snapshot_date"],
-    )
-    return max(dates["snapshot_date"].unique().to_pylist(), default=None)
+    newest = lake.newest_date("gold.customer_score", before=business_date + timedelta(days=1))
+    is_fresh = newest is not None and newest >= business_date - timedelta(days=policy.score.max_age_days)
+    return newest if is_fresh else None
 
 
 def read_contacts(lake: Lake, business_date: date) -> DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 from conf.campaigns import Campaign
 from conf.dates import DateRange
 from conf.settings import Settings
+from jobs.lakehouse import published
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.session import get_session
@@ -68,6 +69,4 @@ def preview_text(settings: Settings, campaign: Campaign) -> str:
 
 def newest_view(settings: Settings) -> date | None:
     """Date of the newest published customer view."""
-    lake = Lake(None, settings, Run("preview", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
-    dates = lake.arrow("gold.customer_360", columns=["snapshot_date"])["snapshot_date"]
-    return max(dates.unique().to_pylist(), default=None)
+    return published.newest_date(settings, "gold.customer_360")

@@ -55,7 +55,7 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> No
 
 
 def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> None:
-    newest = _newest(lake, "gold.suppression", "snapshot_date")
+    newest = lake.newest_date("gold.suppression")
     rows = lake.arrow("gold.suppression", filters=[("snapshot_date", "=", newest)]).to_pylist() if newest else []
     suppressed = defaultdict(list)
     for row in rows:
@@ -65,7 +65,7 @@ def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> 
 
 
 def _read_lists(lake: Lake, contact_day: date, protection: Protection, owners: _OwnerHistory) -> None:
-    newest = _newest(lake, "silver.list_member", "load_date")
+    newest = lake.newest_date("silver.list_member")
     rows = lake.arrow("silver.list_member", filters=[("load_date", "=", newest)]).to_pylist() if newest else []
     listed = defaultdict(list)
     for row in rows:
@@ -148,10 +148,6 @@ def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -
     for subscription, customer in owners.present.items():
         if unwanted.get(customer):
             protection.sensitive[subscription] = unwanted[customer]
-
-
-def _newest(lake: Lake, name: str, column: str) -> date | None:
-    return max(lake.arrow(name, columns=[column])[column].unique().to_pylist(), default=None)
 
 
 class _OwnerHistory:

@@ -161,6 +161,26 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
     assert problems == [] or _is_the_session(path, problems)
 
 
+@pytest.mark.parametrize(
+    ("call", "homes"),
+    [
+        # The export has a private folder of its own, so that a channel never sees a name it might take.
+        ("os.replace", ("conf/files.py", "jobs/targeting/export.py", "jobs/targeting/export_files.py")),
+        ("create_time", ("jobs/lakehouse/process_mark.py",)),
+        ("RotatingFileHandler", ()),
+    ],
+)
+def test_one_helper_writes_whole_files_and_one_knows_a_process_again(call, homes):
+    found = {
+        _name(path)
+        for folder in ("conf", "jobs", "models", "expectations", "simulator")
+        for path in _files(folder)
+        if call in path.read_text(encoding="utf-8")
+    }
+
+    assert found == set(homes)
+
+
 def _is_the_session(path: Path, problems: list[str]) -> bool:
     # The one classic session of the tests may set its own log level.
     return _name(path) == "jobs/lakehouse/session.py" and all("sparkContext" in problem for problem in problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -129,3 +129,9 @@ def test_task_without_a_business_date_fails_at_once_and_says_how_to_give_one():
 
     with pytest.raises(NoBusinessDate, match="partition_key"):
         run_for_key("view", None)
+
+
+def test_wait_for_feeds_is_ended_by_their_deadlines_and_not_by_a_number_of_its_own(dag_bag):
+    sensor = dag_bag.dags["ingest"].task_dict["wait_for_feeds"]
+
+    assert sensor.timeout >= timedelta(days=1).total_seconds()  # whatever hour the cut-off is set to

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from conf.errors import ContractBroken
-from conf.tables import load_tables
+from conf.tables import load_tables, table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash, hash_rows
+from jobs.lakehouse.schema import arrow_schema, conform
 
 NAME = "ops.feed_status"
 TENTH, ELEVENTH = date(2026, 3, 10), date(2026, 3, 11)
@@ -110,3 +112,37 @@ def test_content_hash_differs_given_one_changed_value(settings, changed):
     before, after = (ledger._as_arrow(table, [row]) for row in (_status(TENTH), _status(TENTH, **changed)))
 
     assert hash_rows(before, columns) != hash_rows(after, columns)
+
+
+def test_newest_date_is_that_of_the_rows_a_version_holds(settings):
+    day = date(2026, 3, 10)
+    gone = date(2026, 3, 12)
+    ledger.append(settings, NAME, [_status(d) for d in (day, day + timedelta(1), gone)])
+    before = ledger.head_version(settings, NAME)
+    ledger.delete(settings, NAME, f"business_date = '{gone}'")
+
+    def newest(**given):
+        return ledger.newest_date(settings, NAME, "business_date", **given)
+
+    assert newest() == day + timedelta(1)
+    assert newest(version=before) == gone
+    assert newest(version=before, before=gone) == day + timedelta(1)
+    assert newest(before=day) is None
+    assert ledger.newest_date(settings, "ops.run_metric", "business_date") is None
+
+
+def test_newest_date_of_a_partitioned_table_needs_no_row(settings, monkeypatch):
+    path = ledger.table_path(settings, "gold.customer_score")
+    ledger.ensure_tables(settings)
+    table = table_of("gold.customer_score")
+    assert table.partition_by == ("snapshot_date",)  # floor: the case is what it says
+    nothing = conform(table, pa.Table.from_pylist([{}, {}], schema=arrow_schema(table)))
+    days = pa.array([date(2026, 3, 9), date(2026, 3, 10)])
+    data = nothing.set_column(table.column_names.index("snapshot_date"), "snapshot_date", days)
+    write_deltalake(str(path), data, mode="append")
+    monkeypatch.setattr(ledger, "read", lambda *args, **kwargs: pytest.fail("rows were read"))
+
+    assert ledger.newest_date(settings, "gold.customer_score", "snapshot_date") == date(2026, 3, 10)
+    assert ledger.newest_date(settings, "gold.customer_score", "snapshot_date", before=date(2026, 3, 10)) == date(
+        2026, 3, 9
+    )

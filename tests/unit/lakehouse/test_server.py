@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from conf.errors import AlreadyRunning, ServerUnavailable
 from conf.settings import load_settings
 from jobs import catalogue
 from jobs.lakehouse import server
+from jobs.lakehouse.patience import Patience
 from jobs.lakehouse.session import get_session
 
 
@@ -32,7 +34,7 @@ def own_port(settings):
 
 
 def _record(settings, pid: int, created: float) -> None:
-    settings.path("run", "spark-server.pid").write_text(f"{pid} {created}\n", encoding="utf-8")
+    settings.path("run", "spark-server.json").write_text(json.dumps({"pid": pid, "created": created}), encoding="utf-8")
 
 
 def test_no_server_runs_given_the_process_id_now_belongs_to_somebody_else(own_port):
@@ -101,7 +103,7 @@ time.sleep(60)""")
 
 
 def test_server_that_hangs_is_stopped_and_another_started(own_port, stand_in, monkeypatch):
-    monkeypatch.setattr(server, "START_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(server, "_patience", lambda settings: Patience(0.5))
     monkeypatch.setattr(server, "start", lambda settings, tell: "another")
     hanging = stand_in("import time; time.sleep(60)")
 
