@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,10 @@ from conf.channels import ChannelClass, load_channels
 from conf.errors import ConfigError
 from conf.policy import load_policy
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, one_of, yaml_files
+from conf.regions import load_regions
+from conf.responses import load_response_rules
+from conf.tables import table_of
 
 CAMPAIGNS = ROOT / "conf" / "campaigns"
 
@@ -21,9 +25,9 @@ _CODE = r"^[A-Z][A-Z0-9_]{0,39}$"
 
 
 class Scope(Strict):
-    """Where the campaign runs; an empty list of cities or counties means all of the province."""
+    """Where the campaign runs, by codes of conf/regions.yaml; an empty list of cities or counties means all of the province."""
 
-    province: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    province: str
     cities: tuple[str, ...] = ()
     counties: tuple[str, ...] = ()
 
@@ -69,7 +73,7 @@ class Wave(Strict):
 class Exclusions(Strict):
     """Set operations before anything else: whole list colours, earlier campaigns, and a rule tree."""
 
-    list_colours: tuple[Literal["BLACK", "GREY", "RED"], ...] = ()
+    list_colours: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
     within_days: int = Field(default=30, ge=1, le=400)
     rule: dict[str, Any] | None = None
@@ -154,13 +158,16 @@ def _refuse_doubles(key: str, values: list[str]) -> None:
 
 
 def _refuse_unknown(key: str, found: Any, known: list[str]) -> None:
-    unknown = [value for value in found if value not in known]
-    if unknown:
-        raise ValueError(f"{key}: {unknown} is none of {known}")
+    for value in found:
+        if value not in known:
+            raise ValueError(f"{key}: '{value}', wanted {one_of(value, known)}")
 
 
 def read_campaign(path: Path) -> Campaign:
-    """Read one campaign and check it against products, channels and policy; ConfigError names file, key, found, wanted."""
+    """Read one campaign and check every name in it; ConfigError names file, key, found and wanted with the nearest word.
+
+    The rule trees are checked by jobs/targeting/campaign_rules.py, which knows the columns they may read.
+    """
     campaign = load(Campaign, path)
     if campaign.campaign_id != path.stem.upper():
         raise ConfigError(path, "campaign_id", campaign.campaign_id, f"{path.stem.upper()}, the name of the file")
@@ -168,12 +175,41 @@ def read_campaign(path: Path) -> Campaign:
     for position, task in enumerate(campaign.tasks):
         _require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
         _require_opt_out(path, position, task)
+    _require_places(path, campaign.scope)
+    _require_exclusions(path, campaign.exclusions)
     return campaign
 
 
-def _require_known(path: Path, key: str, found: str, known: dict[str, Any]) -> None:
+def _require_known(path: Path, key: str, found: str, known: Collection[str], advice: str = "") -> None:
     if found not in known:
-        raise ConfigError(path, key, found, "one of: " + ", ".join(known))
+        raise ConfigError(path, key, found, one_of(found, known) + advice)
+
+
+def _require_places(path: Path, scope: Scope) -> None:
+    """Province, cities and counties are those of conf/regions.yaml, each inside the place before it."""
+    _require_known(path, "scope.province", scope.province, load_regions())
+    cities = {city.code: city for city in load_regions()[scope.province].cities}
+    for city in scope.cities:
+        _require_known(path, "scope.cities", city, cities)
+    inside = [cities[code] for code in scope.cities] or list(cities.values())
+    for county in scope.counties:
+        _require_known(path, "scope.counties", county, [code for city in inside for code in city.counties])
+
+
+def _require_exclusions(path: Path, exclusions: Exclusions) -> None:
+    """A misspelt colour or campaign would exclude nobody."""
+    for colour in exclusions.list_colours:
+        _require_known(
+            path, "exclusions.list_colours", colour, table_of("gold.customer_360").column("list_colours").codes
+        )
+    for campaign_id in exclusions.campaigns:
+        advice = "; a campaign that is no longer in the folder belongs to earlier_campaigns of conf/responses.yaml"
+        _require_known(path, "exclusions.campaigns", campaign_id, known_campaigns(path.parent), advice)
+
+
+def known_campaigns(folder: Path = CAMPAIGNS) -> list[str]:
+    """Ids of every campaign a contact may belong to: the files of the folder, and the campaigns run before them."""
+    return [path.stem.upper() for path in yaml_files(folder)] + list(load_response_rules().earlier_campaigns)
 
 
 def _require_opt_out(path: Path, position: int, task: Task) -> None:
@@ -185,7 +221,7 @@ def _require_opt_out(path: Path, position: int, task: Task) -> None:
 
 def read_campaigns(folder: Path) -> dict[str, Campaign]:
     """All campaigns of a folder by campaign_id, in order of their file names; two of one id cannot happen."""
-    return {campaign.campaign_id: campaign for campaign in map(read_campaign, sorted(folder.glob("*.yaml")))}
+    return {campaign.campaign_id: campaign for campaign in map(read_campaign, yaml_files(folder))}
 
 
 @cache

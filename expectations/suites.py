@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +10,9 @@ from typing import Any, Literal
 from pydantic import Field as Bound
 from pydantic import model_validator
 
-from conf.channels import load_channels
-from conf.codes import load_status_codes
+from conf.code_lists import code_list
 from conf.errors import ConfigError
-from conf.models import load_models
-from conf.reading import ROOT, Strict, load
-from conf.segments import load_personality
+from conf.reading import ROOT, Strict, load, yaml_files
 from conf.tables import Table, load_tables, table_of
 
 SUITES = ROOT / "expectations"
@@ -29,20 +25,6 @@ NEEDS_COLUMN = set(Metric.__args__) - WHOLE_TABLE  # type: ignore[attr-defined]
 NEEDS_OTHER = {"order_violation_count", "sum_difference"}
 NEEDS_VALUES = {"not_allowed_count", "share"}
 Value = bool | int | float | str
-SOURCES: dict[str, Callable[[], tuple[str, ...]]] = {
-    "channels": lambda: tuple(load_channels()),
-    "passive_channels": lambda: tuple(code for code, channel in load_channels().items() if channel.is_passive),
-    "personality_segments": lambda: tuple(segment.code for segment in load_personality().segments),
-    "subscription_statuses": lambda: tuple(dict.fromkeys(code.subscription_status for code in load_status_codes())),
-    "binary_models": lambda: tuple(name for name, model in load_models().models.items() if model.objective == "binary"),
-}
-
-
-def named_values(source: str) -> tuple[str, ...]:
-    """Codes of a business file by its name; ValueError, with the names there are, for another."""
-    if source not in SOURCES:
-        raise ValueError(f"'{source}'; one of: {', '.join(SOURCES)}")
-    return SOURCES[source]()
 
 
 class Rule(Strict):
@@ -70,9 +52,9 @@ class Rule(Strict):
             return given
         taken = {key: value for key, value in given.items() if key not in ("values_from", "where_from")}
         if "values_from" in given:
-            taken["values"] = (*given.get("values", ()), *named_values(given["values_from"]))
+            taken["values"] = (*given.get("values", ()), *code_list(given["values_from"]))
         for column, source in (given.get("where_from") or {}).items():
-            taken["where"] = {**taken.get("where", {}), column: named_values(source)}
+            taken["where"] = {**taken.get("where", {}), column: tuple(code_list(source))}
         return taken
 
     @model_validator(mode="after")
@@ -125,7 +107,7 @@ def _as_tuple(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
 def load_suites() -> dict[str, Suite]:
     """All suites by table name; unknown tables and columns are refused."""
     suites = {}
-    for path in sorted(SUITES.glob("*/*.yaml")):
+    for path in yaml_files(SUITES, "*/*.yaml"):
         suite = load(Suite, path)
         wanted = f"{path.parent.name}.{path.stem}"
         if suite.table != wanted or wanted not in load_tables():

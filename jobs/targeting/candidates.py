@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from conf.channels import load_channels
 from conf.policy import Policy
 from conf.products import load_products
+from conf.regions import load_regions
 from jobs.targeting import channel_rules as channels
 from jobs.targeting import exclusion_rules as rules
 from jobs.targeting.campaign_rules import CompiledCampaign
@@ -105,9 +106,8 @@ def _texts(values: Sequence[str]) -> Column:
 
 def _is_in_scope(compiled: CompiledCampaign) -> Column:
     scope = compiled.campaign.scope
-    inside = F.lit(True)
-    if scope.cities:
-        inside = inside & F.coalesce(F.col("city_code").isin(list(scope.cities)), F.lit(False))
+    cities = scope.cities or load_regions()[scope.province].city_codes
+    inside = F.coalesce(F.col("city_code").isin(list(cities)), F.lit(False))
     if scope.counties:
         inside = inside & F.coalesce(F.col("county_code").isin(list(scope.counties)), F.lit(False))
     return inside
