@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -12,9 +11,9 @@ from pydantic import Field, model_validator
 
 from conf.channels import ChannelClass, load_channels
 from conf.errors import ConfigError
-from conf.policy import load_policy
+from conf.policy import Goal, load_policy
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load, one_of, yaml_files
+from conf.reading import ROOT, Strict, load, one_of, require_known, yaml_files
 from conf.regions import load_regions
 from conf.responses import load_response_rules
 from conf.tables import table_of
@@ -94,7 +93,7 @@ class Campaign(Strict):
     title: str
     name: str
     owner: str
-    goal: Literal["ACQUIRE", "ACTIVATE", "RETAIN", "GROW"]
+    goal: Goal
     priority: int = Field(ge=1, le=99)
     first_date: date
     last_date: date
@@ -171,45 +170,41 @@ def read_campaign(path: Path) -> Campaign:
     campaign = load(Campaign, path)
     if campaign.campaign_id != path.stem.upper():
         raise ConfigError(path, "campaign_id", campaign.campaign_id, f"{path.stem.upper()}, the name of the file")
-    _require_known(path, "product_id", campaign.product_id, load_products())
+    require_known(path, "product_id", campaign.product_id, load_products())
     for position, task in enumerate(campaign.tasks):
-        _require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
+        require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
         _require_opt_out(path, position, task)
     _require_places(path, campaign.scope)
     _require_exclusions(path, campaign.exclusions)
     return campaign
 
 
-def _require_known(path: Path, key: str, found: str, known: Collection[str], advice: str = "") -> None:
-    if found not in known:
-        raise ConfigError(path, key, found, one_of(found, known) + advice)
-
-
 def _require_places(path: Path, scope: Scope) -> None:
     """Province, cities and counties are those of conf/regions.yaml, each inside the place before it."""
-    _require_known(path, "scope.province", scope.province, load_regions())
+    require_known(path, "scope.province", scope.province, load_regions())
     cities = {city.code: city for city in load_regions()[scope.province].cities}
     for city in scope.cities:
-        _require_known(path, "scope.cities", city, cities)
+        require_known(path, "scope.cities", city, cities)
     inside = [cities[code] for code in scope.cities] or list(cities.values())
     for county in scope.counties:
-        _require_known(path, "scope.counties", county, [code for city in inside for code in city.counties])
+        require_known(path, "scope.counties", county, [code for city in inside for code in city.counties])
 
 
 def _require_exclusions(path: Path, exclusions: Exclusions) -> None:
     """A misspelt colour or campaign would exclude nobody."""
     for colour in exclusions.list_colours:
-        _require_known(
+        require_known(
             path, "exclusions.list_colours", colour, table_of("gold.customer_360").column("list_colours").codes
         )
     for campaign_id in exclusions.campaigns:
         advice = "; a campaign that is no longer in the folder belongs to earlier_campaigns of conf/responses.yaml"
-        _require_known(path, "exclusions.campaigns", campaign_id, known_campaigns(path.parent), advice)
+        require_known(path, "exclusions.campaigns", campaign_id, known_campaigns(path.parent), advice)
 
 
 def known_campaigns(folder: Path = CAMPAIGNS) -> list[str]:
-    """Ids of every campaign a contact may belong to: the files of the folder, and the campaigns run before them."""
-    return [path.stem.upper() for path in yaml_files(folder)] + list(load_response_rules().earlier_campaigns)
+    """Ids of every campaign a contact may belong to: of the folder, of conf/campaigns, and those run before them."""
+    files = [*yaml_files(folder), *yaml_files(CAMPAIGNS)]
+    return list(dict.fromkeys([*(path.stem.upper() for path in files), *load_response_rules().earlier_campaigns]))
 
 
 def _require_opt_out(path: Path, position: int, task: Task) -> None:

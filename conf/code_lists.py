@@ -8,6 +8,7 @@ from conf.channels import load_channels
 from conf.codes import load_status_codes
 from conf.models import load_models
 from conf.products import load_products
+from conf.reading import one_of
 from conf.regions import all_cities, load_regions
 from conf.segments import load_personality, load_strategic
 from conf.tags import load_tags
@@ -48,6 +49,11 @@ CODE_LISTS: dict[str, Callable[[], dict[str, str]]] = {
 
 def code_list(name: str) -> Mapping[str, str]:
     """Codes of a business file with a word each; ValueError, with the names there are, for an unknown name."""
-    if name not in CODE_LISTS:
-        raise ValueError(f"'{name}'; one of: {', '.join(CODE_LISTS)}")
+    require_list(name)
     return CODE_LISTS[name]()
+
+
+def require_list(name: str) -> None:
+    """Refuse the name of a list there is not, without reading any file; ValueError says which there are."""
+    if name not in CODE_LISTS:
+        raise ValueError(f"'{name}', wanted {one_of(name, CODE_LISTS)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +75,12 @@ def one_of(found: object, known: Iterable[str], shown: int = 60) -> str:
     near = get_close_matches(str(found).upper(), list(by_upper), n=1, cutoff=0.5)
     listed = f"one of: {', '.join(words)}" if len(words) <= shown else f"one of {len(words)} words"
     return listed + (f"; the nearest is {by_upper[near[0]]}" if near else "")
+
+
+def require_known(path: str | Path, key: str, found: str, known: Collection[str], advice: str = "") -> None:
+    """Refuse a name or code that is none of `known`; the ConfigError names the nearest one."""
+    if found not in known:
+        raise ConfigError(path, key, found, one_of(found, known) + advice)
 
 
 def yaml_files(folder: Path, pattern: str = "*.yaml") -> list[Path]:

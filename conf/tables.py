@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
-from conf.code_lists import code_list
+from conf.code_lists import code_list, require_list
 from conf.errors import ConfigError
 from conf.feeds import Feed, Field, load_feeds
 from conf.reading import ROOT, Strict, load, yaml_files
@@ -54,7 +54,7 @@ class Column(Strict):
         if (self.values or self.values_from) and self.type not in ("string", "array<string>"):
             raise ValueError(f"column '{self.name}': values and values_from belong to type string or array<string>")
         if self.values_from:
-            code_list(self.values_from)
+            require_list(self.values_from)
         return self
 
     @property

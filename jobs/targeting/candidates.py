@@ -83,6 +83,9 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "campaign_id": F.lit(campaign.campaign_id),
         "product_id": F.lit(campaign.product_id),
         "keeps_product": F.lit(campaign.keeps_product),
+        "has_contactable_status": F.col("subscription_status").isin(
+            *context.policy.contactable.statuses_for(campaign.goal)
+        ),
         "owns_product": F.col(owned) if owned else F.lit(None).cast("boolean"),
         "is_model_selected": is_model_selected,
         "score": score.cast("double"),
