@@ -29,7 +29,8 @@ class Column(Strict):
     """One column: Spark type, unit, personal class (none, token, clear), what a value means, and the codes it may hold.
 
     `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
-    that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both.
+    that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
@@ -40,6 +41,7 @@ class Column(Strict):
     nullable: bool = True
     values: dict[str, str] = {}
     values_from: str | None = None
+    open_codes: bool = False
 
     @field_validator("type")
     @classmethod
@@ -64,7 +66,10 @@ class Column(Strict):
 
 
 class Table(Strict):
-    """The contract of one table; the column list is the order of the columns on disk."""
+    """The contract of one table; the column list is the order of the columns on disk.
+
+    `may_be_empty`: a run may rightly find no row for its dates; the gate refuses any other table without rows.
+    """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
     description: str
@@ -76,6 +81,7 @@ class Table(Strict):
     replace_by: str | None = None
     retention_days: int | None = Bound(default=None, ge=1)
     cluster_by: tuple[str, ...] = ()
+    may_be_empty: bool = False
 
     @model_validator(mode="after")
     def _names_agree(self) -> Table:
