@@ -11,9 +11,12 @@ from pydantic import Field, model_validator
 
 from conf.channels import ChannelClass, load_channels
 from conf.errors import ConfigError
-from conf.policy import load_policy
+from conf.policy import Goal, load_policy
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, one_of, require_known, yaml_files
+from conf.regions import load_regions
+from conf.responses import load_response_rules
+from conf.tables import table_of
 
 CAMPAIGNS = ROOT / "conf" / "campaigns"
 
@@ -21,9 +24,9 @@ _CODE = r"^[A-Z][A-Z0-9_]{0,39}$"
 
 
 class Scope(Strict):
-    """Where the campaign runs; an empty list of cities or counties means all of the province."""
+    """Where the campaign runs, by codes of conf/regions.yaml; an empty list of cities or counties means all of the province."""
 
-    province: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    province: str
     cities: tuple[str, ...] = ()
     counties: tuple[str, ...] = ()
 
@@ -69,7 +72,7 @@ class Wave(Strict):
 class Exclusions(Strict):
     """Set operations before anything else: whole list colours, earlier campaigns, and a rule tree."""
 
-    list_colours: tuple[Literal["BLACK", "GREY", "RED"], ...] = ()
+    list_colours: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
     within_days: int = Field(default=30, ge=1, le=400)
     rule: dict[str, Any] | None = None
@@ -90,7 +93,7 @@ class Campaign(Strict):
     title: str
     name: str
     owner: str
-    goal: Literal["ACQUIRE", "ACTIVATE", "RETAIN", "GROW"]
+    goal: Goal
     priority: int = Field(ge=1, le=99)
     first_date: date
     last_date: date
@@ -154,26 +157,54 @@ def _refuse_doubles(key: str, values: list[str]) -> None:
 
 
 def _refuse_unknown(key: str, found: Any, known: list[str]) -> None:
-    unknown = [value for value in found if value not in known]
-    if unknown:
-        raise ValueError(f"{key}: {unknown} is none of {known}")
+    for value in found:
+        if value not in known:
+            raise ValueError(f"{key}: '{value}', wanted {one_of(value, known)}")
 
 
 def read_campaign(path: Path) -> Campaign:
-    """Read one campaign and check it against products, channels and policy; ConfigError names file, key, found, wanted."""
+    """Read one campaign and check every name in it; ConfigError names file, key, found and wanted with the nearest word.
+
+    The rule trees are checked by jobs/targeting/campaign_rules.py, which knows the columns they may read.
+    """
     campaign = load(Campaign, path)
     if campaign.campaign_id != path.stem.upper():
         raise ConfigError(path, "campaign_id", campaign.campaign_id, f"{path.stem.upper()}, the name of the file")
-    _require_known(path, "product_id", campaign.product_id, load_products())
+    require_known(path, "product_id", campaign.product_id, load_products())
     for position, task in enumerate(campaign.tasks):
-        _require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
+        require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
         _require_opt_out(path, position, task)
+    _require_places(path, campaign.scope)
+    _require_exclusions(path, campaign.exclusions)
     return campaign
 
 
-def _require_known(path: Path, key: str, found: str, known: dict[str, Any]) -> None:
-    if found not in known:
-        raise ConfigError(path, key, found, "one of: " + ", ".join(known))
+def _require_places(path: Path, scope: Scope) -> None:
+    """Province, cities and counties are those of conf/regions.yaml, each inside the place before it."""
+    require_known(path, "scope.province", scope.province, load_regions())
+    cities = {city.code: city for city in load_regions()[scope.province].cities}
+    for city in scope.cities:
+        require_known(path, "scope.cities", city, cities)
+    inside = [cities[code] for code in scope.cities] or list(cities.values())
+    for county in scope.counties:
+        require_known(path, "scope.counties", county, [code for city in inside for code in city.counties])
+
+
+def _require_exclusions(path: Path, exclusions: Exclusions) -> None:
+    """A misspelt colour or campaign would exclude nobody."""
+    for colour in exclusions.list_colours:
+        require_known(
+            path, "exclusions.list_colours", colour, table_of("gold.customer_360").column("list_colours").codes
+        )
+    for campaign_id in exclusions.campaigns:
+        advice = "; a campaign that is no longer in the folder belongs to earlier_campaigns of conf/responses.yaml"
+        require_known(path, "exclusions.campaigns", campaign_id, known_campaigns(path.parent), advice)
+
+
+def known_campaigns(folder: Path = CAMPAIGNS) -> list[str]:
+    """Ids of every campaign a contact may belong to: of the folder, of conf/campaigns, and those run before them."""
+    files = [*yaml_files(folder), *yaml_files(CAMPAIGNS)]
+    return list(dict.fromkeys([*(path.stem.upper() for path in files), *load_response_rules().earlier_campaigns]))
 
 
 def _require_opt_out(path: Path, position: int, task: Task) -> None:
@@ -185,7 +216,7 @@ def _require_opt_out(path: Path, position: int, task: Task) -> None:
 
 def read_campaigns(folder: Path) -> dict[str, Campaign]:
     """All campaigns of a folder by campaign_id, in order of their file names; two of one id cannot happen."""
-    return {campaign.campaign_id: campaign for campaign in map(read_campaign, sorted(folder.glob("*.yaml")))}
+    return {campaign.campaign_id: campaign for campaign in map(read_campaign, yaml_files(folder))}
 
 
 @cache

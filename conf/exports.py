@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, yaml_files
 
 EXPORTS = ROOT / "conf" / "exports"
 
@@ -84,7 +84,7 @@ class ExportLayout(Strict):
 def load_exports() -> dict[str, ExportLayout]:
     """All layouts by layout name."""
     layouts = {}
-    for path in sorted(EXPORTS.glob("*.yaml")):
+    for path in yaml_files(EXPORTS):
         layouts[path.stem] = read_layout(path)
     return layouts
 

@@ -11,7 +11,7 @@ from pydantic import Field as Bound
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, yaml_files
 
 FEEDS = ROOT / "conf" / "feeds"
 
@@ -166,7 +166,7 @@ def load_feeds(folder: Path = FEEDS) -> dict[str, Feed]:
     """
     feeds: dict[str, Feed] = {}
     units: dict[tuple[str, str, str], str] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in yaml_files(folder):
         feed = load(Feed, path)
         if feed.feed != path.stem:
             raise ConfigError(path, "feed", feed.feed, f"the file's name, {path.stem}")

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, require_known
 
 MODELS_FILE = ROOT / "conf" / "models.yaml"
 
@@ -184,11 +184,25 @@ def load_models(path: Path = MODELS_FILE) -> ModelsConfig:
 def _load_cached(path: Path, _changed: int) -> ModelsConfig:
     config = load(ModelsConfig, path)
     _check_groups(config, path)
+    _check_populations(config, path)
     rules = config.lifecycle
     for key in ("prospect_model", "churn_model", "offnet_model"):
         if getattr(rules, key) not in config.models:
             raise ConfigError(path, f"lifecycle.{key}", getattr(rules, key), "one of: " + ", ".join(config.models))
     return config
+
+
+def _check_populations(config: ModelsConfig, path: Path) -> None:
+    """A misspelt column or code would make a model for nobody."""
+    from conf.tables import table_of  # contracts take codes from this file
+
+    columns = {column.name: column for column in table_of("gold.customer_360").columns}
+    for name, spec in config.models.items():
+        for condition in (one for part in spec.population for one in part.conditions):
+            key = f"models.{name}.population.{condition.column}"
+            require_known(path, key, condition.column, columns)
+            codes = columns[condition.column].codes
+            require_known(path, key, str(condition.equals), codes or (str(condition.equals),))
 
 
 def _check_groups(config: ModelsConfig, path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from typing import Literal
 
 from pydantic import Field
 
-from conf.reading import ROOT, Strict, load
+from conf.channels import load_channels
+from conf.reading import ROOT, Strict, load, require_known
+from conf.tables import table_of
 
 POLICY_FILE = ROOT / "conf" / "policy.yaml"
+
+Goal = Literal["ACQUIRE", "ACTIVATE", "RETAIN", "GROW"]
 
 
 class Caps(Strict):
@@ -24,10 +29,16 @@ class Caps(Strict):
 
 
 class ContactableRules(Strict):
-    """What a line must be known to be before anybody is contacted on it."""
+    """What a line must be known to be before anybody is contacted on it; a goal of a campaign may name statuses of its own."""
 
+    statuses: tuple[str, ...] = Field(min_length=1)
+    statuses_by_goal: dict[Goal, tuple[str, ...]] = {}
     user_types: tuple[str, ...] = Field(min_length=1)
     msisdn_classes: tuple[str, ...] = Field(min_length=1)
+
+    def statuses_for(self, goal: str | None) -> tuple[str, ...]:
+        """Subscription statuses in which a campaign of this goal may contact (rule 2.3); no goal = those of every campaign."""
+        return next((own for name, own in self.statuses_by_goal.items() if name == goal), self.statuses)
 
 
 class StopRules(Strict):
@@ -120,5 +131,23 @@ class Policy(Strict):
 
 @cache
 def load_policy() -> Policy:
-    """The contact policy."""
-    return load(Policy, POLICY_FILE)
+    """The contact policy; every code in it is one its column may hold, every channel one of conf/channels.yaml."""
+    policy = load(Policy, POLICY_FILE)
+    _require_known_words(policy)
+    return policy
+
+
+def _require_known_words(policy: Policy) -> None:
+    rules, view = policy.contactable, table_of("gold.customer_360")
+    coded = {
+        "contactable.statuses": (rules.statuses, "subscription_status"),
+        **{f"contactable.statuses_by_goal.{goal}": (own, "subscription_status") for goal, own in rules.statuses_by_goal.items()},
+        "contactable.user_types": (rules.user_types, "user_type"),
+        "contactable.msisdn_classes": (rules.msisdn_classes, "msisdn_class"),
+    }  # fmt: skip
+    for key, (words, column) in coded.items():
+        for word in words:
+            require_known(POLICY_FILE, key, word, view.column(column).codes)
+    require_known(POLICY_FILE, "stop.follow_up_channel", policy.stop.follow_up_channel, load_channels())
+    for channel in policy.staff.staff_hours_per_day:
+        require_known(POLICY_FILE, "staff.staff_hours_per_day", channel, load_channels())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +66,29 @@ def parse(model: type[Model], data: Any, path: str | Path) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         raise _first_problem(model, error, path) from None
+
+
+def one_of(found: object, known: Iterable[str], shown: int = 60) -> str:
+    """What is wanted where one of `known` belongs, with the word nearest to the one found, for an error's text."""
+    words = list(known)
+    by_upper = {word.upper(): word for word in words}
+    near = get_close_matches(str(found).upper(), list(by_upper), n=1, cutoff=0.5)
+    listed = f"one of: {', '.join(words)}" if len(words) <= shown else f"one of {len(words)} words"
+    return listed + (f"; the nearest is {by_upper[near[0]]}" if near else "")
+
+
+def require_known(path: str | Path, key: str, found: str, known: Collection[str], advice: str = "") -> None:
+    """Refuse a name or code that is none of `known`; the ConfigError names the nearest one."""
+    if found not in known:
+        raise ConfigError(path, key, found, one_of(found, known) + advice)
+
+
+def yaml_files(folder: Path, pattern: str = "*.yaml") -> list[Path]:
+    """Files of a folder of definitions by name; ConfigError when there are none, for without them nothing would be checked."""
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise ConfigError(folder, "(folder)", "no file", f"at least one file {pattern}: is the folder the right one?")
+    return files
 
 
 def load(model: type[Model], path: Path) -> Model:

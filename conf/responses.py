@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from conf.reading import ROOT, Strict, load
+from conf.channels import load_channels
+from conf.products import load_products
+from conf.reading import ROOT, Strict, load, require_known
+from conf.tables import table_of
 
 RESPONSES_FILE = ROOT / "conf" / "responses.yaml"
 
@@ -89,4 +92,13 @@ class ResponseRules(Strict):
 @cache
 def load_response_rules() -> ResponseRules:
     """The rules of conf/responses.yaml; raises ConfigError with file, key, found and wanted."""
-    return load(ResponseRules, RESPONSES_FILE)
+    rules = load(ResponseRules, RESPONSES_FILE)
+    reach_codes = table_of("gold.contact_history").column("reach_code").codes
+    for key, words, known in (
+        ("attribution.contacted_codes", rules.attribution.contacted_codes, reach_codes),
+        ("effective.qualifying_use", rules.effective.qualifying_use, load_products()),
+        ("preference.self_order_channels", rules.preference.self_order_channels, load_channels()),
+    ):
+        for word in words:
+            require_known(RESPONSES_FILE, key, word, known)
+    return rules

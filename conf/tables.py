@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
+from conf.code_lists import code_list, require_list
 from conf.errors import ConfigError
 from conf.feeds import Feed, Field, load_feeds
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, yaml_files
 
 SQL = ROOT / "sql"
 LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
@@ -27,7 +28,9 @@ _TYPE = re.compile(rf"^(?:{_SIMPLE}|decimal\(\d{{1,2}},\d{{1,2}}\)|array<(?:{_SI
 class Column(Strict):
     """One column: Spark type, unit, personal class (none, token, clear), what a value means, and the codes it may hold.
 
-    `values` maps each code of a coded column to a word; the checks of campaigns, tags and suites follow from it.
+    `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
+    that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
@@ -37,6 +40,8 @@ class Column(Strict):
     pii: Literal["none", "token", "clear"] = "none"
     nullable: bool = True
     values: dict[str, str] = {}
+    values_from: str | None = None
+    open_codes: bool = False
 
     @field_validator("type")
     @classmethod
@@ -46,9 +51,25 @@ class Column(Strict):
             raise ValueError("one of " + ", ".join(SIMPLE_TYPES) + ", decimal(p,s), array<T>, map<string,T>")
         return compact
 
+    @model_validator(mode="after")
+    def _codes_are_texts(self) -> Column:
+        if (self.values or self.values_from) and self.type not in ("string", "array<string>"):
+            raise ValueError(f"column '{self.name}': values and values_from belong to type string or array<string>")
+        if self.values_from:
+            require_list(self.values_from)
+        return self
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """Every code the column may hold with a word each; empty when its values are no codes."""
+        return {**(code_list(self.values_from) if self.values_from else {}), **self.values}
+
 
 class Table(Strict):
-    """The contract of one table; the column list is the order of the columns on disk."""
+    """The contract of one table; the column list is the order of the columns on disk.
+
+    `may_be_empty`: a run may rightly find no row for its dates; the gate refuses any other table without rows.
+    """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
     description: str
@@ -60,6 +81,7 @@ class Table(Strict):
     replace_by: str | None = None
     retention_days: int | None = Bound(default=None, ge=1)
     cluster_by: tuple[str, ...] = ()
+    may_be_empty: bool = False
 
     @model_validator(mode="after")
     def _names_agree(self) -> Table:
@@ -124,7 +146,7 @@ class Table(Strict):
 def load_tables() -> dict[str, Table]:
     """All table contracts by full name: files under sql/ and the bronze tables that follow from the feeds."""
     tables = {feed.table: bronze_table(feed) for feed in load_feeds().values()}
-    for path in sorted(SQL.glob("*/*.yaml")):
+    for path in yaml_files(SQL, "*/*.yaml"):
         table = load(Table, path)
         wanted = f"{path.parent.name}.{path.stem}"
         if table.table != wanted:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, yaml_files
 
 FOLDER = ROOT / "conf" / "tags"
 
@@ -53,7 +53,7 @@ def load_tags(folder: Path = FOLDER) -> dict[str, Tag]:
     """All tags by id; an id given twice is refused with both places."""
     tags: dict[str, Tag] = {}
     places: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in yaml_files(folder):
         for tag in load(TagFile, path).tags:
             if tag.tag_id in tags:
                 raise ConfigError(
@@ -65,7 +65,7 @@ def load_tags(folder: Path = FOLDER) -> dict[str, Tag]:
 
 def place_of(tag_id: str, folder: Path = FOLDER) -> str:
     """File and key of a tag's rule, for messages."""
-    for path in sorted(folder.glob("*.yaml")):
+    for path in yaml_files(folder):
         for number, tag in enumerate(load(TagFile, path).tags):
             if tag.tag_id == tag_id:
                 return f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}:tags[{number}].rule"

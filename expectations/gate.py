@@ -74,7 +74,7 @@ def judge(measured: dict[str, Numbers], docs: Path, run_name: str, with_pages: b
         return []
     frame, suites = _metrics_row(rules, measured), {}
     with held(docs / "gate.lock"):
-        suites = _run_checkpoint(rules, frame, docs, run_name, with_pages)
+        suites = _run_checkpoint(rules, measured, frame, docs, run_name, with_pages)
     return [
         Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own
     ]  # fmt: skip
@@ -92,7 +92,12 @@ def _cell(name: str, rule: Rule) -> str:
 
 
 def _run_checkpoint(
-    rules: dict[str, list[Rule]], frame: Any, docs: Path, run_name: str, with_pages: bool
+    rules: dict[str, list[Rule]],
+    measured: dict[str, Numbers],
+    frame: Any,
+    docs: Path,
+    run_name: str,
+    with_pages: bool,
 ) -> dict[str, dict[str, bool]]:
     """Success by table and rule id; one batch, one suite a table, results without values, pages rebuilt once."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -103,7 +108,9 @@ def _run_checkpoint(
     batch = _batch_definition(context)
     definitions = [
         context.validation_definitions.add_or_update(
-            gx.ValidationDefinition(name=name, data=batch, suite=context.suites.add_or_update(_suite(gx, name, own)))
+            gx.ValidationDefinition(
+                name=name, data=batch, suite=context.suites.add_or_update(_suite(gx, name, own, measured[name]))
+            )
         )
         for name, own in rules.items()
     ]
@@ -155,17 +162,26 @@ def _batch_definition(context: Any) -> Any:
     return source.add_dataframe_asset(name="one_row").add_batch_definition_whole_dataframe("all")
 
 
-def _suite(gx: Any, name: str, rules: list[Rule]) -> Any:
+def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
     suite = gx.ExpectationSuite(name=name)
     for rule in rules:
-        suite.add_expectation(
-            gx.expectations.ExpectColumnValuesToBeBetween(
-                column=_cell(name, rule), min_value=rule.min, max_value=rule.max,
-                severity="critical" if rule.severity == "fail" else "warning",
-                meta={"rule": rule.id, "reason": rule.reason},
-            )
-        )  # fmt: skip
+        common = {
+            "column": _cell(name, rule),
+            "severity": "critical" if rule.severity == "fail" else "warning",
+            "meta": {"rule": rule.id, "reason": rule.reason},
+        }
+        # Great Expectations passes a missing number whatever the bounds: what must be known is asked for as such.
+        if numbers[rule.id] is None and not _may_be_unknown(name, rule, numbers):
+            suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(**common))
+        else:
+            bounds = {"min_value": rule.min, "max_value": rule.max}
+            suite.add_expectation(gx.expectations.ExpectColumnValuesToBeBetween(**common, **bounds))
     return suite
+
+
+def _may_be_unknown(name: str, rule: Rule, numbers: Numbers) -> bool:
+    """Whether a number that could not be measured keeps the rule: the rule says so, or a table that may be empty has no row."""
+    return rule.when_empty == "pass" or (table_of(name).may_be_empty and numbers.get("row_count") == 0)
 
 
 def _successes(run: Any) -> dict[str, bool]:

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 Numbers = dict[str, float | None]
+ROWS = Rule(metric="row_count", min=0, severity="fail", reason="how many rows were judged")
 
 
 def measure_arrow(rows: Any, table: Table, rules: list[Rule], where: str | None = None) -> Numbers:
-    """The number of each rule by rule id, counted by DuckDB over an Arrow table or dataset.
+    """The number of each rule by rule id and the row count, counted by DuckDB over an Arrow table or dataset.
 
     `where` is SQL text of our own code that limits the rows to the dates under judgement.
     """
-    asked = [rule for rule in rules if rule.metric != "duplicate_key_count"]
+    asked = _asked(rules)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("arrived", rows)
@@ -34,9 +35,13 @@ def measure_arrow(rows: Any, table: Table, rules: list[Rule], where: str | None 
     return numbers
 
 
+def _asked(rules: list[Rule]) -> list[Rule]:
+    """Rules counted in the one pass, the number of rows always among them."""
+    in_one_pass = [rule for rule in rules if rule.metric != "duplicate_key_count"]
+    return in_one_pass if ROWS.id in {rule.id for rule in in_one_pass} else [*in_one_pass, ROWS]
+
+
 def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table, scope: str, rules: list[Rule]) -> Numbers:
-    if not rules:
-        return {}
     parameters: list[Any] = []
     parts = [_sql(table, rule, parameters) for rule in rules]
     row = connection.execute(f"SELECT {', '.join(parts)} FROM {scope}", parameters).fetchone() or ()
@@ -46,9 +51,11 @@ def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table, scope: str, 
 def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
     if rule.metric == "required_null_count":
         return " + ".join(f'count(*) - count("{name}")' for name in required_columns(table)) or "0"
-    text = _SQL[rule.metric].format(column=f'"{rule.column}"', other=f'"{rule.other}"', values=_marks(rule.values))
-    repeats = text.count("?") // max(len(rule.values), 1)
-    parameters.extend(list(rule.values) * repeats)
+    values = allowed_values(table, rule)
+    form = "not_allowed_in_array" if _is_array(table, rule) else rule.metric
+    text = _SQL[form].format(column=f'"{rule.column}"', other=f'"{rule.other}"', values=_marks(values))
+    repeats = text.count("?") // max(len(values), 1)
+    parameters.extend(list(values) * repeats)
     if not rule.where:
         return text
     conditions = []
@@ -67,6 +74,17 @@ def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
     return f"{text} FILTER (WHERE {condition})"
 
 
+def allowed_values(table: Table, rule: Rule) -> tuple:
+    """Values a rule names, or the codes its column's contract allows when it names none."""
+    if rule.metric == "not_allowed_count" and not rule.values:
+        return tuple(table.column(str(rule.column)).codes)
+    return rule.values
+
+
+def _is_array(table: Table, rule: Rule) -> bool:
+    return rule.metric == "not_allowed_count" and table.column(str(rule.column)).type.startswith("array")
+
+
 def _marks(values: tuple) -> str:
     return ", ".join("?" for _ in values) or "NULL"
 
@@ -80,6 +98,7 @@ _SQL = {
     "sum": "sum({column})",
     "mean": "avg({column})",
     "not_allowed_count": "count(CASE WHEN {column} NOT IN ({values}) THEN 1 END)",
+    "not_allowed_in_array": "count(CASE WHEN NOT list_has_all([{values}], {column}) THEN 1 END)",
     "share": "count(CASE WHEN {column} IN ({values}) THEN 1 END) / nullif(count(*), 0)",
     "order_violation_count": "count(CASE WHEN {column} > {other} THEN 1 END)",
     "sum_difference": "coalesce(sum({column}), 0) - coalesce(sum({other}), 0)",
@@ -95,17 +114,15 @@ def measure_spark(frame: DataFrame, table: Table, rules: list[Rule]) -> Numbers:
     """The same numbers counted by Spark, for tables too big for one process."""
     from pyspark.sql import functions as F
 
-    asked = [rule for rule in rules if rule.metric != "duplicate_key_count"]
+    asked = _asked(rules)
     columns = [_spark_column(table, rule).cast("double").alias(rule.id) for rule in asked]
-    numbers: Numbers = {}
-    if columns:
-        numbers.update(frame.agg(*columns).collect()[0].asDict())
+    numbers: Numbers = frame.agg(*columns).collect()[0].asDict()
     for rule in rules:
         if rule.metric == "duplicate_key_count":
             groups = frame.groupBy(*table.key).agg(F.count(F.lit(1)).alias("n")).filter(F.col("n") > 1)
             found = groups.agg(F.coalesce(F.sum("n"), F.lit(0)).alias("n")).collect()[0]["n"]
             numbers[rule.id] = float(found)
-    return {rule.id: numbers[rule.id] for rule in rules}
+    return numbers
 
 
 def _spark_column(table: Table, rule: Rule) -> Column:
@@ -124,11 +141,11 @@ def _spark_column(table: Table, rule: Rule) -> Column:
         return F.coalesce(F.sum(str(rule.column)), F.lit(0)) - F.coalesce(F.sum(str(rule.other)), F.lit(0))
     if rule.metric == "row_count":
         return rows
-    hits = F.count(F.when(in_scope & _is_hit(rule), 1))
+    hits = F.count(F.when(in_scope & _is_hit(table, rule), 1))
     return F.try_divide(hits, rows) if rule.metric in ("null_share", "share") else hits
 
 
-def _is_hit(rule: Rule) -> Column:
+def _is_hit(table: Table, rule: Rule) -> Column:
     from pyspark.sql import functions as F
 
     column = F.col(str(rule.column))
@@ -137,5 +154,8 @@ def _is_hit(rule: Rule) -> Column:
     if rule.metric == "share":
         return column.isin(*rule.values)
     if rule.metric == "not_allowed_count":
-        return ~column.isin(*rule.values)
+        allowed = allowed_values(table, rule)
+        if _is_array(table, rule):
+            return F.size(F.array_except(column, F.array(*map(F.lit, allowed)))) > 0
+        return ~column.isin(*allowed)
     return column > F.col(str(rule.other))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +10,9 @@ from typing import Any, Literal
 from pydantic import Field as Bound
 from pydantic import model_validator
 
-from conf.channels import load_channels
-from conf.codes import load_status_codes
+from conf.code_lists import code_list
 from conf.errors import ConfigError
-from conf.models import load_models
-from conf.reading import ROOT, Strict, load
-from conf.segments import load_personality
+from conf.reading import ROOT, Strict, load, require_known, yaml_files
 from conf.tables import Table, load_tables, table_of
 
 SUITES = ROOT / "expectations"
@@ -27,29 +23,16 @@ Metric = Literal[
 WHOLE_TABLE = {"row_count", "duplicate_key_count", "required_null_count"}
 NEEDS_COLUMN = set(Metric.__args__) - WHOLE_TABLE  # type: ignore[attr-defined]
 NEEDS_OTHER = {"order_violation_count", "sum_difference"}
-NEEDS_VALUES = {"not_allowed_count", "share"}
+TAKES_VALUES = {"not_allowed_count", "share"}
 Value = bool | int | float | str
-SOURCES: dict[str, Callable[[], tuple[str, ...]]] = {
-    "channels": lambda: tuple(load_channels()),
-    "passive_channels": lambda: tuple(code for code, channel in load_channels().items() if channel.is_passive),
-    "personality_segments": lambda: tuple(segment.code for segment in load_personality().segments),
-    "subscription_statuses": lambda: tuple(dict.fromkeys(code.subscription_status for code in load_status_codes())),
-    "binary_models": lambda: tuple(name for name, model in load_models().models.items() if model.objective == "binary"),
-}
-
-
-def named_values(source: str) -> tuple[str, ...]:
-    """Codes of a business file by its name; ValueError, with the names there are, for another."""
-    if source not in SOURCES:
-        raise ValueError(f"'{source}'; one of: {', '.join(SOURCES)}")
-    return SOURCES[source]()
 
 
 class Rule(Strict):
     """One number of a table, the bounds it must keep, how bad a breach is and why the bound is where it is.
 
-    required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart).
+    required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart), of the codes in the column's contract when none are written.
     order_violation_count: rows with column > other. sum_difference: sum(column) - sum(other).
+    A number that cannot be measured, for want of rows or values, breaks the rule unless `when_empty: pass`.
     """
 
     metric: Metric
@@ -61,6 +44,7 @@ class Rule(Strict):
     where: dict[str, Value | tuple[Value, ...]] = {}
     min: float | None = None
     max: float | None = None
+    when_empty: Literal["pass", "fail"] = "fail"
 
     @model_validator(mode="before")
     @classmethod
@@ -70,9 +54,9 @@ class Rule(Strict):
             return given
         taken = {key: value for key, value in given.items() if key not in ("values_from", "where_from")}
         if "values_from" in given:
-            taken["values"] = (*given.get("values", ()), *named_values(given["values_from"]))
+            taken["values"] = (*given.get("values", ()), *code_list(given["values_from"]))
         for column, source in (given.get("where_from") or {}).items():
-            taken["where"] = {**taken.get("where", {}), column: named_values(source)}
+            taken["where"] = {**taken.get("where", {}), column: tuple(code_list(source))}
         return taken
 
     @model_validator(mode="after")
@@ -85,10 +69,10 @@ class Rule(Strict):
             raise ValueError(
                 f"metric {self.metric} " + ("needs other" if self.metric in NEEDS_OTHER else "takes no other")
             )
-        if bool(self.values) != (self.metric in NEEDS_VALUES):
-            raise ValueError(
-                f"metric {self.metric} " + ("needs values" if self.metric in NEEDS_VALUES else "takes no values")
-            )
+        if self.values and self.metric not in TAKES_VALUES:
+            raise ValueError(f"metric {self.metric} takes no values")
+        if self.metric == "share" and not self.values:
+            raise ValueError("metric share needs values")
         if self.min is None and self.max is None:
             raise ValueError("a rule needs min, max or both")
         return self
@@ -125,7 +109,7 @@ def _as_tuple(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
 def load_suites() -> dict[str, Suite]:
     """All suites by table name; unknown tables and columns are refused."""
     suites = {}
-    for path in sorted(SUITES.glob("*/*.yaml")):
+    for path in yaml_files(SUITES, "*/*.yaml"):
         suite = load(Suite, path)
         wanted = f"{path.parent.name}.{path.stem}"
         if suite.table != wanted or wanted not in load_tables():
@@ -136,11 +120,21 @@ def load_suites() -> dict[str, Suite]:
 
 
 def _check_columns(path: Path, suite: Suite) -> None:
-    known = table_of(suite.table).column_names
+    """Columns and codes of a rule are those of the contract: a misspelt code in `where` would judge no row at all."""
+    table = table_of(suite.table)
     for number, rule in enumerate(suite.rules):
+        key = f"rules.{number}"
         for name in (rule.column, rule.other, *rule.where):
-            if name is not None and name not in known:
-                raise ConfigError(path, f"rules.{number}", name, "a column of the table: " + ", ".join(known))
+            if name is not None:
+                require_known(path, key, name, table.column_names)
+        compared = {name: _as_tuple(wanted) for name, wanted in rule.where.items()}
+        for name, wanted in [*compared.items(), *([(rule.column, rule.values)] if rule.column else [])]:
+            for value in wanted if table.column(str(name)).codes else ():
+                require_known(path, f"{key}.{name}", str(value), table.column(str(name)).codes)
+        if rule.metric == "not_allowed_count" and not rule.values and not table.column(str(rule.column)).codes:
+            raise ConfigError(
+                path, key, f"no values for {rule.column}", "values, in the contract of the column or here"
+            )
 
 
 def rules_of(name: str) -> list[Rule]:
@@ -153,8 +147,21 @@ def rules_of(name: str) -> list[Rule]:
 
 
 def default_rules(table: Table) -> list[Rule]:
-    """What a contract promises: the key is unique, and key and required columns are never null."""
+    """What a contract promises: rows, a unique key, key and required columns never null, coded columns within their codes."""
+    coded = [
+        Rule(
+            metric="not_allowed_count",
+            column=column.name,
+            max=0,
+            severity="warn" if column.open_codes else "fail",
+            reason="a code the contract does not know" if column.open_codes else "codes of the contract only",
+        )
+        for column in table.columns
+        if column.codes
+    ]
+    floor = Rule(metric="row_count", min=1, severity="fail", reason="a table without rows was not built")
     return [
+        *([] if table.may_be_empty else [floor]),
         Rule(metric="duplicate_key_count", max=0, severity="fail", reason="the contract's key names one row"),
         Rule(
             metric="required_null_count",
@@ -162,6 +169,7 @@ def default_rules(table: Table) -> list[Rule]:
             severity="fail",
             reason="key and required columns of the contract are never null",
         ),
+        *coded,
     ]
 
 

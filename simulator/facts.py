@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, read_yaml
+from conf.reading import ROOT, one_of, read_yaml
+from conf.regions import City, all_cities
 
 OPERATOR = ROOT / "conf" / "operator.yaml"
 BRANDS = ("GOTONE", "EASYOWN", "MZONE")
@@ -21,7 +22,7 @@ class Facts:
 
     province_code: str
     start_reserve_days: int
-    cities: list
+    city_weights: dict
     streets: list
     own_prefixes: list
     competitor_prefixes: dict
@@ -81,9 +82,14 @@ class Facts:
         return np.array([number for number, plan in enumerate(self.plans) if plan["brand"] == BRANDS[brand]])
 
     @cached_property
+    def cities(self) -> list[City]:
+        """City branches by city number."""
+        return [all_cities()[code] for code in self.city_weights]
+
+    @cached_property
     def counties(self) -> list[list[str]]:
         """County names by city number."""
-        return [city["counties"] for city in self.cities]
+        return [list(city.counties.values()) for city in self.cities]
 
 
 def load_facts(path: Path = OPERATOR) -> Facts:
@@ -96,4 +102,7 @@ def load_facts(path: Path = OPERATOR) -> Facts:
     missing = [key for key in known if key not in raw]
     if missing:
         raise ConfigError(path, missing[0], "nothing", "a value")
+    for code in raw["city_weights"]:
+        if code not in all_cities():
+            raise ConfigError(path, "city_weights", code, one_of(code, all_cities()) + " (conf/regions.yaml)")
     return Facts(**raw)

@@ -44,7 +44,7 @@ def _places(state: State, facts: Facts) -> pl.Series:
     offsets: list[int] = []
     for city in facts.cities:
         offsets.append(len(names))
-        names += [city["city"] + county for county in city["counties"]]
+        names += [city.name + county for county in city.counties.values()]
     return pl.Series(names).gather(np.array(offsets)[state.city] + state.county)
 
 

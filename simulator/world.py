@@ -44,7 +44,7 @@ def build_world(facts: Facts, subscriptions: int, seed: int, first_day: int, las
 
 
 def _places_and_brands(state: State, facts: Facts, rng: np.random.Generator) -> None:
-    weights = np.array([city["weight"] for city in facts.cities])
+    weights = np.array(list(facts.city_weights.values()))
     state.city = rng.choice(len(weights), state.size, p=weights / weights.sum()).astype(np.int8)
     counties = np.array([len(names) for names in facts.counties])
     state.county = (rng.random(state.size) ** 1.4 * counties[state.city]).astype(np.int8)

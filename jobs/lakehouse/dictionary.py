@@ -59,8 +59,15 @@ def _table_lines(table: Table) -> list[str]:
 def _column_line(column: Column) -> str:
     required = "" if column.nullable else " (required)"
     personal = "" if column.pii == "none" else column.pii
-    meaning = column.description.replace("|", "\\|")
+    meaning = (column.description + _codes(column)).replace("|", "\\|")
     return f"| {column.name} | {column.type} | {column.unit or ''} | {personal} | {meaning}{required} |"
+
+
+def _codes(column: Column) -> str:
+    """The codes of a coded column with their words; a list of a business file by its name alone."""
+    named = [f"`{column.values_from}` of conf"] if column.values_from else []
+    listed = [*named, *(f"{code} ({word})" for code, word in column.values.items())]
+    return f". Codes: {', '.join(listed)}" if listed else ""
 
 
 def write_dictionary() -> Path:

@@ -9,6 +9,7 @@ A node is one of
     {column: list_colours, op: contains, value: RED}           array columns
     {has_tag: HEAVY_CALLER}                                    needs the column tag_ids (array of tag ids)
 
+A value compared with a coded column, and a tag, must be one of its codes: a misspelt one would select or exclude nobody.
 An empty value (NULL) makes a comparison unknown; unknown goes through all, any and not by three-valued logic, and what
 is still unknown at the root is **not selected**: `not: {column: x, op: eq, value: 1}` selects nobody without x.
 """
@@ -20,6 +21,8 @@ from datetime import date, datetime
 from typing import Any
 
 from conf.errors import ConfigError
+from conf.reading import one_of
+from conf.tables import Column
 from jobs.rules.rule_nodes import COMPARISONS, TAG_COLUMN, AllOf, AnyOf, Comparison, HasTag, Node, Not, Rule
 
 MAX_DEPTH = 8
@@ -33,24 +36,24 @@ _INTEGERS = {"tinyint", "smallint", "int", "integer", "bigint", "long"}
 _FRACTIONS = {"float", "double", "real"}
 
 
-def parse_rule(node: Any, where: str, columns: Mapping[str, str], tags: frozenset[str] | None = None) -> Rule:
+def parse_rule(node: Any, where: str, columns: Mapping[str, Column]) -> Rule:
     """Check a rule from YAML against the columns it may read and return it typed.
 
-    `where` is the place for error messages, as `conf/tags/value.yaml:tags[3].rule`; `columns` maps each allowed column
-    to its Spark type text; `tags`, when given, are the tag ids that exist.
-    Raises ConfigError naming the place for an unknown column, operator or tag, a value of the wrong type, or a rule
-    that is too deep or too large.
+    `where` is the place for error messages, as `conf/tags/value.yaml:tags[3].rule`; `columns` maps the name of each
+    allowed column to its contract, which says the type and the codes; the codes of `tag_ids` are the tags that exist.
+    Raises ConfigError naming the place for an unknown column, operator, code or tag, a value of the wrong type, or a
+    rule that is too deep or too large.
     """
-    parser = _Parser(where, columns, tags)
+    parser = _Parser(where, columns)
     return Rule(parser.node(node, "", 1), where)
 
 
 class _Parser:
     """Walks the tree once, counting nodes and keeping the path for messages."""
 
-    def __init__(self, where: str, columns: Mapping[str, str], tags: frozenset[str] | None):
+    def __init__(self, where: str, columns: Mapping[str, Column]):
         self.file, _, self.key = where.partition(":")
-        self.columns, self.tags, self.nodes = columns, tags, 0
+        self.columns, self.nodes = columns, 0
 
     def refuse(self, path: str, found: object, wanted: object) -> ConfigError:
         return ConfigError(self.file, (self.key + path).lstrip("."), found, wanted)
@@ -88,9 +91,14 @@ class _Parser:
             raise self.refuse(path, repr(body), "a tag id")
         if TAG_COLUMN not in self.columns:
             raise self.refuse(path, body, f"no has_tag here: this rule reads a frame without the column {TAG_COLUMN}")
-        if self.tags is not None and body not in self.tags:
-            raise self.refuse(path, body, "one of the tags: " + ", ".join(sorted(self.tags)))
+        self.require_code(TAG_COLUMN, body, path)
         return HasTag(body)
+
+    def require_code(self, column: str, value: Any, path: str) -> None:
+        """Refuse a value that is none of the codes of a coded column."""
+        codes = self.columns[column].codes
+        if codes and value not in codes:
+            raise self.refuse(path, f"{value} for {column}", one_of(value, codes))
 
     def test(self, node: dict, path: str) -> Comparison:
         extra = [str(key) for key in node if key not in ("column", "op", "value")]
@@ -98,10 +106,10 @@ class _Parser:
             raise self.refuse(path, f"unknown key {', '.join(extra)}", "column, op, value")
         column, operator = node["column"], node.get("op")
         if column not in self.columns:
-            raise self.refuse(f"{path}.column", column, "a column of the view: " + _nearest(str(column), self.columns))
+            raise self.refuse(f"{path}.column", column, "a column this rule may read, " + one_of(column, self.columns))
         if operator not in OPERATORS:
-            raise self.refuse(f"{path}.op", operator, "one of: " + ", ".join(OPERATORS))
-        kind = kind_of(self.columns[column])
+            raise self.refuse(f"{path}.op", operator, one_of(operator, OPERATORS))
+        kind = kind_of(self.columns[column].type)
         self.check_operator(operator, kind, column, path)
         if operator in ("is_null", "is_not_null"):
             if "value" in node:
@@ -109,7 +117,10 @@ class _Parser:
             return Comparison(column, operator)
         if "value" not in node:
             raise self.refuse(path, "no value", f"a value to compare {column} with")
-        return Comparison(column, operator, self.value(operator, kind, node["value"], f"{path}.value"))
+        value = self.value(operator, kind, node["value"], f"{path}.value")
+        for code in value if isinstance(value, tuple) else (value,):
+            self.require_code(column, code, f"{path}.value")
+        return Comparison(column, operator, value)
 
     def check_operator(self, operator: str, kind: str, column: str, path: str) -> None:
         wanted = None
@@ -122,7 +133,7 @@ class _Parser:
         elif operator in _ORDERED and kind in ("text", "boolean"):
             wanted = "eq, ne, in, not_in, is_null or is_not_null (text and yes/no values have no order)"
         if wanted:
-            raise self.refuse(f"{path}.op", f"{operator} on {column} ({self.columns[column]})", wanted)
+            raise self.refuse(f"{path}.op", f"{operator} on {column} ({self.columns[column].type})", wanted)
 
     def value(self, operator: str, kind: str, value: Any, path: str) -> Any:
         if operator == "contains":
@@ -175,10 +186,3 @@ def _iso_date(text: str) -> date | str:
         return date.fromisoformat(text)
     except ValueError:
         return text
-
-
-def _nearest(name: str, columns: Mapping[str, str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(columns), n=5, cutoff=0.5)
-    return "near ones are " + ", ".join(near) if near else f"{len(columns)} columns, see docs/data_dictionary.md"

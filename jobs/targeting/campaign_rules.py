@@ -11,7 +11,9 @@ from conf.campaigns import CAMPAIGNS, Campaign
 from conf.errors import ConfigError
 from conf.models import load_models
 from conf.products import load_products
-from conf.tables import table_of
+from conf.reading import one_of
+from conf.tables import Column, table_of
+from conf.tags import load_tags
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.rules.rule_tree import Rule, parse_rule
 
@@ -41,13 +43,15 @@ class CompiledCampaign:
         return named | ({f"{value}_score"} if value else frozenset())
 
 
-def selection_columns() -> dict[str, str]:
-    """Columns a selection rule may read with their types: customer view, life-cycle states, scores and tags; no personal data."""
-    columns = {column.name: column.type for column in table_of(VIEW).columns if column.pii == "none"}
-    columns |= {column.name: column.type for column in table_of(LIFECYCLE).columns if column.pii == "none"}
+def selection_columns() -> dict[str, Column]:
+    """Columns a selection rule may read: customer view, life-cycle states, scores and tags; no personal data."""
+    columns = {column.name: column for column in table_of(VIEW).columns if column.pii == "none"}
+    columns |= {column.name: column for column in table_of(LIFECYCLE).columns if column.pii == "none"}
+    scores = [table_of("gold.customer_score").column(field) for field in SCORE_FIELDS]
     for model in load_models().models:
-        columns |= {f"{model}_score": "double", f"{model}_percentile": "double", f"{model}_decile": "int"}
-    return columns | {TAG_COLUMN: "array<string>"}
+        columns |= {f"{model}_{score.name}": score for score in scores}
+    tags = table_of("gold.customer_tag").column("tag_id")
+    return columns | {TAG_COLUMN: tags.model_copy(update={"name": TAG_COLUMN, "type": "array<string>"})}
 
 
 def compile_campaign(campaign: Campaign, file: Path | None = None) -> CompiledCampaign:
@@ -57,21 +61,37 @@ def compile_campaign(campaign: Campaign, file: Path | None = None) -> CompiledCa
     _require_score(campaign, place, columns)
     _require_owned_column(campaign, place, columns)
     rule = campaign.exclusions.rule
-    return CompiledCampaign(
+    compiled = CompiledCampaign(
         campaign,
         parse_rule(campaign.selection, f"{place}:selection", columns),
         parse_rule(campaign.model_selected, f"{place}:model_selected", columns) if campaign.model_selected else None,
         parse_rule({"not": rule}, f"{place}:exclusions.rule", columns) if rule else None,
     )
+    _require_tags_in_force(compiled, place)
+    return compiled
 
 
-def _require_score(campaign: Campaign, place: str, columns: Mapping[str, str]) -> None:
+def _require_tags_in_force(compiled: CompiledCampaign, place: str) -> None:
+    """A tag that ends before the campaign, or begins after its start, would select or exclude nobody for a while."""
+    campaign = compiled.campaign
+    for key, rule in (
+        ("selection", compiled.selection), ("model_selected", compiled.model_selected), ("exclusions.rule", compiled.stays)
+    ):  # fmt: skip
+        for tag in (load_tags()[tag_id] for tag_id in sorted(rule.tags if rule else ())):
+            if not (tag.holds_on(campaign.first_date) and tag.holds_on(campaign.last_date)):
+                wanted = f"a tag in force from {campaign.first_date} to {campaign.last_date}"
+                raise ConfigError(
+                    place, key, f"has_tag {tag.tag_id}, in force {tag.valid_from} to {tag.valid_to}", wanted
+                )
+
+
+def _require_score(campaign: Campaign, place: str, columns: Mapping[str, Column]) -> None:
     model = campaign.value.score
     if model and f"{model}_score" not in columns:
-        raise ConfigError(place, "value.score", model, "one of the models: " + ", ".join(load_models().models))
+        raise ConfigError(place, "value.score", model, one_of(model, load_models().models))
 
 
-def _require_owned_column(campaign: Campaign, place: str, columns: Mapping[str, str]) -> None:
+def _require_owned_column(campaign: Campaign, place: str, columns: Mapping[str, Column]) -> None:
     owned = load_products()[campaign.product_id].owned_when
     if owned is None and not campaign.keeps_product:
         raise ConfigError(
@@ -80,7 +100,7 @@ def _require_owned_column(campaign: Campaign, place: str, columns: Mapping[str, 
             campaign.product_id,
             "a product with owned_when in conf/products.yaml: owners must be known",
         )
-    if owned is not None and columns.get(owned) != "boolean":
+    if owned is not None and (owned not in columns or columns[owned].type != "boolean"):
         raise ConfigError(
             "conf/products.yaml", f"{campaign.product_id}.owned_when", owned, "a boolean column of gold.customer_360"
         )

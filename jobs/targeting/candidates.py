@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from conf.channels import load_channels
 from conf.policy import Policy
 from conf.products import load_products
+from conf.regions import load_regions
 from jobs.targeting import channel_rules as channels
 from jobs.targeting import exclusion_rules as rules
 from jobs.targeting.campaign_rules import CompiledCampaign
@@ -82,6 +83,9 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "campaign_id": F.lit(campaign.campaign_id),
         "product_id": F.lit(campaign.product_id),
         "keeps_product": F.lit(campaign.keeps_product),
+        "has_contactable_status": F.col("subscription_status").isin(
+            *context.policy.contactable.statuses_for(campaign.goal)
+        ),
         "owns_product": F.col(owned) if owned else F.lit(None).cast("boolean"),
         "is_model_selected": is_model_selected,
         "score": score.cast("double"),
@@ -105,9 +109,8 @@ def _texts(values: Sequence[str]) -> Column:
 
 def _is_in_scope(compiled: CompiledCampaign) -> Column:
     scope = compiled.campaign.scope
-    inside = F.lit(True)
-    if scope.cities:
-        inside = inside & F.coalesce(F.col("city_code").isin(list(scope.cities)), F.lit(False))
+    cities = scope.cities or load_regions()[scope.province].city_codes
+    inside = F.coalesce(F.col("city_code").isin(list(cities)), F.lit(False))
     if scope.counties:
         inside = inside & F.coalesce(F.col("county_code").isin(list(scope.counties)), F.lit(False))
     return inside

@@ -25,8 +25,8 @@ def is_known(condition: Column) -> Column:
 
 
 def is_not_live() -> Column:
-    """NOT_LIVE: off network, suspended, in grace or in quarantine, or status unknown."""
-    return ~is_known(F.col("is_live") & (F.col("subscription_status") == "ACTIVE"))
+    """NOT_LIVE: off network, or in no status in which the campaign's goal may contact (rule 2.3), or status unknown."""
+    return ~is_known(F.col("is_live") & F.col("has_contactable_status"))
 
 
 def is_test_number(policy: Policy) -> Column:

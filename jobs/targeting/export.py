@@ -214,7 +214,9 @@ def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: 
     except (ValueError, UnicodeError) as error:
         private.unlink()
         raise NotClean(f"{contacts[0]['file_name']}: cannot be read back as its channel would: {error}") from None
-    faults_found = violations(rows, layout.channel_code, contacts, night.protection)
+    campaign = night.campaigns.get(contacts[0]["campaign_id"])
+    goal = campaign.goal if campaign else None
+    faults_found = violations(rows, layout.channel_code, contacts, night.protection, goal)
     if faults_found:
         private.unlink()
         shown = "\n".join(f"    {fault}" for fault in faults_found[:5])

@@ -27,7 +27,8 @@ class Protection:
     `suppressed`: subscription -> (scope_type, scope_value); `listed`: subscription -> (colour, scope_type, scope_value,
     reason); `opted_out`: subscription -> (scope, channel, product); `complained`: subscription -> (scope_type, scope_value);
     `sensitive`: subscription -> channels it does not want; `held_back`: (campaign, subscription) of control groups;
-    `held_back_always`: subscriptions of the global one; `holder`: number -> subscription; `live`: live subscriptions.
+    `held_back_always`: subscriptions of the global one; `holder`: number -> subscription; `live`: live subscriptions;
+    `status`: subscription -> status.
     """
 
     suppressed: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Protection:
     held_back_always: set[str] = field(default_factory=set)
     holder: dict[str, str] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
+    status: dict[str, str] = field(default_factory=dict)
 
 
 def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
@@ -93,20 +95,26 @@ def bare_number(text: str) -> str | None:
 
 
 def violations(
-    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection
+    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection, goal: str | None = None
 ) -> list[str]:
     """Why the file must not leave, one text a line at fault (line numbers, never numbers of customers); empty = it may.
 
-    `expected` are the frozen contacts of the file in line order.
+    `expected` are the frozen contacts of the file in line order; `goal` is that of the campaign, none = as strict as any.
     """
     if len(rows) != len(expected):
         return [f"found {len(rows)} rows, wanted the {len(expected)} of the frozen list"]
     found = []
     for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1):
-        fault = _fault(row, channel_code, contact, protection)
+        fault = _fault(row, channel_code, contact, protection) or _status_fault(contact, protection, goal)
         if fault:
             found.append(f"line {line}: {fault}")
     return found
+
+
+def _status_fault(contact: dict, protection: Protection, goal: str | None) -> str | None:
+    status = protection.status.get(contact["subscription_id"])
+    allowed = load_policy().contactable.statuses_for(goal)
+    return None if status in allowed else f"status {status} is none of {', '.join(allowed)}"
 
 
 def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Protection) -> str | None:

@@ -41,7 +41,7 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> No
     view = lake.arrow(
         "gold.customer_360",
         filters=[("snapshot_date", "=", business_date)],
-        columns=["subscription_id", "msisdn", "is_live"],
+        columns=["subscription_id", "msisdn", "is_live", "subscription_status"],
     )
     vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
     number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
@@ -49,6 +49,7 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> No
         number = number_of.get(row["msisdn"])
         if row["is_live"] and number:
             protection.live.add(row["subscription_id"])
+            protection.status[row["subscription_id"]] = row["subscription_status"]
             twice = protection.holder.setdefault(number, row["subscription_id"])
             if twice != row["subscription_id"]:  # two live lines on one number: nobody can say whom we would reach
                 protection.holder[number] = ""

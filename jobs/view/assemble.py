@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.codes import load_status_codes
+from conf.policy import load_policy
 from conf.tables import table_of
 from jobs.lakehouse.planning import static_plans
 from jobs.view import circle, contacts, profile, services, usage, value
@@ -83,9 +84,10 @@ def base_of(snap: Snapshot) -> DataFrame:
     rows = profile.profile(snap).where(F.coalesce("activation_date", F.lit(snap.day)) <= F.lit(snap.day))
     lines = rows.where("is_live").groupBy("customer_id").agg(F.count(F.lit(1)).alias("live_lines"))
     rows = rows.join(people, "customer_id", "left").join(lines, "customer_id", "left")
+    rules = load_policy().contactable
     marketable = (
-        F.col("is_live") & (F.col("subscription_status") == "ACTIVE") & (F.col("user_type") == "1")
-        & (F.col("msisdn_class") == "NATIONAL_MOBILE")
+        F.col("is_live") & F.col("subscription_status").isin(*rules.statuses) & F.col("user_type").isin(*rules.user_types)
+        & F.col("msisdn_class").isin(*rules.msisdn_classes)
     )  # fmt: skip
     return rows.withColumns(
         {

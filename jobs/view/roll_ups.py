@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.errors import ConfigError
+from conf.reading import one_of
 from conf.segments import load_strategic
-from conf.tables import table_of
-from conf.tags import load_tags, place_of
+from conf.tables import Column, table_of
+from conf.tags import FOLDER, load_tags, place_of
+from jobs.rules.rule_nodes import Rule
 from jobs.rules.rule_tree import parse_rule
 from jobs.view.assemble import VIEW
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column as SparkColumn
+    from pyspark.sql import DataFrame
 
 STRATEGIC_PLACE = "conf/segments/strategic.yaml:segments"
 SCHEMES = {
@@ -24,19 +29,39 @@ SCHEMES = {
 }  # fmt: skip
 
 
-def view_columns() -> dict[str, str]:
-    """Columns rules may use, with their types."""
-    return {column.name: column.type for column in table_of(VIEW).columns}
+def view_columns() -> dict[str, Column]:
+    """Columns rules may use, by name."""
+    return {column.name: column for column in table_of(VIEW).columns}
+
+
+def tag_rules(folder: Path = FOLDER) -> dict[str, Rule]:
+    """The checked rule of every tag by tag id, in force or not; ConfigError names the file and the tag at fault."""
+    columns, rules = view_columns(), {}
+    for tag in load_tags(folder).values():
+        place = place_of(tag.tag_id, folder)
+        rules[tag.tag_id] = parse_rule(tag.rule, place, columns)
+        if tag.value_column is not None and tag.value_column not in columns:
+            file, _, key = place.removesuffix(".rule").partition(":")
+            raise ConfigError(file, f"{key}.value_column", tag.value_column, one_of(tag.value_column, columns))
+    return rules
+
+
+def strategic_rules() -> dict[str, Rule]:
+    """The checked rule of every strategic segment by code, in the order in which the first match counts."""
+    columns = view_columns()
+    return {
+        segment.code: parse_rule(segment.rule, f"{STRATEGIC_PLACE}[{number}].rule", columns)
+        for number, segment in enumerate(load_strategic().segments)
+    }
 
 
 def customer_tags(view: DataFrame, day: date) -> DataFrame:
     """One row for each tag a live subscription carries."""
-    columns = view_columns()
-    carried = []
+    rules, carried = tag_rules(), []
     for tag in load_tags().values():
         if not tag.holds_on(day):
             continue
-        applies = parse_rule(tag.rule, place_of(tag.tag_id), columns).to_column()
+        applies = rules[tag.tag_id].to_column()
         value = F.col(tag.value_column).cast("string") if tag.value_column else F.lit(None).cast("string")
         row = F.struct(
             F.lit(tag.tag_id).alias("tag_id"), value.alias("value"), F.lit(tag.confidence).alias("confidence"),
@@ -57,16 +82,9 @@ def customer_segments(view: DataFrame, day: date) -> DataFrame:
     )
 
 
-def strategic_segment() -> Column:
+def strategic_segment() -> SparkColumn:
     """Code of the first strategic segment whose rule holds."""
-    columns = view_columns()
-    return F.coalesce(
-        *(
-            F.when(parse_rule(segment.rule, f"{STRATEGIC_PLACE}[{number}].rule", columns).to_column(), segment.code)
-            for number, segment in enumerate(load_strategic().segments)
-        ),
-        F.lit(None),
-    )
+    return F.coalesce(*(F.when(rule.to_column(), code) for code, rule in strategic_rules().items()), F.lit(None))
 
 
 def party_view(view: DataFrame, day: date) -> DataFrame:

@@ -7,14 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from conf.errors import ConfigError
 from conf.feeds import load_feeds
 from conf.models import load_models
 from conf.reading import ROOT, read_yaml
 from conf.responses import load_response_rules
 from conf.settings import PROFILES, load_settings
-from conf.tables import LEDGER_LAYERS, load_tables
-from expectations.suites import load_suites
+from conf.tables import LEDGER_LAYERS, load_tables, table_of
+from expectations.suites import load_suites, rules_of
 from jobs.lakehouse.dictionary import is_stale
 from jobs.lakehouse.sqltext import bind_parameters, tables_in
 
@@ -150,21 +152,58 @@ def test_every_suite_belongs_to_a_table():
 def test_every_reason_for_leaving_somebody_out_is_expected_in_the_decision_log():
     from jobs.targeting.reasons import Reason
 
-    rules = load_suites()["gold.campaign_decision"].rules
-    (expected,) = [rule.values for rule in rules if rule.column == "first_reason" and rule.values]
+    expected = table_of("gold.campaign_decision").column("first_reason").codes
 
-    assert set(expected) == {reason.name for reason in Reason}
+    assert list(expected) == [reason.name for reason in Reason]
 
 
-def test_named_values_come_from_their_business_file_and_unknown_names_are_refused():
+def test_codes_of_a_suite_are_those_of_its_contract():
     from conf.channels import load_channels
-    from expectations.suites import named_values
+    from expectations.measure import allowed_values
 
-    (rule,) = [r for r in load_suites()["gold.campaign_contact"].rules if r.column == "channel_code"]
+    (rule,) = [r for r in rules_of("gold.campaign_contact") if r.id == "not_allowed_count__channel_code"]
 
-    assert set(rule.values) == set(load_channels())
-    with pytest.raises(ValueError, match="binary_models"):
-        named_values("chanels")
+    assert rule.severity == "fail"
+    assert allowed_values(table_of("gold.campaign_contact"), rule) == tuple(load_channels())
+
+
+def test_codes_a_sender_may_add_to_are_told_and_do_not_stop_the_night():
+    (rule,) = [r for r in rules_of("gold.customer_360") if r.id == "not_allowed_count__city_code"]
+
+    assert rule.severity == "warn"
+
+
+def test_no_suite_repeats_the_codes_of_a_contract():
+    repeated = [
+        f"{name}: {rule.column}"
+        for name, suite in load_suites().items()
+        for rule in suite.rules
+        if rule.metric == "not_allowed_count" and not rule.where and rule.values
+        if table_of(name).column(rule.column).codes
+    ]
+
+    assert repeated == [], "the contract's values are judged already"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"metric": "not_allowed_count", "column": "city_cod", "max": 0}, "the nearest is city_code"),
+        ({"metric": "not_allowed_count", "column": "subscription_id", "max": 0}, "no values for subscription_id"),
+        ({"metric": "share", "column": "value_tier", "values": ["HIHG"], "max": 1}, "the nearest is HIGH"),
+        ({"metric": "row_count", "where": {"brand_code": "GOTON"}, "min": 1}, "the nearest is GOTONE"),
+    ],
+)
+def test_suite_with_a_misspelt_name_or_code_is_refused(tmp_path, monkeypatch, rule, words):
+    file = tmp_path / "gold" / "customer_360.yaml"
+    file.parent.mkdir()
+    file.write_text(
+        yaml.safe_dump({"table": "gold.customer_360", "rules": [rule | {"severity": "fail", "reason": "a test"}]})
+    )
+    monkeypatch.setattr("expectations.suites.SUITES", tmp_path)
+
+    with pytest.raises(ConfigError, match=words):
+        load_suites.__wrapped__()
 
 
 def test_parameters_of_table_queries_are_dates_or_named_by_their_job():

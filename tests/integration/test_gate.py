@@ -66,6 +66,7 @@ def measured_table() -> Table:
             "columns": [
                 {"name": "id", "type": "string", "description": "x"},
                 {"name": "kind", "type": "string", "description": "x"},
+                {"name": "marks", "type": "array<string>", "values": {"M": "m", "N": "n"}, "description": "x"},
                 {"name": "amount", "type": "double", "description": "x"},
                 {"name": "first_day", "type": "date", "description": "x"},
                 {"name": "last_day", "type": "date", "description": "x"},
@@ -77,7 +78,7 @@ def measured_table() -> Table:
 def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_table):
     early, late = date(2026, 1, 1), date(2026, 2, 1)
     rows = [
-        {"id": "a", "kind": "K", "amount": 1.0, "first_day": early, "last_day": late},
+        {"id": "a", "kind": "K", "amount": 1.0, "first_day": early, "last_day": late, "marks": ["M", "N"]},
         {
             "id": "a",
             "kind": "K",
@@ -85,7 +86,7 @@ def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_ta
             "first_day": late,
             "last_day": early,
         },  # doubled key, days in wrong order
-        {"id": "b", "kind": "L", "amount": 2.5, "first_day": early, "last_day": None},
+        {"id": "b", "kind": "L", "amount": 2.5, "first_day": early, "last_day": None, "marks": ["M", "OTHER"]},
         {"id": None, "kind": None, "amount": -1.0, "first_day": early, "last_day": early},  # key is null
     ]
     given = {"severity": "fail", "reason": "a test", "max": 0}
@@ -100,6 +101,9 @@ def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_ta
         Rule(metric="share", column="kind", values=("L",), where={"id": "b"}, **given),
         Rule(metric="order_violation_count", column="first_day", other="last_day", **given),
         Rule(metric="sum_difference", column="amount", other="amount", **given),
+        Rule(metric="not_allowed_count", column="marks", **given),
+        Rule(metric="max", column="amount", where={"kind": "NOBODY"}, **given),
+        Rule(metric="share", column="kind", values=("K",), where={"kind": "NOBODY"}, **given),
     ]  # fmt: skip
     arrived = arrow_rows(measured_table, rows)
 
@@ -108,7 +112,26 @@ def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_ta
 
     assert by_arrow == by_spark
     assert list(by_arrow.values()) != []
-    assert [by_arrow[rule.id] for rule in rules] == [4, 3, 2, 1, 1, 0.5, -1, 1, 2.5, 2.5 / 3, 1, 0.5, 1, 1, 0]
+    assert [by_arrow[rule.id] for rule in rules] == [
+        4,
+        3,
+        2,
+        1,
+        1,
+        0.5,
+        -1,
+        1,
+        2.5,
+        2.5 / 3,
+        1,
+        0.5,
+        1,
+        1,
+        0,
+        1,
+        None,
+        None,
+    ]
 
 
 def test_failed_gate_publishes_nothing_and_keeps_its_result_given_a_doubled_key(lake):

@@ -5,17 +5,32 @@ from __future__ import annotations
 import pytest
 
 from conf.errors import ConfigError
+from conf.tables import Column
 from jobs.rules.rule_tree import MAX_DEPTH, MAX_NODES, parse_rule
 
-COLUMNS = {
+TYPES = {
     "arpu_fen": "bigint", "age_years": "int", "brand_code": "string", "has_crbt": "boolean", "score": "double",
     "birth_date": "date", "list_colours": "array<string>", "preference": "map<string,double>", "tag_ids": "array<string>",
+    "state": "string", "reasons": "array<string>",
 }  # fmt: skip
+CODES = {
+    "state": {"ACTIVE": "used", "CHURNED": "left", "NONE": "never had it"},
+    "reasons": {"USAGE_DROP": "use breaks down", "FORWARDING": "forwards calls"},
+}
+
+
+def columns_of(codes: dict[str, dict[str, str]] = CODES) -> dict[str, Column]:
+    return {
+        name: Column(name=name, type=kind, description=name, values=codes.get(name, {})) for name, kind in TYPES.items()
+    }
+
+
+COLUMNS = columns_of()
 PLACE = "conf/campaigns/x.yaml:selection"
 
 
-def parse(node, columns=COLUMNS, **kwargs):
-    return parse_rule(node, PLACE, columns, **kwargs)
+def parse(node, columns=COLUMNS):
+    return parse_rule(node, PLACE, columns)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +89,34 @@ def test_refuses_given_too_deep_or_too_large_a_rule():
 
 
 def test_has_tag_needs_the_tag_column_and_a_known_tag():
-    without = {name: kind for name, kind in COLUMNS.items() if name != "tag_ids"}
+    without = {name: column for name, column in COLUMNS.items() if name != "tag_ids"}
     with pytest.raises(ConfigError, match="tag_ids"):
         parse({"has_tag": "TEXTER"}, without)
-    with pytest.raises(ConfigError, match="TEXTER"):
-        parse({"has_tag": "TEXTR"}, tags=frozenset({"TEXTER"}))
+    with pytest.raises(ConfigError, match="nearest is TEXTER"):
+        parse({"has_tag": "TEXTR"}, columns_of({"tag_ids": {"TEXTER": "texts much", "ROAMER": "travels"}}))
     assert parse({"has_tag": "TEXTER"}).tags == {"TEXTER"}
+
+
+@pytest.mark.parametrize(
+    ("node", "key", "nearest"),
+    [
+        ({"column": "state", "op": "eq", "value": "CHRUNED"}, "selection.value", "CHURNED"),
+        ({"column": "state", "op": "ne", "value": "active"}, "selection.value", "ACTIVE"),
+        ({"column": "state", "op": "in", "value": ["NONE", "ACTIV"]}, "selection.value", "ACTIVE"),
+        ({"not": {"column": "state", "op": "not_in", "value": ["NON"]}}, "selection.not.value", "NONE"),
+        ({"column": "reasons", "op": "contains", "value": "USAGEDROP"}, "selection.value", "USAGE_DROP"),
+    ],
+)
+def test_refuses_a_word_that_is_no_code_of_the_column_and_names_the_nearest(node, key, nearest):
+    with pytest.raises(ConfigError, match=f"the nearest is {nearest}") as refused:
+        parse(node)
+    assert refused.value.key == key
+
+
+def test_takes_every_code_of_the_column():
+    for code in CODES["state"]:
+        assert parse({"column": "state", "op": "eq", "value": code}).describe() == f"state eq {code}"
+    assert parse({"column": "reasons", "op": "contains", "value": "FORWARDING"}).columns == {"reasons"}
 
 
 def test_knows_its_columns_and_its_words():

@@ -47,11 +47,12 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
         due = set()
     else:
         due = set(template.channels)
-    if sub["is_live"] is not True or sub["subscription_status"] != "ACTIVE":
+    contactable = {"ACTIVE", "SUSPENDED", "GRACE"} if campaign.goal == "RETAIN" else {"ACTIVE"}
+    if sub["is_live"] is not True or sub["subscription_status"] not in contactable:
         reasons.add("NOT_LIVE")
     if sub["user_type"] != "1":
         reasons.add("TEST_NUMBER")
-    if sub["msisdn"] is None or sub["msisdn_class"] not in ("MOBILE", "NATIONAL_MOBILE"):
+    if sub["msisdn"] is None or sub["msisdn_class"] != "NATIONAL_MOBILE":
         reasons.add("INVALID_MSISDN")
     keeps = campaign.goal == "RETAIN"
     if not keeps and sub[OWNED[product]] is not False:

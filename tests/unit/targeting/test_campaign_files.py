@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 from conf.campaigns import CAMPAIGNS, read_campaign
 from conf.channels import load_channels
 from conf.errors import ConfigError
+from conf.tags import load_tags
 from jobs.targeting.campaign_rules import compile_campaign
 
 PILOTS = sorted(CAMPAIGNS.glob("*.yaml"))
@@ -19,6 +22,19 @@ BROKEN = {
     "missing key": ({"product_id": None}, "product_id", "required key 'product_id'"),
     "unknown product": ({"product_id": "CRBTT"}, "product_id", "one of: CRBT"),
     "unknown channel": ({"tasks.0.channel_code": "FAX"}, "waves[1].channels", "'SMS'"),
+    "excluded campaign misspelt": (
+        {"exclusions": {"campaigns": ["CRBT_SAVEE"]}},
+        "exclusions.campaigns",
+        "the nearest is CRBT_SAVE",
+    ),
+    "list colour misspelt": ({"exclusions": {"list_colours": ["BLAK"]}}, "exclusions.list_colours", "nearest is BLACK"),
+    "province misspelt": ({"scope": {"province": "FZ"}}, "scope.province", "one of: FJ; the nearest is FJ"),
+    "city by its name": ({"scope": {"province": "FJ", "cities": ["厦门市"]}}, "scope.cities", "one of: 591, 592"),
+    "county of another city": (
+        {"scope": {"province": "FJ", "cities": ["591"], "counties": ["59201"]}},
+        "scope.counties",
+        "the nearest is 59101",
+    ),
     "share above half": ({"control_share": 0.9}, "control_share", "less than or equal to 0.5"),
     "text for a number": ({"priority": "first"}, "priority", "valid integer"),
     "date that does not exist": ({"first_date": "2026-02-30"}, "first_date", "date"),
@@ -53,6 +69,22 @@ BROKEN_RULES = {
     ),
     "personal data": ({"column": "msisdn", "op": "eq", "value": 5}, "selection.column", "msisdn"),
     "nothing": ({}, "selection", "a mapping"),
+    "state misspelt": (
+        {"column": "crbt_lifecycle_state", "op": "eq", "value": "CHRUNED"},
+        "selection.value",
+        "the nearest is CHURNED",
+    ),
+    "tag misspelt": ({"has_tag": "HEAVY_CALER"}, "selection.has_tag", "the nearest is HEAVY_CALLER"),
+    "city misspelt": (
+        {"column": "city_code", "op": "in", "value": ["592", "5951"]},
+        "selection.value",
+        "nearest is 595",
+    ),
+    "do not disturb misspelt": (
+        {"column": "dnd_levels", "op": "contains", "value": "CHANNEL:SSM"},
+        "selection.value",
+        "the nearest is CHANNEL:SMS",
+    ),
 }
 
 
@@ -68,6 +100,7 @@ def broken_file(folder: Path, changes: dict) -> Path:
         else:
             place[last] = value
     path = folder / "crbt_acquisition.yaml"
+    shutil.copytree(CAMPAIGNS, folder, dirs_exist_ok=True)
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     return path
 
@@ -98,16 +131,37 @@ def test_broken_file_is_refused(tmp_path, name):
     assert key in text, text
 
 
-@pytest.mark.parametrize("name", BROKEN_RULES)
-def test_broken_rule_is_refused(tmp_path, name):
+PLACES = ("selection", "model_selected", "exclusions.rule")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [(name, place) for name, (rule, *_) in BROKEN_RULES.items() for place in PLACES if rule or place == "selection"],
+)
+def test_broken_rule_is_refused(tmp_path, name, place):
     rule, key, words = BROKEN_RULES[name]
-    path = broken_file(tmp_path, {"selection": rule})
+    key = key.replace("selection", place if place != "exclusions.rule" else f"{place}.not")
+    path = broken_file(tmp_path, {"exclusions": {}, place: rule})
     with pytest.raises(ConfigError) as refusal:
         compile_campaign(read_campaign(path), path)
     text = str(refusal.value)
     assert str(path) in text
     assert key in text, text
     assert words in text, text
+
+
+def test_campaigns_of_the_system_before_and_of_the_folder_can_be_excluded(tmp_path):
+    named = ["CRBT_SAVE", "HIST_CRBT_2025Q4"]
+    path = broken_file(tmp_path, {"exclusions": {"campaigns": named}})
+    assert list(read_campaign(path).exclusions.campaigns) == named
+
+
+def test_tag_that_ends_before_the_campaign_is_refused(tmp_path, monkeypatch):
+    short = load_tags()["HEAVY_CALLER"].model_copy(update={"valid_to": date(2026, 3, 31)})
+    monkeypatch.setattr("jobs.targeting.campaign_rules.load_tags", lambda: {"HEAVY_CALLER": short})
+    path = broken_file(tmp_path, {"exclusions": {"rule": {"has_tag": "HEAVY_CALLER"}}})
+    with pytest.raises(ConfigError, match="in force from 2026-03-01 to 2026-04-30"):
+        compile_campaign(read_campaign(path), path)
 
 
 def test_key_given_twice_is_refused(tmp_path):

@@ -107,6 +107,9 @@ def named_cases(town: Town) -> None:
         protect(red, "LIST_RED", "CHANNEL", channel)
     town.person("not live", is_live=False)
     town.person("suspended", subscription_status="SUSPENDED")
+    town.person("in grace", subscription_status="GRACE")
+    town.person("in quarantine", subscription_status="QUARANTINE")
+    town.person("status unknown", subscription_status=None)
     town.person("test number", user_type="3")
     town.person("user type unknown", user_type=None)
     town.person("fixed line", msisdn_class="FIXED")
@@ -204,7 +207,7 @@ def random_people(town: Town, rng: random.Random) -> None:
     for number in range(RANDOM_PEOPLE):
         case = town.person(
             f"random {number}", control="any",
-            is_live=rng.random() < 0.95, subscription_status=rng.choice(["ACTIVE"] * 12 + ["SUSPENDED"]), user_type=rng.choice(["1"] * 15 + ["2", None]),
+            is_live=rng.random() < 0.95, subscription_status=rng.choice(["ACTIVE"] * 12 + ["SUSPENDED", "GRACE", "QUARANTINE"]), user_type=rng.choice(["1"] * 15 + ["2", None]),
             msisdn_class=rng.choice(["NATIONAL_MOBILE"] * 15 + ["FIXED", None]), has_crbt=rng.random() < 0.3, has_newspaper=rng.random() < 0.2,
             is_music_club_premium=rng.choice([True, False, False, False, None]), device_supports_mms=rng.choice([True, True, False, None]),
             account_manager_id=rng.choice(["AM1", None]), list_colours=rng.choice([[], [], [], ["GREY"], ["RED"]]),
@@ -348,6 +351,11 @@ def test_do_not_disturb_table(verdicts, name, campaign, reasons, closed):
     [
         ("not live", "T_CRBT", "NOT_LIVE"),
         ("suspended", "T_CRBT", "NOT_LIVE"),
+        ("suspended", "T_CRBT_KEEP", None),  # who keeps customers may contact lines suspended or in grace (2.3)
+        ("in grace", "T_CRBT", "NOT_LIVE"),
+        ("in grace", "T_CRBT_KEEP", None),
+        ("in quarantine", "T_CRBT_KEEP", "NOT_LIVE"),
+        ("status unknown", "T_CRBT_KEEP", "NOT_LIVE"),
         ("test number", "T_CRBT", "TEST_NUMBER"),
         ("user type unknown", "T_CRBT", "TEST_NUMBER"),  # unknown is not contactable
         ("fixed line", "T_CRBT", "INVALID_MSISDN"),

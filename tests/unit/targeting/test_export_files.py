@@ -27,7 +27,9 @@ CONTACT = {
     "offer_id": "GIFT",
     "subscription_id": "S1",
 }
-FREE = Protection(holder={"13800000001": "S1", "13800000002": "S2"}, live={"S1", "S2"})
+FREE = Protection(
+    holder={"13800000001": "S1", "13800000002": "S2"}, live={"S1", "S2"}, status={"S1": "ACTIVE", "S2": "ACTIVE"}
+)
 
 
 def test_nine_layouts_for_nine_channels():
@@ -101,6 +103,22 @@ def test_free_contact_may_leave():
 
 
 @pytest.mark.parametrize(
+    ("status", "goal", "leaves"),
+    [
+        ("SUSPENDED", "RETAIN", True),
+        ("GRACE", "RETAIN", True),
+        ("QUARANTINE", "RETAIN", False),
+        ("SUSPENDED", "ACQUIRE", False),
+        ("ACTIVE", "ACQUIRE", True),
+    ],
+)
+def test_only_campaigns_that_keep_customers_reach_lines_suspended_or_in_grace(status, goal, leaves):
+    protection = replace(FREE, status={"S1": status})
+
+    assert (violations([CELLS], "SMS", [CONTACT], protection, goal) == []) == leaves
+
+
+@pytest.mark.parametrize(
     ("changes", "channel", "words"),
     [
         ({"suppressed": {"S1": [("SYSTEM", "*")]}}, "STORE", "suppressed"),
@@ -122,6 +140,9 @@ def test_free_contact_may_leave():
         ({"held_back": {("CRBT_SAVE", "S1")}}, "SMS", "control group"),
         ({"held_back_always": {"S1"}}, "SMS", "control group"),
         ({"live": {"S2"}}, "SMS", "not live"),
+        ({"status": {"S1": "SUSPENDED"}}, "SMS", "status SUSPENDED"),
+        ({"status": {"S1": "GRACE"}}, "STORE", "status GRACE"),
+        ({"status": {}}, "SMS", "status None"),
         ({"holder": {}}, "SMS", "nobody"),
         ({"holder": {"13800000001": "S9"}, "live": {"S9"}}, "SMS", "another subscription"),
         ({"holder": {"13800000001": ""}}, "SMS", "another subscription"),  # two live lines on one number
