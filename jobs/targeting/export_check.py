@@ -6,6 +6,7 @@ numbers turned into subscriptions by the vault, protection read from the newest 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -42,11 +43,14 @@ class Protection:
 
 
 def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
-    """The rows of a file as its channel reads them; ValueError when the file does not keep to its layout."""
+    """The rows of a file as its channel reads them: split by bytes, then decoded cell by cell.
+
+    ValueError when the file does not keep to its layout, UnicodeError when a cell cannot be read.
+    """
     names = [column.name for column in layout.columns]
     if layout.format == "fixed_width":
         return [dict(zip(names, cells, strict=True)) for cells in _cut(layout, content)]
-    lines = _lines(layout, content.decode(layout.encoding))
+    lines = _lines(layout, content)
     if layout.header:
         if not lines or lines[0] != names:
             raise ValueError("the header is not the layout's")
@@ -56,9 +60,16 @@ def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
     return [dict(zip(names, line, strict=True)) for line in lines]
 
 
-def _lines(layout: ExportLayout, text: str) -> list[list[str]]:
+def _lines(layout: ExportLayout, content: bytes) -> list[list[str]]:
+    encoding = layout.encoding.removesuffix("-sig")
+    # One character a byte: separators are found as bytes, also those that a careless text hides inside a character.
+    text = (content.removeprefix(codecs.BOM_UTF8) if encoding != layout.encoding else content).decode("latin-1")
     if not text.endswith(layout.newline):
         raise ValueError("the last line has no end")
+    return [[cell.encode("latin-1").decode(encoding) for cell in line] for line in _split(layout, text)]
+
+
+def _split(layout: ExportLayout, text: str) -> list[list[str]]:
     if layout.quote != "always":
         return [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
     try:
