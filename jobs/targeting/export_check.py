@@ -1,7 +1,8 @@
 """The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
 
 It shares nothing with selection, allocation or the writer but the data of conf/: plain Python over the file's bytes, the
-numbers turned into subscriptions by the vault, protection read from the newest tables. One hit withholds the file.
+numbers turned into subscriptions by the vault, protection read from the newest tables. A hit takes the line out of the
+file; a file that cannot be read, or is not the frozen list, is withheld.
 """
 
 from __future__ import annotations
@@ -103,27 +104,33 @@ def bare_number(text: str) -> str | None:
     return None
 
 
-def violations(
-    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection
-) -> list[str]:
-    """Why the file must not leave, one text a line at fault (line numbers, never numbers of customers); empty = it may.
+def differences(rows: list[dict[str, str]], expected: list[dict]) -> list[str]:
+    """Where the file is not the list that was frozen, one text a line; then nothing on it can be believed.
 
     `expected` are the frozen contacts of the file in line order.
     """
     if len(rows) != len(expected):
         return [f"found {len(rows)} rows, wanted the {len(expected)} of the frozen list"]
-    found = []
-    for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1):
-        fault = _fault(row, channel_code, contact, protection)
-        if fault:
-            found.append(f"line {line}: {fault}")
-    return found
+    return [
+        f"line {line}: {name} is not the frozen one"
+        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
+        for name in ("contact_id", "campaign_id", "product_id", "offer_id")
+        if row[name] != contact[name]
+    ]
+
+
+def violations(
+    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection
+) -> dict[int, str]:
+    """Lines (from 1) whose customer may not be contacted, each with the reason; never a number of a customer."""
+    faults = (
+        (line, _fault(row, channel_code, contact, protection))
+        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
+    )
+    return {line: fault for line, fault in faults if fault}
 
 
 def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Protection) -> str | None:
-    for name in ("contact_id", "campaign_id", "product_id", "offer_id"):
-        if row[name] != contact[name]:
-            return f"{name} is not the frozen one"
     number = bare_number(row["msisdn"])
     subscription = protection.holder.get(number or "")
     if subscription is None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
 from conf.settings import Settings
 from jobs.lakehouse import ledger
+from jobs.lakehouse.withheld import WITHDRAWALS, withdrawn_contacts
 
-WITHDRAWALS = "ops.contact_withdrawal"
 DROPPED, RECALLED = "DROPPED", "RECALLED"
 _OF_THE_CONTACT = ("contact_id", "business_date", "campaign_id", "channel_code", "file_name")
 
@@ -29,9 +28,3 @@ def withdraw(
         if contact["contact_id"] not in known
     ]
     return ledger.append(settings, WITHDRAWALS, rows, run_id)
-
-
-def withdrawn_contacts(settings: Settings, business_date: date | None = None) -> set[str]:
-    """Ids of the contacts that were withdrawn, of one night or of all."""
-    filters = None if business_date is None else [("business_date", "=", business_date)]
-    return set(ledger.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
