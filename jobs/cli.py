@@ -239,6 +239,19 @@ def recall(
     show(recall_lists(load_settings(), date.date(), channel, by, reason, campaign))
 
 
+@app.command("close-file")
+def close_file(
+    file: Annotated[str, typer.Argument(help="name of a withheld file, as closedloop status shows it")],
+    by: Annotated[str, typer.Option(help="who closes it")],
+    reason: Annotated[str, typer.Option(help="why it is not to be sent any more")],
+) -> None:
+    """Give a withheld file its end: it is never tried again, and nobody on it counts as contacted."""
+    from jobs.show import show
+    from jobs.targeting.close_file import close_file as close
+
+    show([close(load_settings(), file, by, reason)])
+
+
 @app.command()
 def skip(date: DateOption, by: Annotated[str, typer.Option(help="who decides it")]) -> None:
     """Declare that a night makes no lists, so that the next one may."""

@@ -35,6 +35,9 @@ def overview(settings: Settings) -> Parts:
             SELECT business_date, channel_code, status, count(*) AS files, sum(rows) AS rows FROM ops.export_ledger
             WHERE business_date = (SELECT max(business_date) FROM ops.export_ledger)
             GROUP BY ALL ORDER BY channel_code""")),
+        ("Files withheld: mend the cause and export again, or closedloop close-file", _ask(settings, """
+            SELECT business_date, file_name, rows, refused_because FROM ops.export_ledger WHERE status = 'REFUSED'
+            ORDER BY business_date, file_name""")),
         ("Alerts, newest last", _alerts(settings)),
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from conf.settings import Settings
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.withheld import WITHHELD
 
 Rows = list[dict[str, Any]]
 _ON_A_LIST = ("EXPORTED", "RECOMMENDED")
@@ -109,7 +110,7 @@ def models(tables: NightTables) -> Rows:
 
 def lists(tables: NightTables) -> dict[str, Any]:
     """Lists of the night: contacts by channel and campaign, and the files that did not leave."""
-    withheld = [row for row in tables.rows("ops.export_ledger") if row["status"] in ("REFUSED", "RECALLED")]
+    withheld = [row for row in tables.rows("ops.export_ledger") if row["status"] in WITHHELD]
     rows = tables.rows("rpt.export_summary")
     by_channel: Counter = Counter()
     cells: dict[str, Counter] = defaultdict(Counter)

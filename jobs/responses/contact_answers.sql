@@ -1,6 +1,6 @@
 -- First half of gold.contact_history: everything sent and its answer, as known on each snapshot date. A row counts as known on a date when it was
 -- loaded by then and its file was not replaced by then; lists of a night are known from the next night on. Rows of a file that
--- was refused or recalled are not there, unless the channel answered for them all the same.
+-- was refused, closed or recalled are not there, nor are contacts that were withdrawn one by one, unless the channel answered for them all the same.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
 ),
@@ -20,7 +20,10 @@ control_members AS (
   GROUP BY s.snapshot_date, g.campaign_id, g.subscription_id
 ),
 withheld AS (
-  SELECT file_name FROM ops.export_ledger WHERE status IN ('REFUSED', 'RECALLED')
+  SELECT file_name FROM ops.export_ledger WHERE status IN ('REFUSED', 'RECALLED', 'CLOSED')
+),
+withdrawn AS (
+  SELECT DISTINCT contact_id FROM ops.contact_withdrawal
 ),
 planned AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id,
@@ -34,10 +37,11 @@ planned AS (
   SELECT s.snapshot_date, c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id,
          c.channel_code, c.channel_class, c.contact_class,
          c.planned_date, c.business_date, false AS is_control, c.is_model_selected, 'EXPORT' AS source,
-         w.file_name IS NOT NULL AS is_withheld
+         w.file_name IS NOT NULL OR d.contact_id IS NOT NULL AS is_withheld
   FROM gold.campaign_contact AS c
   JOIN snapshots AS s ON c.business_date < s.snapshot_date
   LEFT JOIN withheld AS w ON w.file_name = c.file_name
+  LEFT JOIN withdrawn AS d ON d.contact_id = c.contact_id
   UNION ALL
   SELECT snapshot_date, concat_ws(':', 'C', campaign_id, subscription_id) AS contact_id, campaign_id,
          NULL AS task_id, 1 AS wave_no, subscription_id, str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id,

@@ -10,6 +10,7 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.msisdn import NATIONAL_MOBILE, canonical
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.withheld import without_withheld
 
 Rows = list[dict[str, Any]]
 
@@ -68,16 +69,9 @@ def _contacts(settings: Settings, subscription_id: str, newest: date, versions: 
 
 def _lists_ahead(settings: Settings, subscription_id: str, newest: date, versions: dict[str, int]) -> Rows:
     filters = [("subscription_id", "=", subscription_id), ("business_date", ">=", newest)]
-    rows = _read(settings, "gold.campaign_contact", filters, versions)
-    files = ledger.read(
-        settings, "ops.export_ledger", [("status", "in", ["REFUSED", "RECALLED"])], columns=["file_name"]
-    )
-    withheld = set(files["file_name"].to_pylist())
-    return [
-        _line(settings, row["planned_date"], "OUT", row, answer="on a list")
-        for row in rows
-        if row["file_name"] not in withheld
-    ]
+    rows = ledger.read(settings, "gold.campaign_contact", filters, versions.get("gold.campaign_contact", 0))
+    to_make = without_withheld(settings, rows).to_pylist()
+    return [_line(settings, row["planned_date"], "OUT", row, answer="on a list") for row in to_make]
 
 
 def _own_contacts(settings: Settings, subscription_id: str, versions: dict[str, int]) -> Rows:

@@ -2,15 +2,18 @@
 
 Order for each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest
 -> RELEASING in ops.export_ledger -> `.done` -> EXPORTED. A channel takes a file only after its `.done`, so no file is seen
-without its row, and what is EXPORTED or RECALLED is never written again, whatever is left of it in the folder. After a
-crash anywhere, running again brings the same files: their bytes follow from the frozen list alone.
+without its row, and what is EXPORTED, RECALLED or CLOSED is never written again, whatever is left of it in the folder. After
+a crash anywhere, running again brings the same files: their bytes follow from the frozen list and ops.contact_withdrawal.
+
+A contact that may not be made any more, as after a late opt-out, is dropped from its file and recorded there; the file is
+withheld only when it cannot be written or checked. A withheld file holds nothing else up.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -27,8 +30,9 @@ from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.withheld import CLOSED, EXPORTED, REFUSED, RELEASING, withdrawn_contacts
 from jobs.targeting.approval import content_hash
-from jobs.targeting.export_check import Protection, read_back, violations
+from jobs.targeting.export_check import Protection, differences, read_back, violations
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
@@ -40,21 +44,23 @@ from jobs.targeting.export_files import (
 )
 from jobs.targeting.export_layout import file_bytes
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
-from jobs.targeting.file_status import CLOSED, EXPORTED, RECALLED, REFUSED, RELEASING, files_of_night, write_status
+from jobs.targeting.file_status import ENDED, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
 from jobs.targeting.readiness import require_fresh_suppression
+from jobs.targeting.withdrawals import DROPPED, withdraw
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STAGE = "targeting"
-NOT_LEFT = ("WITHHELD", RECALLED)
+LAST_GATE = "last gate"
+NO_NUMBER = "no number in view and vault"
 Summary = dict[str, Any]
 
 
 class NotClean(ExportRefused):
-    """The finished file cannot be read back, or holds somebody who may not be contacted."""
+    """The finished file cannot be read back, or is not the frozen list."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Night:
     campaigns: dict[str, Campaign]
     policy: Policy
     known: dict[str, dict]
+    withdrawn: set[str]
+    dropped: Counter[str] = field(default_factory=Counter)
 
     @property
     def folder(self) -> Path:
@@ -79,14 +87,15 @@ class Night:
         return self.folder / contact["channel_code"] / contact["file_name"]
 
     def status(self, file_name: str) -> str | None:
-        """What the ledger said of the file when the night was opened."""
+        """What the ledger says of the file."""
         return self.known[file_name]["status"] if file_name in self.known else None
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
     """Export the lists of each night in the range; returns files and rows by channel.
 
-    Raises StaleSuppression when protection is not fresh, ExportRefused at the end when a file was withheld (the others left).
+    Raises StaleSuppression when protection is not fresh, ExportRefused when not one list could leave; a single withheld file is
+    told by an alert, its row in the ledger and the summary.
     """
     return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
 
@@ -100,26 +109,29 @@ def run_night(
     files = contacts_by_file(lake, business_date)
     clear_private(settings.path("exports"))
     night = _open_night(lake, business_date, campaigns)
-    if any(night.status(name) not in CLOSED for name in files):
+    if any(night.status(name) not in ENDED for name in files):
         _require_fresh(settings, business_date)
     outcome: Counter[str] = Counter()
     rows: Counter[str] = Counter()
     withheld = []
     for file_name, contacts in files.items():
         try:
-            state = _export_file(night, file_name, contacts)
+            state, left = _export_file(night, file_name, contacts)
         except ExportRefused as refusal:
             withheld.append(_withhold(night, file_name, contacts, refusal))
-            state = "WITHHELD"
+            state, left = "WITHHELD", 0
         outcome[state] += 1
-        if state not in NOT_LEFT:
-            rows[contacts[0]["channel_code"]] += len(contacts)
-    _note(lake, outcome, rows)
-    if withheld:
+        rows[contacts[0]["channel_code"]] += left
+    _note(night, outcome, rows)
+    if withheld and not (outcome["SENT"] or outcome["ALREADY_SENT"]):
         raise ExportRefused(
-            f"night {business_date}: {len(withheld)} of {len(files)} files withheld\n" + "\n".join(withheld)
+            f"night {business_date}: no list left, {len(withheld)} of {len(files)} files withheld\n"
+            + "\n".join(withheld)
         )
-    return {"files": dict(outcome), "rows_by_channel": dict(sorted(rows.items())), "rows": sum(rows.values())}
+    return {
+        "files": dict(outcome), "rows_by_channel": {code: n for code, n in sorted(rows.items()) if n},
+        "rows": sum(rows.values()), "dropped": sum(night.dropped.values()), "withheld": withheld,
+    }  # fmt: skip
 
 
 def _require_published(settings: Settings, business_date: date) -> None:
@@ -139,22 +151,26 @@ def _require_fresh(settings: Settings, business_date: date) -> None:
 
 
 def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
+    settings = lake.settings
     return Night(
         lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
-        load_campaigns() if campaigns is None else campaigns, load_policy(), files_of_night(lake.settings, business_date),
+        load_campaigns() if campaigns is None else campaigns, load_policy(), files_of_night(settings, business_date),
+        withdrawn_contacts(settings, business_date),
     )  # fmt: skip
 
 
-def _export_file(night: Night, file_name: str, contacts: list[dict]) -> str:
-    """Bring one file out; returns SENT, or ALREADY_SENT or RECALLED: those are left as they are, whatever lies in the folder."""
+def _export_file(night: Night, file_name: str, contacts: list[dict]) -> tuple[str, int]:
+    """Bring one file out; returns what became of it and the contacts that left: one that has ended stays as it is."""
     target, status = night.target(contacts[0]), night.status(file_name)
-    if status in CLOSED:
-        return RECALLED if status == RECALLED else "ALREADY_SENT"
+    if status in ENDED:
+        sent = night.known[file_name]["rows"] if status == EXPORTED else 0
+        return "ALREADY_SENT" if status == EXPORTED else str(status), sent
     if status == RELEASING and _is_released(target):
-        _write_ledger(night, contacts, night.known[file_name]["sha256"], EXPORTED)
-        return "ALREADY_SENT"
-    _write_ledger(night, contacts, _release(night, target, contacts), EXPORTED)
-    return "SENT"
+        known = night.known[file_name]
+        _write_ledger(night, contacts[0], known["rows"], known["sha256"], EXPORTED)
+        return "ALREADY_SENT", known["rows"]
+    kept = _release(night, target, contacts)
+    return ("SENT", len(kept)) if kept else (CLOSED, 0)
 
 
 def _is_released(target: Path) -> bool:
@@ -162,34 +178,122 @@ def _is_released(target: Path) -> bool:
     return done_of(target).exists() or not target.exists()
 
 
-def _release(night: Night, target: Path, contacts: list[dict]) -> str:
-    """Write, check and release one list; returns its digest."""
+def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
+    """Write, check and release one list; returns the contacts on it, none when nobody may be contacted any more."""
     layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
-    content = _content(night, layout, target.name, contacts)
-    digest = sha256(content).hexdigest()
-    private = write_private(night.folder, target.name, content)
-    _require_clean(night, layout, private, contacts)
+    _require_unchanged_campaign(night, contacts[0])
+    kept, checked = _checked_list(night, layout, target, contacts)
+    if checked is None:
+        _close_empty(night, target, contacts)
+        return []
     faults.point("export.before_rename")
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(private, target)
+    os.replace(checked.private, target)
     sync_folder(target.parent)
     faults.point("export.after_rename")
-    write_manifest(night.folder, layout, target, contacts, content, night.policy)
-    _write_ledger(night, contacts, digest, RELEASING)
+    write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
+    _write_ledger(night, kept[0], len(kept), checked.digest, RELEASING)
     faults.point("export.before_done")
-    write_atomically(night.folder, done_of(target), f"{digest}\n".encode())
+    write_atomically(night.folder, done_of(target), f"{checked.digest}\n".encode())
     faults.point("export.after_done")
-    return digest
+    _write_ledger(night, kept[0], len(kept), checked.digest, EXPORTED)
+    return kept
 
 
-def _content(night: Night, layout: ExportLayout, file_name: str, contacts: list[dict]) -> bytes:
-    """The bytes of one list; one that was being released may only be released with the same."""
-    _require_unchanged_campaign(night, contacts[0])
+@dataclass(frozen=True)
+class Checked:
+    """A finished private file, its content, and the lines (from 1) whose customers may not be contacted, with the reason."""
+
+    private: Path
+    content: bytes
+    violations: dict[int, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return sha256(self.content).hexdigest()
+
+
+def _checked_list(
+    night: Night, layout: ExportLayout, target: Path, contacts: list[dict]
+) -> tuple[list[dict], Checked | None]:
+    """Write a list without the contacts that are not to be made; a second look must find nobody any more."""
+    kept = [contact for contact in contacts if contact["contact_id"] not in night.withdrawn]
+    nameless = {n: NO_NUMBER for n, row in enumerate(kept, 1) if not night.directory.knows(row["subscription_id"])}
+    kept = _drop(night, target, kept, nameless)
+    if not kept:
+        return [], None
+    checked = _write_and_check(night, layout, target.name, kept)
+    _require_same_content(night, target.name, checked)
+    if not checked.violations:
+        return kept, checked
+    kept = _drop(night, target, kept, checked.violations)
+    checked.private.unlink()
+    if not kept:
+        return [], None
+    checked = _write_and_check(night, layout, target.name, kept)
+    if checked.violations:
+        checked.private.unlink()
+        raise NotClean(f"{target.name}: {len(checked.violations)} contacts must not be made and could not be dropped")
+    return kept, checked
+
+
+def _write_and_check(night: Night, layout: ExportLayout, file_name: str, contacts: list[dict]) -> Checked:
+    """Read the finished file as the channel would and check it by other code; NotClean when it is not the frozen list."""
     content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
-    is_other = night.status(file_name) == RELEASING and night.known[file_name]["sha256"] != sha256(content).hexdigest()
-    if is_other:
-        raise ExportRefused(f"{file_name}: the ledger holds it with another content; it is never sent a second time")
-    return content
+    private = write_private(night.folder, file_name, content)
+    try:
+        rows = read_back(layout, private.read_bytes())
+    except (ValueError, UnicodeError) as error:
+        private.unlink()
+        raise NotClean(f"{file_name}: cannot be read back as its channel would: {error}") from None
+    unlike = differences(rows, contacts)
+    if unlike:
+        private.unlink()
+        shown = "\n".join(f"    {text}" for text in unlike[:5])
+        raise NotClean(f"{file_name}: {len(unlike)} differences from the frozen list\n{shown}")
+    campaign = night.campaigns.get(contacts[0]["campaign_id"])
+    goal = campaign.goal if campaign else None
+    return Checked(private, content, violations(rows, layout.channel_code, contacts, night.protection, goal))
+
+
+def _require_same_content(night: Night, file_name: str, checked: Checked) -> None:
+    """A list that was being released is the one that may have been seen, but for contacts that are dropped from now on."""
+    if night.status(file_name) == RELEASING and night.known[file_name]["sha256"] != checked.digest:
+        checked.private.unlink()
+        raise ExportRefused(
+            f"{file_name}: the ledger holds it with another content; it is never sent a second time\n"
+            f"  to do:  closedloop recall, should the channel have it"
+        )
+
+
+def _drop(night: Night, target: Path, kept: list[dict], found: dict[int, str]) -> list[dict]:
+    """Take contacts that may not be made out of a list nobody has seen, and tell how many; returns the others."""
+    if not found:
+        return kept
+    text = f"contacts dropped before release: {len(found)} of {len(kept)}; " + _by_reason(found)
+    if (
+        night.status(target.name) == RELEASING
+    ):  # first the ledger: a list that is gone would count as taken by its channel
+        _write_ledger(night, kept[0], len(kept), "", REFUSED, refused_because=text)
+        remove_unreleased(target)
+    dropped = [(kept[line - 1], reason) for line, reason in sorted(found.items())]
+    withdraw(night.lake.settings, dropped, DROPPED, LAST_GATE, night.lake.run.run_id)
+    night.dropped[kept[0]["channel_code"]] += len(dropped)
+    raise_alert(night.lake.settings, "CONTACTS_DROPPED", night.business_date, text, file_name=target.name)
+    return [contact for line, contact in enumerate(kept, start=1) if line not in found]
+
+
+def _by_reason(found: dict[int, str]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in sorted(Counter(found.values()).items()))
+
+
+def _close_empty(night: Night, target: Path, contacts: list[dict]) -> None:
+    """A list on which nobody may be contacted any more has its end at once."""
+    why = "nobody on it may be contacted any more"
+    ends = {"refused_because": why, "closed_by": LAST_GATE, "closed_because": why}
+    _write_ledger(night, contacts[0], len(contacts), "", CLOSED, **ends)
+    remove_unreleased(target)
 
 
 def _require_unchanged_campaign(night: Night, contact: dict) -> None:
@@ -207,43 +311,32 @@ def _require_unchanged_campaign(night: Night, contact: dict) -> None:
         )
 
 
-def _require_clean(night: Night, layout: ExportLayout, private: Path, contacts: list[dict]) -> None:
-    """Read the finished file as the channel would and check it by other code; one fault withholds it."""
-    try:
-        rows = read_back(layout, private.read_bytes())
-    except (ValueError, UnicodeError) as error:
-        private.unlink()
-        raise NotClean(f"{contacts[0]['file_name']}: cannot be read back as its channel would: {error}") from None
-    campaign = night.campaigns.get(contacts[0]["campaign_id"])
-    goal = campaign.goal if campaign else None
-    faults_found = violations(rows, layout.channel_code, contacts, night.protection, goal)
-    if faults_found:
-        private.unlink()
-        shown = "\n".join(f"    {fault}" for fault in faults_found[:5])
-        raise NotClean(f"{contacts[0]['file_name']}: {len(faults_found)} lines must not leave\n{shown}")
-
-
 def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused) -> str:
+    """Tell that a file does not leave, and why; what may have left stays in the ledger as it left."""
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
     if isinstance(refusal, NotClean) or night.status(file_name) != RELEASING:
+        _write_ledger(night, contacts[0], len(contacts), "", REFUSED, refused_because=str(refusal))
         remove_unreleased(night.target(contacts[0]))
-        _write_ledger(night, contacts, "", REFUSED)
     return f"  - {refusal}"
 
 
-def _write_ledger(night: Night, contacts: list[dict], digest: str, status: str) -> None:
-    first = contacts[0]
+def _write_ledger(night: Night, contact: dict, rows: int, digest: str, status: str, **ends: str) -> None:
+    """Put what became of a contact's file into the ledger; `ends` say why it was refused or closed, and by whom."""
     row = {
-        "business_date": night.business_date, "campaign_id": first["campaign_id"], "channel_code": first["channel_code"],
-        "file_name": first["file_name"], "rows": len(contacts), "sha256": digest, "status": status,
+        "business_date": night.business_date, "campaign_id": contact["campaign_id"], "channel_code": contact["channel_code"],
+        "file_name": contact["file_name"], "rows": rows, "sha256": digest, "status": status, **ends,
         "run_id": night.lake.run.run_id,
     }  # fmt: skip
     write_status(night.lake.settings, row)
+    night.known[contact["file_name"]] = row
 
 
-def _note(lake: Lake, outcome: Counter[str], rows: Counter[str]) -> None:
+def _note(night: Night, outcome: Counter[str], rows: Counter[str]) -> None:
     for state, count in outcome.items():
-        lake.metric("export", "", f"files_{state.lower()}", count)
+        night.lake.metric("export", "", f"files_{state.lower()}", count)
     for channel_code, count in rows.items():
-        lake.metric("export", channel_code, "rows_exported", count)
-    lake.flush_metrics()
+        if count:
+            night.lake.metric("export", channel_code, "rows_exported", count)
+    for channel_code, count in night.dropped.items():
+        night.lake.metric("export", channel_code, "contacts_dropped", count)
+    night.lake.flush_metrics()

@@ -1,11 +1,13 @@
 """The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
 
 It shares nothing with selection, allocation or the writer but the data of conf/: plain Python over the file's bytes, the
-numbers turned into subscriptions by the vault, protection read from the newest tables. One hit withholds the file.
+numbers turned into subscriptions by the vault, protection read from the newest tables. A hit takes the line out of the
+file; a file that cannot be read, or is not the frozen list, is withheld.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -44,11 +46,14 @@ class Protection:
 
 
 def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
-    """The rows of a file as its channel reads them; ValueError when the file does not keep to its layout."""
+    """The rows of a file as its channel reads them: split by bytes, then decoded cell by cell.
+
+    ValueError when the file does not keep to its layout, UnicodeError when a cell cannot be read.
+    """
     names = [column.name for column in layout.columns]
     if layout.format == "fixed_width":
         return [dict(zip(names, cells, strict=True)) for cells in _cut(layout, content)]
-    lines = _lines(layout, content.decode(layout.encoding))
+    lines = _lines(layout, content)
     if layout.header:
         if not lines or lines[0] != names:
             raise ValueError("the header is not the layout's")
@@ -58,9 +63,16 @@ def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
     return [dict(zip(names, line, strict=True)) for line in lines]
 
 
-def _lines(layout: ExportLayout, text: str) -> list[list[str]]:
+def _lines(layout: ExportLayout, content: bytes) -> list[list[str]]:
+    encoding = layout.encoding.removesuffix("-sig")
+    # One character a byte: separators are found as bytes, also those that a careless text hides inside a character.
+    text = (content.removeprefix(codecs.BOM_UTF8) if encoding != layout.encoding else content).decode("latin-1")
     if not text.endswith(layout.newline):
         raise ValueError("the last line has no end")
+    return [[cell.encode("latin-1").decode(encoding) for cell in line] for line in _split(layout, text)]
+
+
+def _split(layout: ExportLayout, text: str) -> list[list[str]]:
     if layout.quote != "always":
         return [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
     try:
@@ -94,21 +106,33 @@ def bare_number(text: str) -> str | None:
     return None
 
 
-def violations(
-    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection, goal: str | None = None
-) -> list[str]:
-    """Why the file must not leave, one text a line at fault (line numbers, never numbers of customers); empty = it may.
+def differences(rows: list[dict[str, str]], expected: list[dict]) -> list[str]:
+    """Where the file is not the list that was frozen, one text a line; then nothing on it can be believed.
 
-    `expected` are the frozen contacts of the file in line order; `goal` is that of the campaign, none = as strict as any.
+    `expected` are the frozen contacts of the file in line order.
     """
     if len(rows) != len(expected):
         return [f"found {len(rows)} rows, wanted the {len(expected)} of the frozen list"]
-    found = []
-    for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1):
-        fault = _fault(row, channel_code, contact, protection) or _status_fault(contact, protection, goal)
-        if fault:
-            found.append(f"line {line}: {fault}")
-    return found
+    return [
+        f"line {line}: {name} is not the frozen one"
+        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
+        for name in ("contact_id", "campaign_id", "product_id", "offer_id")
+        if row[name] != contact[name]
+    ]
+
+
+def violations(
+    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection, goal: str | None = None
+) -> dict[int, str]:
+    """Lines (from 1) whose customer may not be contacted, each with the reason; never a number of a customer.
+
+    `goal` is that of the campaign, none = as strict as any.
+    """
+    faults = (
+        (line, _fault(row, channel_code, contact, protection) or _status_fault(contact, protection, goal))
+        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
+    )
+    return {line: fault for line, fault in faults if fault}
 
 
 def _status_fault(contact: dict, protection: Protection, goal: str | None) -> str | None:
@@ -118,9 +142,6 @@ def _status_fault(contact: dict, protection: Protection, goal: str | None) -> st
 
 
 def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Protection) -> str | None:
-    for name in ("contact_id", "campaign_id", "product_id", "offer_id"):
-        if row[name] != contact[name]:
-            return f"{name} is not the frozen one"
     number = bare_number(row["msisdn"])
     subscription = protection.holder.get(number or "")
     if subscription is None:

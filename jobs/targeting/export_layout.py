@@ -26,8 +26,21 @@ _WANTED = {
 }  # fmt: skip
 
 
+class CellRefused(ExportRefused):
+    """A value does not fit its column; `found` says what is wrong with it and never shows it."""
+
+    def __init__(self, layout: ExportLayout, column: ExportColumn, file_name: str, line: int, found: str):
+        self.column, self.line, self.found = column.name, line, found
+        unit = "bytes" if layout.format == "fixed_width" else "characters"
+        self.wanted = f"{_WANTED[column.type]}, at most {column.width} {unit}, in {layout.encoding}"
+        super().__init__(
+            f"{file_name}: line {line}, column {column.name}\n  found:  {found}\n  wanted: {self.wanted} (layout {layout.layout})\n"
+            "  to do:  mend the source of the value; nothing of this file leaves"
+        )
+
+
 def file_bytes(layout: ExportLayout, rows: Iterable[Cells], file_name: str) -> bytes:
-    """The content of a file; ExportRefused names file, line and column (never the value) of the first bad cell."""
+    """The content of a file; CellRefused names file, line and column (never the value) of the first bad cell."""
     lines = [layout.column_names] if layout.header else []
     texts = [_join(layout, cells) for cells in lines]
     for number, cells in enumerate(rows, start=1):
@@ -46,35 +59,55 @@ def _join(layout: ExportLayout, cells: list[str]) -> str:
 
 
 def _checked(layout: ExportLayout, column: ExportColumn, value: str, file_name: str, line: int) -> str:
-    if not _fits(layout, column, value):
-        raise ExportRefused(
-            f"{file_name}: line {line}, column {column.name}: found a value that does not fit, wanted {_WANTED[column.type]}, "
-            f"at most {column.width} long, in {layout.encoding}\n  to do:  mend the source of the value; nothing of this file leaves"
-        )
+    fault = _fault(layout, column, value)
+    if fault:
+        raise CellRefused(layout, column, file_name, line, fault)
     if layout.format == "fixed_width":
         return value + " " * (column.width - len(value.encode(layout.encoding)))
     return value
 
 
-def _fits(layout: ExportLayout, column: ExportColumn, value: str) -> bool:
+def _fault(layout: ExportLayout, column: ExportColumn, value: str) -> str | None:
+    """What is wrong with a value, in words that do not show it; None when it fits."""
+    if not value:
+        return "nothing"
     try:
         encoded = value.encode(layout.encoding.removesuffix("-sig"))
-    except UnicodeEncodeError:
-        return False
-    if (len(encoded) if layout.format == "fixed_width" else len(value)) > column.width:
-        return False
+    except UnicodeEncodeError as error:
+        return f"a character {layout.encoding} cannot write, at place {error.start + 1}"
+    length = len(encoded) if layout.format == "fixed_width" else len(value)
+    if length > column.width:
+        return f"{length} {'bytes' if layout.format == 'fixed_width' else 'characters'}"
     if column.type == "text":
-        return _is_clean_text(layout, value)
-    if not _GRAMMAR[column.type].fullmatch(value):
-        return False
-    return column.type != "date8" or _is_date(value)
+        return _fault_of_text(layout, value, encoded)
+    fits = _GRAMMAR[column.type].fullmatch(value) and (column.type != "date8" or _is_date(value))
+    return None if fits else "something else"
 
 
-def _is_clean_text(layout: ExportLayout, value: str) -> bool:
-    """No control characters, nothing a spreadsheet would run, no separator where cells are not quoted; not empty."""
-    if not value or value.lstrip()[:1] in _FORMULA_TRIGGERS or not value.isprintable() or value != value.strip():
-        return False
-    return layout.quote == "always" or layout.delimiter is None or not {layout.delimiter, '"'} & set(value)
+def _fault_of_text(layout: ExportLayout, value: str, encoded: bytes) -> str | None:
+    """No control characters, nothing a spreadsheet would run, nothing that ends the cell for a reader of bytes."""
+    if value != value.strip():
+        return "blanks at an end"
+    if value[0] in _FORMULA_TRIGGERS:
+        return "a first character that makes a spreadsheet run the cell"
+    if not value.isprintable():
+        return "a control character"
+    broken = sorted(mark for mark in _marks(layout) if _is_split(layout, mark, value, encoded))
+    return f"the separator or quote {broken[0]!r}, as itself or as a byte inside a character" if broken else None
+
+
+def _marks(layout: ExportLayout) -> set[str]:
+    """What separates and quotes cells in this layout; channels look for its bytes, whatever character they belong to."""
+    if layout.delimiter is None:
+        return set()
+    return {layout.delimiter, '"', "\n", "\r"}
+
+
+def _is_split(layout: ExportLayout, mark: str, value: str, encoded: bytes) -> bool:
+    """Whether a mark's bytes would end the cell; inside quotes only a quote's could, and those that are quotes are doubled."""
+    found = encoded.count(mark.encode(layout.encoding.removesuffix("-sig")))
+    allowed = value.count(mark) if layout.quote == "always" else 0
+    return found > allowed
 
 
 def _is_date(value: str) -> bool:

@@ -44,6 +44,10 @@ class Directory:
     def _texts(self, column: str) -> list[str]:
         return self._view[column].to_pylist()
 
+    def knows(self, subscription_id: str) -> bool:
+        """Whether view and vault hold a number of the subscription."""
+        return self._numbers.get(subscription_id) is not None
+
     def number(self, subscription_id: str) -> str:
         """The number in clear; ExportRefused when view or vault do not know it."""
         number = self._numbers.get(subscription_id)

@@ -18,10 +18,11 @@ from expectations.gate import run_gate
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.withheld import without_withheld
 from jobs.targeting import freeze
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
-from jobs.targeting.file_status import has_left, without_withheld
+from jobs.targeting.file_status import has_left
 from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.question import budget_left
@@ -106,7 +107,7 @@ def allocate_night(
 
 def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date) -> dict[str, float]:
     """Money of each campaign for tonight after the lists of earlier nights."""
-    columns = ["campaign_id", "channel_code", "file_name"]
+    columns = ["contact_id", "campaign_id", "channel_code", "file_name"]
     listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
     earlier = without_withheld(lake.settings, listed).to_pylist()
     counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)

@@ -11,7 +11,7 @@ from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
-from jobs.targeting.file_status import without_withheld
+from jobs.lakehouse.withheld import without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
 SKIPPED = "night_skipped"
@@ -104,7 +104,7 @@ def require_inputs(lake: Lake, business_date: date) -> None:
 
 def _require_history(lake: Lake, business_date: date) -> None:
     """The history of the night must know the newest lists that left before it: else caps, waves and stops count wrong."""
-    filters, columns = [("business_date", "<", business_date)], ["business_date", "file_name"]
+    filters, columns = [("business_date", "<", business_date)], ["contact_id", "business_date", "file_name"]
     earlier = without_withheld(lake.settings, lake.arrow("gold.campaign_contact", filters=filters, columns=columns))
     newest = max(earlier["business_date"].unique().to_pylist(), default=None)
     if newest is None:

@@ -10,8 +10,9 @@ from typing import Any
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.withheld import RECALLED
 from jobs.targeting.export_files import recall_marker_of, write_atomically
-from jobs.targeting.file_status import MAY_HAVE_LEFT, RECALLED, files_of_night, write_status
+from jobs.targeting.file_status import MAY_HAVE_LEFT, files_of_night, write_status
 
 
 def recall(

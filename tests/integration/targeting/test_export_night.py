@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,14 +21,27 @@ from jobs.cli import app
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.withheld import without_withheld
 from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, prove_point
 from jobs.targeting import export
+from jobs.targeting import job as targeting_job
+from jobs.targeting.close_file import close_file
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE, done_of, write_private
+from jobs.targeting.export_rows import contacts_by_file
 from jobs.targeting.readiness import StaleSuppression
 from jobs.targeting.recall import recall
 from tests.builders import export_reader
-from tests.builders.targeting_night import NIGHT, a_row, a_suppression, feeds_are_fresh, msisdn_of, put
+from tests.builders.targeting_night import (
+    NIGHT,
+    a_row,
+    a_suppression,
+    copy_of,
+    feeds_are_fresh,
+    msisdn_of,
+    put,
+    token_of,
+)
 
 RANGE = DateRange(NIGHT, NIGHT)
 
@@ -250,19 +264,110 @@ def undisturbed(targeted, tmp_path_factory):
     }
 
 
-def test_last_gate_withholds_given_selection_without_protection(targeted_copy):
+def a_contact_of_a_long_list(settings) -> tuple[dict, list[dict]]:
+    """A contact in the middle of the longest list, and all contacts of that list."""
+    files = contacts_by_file(lake_of(settings), NIGHT)
+    contacts = max(files.values(), key=len)
+    assert len(contacts) > 10, "floor: the list has neighbours who must leave"
+    return contacts[len(contacts) // 2], contacts
+
+
+def withdrawn(settings) -> list[tuple[str, str, str]]:
+    rows = ledger.read(settings, "ops.contact_withdrawal").to_pylist()
+    return [(row["contact_id"], row["kind"], row["reason"]) for row in rows]
+
+
+def test_one_late_opt_out_drops_its_row_and_nothing_else(targeted_copy, undisturbed):
     """Sabotage: protection arrives after the lists were frozen, as if selection had not looked at it at all."""
-    contact = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()[0]
+    contact, contacts = a_contact_of_a_long_list(targeted_copy)
     put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
-    with pytest.raises(ExportRefused) as refusal:
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert (summary["dropped"], summary["withheld"], set(summary["files"])) == (1, [], {"SENT"})
+    everybody = {row["contact_id"] for row in lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()}
+    assert {row["contact_id"] for row in exported_rows(targeted_copy)} == everybody - {contact["contact_id"]}
+
+    name = f"{contact['channel_code']}/{contact['file_name']}"
+    changed = {path for path, digest in contents(targeted_copy).items() if undisturbed["files"][path] != digest}
+    assert changed == {name, f"{name}.manifest.json", f"{name}.done"}
+    target = targeted_copy.path("exports", name)
+    before = (undisturbed["settings"].path("exports", name)).read_bytes().splitlines(keepends=True)
+    after = target.read_bytes().splitlines(keepends=True)
+    assert [line for line in before if contact["contact_id"].encode() not in line] == after
+    manifest = json.loads(target.with_name(target.name + ".manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["rows"], manifest["bytes"]) == (len(contacts) - 1, sum(map(len, after)))
+    assert manifest["sha256"] == sha256(target.read_bytes()).hexdigest() == done_of(target).read_text("ascii").strip()
+    rows = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    assert (rows[target.name]["status"], rows[target.name]["rows"]) == ("EXPORTED", len(contacts) - 1)
+
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "suppressed (SYSTEM)")]
+    (alert,) = targeted_copy.path("alerts").glob("*CONTACTS_DROPPED*")
+    assert f"1 of {len(contacts)}; suppressed (SYSTEM) 1" in alert.read_text(encoding="utf-8")
+
+
+def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
+    contact, _ = a_contact_of_a_long_list(targeted_copy)
+    campaigns = load_campaigns()
+    put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
+    export.run(None, targeted_copy, RANGE)
+    sent = contents(targeted_copy)
+    put(targeted_copy, "gold.suppression", [a_suppression({"subscription_id": "NOBODY"}, "LIST_BLACK")])
+    assert set(export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]) == {"ALREADY_SENT"}
+    assert contents(targeted_copy) == sent
+    assert len(withdrawn(targeted_copy)) == 1
+
+    kept = without_withheld(targeted_copy, lake_of(targeted_copy).arrow("gold.campaign_contact"))
+    everybody = lake_of(targeted_copy).arrow("gold.campaign_contact")
+    assert set(everybody["contact_id"].to_pylist()) - set(kept["contact_id"].to_pylist()) == {contact["contact_id"]}
+    next_night = DateRange(NIGHT, NIGHT).last + timedelta(days=1)
+    left = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    ledger.delete(targeted_copy, "ops.contact_withdrawal", "true")
+    with_it = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    cost = load_channels()[contact["channel_code"]].cost_yuan
+    owner = contact["campaign_id"]
+    assert left[owner] == pytest.approx(min(with_it[owner] + cost, campaigns[owner].budget.per_night_yuan))
+
+
+@pytest.mark.parametrize(
+    "point", ["export.before_rename", "export.after_rename", "export.before_done", "export.after_done"]
+)
+def test_drop_gives_the_same_bytes_given_a_crash_anywhere(targeted_copy, tmp_path, monkeypatch, point):
+    contact, _ = a_contact_of_a_long_list(targeted_copy)
+    put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
+    undisturbed_home = copy_of(targeted_copy, tmp_path / "undisturbed")
+    export.run(None, undisturbed_home, RANGE)
+    place = sorted(contacts_by_file(lake_of(targeted_copy), NIGHT)).index(contact["file_name"]) + 1
+    hits = Counter()
+
+    def die_at_that_file(name: str) -> None:
+        hits[name] += 1
+        if name == point and hits[name] == place:
+            raise Killed
+
+    monkeypatch.setattr(faults, "point", die_at_that_file)
+    with pytest.raises(Killed):
         export.run(None, targeted_copy, RANGE)
-    assert "files withheld" in str(refusal.value)
-    sent = exported_rows(targeted_copy)
-    assert sent, "the other files left"
-    assert contact["contact_id"] not in {row["contact_id"] for row in sent}
-    assert not targeted_copy.path("exports", contact["channel_code"], contact["file_name"]).exists()
-    assert list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))
-    assert statuses(targeted_copy)[contact["file_name"]] == "REFUSED"
+    export.run(None, targeted_copy, RANGE)
+    assert contents(targeted_copy) == contents(undisturbed_home)
+    assert withdrawn(targeted_copy) == withdrawn(undisturbed_home)
+    assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
+
+
+def test_list_on_which_nobody_may_be_contacted_has_its_end_at_once(targeted_copy):
+    files = contacts_by_file(lake_of(targeted_copy), NIGHT)
+    shortest = min(files.values(), key=len)
+    put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK") for contact in shortest])
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"] == {"SENT": len(files) - 1, "CLOSED": 1}
+    assert statuses(targeted_copy)[shortest[0]["file_name"]] == "CLOSED"
+    assert len(withdrawn(targeted_copy)) == len(shortest)
+    assert not targeted_copy.path("exports", shortest[0]["channel_code"], shortest[0]["file_name"]).exists()
+
+
+def test_contact_without_a_number_is_dropped(targeted_copy):
+    contact, _ = a_contact_of_a_long_list(targeted_copy)
+    token = token_of(int(contact["subscription_id"][1:]))
+    ledger.delete(targeted_copy, "vault.identity", f"token = {token}")
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["dropped"] == 1
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "no number in view and vault")]
 
 
 def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, monkeypatch):
@@ -270,13 +375,68 @@ def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, 
         return write_private(root, name, content[:-30] if name.endswith("_001.csv") else content)
 
     monkeypatch.setattr(export, "write_private", tear)
-    with pytest.raises(ExportRefused, match="cannot be read back"):
-        export.run(None, targeted_copy, RANGE)
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert "cannot be read back" in summary["withheld"][0]
     found = statuses(targeted_copy)
     torn = {name for name in found if name.endswith("_001.csv")}
+    assert summary["files"] == {"SENT": len(found) - len(torn), "WITHHELD": len(torn)}
     assert {name for name, status in found.items() if status == "REFUSED"} == torn
     assert {path.name for path in released(targeted_copy)} == set(found) - torn != set()
     assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
+
+
+def tear_everything(root, name, content):
+    return write_private(root, name, content[:-30])
+
+
+def test_night_of_which_no_list_leaves_is_an_error_until_its_files_are_closed(targeted_copy, monkeypatch):
+    monkeypatch.setattr(export, "write_private", tear_everything)
+    with pytest.raises(ExportRefused, match="no list left"):
+        export.run(None, targeted_copy, RANGE)
+    monkeypatch.undo()
+    monkeypatch.setenv("CLOSEDLOOP_HOME", str(targeted_copy.home))
+    names = sorted(statuses(targeted_copy))
+    assert len(names) > 9, "floor: all files of the night"
+    for name in names:
+        close_file(targeted_copy, name, "desk", "sent by hand")
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"] == {"CLOSED": len(names)}
+    assert released(targeted_copy) == []
+
+
+def test_withheld_file_has_an_end_by_command(targeted_copy, monkeypatch):
+    """Who and why stand in the ledger; it is never tried again, nobody on it counts as contacted, the night goes on."""
+    name = "SMS_20260311_CRBT_ACQUISITION_001.txt"
+
+    def tear(root, file_name, content):
+        return write_private(root, file_name, content[:-30] if file_name == name else content)
+
+    monkeypatch.setattr(export, "write_private", tear)
+    export.run(None, targeted_copy, RANGE)
+    monkeypatch.undo()
+    monkeypatch.setenv("CLOSEDLOOP_HOME", str(targeted_copy.home))
+    for wrong, words in (
+        (["--by", " ", "--reason", "x"], "who closes it"),
+        (["--by", "desk", "--reason", "x"], "no such file"),
+    ):
+        refused = CliRunner().invoke(app, ["close-file", "NO_FILE.txt", *wrong])
+        assert isinstance(refused.exception, InputRefused)
+        assert words in str(refused.exception)
+    result = CliRunner().invoke(app, ["close-file", name, "--by", "desk", "--reason", "gateway is down"])
+    assert result.exit_code == 0, result.output
+    (row,) = (row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist() if row["file_name"] == name)
+    assert (row["status"], row["closed_by"], row["closed_because"]) == ("CLOSED", "desk", "gateway is down")
+    assert "cannot be read back" in row["refused_because"]
+    assert list(targeted_copy.path("alerts").glob("*FILE_CLOSED*"))
+
+    files = export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]
+    assert files == {"ALREADY_SENT": len(statuses(targeted_copy)) - 1, "CLOSED": 1}
+    assert not targeted_copy.path("exports", "SMS", name).exists()
+    everybody = lake_of(targeted_copy).arrow("gold.campaign_contact")
+    kept = without_withheld(targeted_copy, everybody)
+    assert 0 < everybody.num_rows - kept.num_rows == row["rows"]
+    assert name not in kept["file_name"].to_pylist()
+    with pytest.raises(InputRefused, match="found:  CLOSED"):
+        close_file(targeted_copy, name, "desk", "again")
 
 
 @pytest.mark.parametrize("gate", ["list", "opt-out", "control", "complaint", "sensitive"])
@@ -306,9 +466,9 @@ def test_each_source_of_protection_fires_alone(targeted_copy, gate):
         more = {"campaign_id": contact["campaign_id"], "subscription_id": person, "assigned_on": NIGHT, "control_kind": "CAMPAIGN",
                 "is_model_selected": False, "business_date": NIGHT}  # fmt: skip
         put(targeted_copy, "gold.control_group", [*rows, more])
-    with pytest.raises(ExportRefused, match="1 of"):
-        export.run(None, targeted_copy, RANGE)
-    assert contact["contact_id"] not in {row["contact_id"] for row in exported_rows(targeted_copy)}
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["dropped"] == 1
+    everybody = {row["contact_id"] for row in lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()}
+    assert {row["contact_id"] for row in exported_rows(targeted_copy)} == everybody - {contact["contact_id"]}
 
 
 def _forever():
@@ -332,14 +492,15 @@ def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
     other = {"sha256": "0" * 64, "status": "RELEASING"}
     changed = [row | other if row["file_name"] == path.name else row for row in rows]
     ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
-    with pytest.raises(ExportRefused, match="never sent a second time"):
-        export.run(None, targeted_copy, RANGE)
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert "never sent a second time" in summary["withheld"][0]
     assert statuses(targeted_copy)[path.name] == "RELEASING", "what may have left stays in the ledger as it left"
 
 
-def test_protection_that_came_in_a_crash_withholds_the_unreleased_list(targeted_copy):
+@pytest.mark.parametrize("crash_again", [False, True])
+def test_protection_that_came_in_a_crash_drops_its_row_of_the_unreleased_list(targeted_copy, monkeypatch, crash_again):
     export.run(None, targeted_copy, RANGE)
-    path = released(targeted_copy)[0]
+    path = max(released(targeted_copy), key=lambda path: path.stat().st_size)
     done_of(path).unlink()
     rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
     changed = [row | {"status": "RELEASING"} if row["file_name"] == path.name else row for row in rows]
@@ -347,10 +508,22 @@ def test_protection_that_came_in_a_crash_withholds_the_unreleased_list(targeted_
     contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
     contact = next(row for row in contacts if row["file_name"] == path.name)
     put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])
-    with pytest.raises(ExportRefused, match="1 of"):
-        export.run(None, targeted_copy, RANGE)
-    assert statuses(targeted_copy)[path.name] == "REFUSED"
-    assert not path.exists()
+    if crash_again:  # right after the old list was taken back: it must not count as taken by its channel
+
+        def die(*_) -> None:
+            raise Killed
+
+        monkeypatch.setattr(export, "withdraw", die)
+        with pytest.raises(Killed):
+            export.run(None, targeted_copy, RANGE)
+        monkeypatch.undo()
+        monkeypatch.setenv("CLOSEDLOOP_HOME", str(targeted_copy.home))
+        assert statuses(targeted_copy)[path.name] == "REFUSED"
+    assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]["SENT"] == 1
+    assert statuses(targeted_copy)[path.name] == "EXPORTED"
+    assert done_of(path).exists()
+    assert contact["contact_id"] not in {row["contact_id"] for row in exported_rows(targeted_copy)}
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "suppressed (SYSTEM)")]
 
 
 def test_unpublished_night_is_not_exported(settings):

@@ -9,7 +9,7 @@ import pytest
 from conf.channels import load_channels
 from conf.errors import ExportRefused
 from conf.exports import load_exports
-from jobs.targeting.export_check import Protection, bare_number, read_back, violations
+from jobs.targeting.export_check import Protection, bare_number, differences, read_back, violations
 from jobs.targeting.export_layout import file_bytes
 
 LAYOUTS = sorted(load_exports())
@@ -81,6 +81,52 @@ def test_text_the_encoding_cannot_say_is_refused():
         file_bytes(load_exports()["sms"], [CELLS | {"script_text": "😀 TD退订"}], "F")
 
 
+def two_byte_characters(encoding: str = "gbk") -> list[str]:
+    """Every character the encoding writes with two bytes of which the second is one of ASCII's signs, as 0x5C or 0x7C."""
+    signs = [byte for byte in range(0x40, 0x7F) if not chr(byte).isalnum()]
+    pairs = (bytes([first, second]).decode(encoding, "ignore") for first in range(0x81, 0xFF) for second in signs)
+    return [pair for pair in pairs if len(pair) == 1 and pair > "\x7f" and pair.isprintable()]
+
+
+@pytest.mark.parametrize("mark", list("|\\^~@[]{}`_"))
+def test_text_with_the_separators_byte_inside_a_character_never_leaves(mark):
+    """A gateway splits bytes: what it would read as another row or cell is refused, everything else it reads equal."""
+    layout = load_exports()["sms"].model_copy(update={"delimiter": mark})
+    plain = {name: value.replace("_", "") for name, value in CELLS.items()}
+    written, refused = [], []
+    for character in two_byte_characters():
+        row = plain | {"script_text": f"回复{character}TD退订"}
+        if character.encode("gbk")[1] == ord(mark):
+            refused.append(character)
+            with pytest.raises(ExportRefused, match="column script_text"):
+                file_bytes(layout, [row], "F")
+        else:
+            written.append(row)
+    content = file_bytes(layout, written, "F")
+    by_bytes = [line.split(mark.encode()) for line in content.split(b"\n")[:-1]]
+    assert [line[-1].decode("gbk") for line in by_bytes] == [row["script_text"] for row in written]
+    assert {len(line) for line in by_bytes} == {len(layout.columns)}
+    assert read_back(layout, content) == [{name: row[name] for name in layout.column_names} for row in written]
+    assert len(written) > 1_000, "floor: most characters leave"
+    assert len(refused) > 80, "floor: many hold the separator's byte"
+
+
+def test_last_gate_reads_bytes_as_the_gateway_does():
+    """A file with 億 (0x83 0x7C) between `|`, as the writer made it before: the gateway would see one cell too many."""
+    layout = load_exports()["sms"]
+    honest = file_bytes(layout, [CELLS], "F")
+    with pytest.raises((ValueError, UnicodeError)):
+        read_back(layout, honest.replace("彩铃，".encode("gbk"), "億".encode("gbk")))
+
+
+@pytest.mark.parametrize("name", ["store", "hotline"])
+def test_quoted_and_fixed_cells_hold_any_character(name):
+    layout = load_exports()[name]
+    rows = [CELLS | {"script_text": f'说"{character}"'} for character in two_byte_characters()]
+    found = read_back(layout, file_bytes(layout, rows, "F"))
+    assert [row["script_text"] for row in found] == [row["script_text"] for row in rows]
+
+
 @pytest.mark.parametrize(
     "spelling",
     ["13800000001", "+8613800000001", "008613800000001", " 138 0000 0001 ", "１３８０００００００１", "013800000001"],
@@ -95,7 +141,7 @@ def test_number_that_cannot_be_read_is_nobodys(spelling):
 
 
 def faults(channel: str = "SMS", protection: Protection = FREE, **row) -> list[str]:
-    return violations([CELLS | row], channel, [CONTACT], protection)
+    return list(violations([CELLS | row], channel, [CONTACT], protection).values())
 
 
 def test_free_contact_may_leave():
@@ -115,7 +161,7 @@ def test_free_contact_may_leave():
 def test_only_campaigns_that_keep_customers_reach_lines_suspended_or_in_grace(status, goal, leaves):
     protection = replace(FREE, status={"S1": status})
 
-    assert (violations([CELLS], "SMS", [CONTACT], protection, goal) == []) == leaves
+    assert (violations([CELLS], "SMS", [CONTACT], protection, goal) == {}) == leaves
 
 
 @pytest.mark.parametrize(
@@ -174,8 +220,9 @@ def test_what_a_protection_leaves_open_may_leave(changes, channel):
 
 
 def test_file_unlike_the_frozen_list_is_found():
-    assert faults(offer_id="OTHER") == ["line 1: offer_id is not the frozen one"]
-    assert "wanted the 2" in violations([CELLS], "SMS", [CONTACT, CONTACT], FREE)[0]
+    assert differences([CELLS | {"offer_id": "OTHER"}], [CONTACT]) == ["line 1: offer_id is not the frozen one"]
+    assert "wanted the 2" in differences([CELLS], [CONTACT, CONTACT])[0]
+    assert differences([CELLS], [CONTACT]) == []
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

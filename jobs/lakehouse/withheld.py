@@ -1,0 +1,31 @@
+"""Which contacts of the frozen lists are not to be made: those of files that never left or were taken back, and withdrawn ones."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute
+
+from conf.settings import Settings
+from jobs.lakehouse import ledger
+
+EXPORT_LEDGER = "ops.export_ledger"
+WITHDRAWALS = "ops.contact_withdrawal"
+RELEASING, EXPORTED, RECALLED, REFUSED, CLOSED = "RELEASING", "EXPORTED", "RECALLED", "REFUSED", "CLOSED"
+WITHHELD = (REFUSED, RECALLED, CLOSED)  # nobody was contacted from such a file
+
+
+def withdrawn_contacts(settings: Settings, business_date: date | None = None) -> set[str]:
+    """Ids of the contacts that were withdrawn one by one, of one night or of all."""
+    filters = None if business_date is None else [("business_date", "=", business_date)]
+    return set(ledger.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
+
+
+def without_withheld(settings: Settings, contacts: pa.Table) -> pa.Table:
+    """Contacts (with contact_id and file_name) less those not to be made: they use up no cap, no wave and no budget."""
+    files = ledger.read(settings, EXPORT_LEDGER, filters=[("status", "in", list(WITHHELD))], columns=["file_name"])
+    withheld = pa.compute.is_in(contacts["file_name"], value_set=files["file_name"].combine_chunks())
+    gone = pa.array(sorted(withdrawn_contacts(settings)), pa.string())
+    withdrawn = pa.compute.is_in(contacts["contact_id"], value_set=gone)
+    return contacts.filter(pa.compute.invert(pa.compute.or_(withheld, withdrawn)))
