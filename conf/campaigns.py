@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +10,10 @@ from pydantic import Field, model_validator
 
 from conf.channels import ChannelClass, load_channels
 from conf.errors import ConfigError
+from conf.overlay import files_of
 from conf.policy import load_policy
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, operator_folder, remembered
 
 CAMPAIGNS = ROOT / "conf" / "campaigns"
 
@@ -184,11 +184,12 @@ def _require_opt_out(path: Path, position: int, task: Task) -> None:
 
 
 def read_campaigns(folder: Path) -> dict[str, Campaign]:
-    """All campaigns of a folder by campaign_id, in order of their file names; two of one id cannot happen."""
-    return {campaign.campaign_id: campaign for campaign in map(read_campaign, sorted(folder.glob("*.yaml")))}
+    """All campaigns of a folder and the operator's own by campaign_id, by file name; two of one id cannot happen."""
+    files = files_of(folder, operator_folder())
+    return {campaign.campaign_id: campaign for campaign in map(read_campaign, files)}
 
 
-@cache
+@remembered
 def load_campaigns() -> dict[str, Campaign]:
-    """All campaigns under conf/campaigns."""
+    """All campaigns under conf/campaigns and those of the operator."""
     return read_campaigns(CAMPAIGNS)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 
 from pydantic import Field
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 POLICY_FILE = ROOT / "conf" / "policy.yaml"
 
@@ -118,7 +117,7 @@ class Policy(Strict):
     export: ExportRules
 
 
-@cache
+@remembered
 def load_policy() -> Policy:
     """The contact policy."""
     return load(Policy, POLICY_FILE)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 RESPONSES_FILE = ROOT / "conf" / "responses.yaml"
 
@@ -86,7 +85,7 @@ class ResponseRules(Strict):
     earlier_campaigns: dict[str, EarlierCampaign] = {}
 
 
-@cache
+@remembered
 def load_response_rules() -> ResponseRules:
     """The rules of conf/responses.yaml; raises ConfigError with file, key, found and wanted."""
     return load(ResponseRules, RESPONSES_FILE)
