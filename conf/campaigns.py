@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from conf.channels import ChannelClass, load_channels
 from conf.errors import ConfigError
 from conf.policy import Goal, load_policy
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load, one_of, require_known, yaml_files
+from conf.reading import ROOT, Strict, load, one_of, remembered, require_known, yaml_files
 from conf.regions import load_regions
 from conf.responses import load_response_rules
 from conf.tables import table_of
@@ -215,11 +214,11 @@ def _require_opt_out(path: Path, position: int, task: Task) -> None:
 
 
 def read_campaigns(folder: Path) -> dict[str, Campaign]:
-    """All campaigns of a folder by campaign_id, in order of their file names; two of one id cannot happen."""
+    """All campaigns of a folder and the operator's own by campaign_id, by file name; two of one id cannot happen."""
     return {campaign.campaign_id: campaign for campaign in map(read_campaign, yaml_files(folder))}
 
 
-@cache
+@remembered
 def load_campaigns() -> dict[str, Campaign]:
-    """All campaigns under conf/campaigns."""
+    """All campaigns under conf/campaigns and those of the operator."""
     return read_campaigns(CAMPAIGNS)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from conf.products import DeviceAbility
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 CHANNELS_FILE = ROOT / "conf" / "channels.yaml"
 
 ChannelClass = Literal["BROADCAST", "ACTIVE", "PASSIVE"]
 
 
-class Channel(Strict):
-    """One channel: how it meets the customer, what a contact costs (yuan, staff minutes) and how many a day it can do.
+class Reach(Strict):
+    """Belief about a channel before its results tell: share of contacts that arrive, and the contacts this belief is worth."""
 
-    `bit` is its place in the channel_verdicts bit set; `minimum_per_day` is a soft wish to the optimiser;
+    share: float = Field(gt=0, le=1)
+    weight_contacts: float = Field(gt=0)
+
+    def after(self, resulted: float, reached: float) -> float:
+        """Chance that a contact arrives once `reached` of `resulted` contacts did."""
+        return (reached + self.weight_contacts * self.share) / (resulted + self.weight_contacts)
+
+
+class Channel(Strict):
+    """One channel: how it meets the customer, what a contact made costs (yuan, staff minutes) and how many a day it can make.
+
+    `bit` is its place in the channel_verdicts bit set; `minimum_per_day` is a soft wish to the optimiser, in rows listed;
     texts of an `is_text` channel reach the customer unasked and must say how to refuse (MIIT order 31 of 2015).
     """
 
@@ -32,6 +42,7 @@ class Channel(Strict):
     capacity_per_day: int = Field(ge=0)
     minimum_per_day: int = Field(ge=0)
     response_multiplier: float = Field(gt=0)
+    reach: Reach
     requires: tuple[DeviceAbility, ...] = ()
     needs_account_manager: bool = False
     is_protected_channel: bool = False
@@ -42,6 +53,10 @@ class Channel(Strict):
     def is_passive(self) -> bool:
         """Whether the channel waits for the customer and only shows a recommendation."""
         return self.channel_class == "PASSIVE"
+
+    def use_of_row(self, reach: float) -> float:
+        """Contacts a listed row uses of capacity, staff and money: of a passive channel only those who come."""
+        return reach if self.is_passive else 1.0
 
 
 class _Channels(Strict):
@@ -59,7 +74,7 @@ class _Channels(Strict):
         return self
 
 
-@cache
+@remembered
 def load_channels() -> dict[str, Channel]:
     """All channels by channel_code, in the order of their bits."""
     channels = sorted(load(_Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)

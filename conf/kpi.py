@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 KPI_FILE = ROOT / "conf" / "kpi.yaml"
 
@@ -54,7 +53,7 @@ class _Kpis(Strict):
     kpis: tuple[Kpi, ...]
 
 
-@cache
+@remembered
 def load_kpis() -> dict[str, Kpi]:
     """All KPI by name; raises ConfigError with file, key, found and wanted."""
     return {kpi.kpi: kpi for kpi in load(_Kpis, KPI_FILE).kpis}

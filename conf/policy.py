@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from typing import Literal
 
 from pydantic import Field
 
 from conf.channels import load_channels
-from conf.reading import ROOT, Strict, load, require_known
+from conf.reading import ROOT, Strict, load, remembered, require_known
 from conf.tables import table_of
 
 POLICY_FILE = ROOT / "conf" / "policy.yaml"
@@ -129,7 +128,7 @@ class Policy(Strict):
     export: ExportRules
 
 
-@cache
+@remembered
 def load_policy() -> Policy:
     """The contact policy; every code in it is one its column may hold, every channel one of conf/channels.yaml."""
     policy = load(Policy, POLICY_FILE)

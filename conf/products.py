@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 PRODUCTS_FILE = ROOT / "conf" / "products.yaml"
 
@@ -39,7 +38,7 @@ class _Products(Strict):
         return self
 
 
-@cache
+@remembered
 def load_products() -> dict[str, Product]:
     """All products by prod_id."""
     return {product.prod_id: product for product in load(_Products, PRODUCTS_FILE).products}

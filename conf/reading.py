@@ -1,18 +1,23 @@
-"""Reads a YAML file once into a frozen, typed object; anything unknown, doubled or mistyped is refused with its place."""
+"""Reads a YAML file once into a frozen, typed object; anything unknown, doubled or mistyped is refused with its place.
+
+Files of conf/ are read with the operator's own figures laid over them (conf/overlay.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conf import overlay
 from conf.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = overlay.ROOT
 
 
 class Strict(BaseModel):
@@ -22,6 +27,7 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+Read = TypeVar("Read")
 
 
 class _UniqueKeyLoader(yaml.CSafeLoader):
@@ -84,16 +90,52 @@ def require_known(path: str | Path, key: str, found: str, known: Collection[str]
 
 
 def yaml_files(folder: Path, pattern: str = "*.yaml") -> list[Path]:
-    """Files of a folder of definitions by name; ConfigError when there are none, for without them nothing would be checked."""
-    files = sorted(folder.glob(pattern))
+    """Files of a folder of definitions by name, the operator's own among them; ConfigError when there are none."""
+    files = overlay.files_of(folder, operator_folder(), pattern)
     if not files:
         raise ConfigError(folder, "(folder)", "no file", f"at least one file {pattern}: is the folder the right one?")
     return files
 
 
 def load(model: type[Model], path: Path) -> Model:
-    """Read and parse one YAML file into `model`."""
-    return parse(model, read_yaml(path), path)
+    """Read and parse one YAML file into `model`, a file of conf/ with the operator's entries laid over it.
+
+    An entry that is refused names the operator's file, unless the delivered file alone is refused already.
+    """
+    data, own = read_yaml(path), overlay.file_over(path, operator_folder())
+    if own is None:
+        return parse(model, data, path)
+    merged = overlay.merge(data, read_yaml(own) or {})
+    try:
+        return parse(model, merged, own)
+    except ConfigError as error:
+        parse(model, data, path)
+        raise ConfigError(own, overlay.key_by_id(merged, error.key), error.found, error.wanted) from None
+
+
+def operator_folder() -> Path | None:
+    """Folder of the operator's own figures: $CLOSEDLOOP_CONF, else `operator` of the profile; None when there is none."""
+    return overlay.chosen_folder(_operator_of_profile)
+
+
+@cache
+def _operator_of_profile(file: Path) -> str | None:
+    profile = read_yaml(file) or {}
+    return profile.get("operator") if isinstance(profile, dict) else None
+
+
+def remembered(loader: Callable[[], Read]) -> Callable[[], Read]:
+    """Read business data once in a process, apart for each operator's folder."""
+
+    @cache
+    def read(folder: Path | None) -> Read:
+        return loader()
+
+    @wraps(loader)
+    def remember() -> Read:
+        return read(operator_folder())
+
+    return remember
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError, path: str | Path) -> ConfigError:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 from pydantic import Field
 
 from conf.channels import load_channels
 from conf.products import load_products
-from conf.reading import ROOT, Strict, load, require_known
+from conf.reading import ROOT, Strict, load, remembered, require_known
 from conf.tables import table_of
 
 RESPONSES_FILE = ROOT / "conf" / "responses.yaml"
@@ -89,7 +88,7 @@ class ResponseRules(Strict):
     earlier_campaigns: dict[str, EarlierCampaign] = {}
 
 
-@cache
+@remembered
 def load_response_rules() -> ResponseRules:
     """The rules of conf/responses.yaml; raises ConfigError with file, key, found and wanted."""
     rules = load(ResponseRules, RESPONSES_FILE)

@@ -14,12 +14,11 @@ from pydantic import Field, field_validator, model_validator
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, parse, read_yaml, yaml_files
+from conf.overlay import DEFAULT_PROFILE, OPERATOR_VARIABLE, PROFILE_VARIABLE, PROFILES, checked_folder
+from conf.reading import ROOT, Strict, parse, read_yaml
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
-PROFILES = ROOT / "conf" / "profiles"
 HOME_VARIABLE = "CLOSEDLOOP_HOME"
-PROFILE_VARIABLE = "CLOSEDLOOP_PROFILE"
 
 
 class SparkSettings(Strict):
@@ -122,9 +121,13 @@ class ServiceSettings(Strict):
 
 
 class Settings(Strict):
-    """Everything a job needs to know about where it runs; business data lies in its own files."""
+    """Everything a job needs to know about where it runs; business data lies in its own files.
+
+    operator: folder of the operator's own business data, laid over the delivered files (conf/overlay.py).
+    """
 
     profile: str
+    operator: Path | None = None
     home: Path
     time_zone: str
     history_first: date
@@ -176,12 +179,12 @@ class Settings(Strict):
 
 def profile_names() -> list[str]:
     """Profiles there are: one file each."""
-    return [path.stem for path in yaml_files(PROFILES)]
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 
 def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:
     """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo); home: argument, $CLOSEDLOOP_HOME, profile."""
-    name = profile or os.environ.get(PROFILE_VARIABLE) or "demo"
+    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
     profile_file = PROFILES / f"{name}.yaml"
     if not profile_file.is_file():
         raise ConfigError(PROFILES, "profile", name, f"one of: {', '.join(profile_names())}")
@@ -189,6 +192,9 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
     merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
     merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
+    operator = os.environ.get(OPERATOR_VARIABLE) or merged.get("operator")
+    if operator:
+        merged["operator"] = checked_folder(str(operator), str(profile_file))
     try:
         return parse(Settings, merged, profile_file)
     except ConfigError as error:
