@@ -179,12 +179,12 @@ def _bronze_columns(field: Field) -> list[Column]:
                 type=_BRONZE_TYPES[field.type],
                 unit=unit,
                 description=described,
-                nullable=not field.required,
+                nullable=field.is_nullable,
             )
         ]
     columns = [
         Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
-               nullable=not field.required)
+               nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":
         columns.append(
@@ -213,4 +213,9 @@ STANDARD_COLUMNS = (
     ),
     Column(name="is_full_snapshot", type="boolean", description="Whether the file is a full snapshot", nullable=False),
     Column(name="loaded_at", type="timestamp", description="Creation time of the control file", nullable=False),
+    Column(
+        name="dq_flag",
+        type="string",
+        description="What was wrong in a record that stays, as 'remark NOT_DECODABLE': field and rule, more than one with commas",
+    ),
 )

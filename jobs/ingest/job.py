@@ -167,6 +167,7 @@ def _summary(
             "files": len(load.files), "rows_in": sum(file.rows_found for file in load.files),
             "rows_good": sum(tally.rows_good for tally in load.tallies),
             "rows_quarantined": sum(tally.rows_quarantined for tally in load.tallies),
+            "cells_marked": sum(tally.marks.total() for tally in load.tallies),
         }
         for load in loads
     }  # fmt: skip

@@ -44,6 +44,17 @@ class ParsedChunk:
         """Which lines broke no rule."""
         return self.records.rule == Rule.GOOD
 
+    def flags(self) -> pa.Array:
+        """What was wrong in a kept record, as "remark NOT_DECODABLE, channel_id NOT_ALLOWED"; null where nothing was."""
+        if not self.records.marks:
+            return pa.nulls(len(self.files), pa.string())
+        flags = np.full(len(self.files), None, dtype=object)
+        for mark in self.records.marks:
+            text = f"{self.records.feed.fields[mark.field].name} {mark.rule.name}"
+            rows = np.flatnonzero(mark.lines)
+            flags[rows] = [text if flag is None else f"{flag}, {text}" for flag in flags[rows]]
+        return pa.array(flags, pa.string())
+
 
 def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> ParsedChunk:
     """Read every field of every line; personal values become tokens only on lines that broke no rule."""
