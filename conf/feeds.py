@@ -125,6 +125,7 @@ class Feed(Strict):
     suppression: bool = False
     max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
     key: tuple[str, ...]
+    duplicate_days: int | None = Bound(default=None, ge=1)
     event_time: str | None = None
     money_total: str | None = None
     fields: tuple[Field, ...]
@@ -161,6 +162,10 @@ class Feed(Strict):
             raise ValueError("every field of a fixed_width feed needs a width")
         if self.style != "fixed_width" and any(field.width is not None for field in self.fields):
             raise ValueError(f"a {self.style} feed has no widths")
+        if (self.content == "event") != (self.duplicate_days is not None):
+            raise ValueError(
+                "duplicate_days (nights a copy of a record is looked for) belongs to every event feed, to no other"
+            )
         if self.cadence == "monthly" and self.due_day is None:
             raise ValueError("a monthly feed needs due_day")
         if self.cadence == "monthly" and self.style == "dollar":
@@ -182,6 +187,14 @@ class Feed(Strict):
         if len(self.encoding) == 1:
             return 0
         return 2 if codec_of(self.encoding[0]) == UTF8 else 3
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Fields that make two records one event: the business key; none means the whole record.
+
+        In a feed that protects only the whole record counts: a record with another opt-out is never a copy.
+        """
+        return () if self.suppression else self.key
 
     @property
     def money_fields(self) -> tuple[str, ...]:

@@ -154,6 +154,8 @@ _BRONZE_UNITS = {"fen": "fen", "yuan": "fen", "li": "li", "month6": "YYYYMM"}
 def bronze_table(feed: Feed) -> Table:
     """The bronze contract of a feed: its typed fields with personal data as tokens, then the standard columns."""
     columns = [column for field in feed.fields for column in _bronze_columns(field)]
+    if feed.content == "event":
+        columns.append(EVENT_ID)
     return Table(
         table=feed.table,
         description=f"{feed.title}, as delivered (unit {feed.unit}, source {feed.source}); good rows only.",
@@ -201,6 +203,12 @@ def _bronze_columns(field: Field) -> list[Column]:
     return columns
 
 
+EVENT_ID = Column(
+    name="event_id",
+    type="bigint",
+    pii="token",
+    description="Identity of the event, alike in every file: keyed hash of its business key, or of its record without one",
+)
 STANDARD_COLUMNS = (
     Column(
         name="load_date", type="date", description="Business date of the night that picked the file up", nullable=False

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk
 from jobs.ingest.columns import ParsedField, parse_field
+from jobs.ingest.event_ids import event_ids
 from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
 from jobs.ingest.tokens import Tokenizer
 
@@ -68,6 +69,9 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
         for name, column in _bronze_columns(field, good, tokenizer, identities):
             names.append(name)
             columns.append(column)
+    if feed.content == "event":
+        names.append("event_id")
+        columns.append(event_ids(records, lambda name: columns[names.index(name)], tokenizer.event_key))
     money = {field.field.name: field.money for field in parsed if field.money is not None}
     for amounts in money.values():
         amounts[np.isin(records.rule, UNREADABLE)] = 0
