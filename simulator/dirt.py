@@ -60,7 +60,7 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
     faults: list[tuple[str, Field | None, str]] = []
-    if field.type == "text":
+    if field.type == "text" and field.error_action == "refuse_row":
         faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
     if field.type in TIMES:
         faults.append(("BAD_DATE", field, TIMES[field.type]))
@@ -68,7 +68,7 @@ def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
         faults.append(("BAD_NUMBER", field, "12A"))
         if field.min is not None:
             faults.append(("OUT_OF_RANGE", field, str(field.min - 7)))
-    if field.allowed:
+    if field.allowed and field.error_action == "refuse_row":
         faults.append(("NOT_ALLOWED", field, "Z" * min(field.width or 2, 2)))
     if field.required:
         faults.append(("REQUIRED_MISSING", field, ""))

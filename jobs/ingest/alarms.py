@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from conf.dates import DateRange
 from conf.settings import Settings
+from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
 from jobs.ingest.landing import REJECTED, Delivered
 from jobs.ingest.verify import sequence_gaps
@@ -35,6 +38,19 @@ def raise_alarms(
     for row in statuses:
         if row["business_date"] in dates and row["status"] in (MISSING, LATE, CARRIED):
             raise_alert(settings, f"FEED_{row['status']}", row["business_date"], row["detail"], feed=row["feed"])
+
+
+def raise_repeated(settings: Settings, loads: Sequence[FeedLoad], copies: pd.DataFrame) -> None:
+    """One alert for each file of which every record came before in other files: sent under two names, or made twice."""
+    lines = copies.drop_duplicates(["file_id", "line_number"]).groupby("file_id").size()
+    for load in loads:
+        for file, tally in zip(load.files, load.tallies, strict=True):
+            if tally.rows_good and lines.get(file.file_id, 0) == tally.rows_good:
+                text = (
+                    f"{file.path.name}: found {tally.rows_good} records, each in an earlier file of feed {load.feed.feed} too, "
+                    "wanted new ones; they count once: ask the sender whether the file was made twice"
+                )
+                raise_alert(settings, "FILE_REPEATED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
 
 
 def unknown_text(name: str) -> str:
