@@ -125,6 +125,27 @@ class CutOffs(Strict):
     gap_days: int = Field(ge=1)
 
 
+class DriftBounds(Strict):
+    """How far a feature may move: rise of its share without a value, rise of its unknown levels, PSI."""
+
+    emptied: float = Field(gt=0, le=1)
+    unknown: float = Field(gt=0, le=1)
+    psi: float = Field(gt=0)
+
+
+class DriftRules(Strict):
+    """When a night's features are no longer those a model was trained on: told above `warn`, not scored above `refuse`."""
+
+    bins: int = Field(ge=2)
+    sample_rows: int = Field(ge=1)
+    min_rows: int = Field(ge=1)
+    floor_share: float = Field(gt=0, lt=1)
+    one_value_share: float = Field(gt=0, le=1)
+    own_doing: tuple[str, ...]
+    warn: DriftBounds
+    refuse: DriftBounds
+
+
 class LifecycleRules(Strict):
     """Which scores mark prospects and those at risk (domain rules 5.11 and 5.12)."""
 
@@ -147,6 +168,7 @@ class ModelsConfig(Strict):
     min_category_rows: int = Field(ge=1)
     score_batch_rows: int = Field(ge=1)
     screening: Screening
+    drift: DriftRules
     lifecycle: LifecycleRules
     lightgbm: LightgbmSpec
     feature_groups: dict[str, dict[str, FeatureKind]]
@@ -185,6 +207,7 @@ def _load_cached(path: Path, _changed: int) -> ModelsConfig:
     config = load(ModelsConfig, path)
     _check_groups(config, path)
     _check_populations(config, path)
+    _check_drift(config, path)
     rules = config.lifecycle
     for key in ("prospect_model", "churn_model", "offnet_model"):
         if getattr(rules, key) not in config.models:
@@ -203,6 +226,16 @@ def _check_populations(config: ModelsConfig, path: Path) -> None:
             require_known(path, key, condition.column, columns)
             codes = columns[condition.column].codes
             require_known(path, key, str(condition.equals), codes or (str(condition.equals),))
+
+
+def _check_drift(config: ModelsConfig, path: Path) -> None:
+    known = {feature for features in config.feature_groups.values() for feature in features}
+    for feature in config.drift.own_doing:
+        if feature not in known:
+            raise ConfigError(path, "drift.own_doing", feature, "a feature of some group")
+    for name, bound in config.drift.warn.model_dump().items():
+        if bound > getattr(config.drift.refuse, name):
+            raise ConfigError(path, f"drift.warn.{name}", bound, f"at most drift.refuse.{name}")
 
 
 def _check_groups(config: ModelsConfig, path: Path) -> None:

@@ -195,14 +195,11 @@ class InfluenceRule(Strict):
 
 
 class CircleRule(Strict):
-    """Who belongs to the calling circle, who is close, and whose tones are heard."""
+    """Who belongs to the calling circle, and who follows whom."""
 
     months: int = Field(ge=1)
     min_contacts: int = Field(ge=1)
     most_contacted: int = Field(ge=1)
-    closest: int = Field(ge=1)
-    recent_tone_days: int = Field(ge=0)
-    well_connected_share: float = Field(gt=0, lt=1)
     follow_days: int = Field(ge=1)
 
 

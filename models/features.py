@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.models import Condition, Feature, Population
+from models.drift import FIRST_BIN, Profile
 from models.errors import FeatureContractBroken, ModelRefused
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 SNAPSHOT_DATE = "snapshot_date"
+CELL_OF = np.array(
+    [[0, 1], [2, 3]], dtype=np.float32
+)  # [left holds, right holds]: neither, right only, left only, both
 TIME_ZONE = "Asia/Shanghai"  # the operator's; timestamps of the lake are read in it when they become days
 
 
@@ -32,7 +36,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Cross:
-    """A feature made of two conditions: +1 when both or neither hold, -1 when exactly one does."""
+    """A feature made of two conditions: which of the four cells a row lies in (CELL_OF), whatever the cells come to mean."""
 
     left: Cut
     right: Cut
@@ -47,13 +51,15 @@ class Cross:
 class FeatureContract:
     """Features of one trained model in matrix order; `levels` gives the codes of each categorical feature.
 
-    The matrix has one column a feature, sorted by name, then one a cross.
+    The matrix has one column a feature, sorted by name, then one a cross. `profiles` tells how the rows that trained lie in
+    each feature: what scoring holds a night's rows against.
     """
 
     model_name: str
     features: tuple[Feature, ...]
     levels: dict[str, tuple[str, ...]]
     crosses: tuple[Cross, ...] = ()
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -62,12 +68,17 @@ class FeatureContract:
 
     @property
     def categorical_positions(self) -> list[int]:
-        """Positions of the categorical features in the matrix."""
-        return [place for place, feature in enumerate(self.features) if feature.type == "categorical"]
+        """Positions of the categorical features and of the pairs in the matrix: their numbers are names, not amounts."""
+        single = [place for place, feature in enumerate(self.features) if feature.type == "categorical"]
+        return [*single, *range(len(self.features), len(self.names))]
 
     def with_crosses(self, crosses: tuple[Cross, ...]) -> FeatureContract:
         """The same contract with these pair features."""
         return replace(self, crosses=crosses)
+
+    def with_profiles(self, profiles: dict[str, Profile]) -> FeatureContract:
+        """The same contract with the profiles of the rows that trained."""
+        return replace(self, profiles=profiles)
 
     def to_json(self) -> str:
         """Text stored beside the model; the same contract always gives the same bytes."""
@@ -77,16 +88,18 @@ class FeatureContract:
             "features": [feature.model_dump(mode="json") for feature in self.features],
             "levels": {name: list(levels) for name, levels in self.levels.items()},
             "crosses": [asdict(cross) for cross in self.crosses],
+            "profiles": {name: asdict(profile) for name, profile in self.profiles.items()},
         }
         return json.dumps(body, sort_keys=True, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_dict(cls, body: dict) -> FeatureContract:
         """Read back what `to_json` wrote; anything else is refused."""
-        keys = {"contract_version", "model_name", "features", "levels", "crosses"}
+        keys = {"contract_version", "model_name", "features", "levels", "crosses", "profiles"}
         if set(body) != keys or body["contract_version"] != CONTRACT_VERSION:
             raise ModelRefused(
-                f"features.json: found {sorted(body)}, wanted a feature contract of version {CONTRACT_VERSION}"
+                f"features.json: found version {body.get('contract_version')} with {sorted(body)}\n"
+                f"  wanted: a feature contract of version {CONTRACT_VERSION}\n  to do:  train anew: `closedloop run train --date D`"
             )
         features = tuple(Feature(**feature) for feature in body["features"])
         levels = {name: tuple(values) for name, values in body["levels"].items()}
@@ -99,7 +112,24 @@ class FeatureContract:
             )
         if not {cut.feature for cross in crosses for cut in (cross.left, cross.right)} <= set(names):
             raise ModelRefused("features.json: a pair names a feature that is not in the contract")
-        return cls(body["model_name"], features, levels, crosses)
+        profiles = {
+            name: Profile(tuple(profile["edges"]), tuple(profile["counts"]))
+            for name, profile in body["profiles"].items()
+        }
+        _check_profiles(profiles, names, levels)
+        return cls(body["model_name"], features, levels, crosses, profiles)
+
+
+def _check_profiles(profiles: dict[str, Profile], names: list[str], levels: dict[str, tuple[str, ...]]) -> None:
+    """One profile a feature, with a count for missing, for unknown and for each bin."""
+    if sorted(profiles) != names:
+        raise ModelRefused("features.json: profiles that are not those of the features; train anew")
+    for name, profile in profiles.items():
+        bins = len(levels[name]) if name in levels else len(profile.edges) + 1
+        if len(profile.counts) != FIRST_BIN + bins or list(profile.edges) != sorted(profile.edges):
+            raise ModelRefused(
+                f"features.json: the profile of {name} has {len(profile.counts)} counts, wanted {FIRST_BIN + bins}"
+            )
 
 
 def fit_contract(model_name: str, features: tuple[Feature, ...], table: pa.Table, min_rows: int) -> FeatureContract:
@@ -134,7 +164,7 @@ def fill_crosses(contract: FeatureContract, matrix: np.ndarray) -> None:
     place_of = {feature.name: place for place, feature in enumerate(contract.features)}
     for place, cross in enumerate(contract.crosses, start=len(contract.features)):
         left, right = (cut.holds(matrix[:, place_of[cut.feature]]) for cut in (cross.left, cross.right))
-        matrix[:, place] = np.where(left == right, 1.0, -1.0)
+        matrix[:, place] = CELL_OF[left.astype(int), right.astype(int)]
 
 
 def extended(contract: FeatureContract, matrix: np.ndarray) -> np.ndarray:

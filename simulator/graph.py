@@ -6,6 +6,7 @@ import numpy as np
 
 CLOSEST = 6
 COMMUNITY = 30
+FAVOUR = 2.2  # how much more often the first contacts of a list are called than the last
 
 
 def build_graph(members: np.ndarray, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -45,10 +46,24 @@ def _neighbour_lists(
     return {"contact_start": start, "contacts": tail.astype(np.int32), "closest": closest}
 
 
+def ties(state, people: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All ties of these people: place of the person in `people`, contact, and the share of the person's calls it gets.
+
+    The shares are those `choose_contact` draws with; a person's add up to 1.
+    """
+    start = state.contact_start[people]
+    degree = (state.contact_start[people + 1] - start).astype(np.int64)
+    place = np.repeat(np.arange(len(people)), degree)
+    rank = np.arange(len(place)) - np.repeat(np.cumsum(degree) - degree, degree)
+    each = degree[place]
+    share = ((rank + 1) / each) ** (1 / FAVOUR) - (rank / each) ** (1 / FAVOUR)
+    return place, state.contacts[start[place] + rank], share
+
+
 def choose_contact(state, callers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """One contact for each caller, the closest ones most often; -1 for people without any."""
     start = state.contact_start[callers]
     degree = state.contact_start[callers + 1] - start
-    step = (degree * rng.random(len(callers)) ** 2.2).astype(np.int64)
+    step = (degree * rng.random(len(callers)) ** FAVOUR).astype(np.int64)
     found = state.contacts[np.minimum(start + step, len(state.contacts) - 1)]
     return np.where(degree > 0, found, -1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.facts import Facts
+from simulator.graph import ties
 from simulator.state import State
 from simulator.world import NORMAL, device_table
 
@@ -81,25 +82,37 @@ def population(state: State, facts: Facts, model: str) -> np.ndarray:
     return live
 
 
-def influence(state: State, facts: Facts, day: int) -> np.ndarray:
-    """Log-hazard each subscription adds to its close contacts' adoption of CRBT: holders only, well-connected active ones most."""
-    degree = np.diff(state.contact_start)
-    connected = degree >= np.quantile(degree[state.kind == NORMAL], 0.70)
+def loudness(state: State, facts: Facts, day: int) -> np.ndarray:
+    """How much of each subscription's CRBT others hear about: 1 just after a tone event, less with time; 0 without CRBT."""
+    rule = facts.contagion
     holds = state.live & state.owns(facts.product("CRBT"))
-    strong = connected & (day - state.tone_last <= 60)
-    return np.where(holds, np.where(strong, facts.contagion["strong"], facts.contagion["weak"]), 0.0)
+    fresh = 0.5 ** (np.maximum(day - state.tone_last, 0) / rule["half_life_days"])
+    return np.where(holds, rule["least"] + (1 - rule["least"]) * fresh, 0.0)
 
 
-def circle_influence(state: State, strength: np.ndarray) -> np.ndarray:
-    """What the six closest contacts add together for each subscription."""
-    return np.where(state.closest >= 0, strength[np.where(state.closest >= 0, state.closest, 0)], 0.0).sum(axis=1)
+def exposure(state: State, loud: np.ndarray) -> np.ndarray:
+    """What each subscription hears in all: loudness of all its contacts, weighted by the share of its calls they get."""
+    place, contact, share = ties(state, np.arange(state.size))
+    return np.bincount(place, weights=share * loud[contact], minlength=state.size)
+
+
+def pull(facts: Facts, heard: np.ndarray) -> np.ndarray:
+    """Log-hazard of adopting CRBT that an exposure adds: none up to a threshold, then rising to the most."""
+    rule = facts.contagion
+    rise = (heard - rule["exposure_from"]) / (rule["exposure_full"] - rule["exposure_from"])
+    return rule["most"] * np.clip(rise, 0.0, 1.0)
+
+
+def contagion(state: State, facts: Facts, day: int) -> np.ndarray:
+    """Log-hazard that contacts add to each subscription's adoption of CRBT."""
+    return pull(facts, exposure(state, loudness(state, facts, day)))
 
 
 def logits(state: State, facts: Facts, day: int, found: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
     """Logit of the daily hazard by model, without the intercept."""
     found = found or conditions(state, facts, day)
     scores = {model: score(facts.effects[model], found) for model in MODELS}
-    scores["propensity_crbt"] = scores["propensity_crbt"] + circle_influence(state, influence(state, facts, day))
+    scores["propensity_crbt"] = scores["propensity_crbt"] + contagion(state, facts, day)
     return scores
 
 

@@ -28,7 +28,7 @@ LEAVING = 1040
 def chances(state: State, facts: Facts, day: int, intensity: float = 1.0) -> dict[str, np.ndarray]:
     """Chance of each model's event within 30 days of a date, for every subscription; leaving the network ends the others."""
     today = hazards.conditions(state, facts, day)
-    circle = hazards.circle_influence(state, hazards.influence(state, facts, day))
+    circle = hazards.contagion(state, facts, day)
     masses = {model: _start(state, names, today) for model, names in REGIMES.items()}
     happened = {model: np.zeros(state.size) for model in REGIMES}
     daily: dict[str, Mass] = {}

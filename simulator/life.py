@@ -6,6 +6,7 @@ import numpy as np
 
 from simulator import clock, hazards
 from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON, Changes, adopt, give_back
+from simulator.graph import ties
 from simulator.identity import own_numbers
 from simulator.usage import Day
 from simulator.world import DEVICES, NORMAL
@@ -167,8 +168,7 @@ def _crbt(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np
     changes.mark("crbt_subscription", lost)
     changes.event(CRBT_LOST, now.day, lost)
     won = np.setdiff1d(drawn(now, scores, "propensity_crbt", leavers), lost)
-    strength = hazards.influence(state, now.facts, now.day)
-    cause = _cause(now, won, strength)
+    cause = _cause(now, won)
     adopt(now, changes, won, "CRBT")
     changes.event(CRBT_WON, now.day, won, cause)
     copied = (cause >= 0) & (rng.random(len(won)) < 0.75)
@@ -177,16 +177,18 @@ def _crbt(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np
     adopt(now, changes, box, "CRBT_MUSIC_BOX")
 
 
-def _cause(now: Day, who: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Which close contact brought an adoption about; -1 for those who came by themselves."""
-    close = now.state.closest[who]
-    shares = np.where(close >= 0, strength[np.maximum(close, 0)], 0.0)
-    total = shares.sum(axis=1)
-    caused = now.rng.random(len(who)) < 1 - np.exp(-total)
-    running = np.cumsum(shares, axis=1)
-    chosen = (running < (now.rng.random(len(who)) * total)[:, None]).sum(axis=1)
-    found = close[np.arange(len(who)), np.minimum(chosen, close.shape[1] - 1)] if len(who) else close[:, 0]
-    return np.where(caused, found, -1)
+def _cause(now: Day, who: np.ndarray) -> np.ndarray:
+    """Which contact brought an adoption about, in proportion to what was heard of each; -1 for those who came by themselves."""
+    loud = hazards.loudness(now.state, now.facts, now.day)
+    place, contact, share = ties(now.state, who)
+    part = share * loud[contact]
+    heard = np.bincount(place, weights=part, minlength=len(who))
+    caused = np.flatnonzero(now.rng.random(len(who)) < 1 - np.exp(-hazards.pull(now.facts, heard)))
+    running, before = np.cumsum(part), np.cumsum(heard) - heard
+    drawn_at = before[caused] + now.rng.random(len(caused)) * heard[caused]
+    cause = np.full(len(who), -1)
+    cause[caused] = contact[np.searchsorted(running, drawn_at, side="right")]
+    return cause
 
 
 def _newspaper(now: Day, changes: Changes, scores: dict[str, np.ndarray], leavers: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from simulator import clock, hazards, horizon, key
 from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON
 from simulator.facts import Facts
+from simulator.graph import ties
 from simulator.state import State
 from simulator.world import NORMAL
 
@@ -44,17 +45,13 @@ def _nulls(count: int) -> pl.Series:
 
 def adoptions_caused(state: State, facts: Facts, day: int, adopts: np.ndarray) -> np.ndarray:
     """CRBT adoptions each subscription is expected to bring about within 30 days among its contacts, who adopt with these chances."""
-    strength = hazards.influence(state, facts, day)
+    loud = hazards.loudness(state, facts, day)
+    heard = hazards.exposure(state, loud)
     open_minded = hazards.population(state, facts, "propensity_crbt")
-    caused = np.zeros(state.size)
-    total = hazards.circle_influence(state, strength)
-    chance = adopts * (1 - np.exp(-total))
-    for rank in range(state.closest.shape[1]):
-        contact = state.closest[:, rank]
-        counted = open_minded & (contact >= 0)
-        share = np.where(total > 0, strength[np.maximum(contact, 0)] / np.maximum(total, 1e-12), 0.0)
-        np.add.at(caused, contact[counted], (chance * share)[counted])
-    return caused
+    chance = np.where(open_minded, adopts * (1 - np.exp(-hazards.pull(facts, heard))), 0.0)
+    place, contact, share = ties(state, np.arange(state.size))
+    part = share * loud[contact] / np.maximum(heard[place], 1e-12)
+    return np.bincount(contact, weights=chance[place] * part, minlength=state.size)
 
 
 def with_labels(rows: pl.DataFrame, events: pl.DataFrame, day: int) -> pl.DataFrame:

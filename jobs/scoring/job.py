@@ -10,8 +10,10 @@ from pyspark.sql import functions as F
 from conf.dates import DateRange
 from conf.models import ModelsConfig, load_models
 from conf.settings import Settings
+from jobs.lakehouse import alerts
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.scoring import drift
 from jobs.scoring.matrix import CUSTOMER_360
 from jobs.scoring.partitions import SCORED_SCHEMA, ScoringModel, score_partitions
 from jobs.scoring.quality import realised_auc
@@ -34,6 +36,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     lake = Lake(spark, settings, Run("scoring", dates, settings))
     models = load_champions(settings, config, lake.run)
     lake.restore_ahead([SCORES, LIFECYCLE])
+    models = drift.fit_for(lake, models, dates, config.drift)
     snapshots = read_snapshots(lake, models, dates)
 
     # Transform and write
@@ -55,18 +58,28 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
 def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[ScoringModel]:
     """The verified champion of every model.
 
-    A model whose every training was refused is left out and said so; campaigns then use their base rate. A model never
-    trained stops here with what to do.
+    A model whose every training was refused is left out and people are told each night, with the reason; campaigns then use
+    their base rate. A model never trained stops here with what to do.
     """
-    refused = {name for name, row in realised_auc(settings).items() if row["verdict"] == "REFUSED"}
+    refused = {name: row for name, row in realised_auc(settings).items() if row["verdict"] == "REFUSED"}
     models = []
     for name, spec in config.models.items():
         if name in refused and registry.champion(settings, name) is None:
-            run.fact("MODEL_WITHOUT_CHAMPION", model=name, to_do="see ops.model_run.reason")
+            _tell_without_champion(settings, run, name, refused[name])
             continue
         version, bundle = registry.load_champion(settings, name, config.max_model_bytes)
         models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle))
     return models
+
+
+def _tell_without_champion(settings: Settings, run: Run, name: str, training: dict) -> None:
+    text = (
+        f"model {name} has no champion and is not scored: the training of {training['business_date']} was refused "
+        f"({training['reason']}); campaigns use their base rate"
+    )
+    alerts.raise_alert(
+        settings, "MODEL_WITHOUT_CHAMPION", run.business_date, text, model=name, reason=training["reason"]
+    )
 
 
 def read_snapshots(lake: Lake, models: list[ScoringModel], dates: DateRange) -> DataFrame:

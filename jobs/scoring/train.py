@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from jobs.scoring import challenger
 from jobs.scoring.challenger import Candidate
 from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs, choose_cut_offs, labelled_rows, read_snapshot
+from models.drift import nulls_of, profiles_of
 from models.features import FeatureContract, encode, fit_contract
 from models.training import Recipe, Snapshot, run_contest
 
@@ -102,11 +104,12 @@ def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot,
     judge_rows, judge_label = _labelled(material, name, material.cut_offs.validation)
     contract = fit_contract(name, config.features_of(name), rows, config.min_category_rows)
     who = _numbered(rows["subscription_id"], judge_rows["subscription_id"])
-    return (
-        contract,
-        Snapshot(encode(contract, rows), label, who[: label.size]),
-        Snapshot(encode(contract, judge_rows), judge_label, who[label.size :]),
-    )
+    train = Snapshot(encode(contract, rows), label, who[: label.size])
+    validation = Snapshot(encode(contract, judge_rows), judge_label, who[label.size :])
+    everyone = np.concatenate([train.matrix, validation.matrix])
+    nulls = Counter(nulls_of(contract, rows)) + Counter(nulls_of(contract, judge_rows))
+    profiles = profiles_of(contract, everyone, {name: nulls[name] for name in contract.levels}, config.drift.bins)
+    return contract.with_profiles(profiles), train, validation
 
 
 def _numbered(*columns: pa.ChunkedArray) -> np.ndarray:

@@ -22,7 +22,7 @@ VIEW = "gold.customer_360"
 ZERO_WHEN_EMPTY = [
     *usage.COUNTS, "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
     "complaint_open_cnt", "partner_cnt_3m", "partners_with_crbt_cnt", "partners_with_newspaper_cnt",
-    "partners_churned_90d_cnt", "closest_crbt_cnt", "closest_active_crbt_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
+    "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
     "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
     "refuse_cnt_6m", "hotline_calls_3m", "store_visits_3m", "web_visits_3m",
     "handset_changes_12m",
@@ -53,9 +53,8 @@ def joined_facts(snap: Snapshot) -> DataFrame:
     pairs = _once(snap, "silver.contact_edge_month", circle.partners(snap))
     flags = (
         base.select("subscription_id", "left_on")
-        .join(tones.select("subscription_id", "has_crbt", "crbt_tenure_days"), "subscription_id", "left")
+        .join(tones.select("subscription_id", "has_crbt"), "subscription_id", "left")
         .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
-        .join(use.select("subscription_id", "crbt_days_since_event"), "subscription_id", "left")
     )
     subjects = [
         _once(snap, "silver.usage_daily", usage.usage(snap)), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),

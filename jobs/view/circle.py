@@ -31,23 +31,23 @@ def partners(snap: Snapshot) -> DataFrame:
 def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
     """Measures of the circle; `services` has of every subscription what its counterparties may follow.
 
-    Columns of `services`: subscription_id, has_crbt, has_newspaper, left_on, crbt_days_since_event, crbt_tenure_days.
+    Columns of `services`: subscription_id, has_crbt, has_newspaper, left_on.
     """
     rule = load_judgements().circle
-    known = pairs.join(others_of(pairs, services), "other_id", "left").withColumns(_places())
+    known = pairs.join(_others(services), "other_id", "left").withColumn("place", _place())
     counterparty = F.col("contact_cnt") >= rule.min_contacts
     inside = counterparty & F.col("other_id").isNotNull()
     mutual = (F.col("mt_cnt") > 0) & (F.col("mt_cnt") < F.col("contact_cnt"))
     left = F.col("other_left_on").between(F.lit(snap.days_back(90)), F.lit(snap.day))
     top = counterparty & (F.col("place") <= rule.most_contacted)
-    closest = inside & (F.col("own_place") <= rule.closest) & (F.col("mt_cnt") < F.col("contact_cnt"))
+    contacts = F.sum(F.when(counterparty, F.col("contact_cnt")))
+    with_crbt = F.sum(F.when(inside & F.col("other_crbt"), F.col("contact_cnt")).otherwise(0))
     return known.groupBy("subscription_id").agg(
         F.count_if(counterparty).alias("partner_cnt_3m"),
         F.try_divide(F.count_if(inside), F.count_if(counterparty)).alias("in_network_partner_share"),
         F.try_divide(F.count_if(top & inside), F.count_if(top)).alias("in_network_top10_share"),
         F.count_if(inside & F.col("other_crbt")).alias("partners_with_crbt_cnt"),
-        F.count_if(closest & F.col("other_crbt")).alias("closest_crbt_cnt"),
-        F.count_if(closest & F.col("other_is_heard")).alias("closest_active_crbt_cnt"),
+        F.try_divide(with_crbt, contacts).alias("crbt_contact_share"),
         F.count_if(inside & F.col("other_newspaper")).alias("partners_with_newspaper_cnt"),
         F.count_if(inside & left).alias("partners_churned_90d_cnt"),
         F.sum(F.when(counterparty, F.when(mutual, 2).otherwise(1)).otherwise(0)).alias("reach_score"),
@@ -56,37 +56,17 @@ def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
     )
 
 
-def _places() -> dict[str, Column]:
-    """Place among all counterparties by contacts, and among those here by the contacts the subscription began itself."""
-    own = F.col("contact_cnt") - F.col("mt_cnt")
-    everyone = Window.partitionBy("subscription_id").orderBy(F.col("contact_cnt").desc(), "other_token")
-    here = Window.partitionBy("subscription_id", F.col("other_id").isNull()).orderBy(own.desc(), "other_token")
-    return {"place": F.row_number().over(everyone), "own_place": F.row_number().over(here)}
+def _place() -> Column:
+    """Place of a counterparty by contacts, the most contacted first."""
+    order = Window.partitionBy("subscription_id").orderBy(F.col("contact_cnt").desc(), "other_token")
+    return F.row_number().over(order)
 
 
-def others_of(pairs: DataFrame, services: DataFrame) -> DataFrame:
-    """What a counterparty may be followed in; heard is who has used CRBT lately and is among the well connected."""
-    rule = load_judgements().circle
-    reach = services.join(reach_of_others(pairs), services["subscription_id"] == F.col("other_id"), "left").fillna(
-        0, ["other_partner_cnt"]
-    )
-    cut = reach.where("left_on IS NULL").agg(
-        F.percentile("other_partner_cnt", 1.0 - rule.well_connected_share).alias("well_connected_from")
-    )
-    lately = F.least("crbt_days_since_event", "crbt_tenure_days") <= rule.recent_tone_days
-    connected = F.col("other_partner_cnt") >= F.col("well_connected_from")
-    return reach.crossJoin(F.broadcast(cut)).select(
+def _others(services: DataFrame) -> DataFrame:
+    return services.select(
         F.col("subscription_id").alias("other_id"), F.col("has_crbt").alias("other_crbt"),
         F.col("has_newspaper").alias("other_newspaper"), F.col("left_on").alias("other_left_on"),
-        (F.col("has_crbt") & lately & connected).alias("other_is_heard"),
     )  # fmt: skip
-
-
-def reach_of_others(pairs: DataFrame) -> DataFrame:
-    """With how many people here each counterparty is in touch itself."""
-    enough = F.col("contact_cnt") >= load_judgements().circle.min_contacts
-    near = pairs.where(enough & F.col("other_id").isNotNull()).groupBy(F.col("subscription_id").alias("other_id"))
-    return near.agg(F.count_distinct(pairs["other_id"]).alias("other_partner_cnt"))
 
 
 def followers(snap: Snapshot, pairs: DataFrame, adoptions: DataFrame) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -176,6 +177,59 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert set(scores.model_sha256) == {registry.champion(home, name).sha256 for name in promoted}
     states = lake.arrow("gold.lifecycle_state").to_pandas()
     assert states.churn_offnet_at_risk.sum() >= ROWS // 10
+    assert not list(home.path("alerts").glob("*_FEATURE_DRIFT_*.json")), "an ordinary night is not told"
+
+
+def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_others_go_on(spark, home, trained):
+    promoted = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
+    hurt = {name for name in promoted if "crbt_tenure_days" in str(load_models().features_of(name))}
+    assert hurt, "floor: some champion reads the feature"
+    assert promoted - hurt, "floor: some champion does not"
+    lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
+    view = a_customer_view(ROWS, TONIGHT, seed=3)
+    place = view.schema.get_field_index("crbt_tenure_days")
+    empty = view.set_column(place, view.schema.field(place), pa.nulls(ROWS, view.schema.field(place).type))
+    _write(lake, "gold.customer_360", empty, DateRange.of(TONIGHT))
+    lake.publish()
+    try:
+        job.run(spark, home, DateRange.of(TONIGHT))
+
+        reader = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
+        assert set(reader.arrow("gold.customer_score")["model_name"].to_pylist()) == promoted - hurt
+        told = [json.loads(path.read_text()) for path in home.path("alerts").glob(f"{TONIGHT}_FEATURE_DRIFT_*.json")]
+        assert {alert["model"] for alert in told} == hurt
+        assert {(alert["outcome"], alert["features"]) for alert in told} == {("REFUSED", "crbt_tenure_days")}
+    finally:
+        again = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
+        _write(again, "gold.customer_360", view, DateRange.of(TONIGHT))
+        again.publish()
+
+
+def test_models_whose_training_was_refused_are_told_every_night_with_the_reason(settings, monkeypatch):
+    monkeypatch.setenv(
+        registry.TRACKING_VARIABLE, f"sqlite:///{settings.path('mlflow', 'mlflow.db')}"
+    )  # of no other test
+    names = list(load_models().models)
+    rows = [dict.fromkeys(table_of("ops.model_run").column_names) for _ in names]
+    types = {column.name: column.type for column in table_of("ops.model_run").columns}
+    for row, name in zip(rows, names, strict=True):
+        row |= {key: 0 for key, kind in types.items() if kind in ("int", "bigint", "double")}
+        row |= {key: CUT_OFFS[0] for key, kind in types.items() if kind == "date"}
+        row |= {key: "" for key, kind in types.items() if kind == "string"}
+        row |= {"model_name": name, "verdict": "REFUSED", "reason": f"AUC_TOO_LOW of {name}"}
+    ledger.append(settings, "ops.model_run", rows, "test")
+
+    nights = [TONIGHT, TONIGHT + timedelta(days=1)]
+    for night in nights:
+        assert job.load_champions(settings, load_models(), Run("scoring", DateRange.of(night), settings)) == []
+
+    for night in nights:
+        told = [
+            json.loads(p.read_text()) for p in settings.path("alerts").glob(f"{night}_MODEL_WITHOUT_CHAMPION_*.json")
+        ]
+        assert {(alert["model"], alert["reason"]) for alert in told} == {
+            (name, f"AUC_TOO_LOW of {name}") for name in names
+        }
 
 
 def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_training(

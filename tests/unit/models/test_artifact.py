@@ -14,6 +14,7 @@ from conf.models import Feature
 from models import artifact
 from models.artifact import Bundle, Predictor, load_bundle
 from models.calibration import Calibration
+from models.drift import Profile
 from models.errors import ModelRefused
 from models.features import FeatureContract
 
@@ -26,7 +27,8 @@ def bundle():
     matrix = rng.normal(size=(300, 2)).astype(np.float32)
     rows = lgb.Dataset(matrix, label=(matrix[:, 0] > 0).astype(float), feature_name=["a", "b"])
     booster = lgb.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, rows, num_boost_round=3)
-    contract = FeatureContract("m", tuple(Feature(name=name, type="numeric", columns=(name,)) for name in "ab"), {})
+    features = tuple(Feature(name=name, type="numeric", columns=(name,)) for name in "ab")
+    contract = FeatureContract("m", features, {}).with_profiles(dict.fromkeys("ab", Profile((0.0,), (0, 0, 150, 150))))
     return Bundle(booster.model_to_string(), contract.to_json(), Calibration("platt", (1.0, 0.0)).to_json())
 
 

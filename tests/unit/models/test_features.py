@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from conf.models import AnyOf, Condition, Feature
+from models.drift import nulls_of, profiles_of
 from models.errors import FeatureContractBroken, ModelRefused
 from models.features import Cross, Cut, FeatureContract, encode, extended, fit_contract, population_mask
 
@@ -33,7 +34,9 @@ def a_view(**columns):
 
 
 def a_contract(view=None):
-    return fit_contract("churn_offnet", FEATURES, view or a_view(), min_rows=1)
+    view = view or a_view()
+    contract = fit_contract("churn_offnet", FEATURES, view, min_rows=1)
+    return contract.with_profiles(profiles_of(contract, encode(contract, view), nulls_of(contract, view), bins=4))
 
 
 def test_matrix_holds_numbers_codes_days_and_ratios_given_a_view():
@@ -79,13 +82,14 @@ def test_frame_is_refused_given_a_retyped_feature(column, values):
         encode(a_contract(), a_view(**{column: values}))
 
 
-def test_cross_is_one_given_both_or_neither_condition():
+def test_a_pair_tells_the_cell_and_leaves_what_it_means_to_the_model():
     contract = a_contract().with_crosses((Cross(Cut("age_years", 20, False), Cut("brand_code", 1, True)),))
+    view = a_view(age_years=pa.array([30, 10], pa.int32()), brand_code=pa.array(["GOTONE", "MZONE"]))
 
-    whole = extended(contract, encode(a_contract(), a_view()))
+    cells = [extended(contract, encode(contract, rows))[:, -1].tolist() for rows in (a_view(), view)]
 
-    assert whole[:, -1].tolist() == [1.0, 1.0]  # old MZONE: both; unknown age is no, GOTONE is no: neither
-    np.testing.assert_array_equal(whole, encode(contract, a_view()))
+    assert cells == [[3.0, 0.0], [2.0, 1.0]]  # both; unknown age is no, GOTONE is no: neither; left only; right only
+    assert contract.categorical_positions == [1, 4]  # the brand and the pair: cells are names, not amounts
 
 
 def test_contract_survives_its_json_given_levels_and_crosses():

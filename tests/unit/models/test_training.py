@@ -11,6 +11,7 @@ import pytest
 from conf.models import load_models
 from models import metrics
 from models.artifact import Predictor
+from models.drift import nulls_of, profiles_of
 from models.features import encode, fit_contract
 from models.training import Recipe, Snapshot, _folds, run_contest
 from tests.builders.customer_view import a_customer_view, planted_outcome, planted_probability
@@ -33,7 +34,9 @@ def views():
 def encoded():
     config = load_models()
     contract = fit_contract(MODEL, config.features_of(MODEL), views()[0], config.min_category_rows)
-    return contract, encode(contract, views()[0]), encode(contract, views()[1])
+    first, second = (encode(contract, view) for view in views())
+    profiles = profiles_of(contract, first, nulls_of(contract, views()[0]), config.drift.bins)
+    return contract.with_profiles(profiles), first, second
 
 
 def a_contest(first, second, objective="binary"):

@@ -11,6 +11,7 @@ import pytest
 from simulator import clock, hazards, horizon, life, service, truth
 from simulator.changes import Changes
 from simulator.facts import load_facts
+from simulator.graph import choose_contact, ties
 from simulator.state import State
 from simulator.usage import Day
 from simulator.world import NORMAL, build_world
@@ -69,6 +70,45 @@ def chances_with(state: State, who: int, **values) -> dict[str, float]:
     for name, value in values.items():
         getattr(changed, name)[who] = value
     return {model: chance[who] for model, chance in horizon.chances(changed, FACTS, CUT_OFF).items()}
+
+
+def test_calls_are_shared_out_among_all_ties_the_first_most(played):
+    state = played[0]
+    people = np.flatnonzero(np.diff(state.contact_start) > 3)[:500]
+    place, contact, share = ties(state, people)
+    assert np.bincount(place, weights=share) == pytest.approx(np.ones(len(people)))
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    assert (contact[first] == state.closest[people, 0]).all()
+    assert (share[first] > share[first + 1]).all()
+    drawn = choose_contact(state, np.repeat(people[:1], 20_000), np.random.default_rng(1))
+    assert (drawn == contact[0]).mean() == pytest.approx(share[0], abs=0.02)
+
+
+def test_contagion_needs_a_threshold_fades_and_has_a_most():
+    rule = FACTS.contagion
+    heard = np.array([0.0, rule["exposure_from"], rule["exposure_full"], 1.0])
+    assert hazards.pull(FACTS, heard).tolist() == [0.0, 0.0, rule["most"], rule["most"]]
+
+
+def test_contagion_can_be_learnt_from_the_view_but_is_no_column_of_it(played):
+    state = played[0]
+    place, contact, share = ties(state, np.arange(state.size))
+    holds = state.live & state.owns(FACTS.product("CRBT"))
+    counted = np.bincount(place, weights=holds[contact], minlength=state.size)  # partners_with_crbt_cnt
+    weighted = np.bincount(place, weights=holds[contact] * share, minlength=state.size)  # crbt_contact_share
+    inside = hazards.population(state, FACTS, "propensity_crbt")
+    added = hazards.contagion(state, FACTS, CUT_OFF)[inside]
+    for seen in (counted[inside], weighted[inside]):
+        assert 0.3 < np.corrcoef(np.argsort(np.argsort(seen)), np.argsort(np.argsort(added)))[0, 1] < 0.95
+
+
+def test_adoptions_brought_about_are_shared_among_those_who_are_heard(played):
+    state, rows = played
+    caused = rows[truth.COLUMNS["influence_adoption"]].drop_nulls()
+    adopts = known(rows, "propensity_crbt")[truth.COLUMNS["propensity_crbt"]].sum()
+    assert 0.05 * adopts < caused.sum() < adopts
+    silent = truth.adoptions_caused(state, FACTS, CUT_OFF, np.ones(state.size))[~state.owns(FACTS.product("CRBT"))]
+    assert (silent == 0).all()
 
 
 def holder(state: State) -> int:
