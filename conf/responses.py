@@ -25,9 +25,15 @@ class Attribution(Strict):
 
 
 class LiftRules(Strict):
-    """Days after the first planned contact in which an order counts, for treated and control alike."""
+    """Days after the first planned contact in which an order counts, for treated and control alike, and when a lift is void.
+
+    sample_ratio_alpha, other_contacts_alpha: a split, or a difference between the arms in contacts of other campaigns, less
+    likely than this by chance makes the comparison void (probability).
+    """
 
     horizon_days: int = Field(ge=1)
+    sample_ratio_alpha: float = Field(gt=0, lt=0.5)
+    other_contacts_alpha: float = Field(gt=0, lt=0.5)
 
 
 class Effective(Strict):

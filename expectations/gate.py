@@ -35,8 +35,10 @@ class Verdict:
 def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> list[Verdict]:
     """Judge these tables, for these dates, as this run sees them; the result is saved before anything else happens.
 
-    Raises GateFailed when a rule of severity `fail` does not hold: then nothing of the stage is published.
+    Raises GateFailed when a rule of severity `fail` does not hold, or when the run did not write one of the tables: then
+    nothing of the stage is published.
     """
+    _require_written(lake, stage, tables)
     measured = {name: measure(lake, name, dates) for name in tables}
     verdicts = judge(measured, lake.settings.path("data_docs"), f"{stage} {dates}")
     lake.record_gate([_result_row(lake, stage, verdict) for verdict in verdicts])
@@ -50,6 +52,16 @@ def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> lis
         lake.withdraw()
         raise GateFailed(stage, failures)
     return verdicts
+
+
+def _require_written(lake: Lake, stage: str, tables: list[str]) -> None:
+    # Rows of an earlier run, or none at all, would be judged and pass: a table nobody builds would look built every night.
+    unwritten = [name for name in tables if not table_of(name).is_ledger and name not in lake.written]
+    if unwritten:
+        failures = [f"{name}: in the list of the stage, but this run did not write it" for name in unwritten]
+        lake.alert("GATE_FAILED", "; ".join(failures))
+        lake.withdraw()
+        raise GateFailed(stage, failures)
 
 
 def measure(lake: Lake, name: str, dates: DateRange) -> Numbers:

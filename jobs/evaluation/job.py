@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
-from conf.kpi import load_kpis
+from conf.kpi import load_kpi_rules, load_kpis
 from conf.policy import load_policy
 from conf.responses import load_response_rules
-from conf.tables import table_of
+from conf.tables import load_tables, table_of
 from expectations.gate import run_gate
 from jobs.evaluation import reports
 from jobs.evaluation.attainment import kpi_rows
@@ -25,6 +25,7 @@ from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
 from jobs.rules.control_share import control_share
+from jobs.targeting.reasons import DUE_ALL_THE_SAME, NOT_CHOSEN, SUPPRESSING, Reason, mask_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,10 +35,7 @@ if TYPE_CHECKING:
 STAGE = "evaluation"
 COUNTS = Path(__file__).parent / "counts"
 HISTORY = "gold.contact_history"
-TABLES = [
-    "rpt.campaign_funnel", "rpt.campaign_channel", "rpt.campaign_progress", "rpt.campaign_lift", "rpt.eval_model",
-    "rpt.eval_strategy", "rpt.eval_staff", "rpt.kpi_attainment", "rpt.export_summary",
-]  # fmt: skip
+TABLES = [name for name, table in load_tables().items() if table.layer == "rpt"]
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
@@ -53,7 +51,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         }
         rows = report_rows(counts, nights, settings)
         written = {name: _write(lake, name, rows[name], dates) for name in rows}
-        written |= {name: commit.rows for name, commit in lake.run_tables(["rpt.export_summary"], dates).items()}
+        selected = [name for name in TABLES if name not in rows]  # one SELECT each, beside the contract
+        written |= {name: commit.rows for name, commit in lake.run_tables(selected, dates).items()}
     run_gate(lake, STAGE, TABLES, dates)
     return {"dates": str(dates), "rows": written, "published_seq": lake.publish()}
 
@@ -139,10 +138,19 @@ def _counts(lake: Lake, name: str, dates: DateRange, nights: list[date]) -> list
         "horizon_days": load_response_rules().lift.horizon_days,
         "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in load_campaigns().items()),
         "retention_campaigns": ",".join(key for key, campaign in load_campaigns().items() if campaign.keeps_product),
-        "kpi_products": ",".join(sorted({kpi.product_id for kpi in load_kpis().values() if kpi.product_id})),
+        "kpi_products": _joined(kpi.product_id for kpi in load_kpis().values()),
+        "paying_products": _joined(kpi.product_id for kpi in load_kpis().values() if kpi.series == "CRBT_PAYING"),
+        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
+        "control_reason": Reason.CONTROL_GROUP.mask, "due_reasons": mask_of(DUE_ALL_THE_SAME),
+        "not_chosen_reasons": ",".join(reason.name for reason in NOT_CHOSEN),
+        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
     }  # fmt: skip
     frame = lake.sql(text, **{key: value for key, value in params.items() if f":{key}" in text})
     return frame.toArrow().to_pylist()
+
+
+def _joined(values: Iterable[str | None]) -> str:
+    return ",".join(sorted({value for value in values if value}))
 
 
 def _write(lake: Lake, name: str, rows: list[dict], dates: DateRange) -> int:

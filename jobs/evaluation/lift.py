@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
-SAMPLE_RATIO_ALPHA = 0.001  # a split this unlikely means the assignment is broken, not that chance was unkind
 
 
 @dataclass(frozen=True)
@@ -65,3 +64,16 @@ def sample_ratio_p_value(control: int, total: int, expected_share: float) -> flo
         return None
     z = (control - total * expected_share) / math.sqrt(variance)
     return math.erfc(abs(z) / math.sqrt(2))
+
+
+def same_share_p_value(first: int, first_total: int, second: int, second_total: int) -> float | None:
+    """How likely two shares differ at least this much by chance (Fisher's exact test, so that small groups may be judged).
+
+    Null when a group is empty: then there is nothing to compare.
+    """
+    if not first_total or not second_total:
+        return None
+    from scipy.stats import fisher_exact
+
+    table = [[first, first_total - first], [second, second_total - second]]
+    return float(fisher_exact(table).pvalue)

@@ -18,7 +18,7 @@ from conf.responses import load_response_rules
 from conf.settings import Settings
 from jobs.evaluation import charts, page_data
 from jobs.evaluation.page_data import NightTables
-from jobs.evaluation.rates import NOT_YET_MATURE
+from jobs.evaluation.rates import FUNNEL_STEPS, NOT_YET_MATURE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -139,8 +139,7 @@ def _list_chart(lists: dict[str, Any]) -> str:
 
 
 def _funnel_chart(row: dict) -> str:
-    steps = ("targeted", "contactable", "contacted", "accepted", "effective")
-    return charts.funnel([(step, row[step]) for step in steps])
+    return charts.funnel([(step, row[step]) for step in FUNNEL_STEPS])
 
 
 def _lift_chart(lifts: list[dict]) -> str:

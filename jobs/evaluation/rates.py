@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 NOT_YET_MATURE = "not yet mature"
 MATURE = "mature"
-FUNNEL_STEPS = ("targeted", "contactable", "contacted", "accepted", "effective")
+FUNNEL_STEPS = ("targeted", "contactable", "chosen", "contacted", "accepted", "effective")
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:
@@ -30,7 +30,7 @@ def product(*factors: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Funnel:
-    """Customers left at each step: target group, contactable, contacted, accepted, effective.
+    """Customers left at each step: target group, contactable, chosen by the plan, contacted, accepted, effective.
 
     A step that cannot be judged yet is None. `use_known` are the accepted whose month of use has passed, all of them when
     not given. Raises ValueError when a later step holds more than an earlier one.
@@ -39,6 +39,7 @@ class Funnel:
     targeted: int
     contacted: int
     contactable: int | None = None
+    chosen: int | None = None
     accepted: int | None = None
     effective: int | None = None
     use_known: int | None = None
@@ -96,10 +97,11 @@ def funnel_of(counts: Mapping) -> tuple[Funnel, bool, bool]:
     accepted = counts["accepted_cnt"] - counts.get("open_accepted_cnt", 0)
     use_known = accepted - counts.get("open_effective_cnt", 0)
     is_effective_mature = is_mature and has_mature(accepted, accepted - use_known)
-    contactable = counts.get("contactable_cnt")
+    contactable, chosen = counts.get("contactable_cnt"), counts.get("chosen_cnt")
     funnel = Funnel(
         targeted=counts["targeted_cnt"] - still_open,
         contactable=None if contactable is None else contactable - still_open,
+        chosen=None if chosen is None else chosen - still_open,
         contacted=counts["contacted_cnt"] - counts.get("open_contacted_cnt", 0),
         accepted=accepted if is_mature else None,
         effective=counts.get("effective_cnt") if is_effective_mature else None,

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from jobs.evaluation.lift import SAMPLE_RATIO_ALPHA, Interval, newcombe, sample_ratio_p_value
+from conf.responses import load_response_rules
+from jobs.evaluation.lift import Interval, newcombe, same_share_p_value, sample_ratio_p_value
 from jobs.evaluation.rates import funnel_of, has_mature, maturity_text, ratio
 
 Row = dict[str, object]
+VOID_SPLIT = "void: split not as drawn"
+VOID_OTHERS = "void: other campaigns differ"
 
 
 def funnel_rows(campaign_counts: Iterable[Mapping]) -> list[Row]:
@@ -22,7 +25,7 @@ def funnel_rows(campaign_counts: Iterable[Mapping]) -> list[Row]:
         still_open, open_use = counts.get("open_cnt", 0), counts.get("open_effective_cnt", 0)
         rows.append({
             "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "targeted": counts["targeted_cnt"], "contactable": counts.get("contactable_cnt"),
+            "targeted": counts["targeted_cnt"], **_levels(counts),
             "contacted": counts["contacted_cnt"], "accepted_so_far": counts["accepted_cnt"],
             "still_open": still_open, "mature_targeted": funnel.targeted, "mature_contacted": funnel.contacted,
             "accepted": funnel.accepted, "effective": funnel.effective, "still_open_use": open_use,
@@ -37,6 +40,16 @@ def funnel_rows(campaign_counts: Iterable[Mapping]) -> list[Row]:
             "effective_text": maturity_text(is_effective_mature, open_use),
         })  # fmt: skip
     return rows
+
+
+def _levels(counts: Mapping) -> Row:
+    """Where each targeted customer stands: targeted = suppressed + contactable, contactable = not chosen + chosen.
+
+    The report repeats the sum of the levels, so that the gate can hold it against the targeted.
+    """
+    levels = {name: counts.get(f"{name}_cnt") for name in ("suppressed", "contactable", "not_chosen", "chosen")}
+    parts = [levels[name] for name in ("suppressed", "not_chosen", "chosen")]
+    return {**levels, "accounted_for": None if None in parts else sum(parts)}  # type: ignore[arg-type]
 
 
 def channel_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
@@ -147,59 +160,90 @@ def lift_rows(cohort_counts: Iterable[Mapping], expected_share: Callable[[Mappin
     """Difference in success rate between treated and control of each campaign, with a 95 % interval.
 
     One count a cohort: the members a night found first, both arms on the same clock (treated_cnt, treated_success_cnt,
-    control_cnt, control_success_cnt, is_open while its days run). Rates are over the cohorts whose days have passed; the
-    sample ratio is over all of them and says whether the split is the one drawn: else the lift is not to be believed.
-    `expected_share` gives the share that was to be held back of a cohort.
+    control_cnt, control_success_cnt, is_open while its days run), with those reached by other campaigns in the same days
+    (treated_reached_cnt, control_reached_cnt) and apart the members held back from all campaigns (global_control_cnt).
+    Rates are over the cohorts whose days have passed. The lift is void when the arms differ in more than the campaign: the
+    split of all cohorts is not the one drawn, or other campaigns reached one arm more than the other (conf/responses.yaml).
+    `expected_share` gives the share that was to be held back of a cohort, by the campaign or from all.
     """
     campaigns: dict[tuple, list[Mapping]] = defaultdict(list)
     for counts in cohort_counts:
         campaigns[counts.get("business_date"), counts["campaign_id"]].append(counts)
     return [
-        {"business_date": day, "campaign_id": campaign, **_effect(cohorts), **_split(cohorts, expected_share)}
+        {"business_date": day, "campaign_id": campaign, **_lift_row(cohorts, expected_share)}
         for (day, campaign), cohorts in campaigns.items()
     ]
 
 
-def _effect(cohorts: list[Mapping]) -> Row:
+def _lift_row(cohorts: list[Mapping], expected_share: Callable[[Mapping], float | None]) -> Row:
     passed = [counts for counts in cohorts if not counts["is_open"]]
     treated, control = _total(passed, "treated_cnt"), _total(passed, "control_cnt")
     successes, control_successes = _total(passed, "treated_success_cnt"), _total(passed, "control_success_cnt")
     members = _total(cohorts, "treated_cnt") + _total(cohorts, "control_cnt")
     still_open = members - treated - control
     is_mature = has_mature(members, still_open)
+    split, others = _split(cohorts, expected_share), _other_contacts(passed)
+    void = _why_void(split, others)
     interval = newcombe(successes, treated, control_successes, control) if treated and control else None
+    believed = None if void else interval
     return {
         "treated": _total(cohorts, "treated_cnt"), "control": _total(cohorts, "control_cnt"), "still_open": still_open,
         "mature_treated": treated, "treated_successes": successes,
         "mature_control": control, "control_successes": control_successes,
         "treated_rate": ratio(successes, treated) if interval else None,
         "control_rate": ratio(control_successes, control) if interval else None,
-        "lift": interval.value if interval else None,
-        "lift_low": interval.low if interval else None, "lift_high": interval.high if interval else None,
-        "is_mature": is_mature, "lift_text": _lift_text(is_mature, interval, control),
+        "lift": believed.value if believed else None,
+        "lift_low": believed.low if believed else None, "lift_high": believed.high if believed else None,
+        **split, **others, "is_comparable": not void,
+        "is_mature": is_mature, "lift_text": _lift_text(is_mature, interval, control, void),
     }  # fmt: skip
 
 
 def _split(cohorts: list[Mapping], expected_share: Callable[[Mapping], float | None]) -> Row:
-    sizes = [counts["treated_cnt"] + counts["control_cnt"] for counts in cohorts]
+    # Members held back from all campaigns were drawn too, so they count here.
+    nobody = _total(cohorts, "global_control_cnt")
+    held_back = nobody + _total(cohorts, "control_cnt")
+    sizes = [counts["treated_cnt"] + counts["control_cnt"] + counts.get("global_control_cnt", 0) for counts in cohorts]
     shares = [expected_share(counts) for counts in cohorts]
-    if not sum(sizes) or any(share is None for share in shares):
-        return {"expected_control_share": None, "sample_ratio_p_value": None, "is_sample_ratio_ok": None}
-    share = sum(size * (wanted or 0.0) for size, wanted in zip(sizes, shares, strict=True)) / sum(sizes)
-    p_value = sample_ratio_p_value(_total(cohorts, "control_cnt"), sum(sizes), share)
-    is_ok = None if p_value is None else p_value >= SAMPLE_RATIO_ALPHA
-    return {"expected_control_share": share, "sample_ratio_p_value": p_value, "is_sample_ratio_ok": is_ok}
+    share = p_value = None
+    if sum(sizes) and None not in shares:
+        share = sum(size * (wanted or 0.0) for size, wanted in zip(sizes, shares, strict=True)) / sum(sizes)
+        p_value = sample_ratio_p_value(held_back, sum(sizes), share)
+    is_ok = None if p_value is None else p_value >= load_response_rules().lift.sample_ratio_alpha
+    return {
+        "global_control": nobody, "expected_control_share": share, "sample_ratio_p_value": p_value, "is_sample_ratio_ok": is_ok,
+    }  # fmt: skip
+
+
+def _other_contacts(passed: list[Mapping]) -> Row:
+    """What other campaigns did to the arms in the days that are measured, and how likely the difference is by chance."""
+    reached, control_reached = _total(passed, "treated_reached_cnt"), _total(passed, "control_reached_cnt")
+    p_value = same_share_p_value(reached, _total(passed, "treated_cnt"), control_reached, _total(passed, "control_cnt"))
+    alpha = load_response_rules().lift.other_contacts_alpha
+    return {
+        "treated_other_contacts": _total(passed, "treated_other_cnt"), "treated_reached_by_others": reached,
+        "control_other_contacts": _total(passed, "control_other_cnt"), "control_reached_by_others": control_reached,
+        "other_contacts_p_value": p_value, "is_reached_alike": None if p_value is None else p_value >= alpha,
+    }  # fmt: skip
 
 
 def _total(cohorts: Iterable[Mapping], name: str) -> int:
-    return sum(counts[name] for counts in cohorts)
+    return sum(counts.get(name, 0) for counts in cohorts)
 
 
-def _lift_text(is_mature: bool, interval: Interval | None, control: int) -> str:
+def _why_void(split: Row, others: Row) -> str:
+    if split["is_sample_ratio_ok"] is False:
+        return VOID_SPLIT
+    return VOID_OTHERS if others["is_reached_alike"] is False else ""
+
+
+def _lift_text(is_mature: bool, interval: Interval | None, control: int, void: str) -> str:
     if not is_mature:
         return maturity_text(False)
     if interval is None:
         return "no control group" if not control else "nobody treated"
+    if void:
+        return void
     if interval.low > 0:
         return "positive"
     return "negative" if interval.high < 0 else "no effect shown"

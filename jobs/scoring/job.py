@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCORES = "gold.customer_score"
 LIFECYCLE = "gold.lifecycle_state"
+TABLES = [SCORES, LIFECYCLE]
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
@@ -35,7 +36,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     config = load_models()
     lake = Lake(spark, settings, Run("scoring", dates, settings))
     models = load_champions(settings, config, lake.run)
-    lake.restore_ahead([SCORES, LIFECYCLE])
+    lake.restore_ahead(TABLES)
     models = drift.fit_for(lake, models, dates, config.drift)
     snapshots = read_snapshots(lake, models, dates)
 
@@ -46,7 +47,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     overlays = lake.run_tables([LIFECYCLE], dates, **lifecycle_parameters(config))[LIFECYCLE]
 
     # Audit and publish
-    run_gate(lake, "scoring", [SCORES, LIFECYCLE], dates)
+    run_gate(lake, "scoring", TABLES, dates)
     lake.publish()
     return {
         "scores": written.rows,

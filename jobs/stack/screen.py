@@ -155,7 +155,7 @@ def _rates(settings: Settings) -> list[tuple]:
 def _lift(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high FROM rpt_campaign_lift "
+        "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high, lift_text FROM rpt_campaign_lift "
         "WHERE business_date = (SELECT max(business_date) FROM rpt_campaign_lift) ORDER BY 1",
         "rpt.campaign_lift",
     )
@@ -164,10 +164,10 @@ def _lift(settings: Settings) -> list[tuple]:
             c,
             _percent(t),
             _percent(k),
-            _points(d),
-            f"{_points(low)} to {_points(high)}" if low is not None else "not yet mature",
+            _points(d) if d is not None else text,
+            f"{_points(low)} to {_points(high)}" if low is not None else text,
         )
-        for c, t, k, d, low, high in rows
+        for c, t, k, d, low, high, text in rows
     ]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
+from functools import reduce
+from operator import or_
 
 
 class Reason(Enum):
@@ -66,6 +69,19 @@ SUPPRESSION_REASONS = (
     Reason.LIST_BLACK, Reason.DND_SYSTEM, Reason.COMPLAINT_A, Reason.COMPLAINT_B, Reason.LIST_RED, Reason.LIST_GREY,
     Reason.DND_CHANNEL, Reason.DND_PRODUCT, Reason.SENSITIVE_CHANNEL, Reason.COMPLAINT_C, Reason.COMPLAINT_D,
 )  # fmt: skip
+
+# Nothing stood in the way but the plan itself: contactable, and a level of the funnel of their own. NOT_CHOSEN_CAPACITY is not
+# among them: a channel that is full suppresses (domain rules, CHANNEL_CAPACITY).
+NOT_CHOSEN = (Reason.NOT_CHOSEN_CONFLICT, Reason.NOT_CHOSEN_VALUE, Reason.NOT_CHOSEN_BUDGET)
+SUPPRESSING = tuple(reason for reason in Reason if reason not in NOT_CHOSEN)
+# Beside these a customer was due all the same: only the draw or the allocation kept the campaign from him. Both arms of a
+# lift take their members by this one set, so that they enter on the same nights.
+DUE_ALL_THE_SAME = (Reason.CONTROL_GROUP, *NOT_CHOSEN, Reason.NOT_CHOSEN_CAPACITY)
+
+
+def mask_of(reasons: Iterable[Reason]) -> int:
+    """The bit set of these reasons."""
+    return reduce(or_, (reason.mask for reason in reasons), 0)
 
 
 def reasons_of(bits: int) -> list[Reason]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.codes import load_status_codes
+from conf.kpi import load_kpi_rules
 from conf.policy import load_policy
 from conf.tables import table_of
 from jobs.lakehouse.planning import static_plans
@@ -152,7 +153,8 @@ def _fields(snap: Snapshot) -> dict[str, Column]:
         "churn_month": F.when(~F.col("is_live"), F.date_format("status_time", "yyyyMM")),
         "account_manager_name": F.when(key_account, F.col("account_manager_name")),
         "account_manager_phone": F.when(key_account, F.col("account_manager_phone")),
-        "is_kpi_counted": F.col("is_live") & (F.coalesce("user_type", F.lit("1")) != "3"),
+        "is_kpi_counted": F.col("is_live")
+        & ~F.coalesce(F.col("user_type").isin(*load_kpi_rules().not_counted_user_types), F.lit(False)),
         "is_communicating": F.col("active_days_30d") > 0,
         "is_music_club_premium": level == "2",
         "is_music_club_member": level.isin("1", "2"),

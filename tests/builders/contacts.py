@@ -12,6 +12,7 @@ from conf.settings import Settings
 from conf.tables import table_of
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.schema import arrow_schema
+from jobs.targeting.reasons import Reason
 
 NEVER = date(9999, 12, 31)
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -53,8 +54,16 @@ def put(settings: Settings, **rows_by_table: list[dict]) -> None:
     published.publish(settings, "tests", date(2026, 3, 10), "tests", versions)
 
 
+def _decided(row: dict) -> dict:
+    """The reasons of a decision as the log has them: what is not said follows from the verdict and the first reason."""
+    first = row.get("first_reason") or ("CONTROL_GROUP" if row["verdict"] == "CONTROL" else None)
+    return {**row, "first_reason": first, "all_reasons": row["all_reasons"] or (Reason[first].mask if first else 0)}
+
+
 def _filled(name: str, columns: list[str], given: dict) -> dict:
     row = {**DEFAULTS.get(name, {}), **given}
+    if name == "gold.campaign_decision":
+        row = _decided(row)
     if "superseded_on" in columns:
         row.setdefault("superseded_on", NEVER)
     if "data_date" in columns:

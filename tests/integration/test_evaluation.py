@@ -9,6 +9,7 @@ from conf.dates import DateRange
 from conf.responses import load_response_rules
 from jobs.evaluation import job
 from jobs.lakehouse import ledger, published
+from jobs.targeting.reasons import Reason
 from tests.builders.contacts import put
 
 NIGHT = date(2026, 3, 10)
@@ -126,6 +127,62 @@ def campaign_that_keeps_a_product():
     return decided, held
 
 
+def campaign_after_a_day_without_contacts():
+    """Found on a night before a blackout day, due on the night after: 60 treated, 8 held back, 2 held back from everything.
+
+    One held back ordered on the blackout day, in nobody's days; four treated ordered after their contact.
+    """
+    on_blackout, due = before(30), before(29)
+    people = dict.fromkeys(range(6000, 6060), 0) | dict.fromkeys(range(6060, 6070), Reason.CONTROL_GROUP.mask)
+    decided = [
+        {"campaign_id": "MUSIC_CLUB_PREMIUM", "subscription_id": f"S{n}", "business_date": night, "all_reasons": drawn | closed,
+         "verdict": "CONTROL" if drawn else "EXCLUDED" if closed else "EXPORTED",
+         "first_reason": "CONTROL_GROUP" if drawn else "BLACKOUT_DATE" if closed else None}
+        for n, drawn in people.items() for night, closed in ((on_blackout, Reason.BLACKOUT_DATE.mask), (due, 0))
+    ]  # fmt: skip
+    groups = [{"campaign_id": "MUSIC_CLUB_PREMIUM", "subscription_id": f"S{n}", "business_date": on_blackout, "assigned_on": on_blackout,
+               "control_kind": "GLOBAL" if n >= 6068 else "CAMPAIGN"} for n in range(6060, 6070)]  # fmt: skip
+    placed = [(6060, 29), (6068, 25), *((n, 25) for n in range(6000, 6004))]
+    orders = [{"order_id": f"M{n}", "subscription_id": f"S{n}", "product_id": "MUSIC_CLUB_PREMIUM", "ordered_at": datetime(2026, 2, 9),
+               "order_date": before(days), "load_date": before(days)} for n, days in placed]  # fmt: skip
+    return decided, groups, orders
+
+
+def campaign_beside_another():
+    """90 treated and 10 held back, whose free places another campaign filled: it reached ten of the one and eight of the other.
+
+    Its contacts before the days that are measured, and one that did not happen, reached nobody in them.
+    """
+    due = {"campaign_id": "CRBT_ACTIVATION", "business_date": before(20)}
+    decided = [
+        {**due, "subscription_id": f"S{n}", "verdict": "EXPORTED" if n < 7090 else "CONTROL"} for n in range(7000, 7100)
+    ]
+    other = {"campaign": "CRBT_SAVE", "source": "EXPORT", "attribution_window_ends": before(3)}
+    reached = [*range(7000, 7010), *range(7090, 7098)]
+    contacts = [
+        *(a_contact(n, **other, planned_date=before(18)) for n in reached),
+        a_contact(7098, **other, planned_date=before(18), is_contacted=False, reach_code="NOT_REACHED"),
+        *(a_contact(n, **other, planned_date=before(25)) for n in range(7010, 7090)),
+    ]
+    return contacts, decided
+
+
+def lines_of_the_year():
+    """1,002 lines at the start of the year: S0 had left, S1 is a test number, S3 official free, S4 leaves in February."""
+    statuses = [{"subscription_id": f"S{n}", "is_off_network": n == 0, "load_date": date(2025, 8, 10),
+                 "status_time": datetime(2025, 8, 1)} for n in range(1002)]  # fmt: skip
+    statuses.append({"subscription_id": "S4", "is_off_network": True, "load_date": date(2026, 2, 15),
+                     "status_time": datetime(2026, 2, 14, 16)})  # fmt: skip
+    profiles = [{"subscription_id": f"S{n}", "user_type": kind, "load_date": date(2025, 8, 10)}
+                for n, kind in ((1, "3"), (2, "1"), (3, "2"))]  # fmt: skip
+    trial = {"msisdn_token": 2, "subscription_id": "S2", "open_date": date(2026, 1, 20), "trial_end_date": date(2026, 1, 31),
+             "load_date": date(2026, 1, 21)}  # fmt: skip
+    downloads = [{"subscription_id": f"S{n}", "event_date": date(2026, 1, 10), "load_date": date(2026, 1, 11),
+                  "crbt_download_cnt": 1} for n in (0, 1, 3)]  # fmt: skip
+    return {"silver__subscription_status": statuses, "silver__subscription": profiles, "silver__crbt_subscription": [trial],
+            "silver__vas_daily": downloads}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def reported(spark, tmp_path_factory):
     """Reports of one night over a finished and a running campaign."""
@@ -136,6 +193,7 @@ def reported(spark, tmp_path_factory):
     decided = [
         *({"subscription_id": f"S{n}", "verdict": "EXPORTED"} for n in range(3000, 3050)),
         *({"subscription_id": f"S{n}", "first_reason": "NOT_CHOSEN_CAPACITY"} for n in range(3050, 3060)),
+        *({"subscription_id": f"S{n}", "first_reason": "NOT_CHOSEN_VALUE"} for n in range(3090, 3095)),
         *({"subscription_id": f"S{n}", "first_reason": "LIST_BLACK"} for n in range(3060, 3080)),
         *(
             {"subscription_id": f"S{n}", "verdict": "CONTROL", "first_reason": "CONTROL_GROUP"}
@@ -144,17 +202,20 @@ def reported(spark, tmp_path_factory):
     ]
     nightly_contacts, nightly_decided, nightly_orders = campaign_of_every_night()
     save_decided, held = campaign_that_keeps_a_product()
+    late_decided, late_groups, late_orders = campaign_after_a_day_without_contacts()
+    crowded_contacts, crowded_decided = campaign_beside_another()
+    decided += nightly_decided + save_decided + late_decided + crowded_decided
     recalled = {"business_date": NIGHT, "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "file_name": "recalled", "rows": 1,
                 "sha256": "", "status": "RECALLED", "run_id": "tests"}  # fmt: skip
     put(
         settings,
-        gold__contact_history=contacts + running_campaign() + nightly_contacts,
-        silver__product_order=orders + nightly_orders,
-        gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided + nightly_decided + save_decided],
+        gold__contact_history=contacts + running_campaign() + nightly_contacts + crowded_contacts,
+        silver__product_order=orders + nightly_orders + late_orders,
+        gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
+        gold__control_group=late_groups,
         gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
                                  "business_date": NIGHT, "file_name": "recalled" if n == 7 else "f"} for n in range(8)],
-        silver__subscription_status=[{"subscription_id": f"S{n}", "is_off_network": n == 0, "load_date": date(2025, 8, 10),
-                                      "status_time": datetime(2025, 8, 1)} for n in range(1001)],
+        **lines_of_the_year(),
         silver__product_subscription=[
             *held,
             *({"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": date(2025, 9, 1)} for n in range(480)),
@@ -185,13 +246,23 @@ def test_funnel_steps_and_rates_are_final_given_finished_campaign(reported):
 def test_funnel_says_not_yet_mature_given_running_campaign(reported):
     (row,) = report(reported, "rpt.campaign_funnel", campaign_id="CRBT_ACQUISITION")
 
-    assert (row["targeted"], row["contactable"], row["contacted"]) == (
-        90,
-        60,
-        50,
-    )  # 20 black-listed and 10 control are not
+    # 20 black-listed, 10 held back and 10 for whom the channels were full are suppressed; 5 were worth no contact.
+    assert (row["targeted"], row["suppressed"], row["contactable"]) == (95, 40, 55)
+    assert (row["not_chosen"], row["chosen"], row["contacted"], row["control"]) == (5, 50, 50, 0)
     assert (row["accepted"], row["success_rate_contacted"], row["acceptance_text"]) == (None, None, "not yet mature")
     assert row["accepted_so_far"] == 3
+
+
+def test_every_targeted_customer_stands_at_one_level_of_the_funnel(reported):
+    rows = {row["campaign_id"]: row for row in report(reported, "rpt.campaign_funnel")}
+
+    assert len(rows) == 6
+    for row in rows.values():
+        assert row["targeted"] == row["suppressed"] + row["contactable"], row["campaign_id"]
+        assert row["contactable"] == row["not_chosen"] + row["chosen"], row["campaign_id"]
+    # Not chosen on one night and chosen on another: chosen; twice suppressed: once suppressed.
+    nightly = rows["NEWSPAPER_GROWTH"]
+    assert (nightly["chosen"], nightly["not_chosen"], nightly["suppressed"]) == (20, 10, 10)
 
 
 def test_answered_channel_is_final_while_bulk_waits_given_running_campaign(reported):
@@ -219,7 +290,7 @@ def test_lift_is_positive_and_covers_the_truth_given_planted_effect(reported):
 def test_lift_is_not_yet_mature_given_running_campaign(reported):
     (row,) = report(reported, "rpt.campaign_lift", campaign_id="CRBT_ACQUISITION")
 
-    assert (row["treated"], row["control"]) == (60, 10)  # chosen or not: all who came as far as the draw
+    assert (row["treated"], row["control"]) == (65, 10)  # all whom nothing but the plan or the draw kept out
     assert (row["lift"], row["lift_text"]) == (None, "not yet mature")
 
 
@@ -241,6 +312,26 @@ def test_both_arms_are_measured_after_the_late_contact_given_campaign_of_every_n
     assert row["lift"] == pytest.approx(5 / 20 - 1 / 10)
 
 
+def test_both_arms_become_due_after_the_blackout_given_day_without_contacts(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="MUSIC_CLUB_PREMIUM")
+
+    assert (row["treated_successes"], row["mature_treated"]) == (4, 60)
+    assert (row["control_successes"], row["mature_control"]) == (0, 8)  # the blackout day is none of their days
+    assert (row["global_control"], row["is_sample_ratio_ok"], row["is_comparable"]) == (2, True, True)
+    assert row["lift"] == pytest.approx(4 / 60)
+
+
+def test_lift_is_void_given_places_of_the_held_back_filled_by_another_campaign(reported):
+    (row,) = report(reported, "rpt.campaign_lift", campaign_id="CRBT_ACTIVATION")
+
+    assert (row["treated_reached_by_others"], row["mature_treated"]) == (10, 90)
+    assert (row["control_reached_by_others"], row["mature_control"]) == (8, 10)
+    assert (row["treated_other_contacts"], row["control_other_contacts"]) == (10, 8)
+    assert row["other_contacts_p_value"] < 0.001
+    assert (row["lift"], row["lift_low"], row["is_comparable"]) == (None, None, False)
+    assert row["lift_text"] == "void: other campaigns differ"
+
+
 def test_success_is_the_product_held_given_campaign_that_keeps_it(reported):
     (row,) = report(reported, "rpt.campaign_lift", campaign_id="CRBT_SAVE")
 
@@ -251,10 +342,18 @@ def test_success_is_the_product_held_given_campaign_that_keeps_it(reported):
 def test_kpi_follows_closing_counts_given_two_closed_months(reported):
     rows = {row["month_id"]: row for row in report(reported, "rpt.kpi_attainment", kpi="CRBT_PAYING")}
 
-    assert [rows[m]["closing_count"] for m in ("202601", "202602")] == [480, 580]
-    assert rows["202602"]["ytd_monthly_avg"] == pytest.approx(530)
-    assert rows["202602"]["kpi_attainment"] == pytest.approx(530 / 560)  # target 560 for 1,000 live
+    # Of 480 and 580 holders: not who had left, not the test number, in January not who was in trial, in February not who left.
+    assert [rows[m]["closing_count"] for m in ("202601", "202602")] == [480 - 3, 580 - 3]
+    assert rows["202602"]["ytd_monthly_avg"] == pytest.approx(527)
+    assert rows["202602"]["annual_target"] == pytest.approx(560)  # for 1,000 live at the start of the year
+    assert rows["202602"]["kpi_attainment"] == pytest.approx(527 / 560)
     assert (rows["202603"]["kpi_attainment"], rows["202603"]["attainment_text"]) == (None, "not yet mature")
+
+
+def test_only_period_end_subscriptions_count_given_downloads_of_a_test_number_and_a_dead_line(reported):
+    (row,) = report(reported, "rpt.kpi_attainment", kpi="CRBT_DOWNLOADERS", month_id="202601")
+
+    assert row["closing_count"] == 1
 
 
 def test_other_reports_add_up_given_same_contacts(reported):
@@ -284,6 +383,7 @@ def test_page_of_the_night_needs_no_network_and_names_open_cells(spark, reported
 
     assert summary["pages"] == [f"{NIGHT}.html"]
     assert "not yet mature" in text
+    assert "void: other campaigns differ" in text
     assert "10 still open" in text  # the campaign of every night shows its rates and how many they leave out
     assert "contacts withheld: 1" in text
     assert f"{load_response_rules().attribution.window_days} days" in text

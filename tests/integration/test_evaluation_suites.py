@@ -22,10 +22,10 @@ PLANTED = {  # table: the change of a good row that must turn its suite red, and
     "gold.suppression": ({"scope_type": "EVERYTHING"}, "not_allowed_count__scope_type"),
     "gold.channel_preference": ({"accept_cnt": 9}, "order_violation_count__accept_cnt__contact_cnt"),
     "gold.product_channel_affinity": ({"affinity_band": "HUGE"}, "not_allowed_count__affinity_band"),
-    "rpt.campaign_funnel": ({"contacted": 99}, "order_violation_count__contacted__contactable"),
+    "rpt.campaign_funnel": ({"accounted_for": 9}, "order_violation_count__targeted__accounted_for"),
     "rpt.campaign_channel": ({**OPEN, "accepted": 3}, "null_share__accepted__where__is_mature__false"),
     "rpt.campaign_progress": ({"resulted": 99}, "order_violation_count__resulted__planned"),
-    "rpt.campaign_lift": ({"lift_low": 0.9}, "order_violation_count__lift_low__lift"),
+    "rpt.campaign_lift": ({"is_comparable": False}, "null_share__lift__where__is_comparable__false"),
     "rpt.eval_model": ({"model_accepted_so_far": 99}, "order_violation_count__model_accepted_so_far__model_contacted"),
     "rpt.eval_strategy": ({"other_share": -0.2}, "min__other_share"),
     "rpt.eval_staff": ({"accepted": 99}, "order_violation_count__accepted__contacted"),
@@ -38,8 +38,8 @@ GOOD_VALUES = {
     "scope_type": "SYSTEM", "scope_value": "*", "reason": "LIST_BLACK", "valid_from": date(2026, 1, 1), "valid_to": date(9999, 12, 31),
     "channel_class": "BROADCAST", "contact_class": "BROADCAST", "preferred_channel": "SMS",
     "affinity_band": "MID", "channel_code": "SMS", "is_sample_ratio_ok": True, "channel_preference_score": [("SMS", 0.1)],
-    "targeted": 10, "contactable": 9, "contacted": 8, "accepted": 4, "accepted_so_far": 4, "effective": 2, "mature_targeted": 9, "mature_contacted": 7, "contact_cnt": 5, "contacted_cnt": 5,
-    "planned": 10, "resulted": 9, "treated": 10, "control": 10, "model_contacted": 8, "other_contacted": 8, "contacts": 5, "customers": 5,
+    "targeted": 10, "accounted_for": 10, "suppressed": 1, "contactable": 9, "chosen": 8, "not_chosen": 1, "contacted": 8, "accepted": 4, "accepted_so_far": 4, "effective": 2, "mature_targeted": 9, "mature_contacted": 7, "contact_cnt": 5, "contacted_cnt": 5,
+    "planned": 10, "resulted": 9, "treated": 10, "control": 10, "mature_treated": 5, "mature_control": 5, "model_contacted": 8, "other_contacted": 8, "contacts": 5, "customers": 5,
     "lift_low": 0.1, "lift": 0.2, "lift_high": 0.3, "annual_target": 100.0,
 }  # fmt: skip
 

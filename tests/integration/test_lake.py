@@ -153,6 +153,20 @@ def test_yesterday_stays_given_a_failed_gate(spark, settings, visits):
     assert bad.publish() is None
 
 
+def test_table_of_the_list_that_nobody_wrote_is_refused(spark, settings, visits):
+    first = _lake(spark, settings, TENTH)
+    first.replace("gold.visit", visits("2026-03-10"), TENTH)
+    run_gate(first, "tests", ["gold.visit"], TENTH)
+    first.publish()
+    idle = _lake(spark, settings, ELEVENTH)
+
+    with pytest.raises(GateFailed, match=r"gold\.visit: in the list of the stage, but this run did not write it"):
+        run_gate(idle, "tests", ["gold.visit"], ELEVENTH)
+
+    assert idle.publish() is None
+    assert _count(spark, settings) == 3
+
+
 def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, visits):
     from pyspark.errors import PySparkException
 

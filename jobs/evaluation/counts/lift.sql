@@ -1,31 +1,43 @@
 -- Members and successes of both arms of each campaign, a row for each cohort: those who became due in the same night.
--- Arm and cohort are fixed in that night, chosen by the allocation or not (intention to treat), because the control group was
--- drawn from these and not from the chosen ones only. Earlier campaigns: the planned executions.
+-- Due: no reason stands against the customer but the draw of the control group or the allocation (intention to treat). Both
+-- arms are asked by all reasons, not by the first: the draw comes before the caps and a day without contacts and would hide
+-- them in one arm only. Arm and cohort are fixed in that night. Earlier campaigns: the planned executions.
+-- Who is held back from all campaigns (control_kind GLOBAL) stands apart: no other campaign reaches him either, so he differs
+-- from the treated in more than this campaign. He counts for the split, not for the comparison.
 -- Both arms of a cohort have one clock: the days (:horizon_days) after it became due and after each day on which the
 -- campaign contacted any of it. So who is contacted on the ninth night is measured in the days after the ninth, and so are
 -- those held back. Only days that have passed are looked at; a cohort whose first ones still run is open.
 -- Success: an order of the product in these days, whoever sold it; of a campaign that keeps a product: the product is held
 -- at their end. Rule 5.24: seven days, treated and control alike; a member succeeds once, however many contacts came before.
+-- Reached by others: contacts of other campaigns that happened in the same days.
 WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
+held_back_from_all AS (
+  SELECT subscription_id, min(business_date) AS held_back_on
+  FROM gold.control_group
+  WHERE control_kind = 'GLOBAL'
+  GROUP BY subscription_id
+),
 decided AS (
-  SELECT n.business_date, d.campaign_id, d.subscription_id, d.business_date AS decided_on, d.verdict,
+  SELECT n.business_date, d.campaign_id, d.subscription_id, d.business_date AS decided_on,
+         (d.all_reasons & :control_reason) <> 0 AS is_control,
          min(d.business_date) OVER (PARTITION BY n.business_date, d.campaign_id, d.subscription_id) AS due_on
   FROM gold.campaign_decision AS d
   JOIN nights AS n ON d.business_date < n.business_date
-  WHERE d.verdict IN ('EXPORTED', 'RECOMMENDED', 'CONTROL')
-     OR d.first_reason LIKE 'CAP@_%' ESCAPE '@' OR d.first_reason = 'CHANNEL_CAPACITY' OR d.first_reason LIKE 'NOT@_CHOSEN%' ESCAPE '@'
+  WHERE (d.all_reasons & ~:due_reasons) = 0
 ),
 members AS (
-  SELECT snapshot_date AS business_date, campaign_id, subscription_id, bool_or(is_control) AS is_control,
+  SELECT snapshot_date AS business_date, campaign_id, subscription_id, bool_or(is_control) AS is_control, false AS is_global,
          min(planned_date) AS starts_on, min_by(product_id, planned_date) AS product_id
   FROM gold.contact_history
   WHERE snapshot_date BETWEEN :first_date AND :last_date AND source = 'HISTORY'
   GROUP BY snapshot_date, campaign_id, subscription_id
   UNION ALL
-  SELECT business_date, campaign_id, subscription_id, verdict = 'CONTROL' AS is_control, date_add(due_on, 1) AS starts_on,
-         str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id
-  FROM decided
-  WHERE decided_on = due_on
+  SELECT d.business_date, d.campaign_id, d.subscription_id, d.is_control,
+         d.is_control AND coalesce(g.held_back_on < d.business_date, false) AS is_global, date_add(d.due_on, 1) AS starts_on,
+         str_to_map(:campaign_products, ',', '=')[d.campaign_id] AS product_id
+  FROM decided AS d
+  LEFT JOIN held_back_from_all AS g ON g.subscription_id = d.subscription_id
+  WHERE d.decided_on = d.due_on
 ),
 targeted AS (
   SELECT campaign_id, date_add(business_date, 1) AS starts_on, count(*) AS targeted_cnt
@@ -79,13 +91,35 @@ succeeded AS (
   SELECT business_date, campaign_id, subscription_id
   FROM held
   WHERE newest.expire_date > ends_on OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
+),
+reached AS (
+  SELECT w.business_date, w.campaign_id, w.subscription_id, count(*) AS contact_cnt
+  FROM watched AS w
+  JOIN gold.contact_history AS h
+    ON h.snapshot_date = w.business_date AND h.subscription_id = w.subscription_id AND h.campaign_id <> w.campaign_id
+   AND h.planned_date BETWEEN w.begins_on AND w.ends_on
+  WHERE h.snapshot_date BETWEEN :first_date AND :last_date AND NOT h.is_control AND h.is_contacted
+    AND exists(w.passed, first_day -> h.planned_date >= first_day AND h.planned_date < date_add(first_day, :horizon_days))
+  GROUP BY w.business_date, w.campaign_id, w.subscription_id
+),
+results AS (
+  SELECT w.business_date, w.campaign_id, w.starts_on, w.is_open, w.is_global, w.is_control AND NOT w.is_global AS is_control,
+         NOT w.is_control AS is_treated, s.subscription_id IS NOT NULL AS has_succeeded, coalesce(o.contact_cnt, 0) AS other_cnt
+  FROM watched AS w
+  LEFT JOIN succeeded AS s
+    ON s.business_date = w.business_date AND s.campaign_id = w.campaign_id AND s.subscription_id = w.subscription_id
+  LEFT JOIN reached AS o
+    ON o.business_date = w.business_date AND o.campaign_id = w.campaign_id AND o.subscription_id = w.subscription_id
 )
-SELECT w.business_date, w.campaign_id, w.starts_on, w.is_open, max(t.targeted_cnt) AS targeted_cnt,
-       count_if(NOT w.is_control) AS treated_cnt, count_if(NOT w.is_control AND s.subscription_id IS NOT NULL) AS treated_success_cnt,
-       count_if(w.is_control) AS control_cnt, count_if(w.is_control AND s.subscription_id IS NOT NULL) AS control_success_cnt
-FROM watched AS w
-LEFT JOIN succeeded AS s
-  ON s.business_date = w.business_date AND s.campaign_id = w.campaign_id AND s.subscription_id = w.subscription_id
-LEFT JOIN targeted AS t ON t.campaign_id = w.campaign_id AND t.starts_on = w.starts_on
-GROUP BY w.business_date, w.campaign_id, w.starts_on, w.is_open
-ORDER BY w.business_date, w.campaign_id, w.starts_on
+SELECT r.business_date, r.campaign_id, r.starts_on, r.is_open, max(t.targeted_cnt) AS targeted_cnt,
+       count_if(r.is_treated) AS treated_cnt, count_if(r.is_control) AS control_cnt, count_if(r.is_global) AS global_control_cnt,
+       count_if(r.is_treated AND r.has_succeeded) AS treated_success_cnt,
+       count_if(r.is_control AND r.has_succeeded) AS control_success_cnt,
+       count_if(r.is_treated AND r.other_cnt > 0) AS treated_reached_cnt,
+       count_if(r.is_control AND r.other_cnt > 0) AS control_reached_cnt,
+       coalesce(sum(r.other_cnt) FILTER (WHERE r.is_treated), 0) AS treated_other_cnt,
+       coalesce(sum(r.other_cnt) FILTER (WHERE r.is_control), 0) AS control_other_cnt
+FROM results AS r
+LEFT JOIN targeted AS t ON t.campaign_id = r.campaign_id AND t.starts_on = r.starts_on
+GROUP BY r.business_date, r.campaign_id, r.starts_on, r.is_open
+ORDER BY r.business_date, r.campaign_id, r.starts_on

@@ -11,6 +11,7 @@ from conf.kpi import Kpi
     [
         ({"series": "PRODUCT_HOLDERS", "product_id": "NO_SUCH_PRODUCT"}, "wanted one of conf/products.yaml"),
         ({"series": "PRODUCT_HOLDERS"}, "product_id for PRODUCT_HOLDERS"),
+        ({"series": "CRBT_PAYING"}, "product_id for PRODUCT_HOLDERS and CRBT_PAYING"),
         ({"series": "CRBT_DOWNLOADERS", "product_id": "CRBT"}, "product_id for PRODUCT_HOLDERS"),
     ],
 )
