@@ -91,7 +91,8 @@ def require_known(path: str | Path, key: str, found: str, known: Collection[str]
 
 def yaml_files(folder: Path, pattern: str = "*.yaml") -> list[Path]:
     """Files of a folder of definitions by name, the operator's own among them; ConfigError when there are none."""
-    files = overlay.files_of(folder, operator_folder(), pattern)
+    own = operator_folder() if folder.name in overlay.FOLDERS_OF_WHOLE_FILES else None
+    files = overlay.files_of(folder, own, pattern)
     if not files:
         raise ConfigError(folder, "(folder)", "no file", f"at least one file {pattern}: is the folder the right one?")
     return files

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.overlay import DEFAULT_PROFILE, OPERATOR_VARIABLE, PROFILE_VARIABLE, PROFILES, checked_folder
-from conf.reading import ROOT, Strict, parse, read_yaml
+from conf.reading import ROOT, Strict, parse, read_yaml, yaml_files
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
 HOME_VARIABLE = "CLOSEDLOOP_HOME"
@@ -179,7 +179,7 @@ class Settings(Strict):
 
 def profile_names() -> list[str]:
     """Profiles there are: one file each."""
-    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    return [path.stem for path in yaml_files(PROFILES)]
 
 
 def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:

@@ -27,7 +27,7 @@ def test_hash_stays_given_comments_and_blank_lines(tmp_path):
         ("priority: 1", "priority: 2"),
         ("预存一年送15元", "预存一年送16元"),  # one character of an offer
         ("value: CHURNED", "value: LAPSED"),  # one value of the selection
-        ("per_night_yuan: 160", "per_night_yuan: 161"),
+        ("per_night_yuan: 40000", "per_night_yuan: 40001"),
         ("after_days: 3", "after_days: 4"),
     ],
 )
