@@ -16,9 +16,14 @@ PILOT = CAMPAIGNS / "crbt_save.yaml"
 
 
 def test_hash_stays_given_comments_and_blank_lines(tmp_path):
-    copy = tmp_path / PILOT.name
-    copy.write_text("# another comment\n\n" + PILOT.read_text(encoding="utf-8"), encoding="utf-8")
-    assert content_hash(read_campaign(copy)) == content_hash(read_campaign(PILOT))
+    text = PILOT.read_text(encoding="utf-8")
+    hashes = []
+    for name, content in (("plain", text), ("commented", "# another comment\n\n" + text)):
+        copy = tmp_path / name / PILOT.name
+        copy.parent.mkdir()
+        copy.write_text(content, encoding="utf-8")
+        hashes.append(content_hash(read_campaign(copy)))
+    assert hashes[0] == hashes[1]
 
 
 @pytest.mark.parametrize(
