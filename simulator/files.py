@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -143,17 +143,6 @@ def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(path.name + ".part")
     temporary.write_bytes(content)
     os.replace(temporary, path)
-
-
-def creation_time(day: date, slot: int) -> datetime:
-    """When the extract of a business date is usually made: the small hours of the next day, feed by feed."""
-    return datetime.combine(day, datetime.min.time()).replace(hour=0) + _offset(slot)
-
-
-def _offset(slot: int):
-    from datetime import timedelta
-
-    return timedelta(days=1, hours=2, minutes=30 + slot * 5, seconds=slot)
 
 
 def money_of(frame: pl.DataFrame | None, feed: Feed) -> int:
