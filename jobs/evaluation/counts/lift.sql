@@ -13,7 +13,7 @@ decided AS (
   FROM gold.campaign_decision AS d
   JOIN nights AS n ON d.business_date < n.business_date
   WHERE d.verdict IN ('EXPORTED', 'RECOMMENDED', 'CONTROL')
-     OR d.first_reason LIKE 'CAP@_%' ESCAPE '@' OR d.first_reason = 'CHANNEL_CAPACITY' OR d.first_reason LIKE 'NOT@_CHOSEN%' ESCAPE '@'
+     OR d.first_reason LIKE 'CAP@_%' ESCAPE '@' OR d.first_reason LIKE 'NOT@_CHOSEN%' ESCAPE '@'
 ),
 members AS (
   SELECT snapshot_date AS business_date, campaign_id, subscription_id, bool_or(is_control) AS is_control,
