@@ -51,7 +51,9 @@ class Task(Strict):
     """One channel of the campaign: its offer, its script, how it relates to the other channels, its contact class."""
 
     channel_code: str
-    relation: Literal["COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"]
+    relation: Literal[
+        "COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"
+    ]  # for people; no rule reads it before channels are coordinated
     contact_class: ChannelClass | None = None
     offer_id: str
     script_id: str = Field(pattern=_CODE)
@@ -88,7 +90,7 @@ class Campaign(Strict):
     """One campaign as its owner wrote it; only the version approved by hash may run."""
 
     campaign_id: str = Field(pattern=_CODE)
-    program_id: str = Field(pattern=_CODE)
+    program_id: str = Field(pattern=_CODE)  # for people; no report by program yet
     title: str
     name: str
     owner: str

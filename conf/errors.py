@@ -38,13 +38,6 @@ class ContractBroken(ClosedLoopError):
         )
 
 
-class MissingColumn(ClosedLoopError):
-    """A step asked for a column its input does not have."""
-
-    def __init__(self, table: str, wanted: str, found: list[str]):
-        super().__init__(f"{table}: column '{wanted}' is missing\n  found:  {', '.join(found)}")
-
-
 class GateFailed(ClosedLoopError):
     """A rule of severity `fail` did not hold, so nothing of this stage was published and yesterday stays."""
 

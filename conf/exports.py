@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from conf.channels import load_channels
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.reading import ROOT, Strict, load, require_known, yaml_files
 
 EXPORTS = ROOT / "conf" / "exports"
 
@@ -92,6 +93,7 @@ def load_exports() -> dict[str, ExportLayout]:
 def read_layout(path: Path) -> ExportLayout:
     """One layout; its name must be the file's."""
     layout = load(ExportLayout, path)
+    require_known(path, "channel_code", layout.channel_code, load_channels())
     if layout.layout != path.stem:
         raise ConfigError(path, "layout", layout.layout, f"{path.stem}, the name of the file")
     return layout

@@ -116,7 +116,9 @@ class Feed(Strict):
     style: Literal["fixed_width", "dollar", "euro"]
     encoding: tuple[str, ...]
     content: Literal["snapshot", "delta", "event"]
-    full_snapshot_day: int | None = Bound(default=None, ge=1, le=28)
+    full_snapshot_day: int | None = Bound(
+        default=None, ge=1, le=28
+    )  # the simulator's; ingest ends no row missing in it yet
     cadence: Literal["daily", "monthly"]
     due_day: int | None = Bound(default=None, ge=1, le=28)
     deadline: str = Bound(pattern=r"^\d{2}:\d{2}$")

@@ -97,7 +97,6 @@ class ModelSpec(Strict):
     label: Label
     population: Population = Field(min_length=1)
     feature_groups: tuple[str, ...] = Field(min_length=1)
-    primary_metric: Literal["auc", "spearman"]
     thresholds: Thresholds
 
 

@@ -1,4 +1,4 @@
-"""The products campaigns may promote (conf/products.yaml)."""
+"""Products a campaign may name (conf/products.yaml)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Product(Strict):
     name: str
     title: str
     prod_type: Literal["BASE_PLAN", "ADD_ON", "VAS", "CAMPAIGN_OFFER"]
-    stage: Literal["REVENUE", "GROWTH", "STRATEGIC", "RETENTION"]
-    monthly_fee_fen: int = Field(ge=0)
-    margin_share: float = Field(ge=0, le=1)
+    stage: Literal["REVENUE", "GROWTH", "STRATEGIC", "RETENTION"]  # not read before rule 4.1 pairs segments with stages
+    monthly_fee_fen: int = Field(ge=0)  # read by the simulator's check; not before a benefit report by a stage
+    margin_share: float = Field(ge=0, le=1)  # the same
     owned_when: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     requires: tuple[DeviceAbility, ...] = ()
 

@@ -99,9 +99,11 @@ def load_response_rules() -> ResponseRules:
     """The rules of conf/responses.yaml; raises ConfigError with file, key, found and wanted."""
     rules = load(ResponseRules, RESPONSES_FILE)
     reach_codes = table_of("gold.contact_history").column("reach_code").codes
+    categories = table_of("silver.complaint").column("category").codes
     for key, words, known in (
         ("attribution.contacted_codes", rules.attribution.contacted_codes, reach_codes),
         ("effective.qualifying_use", rules.effective.qualifying_use, load_products()),
+        ("complaint.marketing_categories", rules.complaint.marketing_categories, categories),
         ("preference.self_order_channels", rules.preference.self_order_channels, load_channels()),
     ):
         for word in words:

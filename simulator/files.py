@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -137,17 +137,6 @@ def _control(feed: Feed, delivery: Delivery, written: list[dict]) -> bytes:
         else:
             lines.append("$".join(cells).encode() + b"\n")
     return b"".join(lines)
-
-
-def creation_time(day: date, slot: int) -> datetime:
-    """When the extract of a business date is usually made: the small hours of the next day, feed by feed."""
-    return datetime.combine(day, datetime.min.time()).replace(hour=0) + _offset(slot)
-
-
-def _offset(slot: int):
-    from datetime import timedelta
-
-    return timedelta(days=1, hours=2, minutes=30 + slot * 5, seconds=slot)
 
 
 def money_of(frame: pl.DataFrame | None, feed: Feed) -> int:

@@ -99,7 +99,10 @@ def _finish(plant: Plant, operator: Operator, day: date) -> None:
 
 
 def save_uplifts(plant: Plant, operator: Operator, day: date) -> None:
-    """True effect per campaign, channel and product: expected adoptions the contacts brought about by themselves."""
+    """True effect per campaign, channel and product: expected adoptions the contacts brought about by themselves.
+
+    Kept for people; no test holds the measured lift against it yet.
+    """
     folder = plant.home / "answer_key" / "campaign_days"
     if operator.uplifts:
         key.save(pl.DataFrame(operator.uplifts), folder / f"{day}.parquet")

@@ -34,11 +34,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([pa.field(column.name, arrow_type(column.type)) for column in table.columns])
 
 
-def ddl(table: Table) -> str:
-    """Spark DDL of the columns in contract order."""
-    return ", ".join(f"`{column.name}` {column.type}" for column in table.columns)
-
-
 def conform(table: Table, data: pa.Table) -> pa.Table:
     """Order and cast an Arrow table to the contract; a missing or extra column raises ContractBroken."""
     check_columns(table, data.column_names)

@@ -16,19 +16,6 @@ UNSEGMENTED = "UNSEGMENTED"
 INPUTS = ("pay", "value", "fashion", "learning")
 
 
-def matches(row: PersonalityRow, **inputs: str | None) -> bool:
-    """Whether a row covers these inputs; an unknown input never meets one the row names."""
-    return all(getattr(row, name) is None or inputs[name] in getattr(row, name) for name in INPUTS)
-
-
-def segment_of(personality: Personality, **inputs: str | None) -> str:
-    """Code of the segment of one customer (inputs pay, value, fashion, learning), UNSEGMENTED when none applies."""
-    for segment in personality.segments:
-        if any(matches(row, **inputs) for row in segment.rows):
-            return segment.code
-    return UNSEGMENTED
-
-
 def personality_segment(
     personality: Personality, pay: Column, value: Column, fashion: Column, learning: Column
 ) -> Column:

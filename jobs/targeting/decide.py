@@ -39,7 +39,12 @@ def approved_campaigns(
         if refusal:
             refusals.append(refusal)
             raise_alert(
-                lake.settings, "CAMPAIGN_NOT_APPROVED", business_date, refusal, campaign_id=campaign.campaign_id
+                lake.settings,
+                "CAMPAIGN_NOT_APPROVED",
+                business_date,
+                refusal,
+                campaign_id=campaign.campaign_id,
+                owner=campaign.owner,
             )
         else:
             approved[campaign.campaign_id] = campaign

@@ -71,11 +71,6 @@ class BenchResult:
     highs: dict[str, Any] | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
 
-    @property
-    def is_reached(self) -> bool:
-        """True when the gap was reached within the time asked for."""
-        return self.gap <= self.gap_target and self.seconds_median <= self.seconds_target
-
 
 def _timed(make: Callable[[], Any]) -> tuple[Any, float]:
     began = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from datetime import date, timedelta
@@ -131,7 +132,12 @@ def test_unapproved_and_changed_campaigns_do_not_run(spark, targeted_copy):
     assert summary["by_campaign"] == {}
     assert any("T_CRBT is not approved" in text for text in summary["refused_campaigns"])
     assert any("CRBT_SAVE was changed after its approval" in text for text in summary["refused_campaigns"])
-    assert len(list(targeted_copy.path("alerts").glob("*CAMPAIGN_NOT_APPROVED*"))) == 2
+    alerts = [json.loads(path.read_text()) for path in targeted_copy.path("alerts").glob("*CAMPAIGN_NOT_APPROVED*")]
+    assert len(alerts) == 2
+    assert {alert["campaign_id"]: alert["owner"] for alert in alerts} == {
+        "T_CRBT": CRBT.owner,
+        "CRBT_SAVE": changed.owner,
+    }
     assert lake_of(targeted_copy).arrow("gold.campaign_contact").num_rows == 0
 
 

@@ -10,7 +10,9 @@ import yaml
 from conf.campaigns import read_campaigns
 from conf.code_lists import CODE_LISTS, code_list
 from conf.errors import ConfigError
+from conf.exports import EXPORTS, read_layout
 from conf.feeds import load_feeds
+from conf.models import MODELS_FILE, load_models
 from conf.reading import one_of, yaml_files
 from conf.regions import load_regions
 from conf.tables import Column, load_tables
@@ -139,3 +141,50 @@ def test_files_of_a_folder_come_by_name(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "tags")
 
     assert [path.name for path in yaml_files(tmp_path / "tags")] == ["experts.yaml", "frontline.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("reader", "file", "change", "key", "nearest"),
+    [
+        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("statuses: [ACTIVE]", "statuses: [ACTVE]"), "contactable.statuses", "ACTIVE"),
+        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("SUSPENDED, GRACE]", "SUSPENDED, GRCE]"), "contactable.statuses_by_goal.RETAIN", "GRACE"),
+        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("[NATIONAL_MOBILE]", "[MOBILE]"), "contactable.msisdn_classes", "NATIONAL_MOBILE"),
+        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("follow_up_channel: OUTBOUND", "follow_up_channel: OUTBOND"), "stop.follow_up_channel", "OUTBOUND"),
+        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("[MARKETING]", "[MARKTING]"), "complaint.marketing_categories", "MARKETING"),
+        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("REACHED, SHOWN]", "REACHED, SHOWED]"), "attribution.contacted_codes", "SHOWN"),
+        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("    MMS_PACK: [MMS]", "    MMS_PAK: [MMS]"), "effective.qualifying_use", "MMS_PACK"),
+    ],
+)  # fmt: skip
+def test_rule_file_with_a_misspelt_word_is_refused(tmp_path, monkeypatch, reader, file, change, key, nearest):
+    module, name = reader.rsplit(".", 1)
+    load, place = getattr(__import__(module, fromlist=[name]), name), file.rsplit(".", 1)[1]
+    original = getattr(__import__(module, fromlist=[place]), place).read_text(encoding="utf-8")
+    assert original.count(change[0]) == 1
+    copy = tmp_path / "rules.yaml"
+    copy.write_text(original.replace(*change), encoding="utf-8")
+    monkeypatch.setattr(file, copy)
+
+    with pytest.raises(ConfigError, match=f"nearest is {nearest}") as refused:
+        load.__wrapped__()
+
+    assert (refused.value.file, refused.value.key) == (str(copy), key)
+
+
+def test_model_for_a_misspelt_population_is_refused(tmp_path):
+    text = MODELS_FILE.read_text(encoding="utf-8")
+    for wrong, key in (("{column: user_typ, equals", "user_typ"), ("{column: brand_code, equals", "brand_code")):
+        copy = tmp_path / f"{key}.yaml"
+        copy.write_text(text.replace("{column: user_type, equals", wrong, 1), encoding="utf-8")
+
+        with pytest.raises(ConfigError, match=f"population.{key}"):
+            load_models(copy)
+
+
+def test_layout_for_an_unknown_channel_is_refused(tmp_path):
+    copy = tmp_path / "sms.yaml"
+    copy.write_text(
+        (EXPORTS / "sms.yaml").read_text(encoding="utf-8").replace("channel_code: SMS", "channel_code: SSM")
+    )
+
+    with pytest.raises(ConfigError, match="the nearest is SMS"):
+        read_layout(copy)

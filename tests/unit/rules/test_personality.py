@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 
-from conf.segments import load_personality
-from jobs.rules.personality import UNSEGMENTED, matches, personality_segment, segment_of
+from conf.segments import Personality, PersonalityRow, load_personality
+from jobs.rules.personality import INPUTS, UNSEGMENTED, personality_segment
 
 PAY, VALUE = ("HIGH", "MID", "LOW"), ("INSENSITIVE", "ECONOMICAL", "THRIFTY")
 FASHION, LEARNING = ("LEAD", "FOLLOW", "CONSERVATIVE"), ("HIGH", "LOW")
@@ -16,6 +16,19 @@ CELLS = [
 ]
 # Cells of each segment as the domain table counts them, by number.
 CELL_COUNTS = {1: 2, 2: 2, 3: 2, 4: 4, 5: 1, 6: 4, 7: 1, 8: 4, 9: 12, 10: 2, 11: 1, 12: 1, 13: 8, 14: 10}
+
+
+def matches(row: PersonalityRow, **inputs: str | None) -> bool:
+    """Whether a row covers these inputs; an unknown input never meets one the row names."""
+    return all(getattr(row, name) is None or inputs[name] in getattr(row, name) for name in INPUTS)
+
+
+def segment_of(personality: Personality, **inputs: str | None) -> str:
+    """Code of the segment of one customer (inputs pay, value, fashion, learning), UNSEGMENTED when none applies."""
+    for segment in personality.segments:
+        if any(matches(row, **inputs) for row in segment.rows):
+            return segment.code
+    return UNSEGMENTED
 
 
 def test_every_cell_belongs_to_exactly_one_segment():
