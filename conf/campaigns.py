@@ -41,10 +41,17 @@ class Offer(Strict):
 
 
 class ValueRule(Strict):
-    """How likely an accept is: the calibrated score for those a model found, a base rate for those a rule found."""
+    """How likely a yes is: the calibrated score for those a model found, a base rate for those a rule found.
+
+    A campaign that keeps a product scores how likely somebody leaves. That is no chance of a yes: `kept_share` of those about
+    to leave are kept by the offer, measured on the channel `kept_share_channel`, and `kept_share_reason` says where it is from.
+    """
 
     score: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     base_response: float = Field(gt=0, le=1)
+    kept_share: float | None = Field(default=None, gt=0, le=1)
+    kept_share_channel: str | None = None
+    kept_share_reason: str | None = Field(default=None, min_length=10)
 
 
 class Task(Strict):
@@ -87,7 +94,11 @@ class Budget(Strict):
 
 
 class Campaign(Strict):
-    """One campaign as its owner wrote it; only the version approved by hash may run."""
+    """One campaign as its owner wrote it; only the version approved by hash may run.
+
+    `binding` says what decides between campaigns: `value` (expected value alone), `weight` (value times `weight`), `strict`
+    (before all campaigns that are not strict, among strict ones by `priority`: 1 is served first; domain rule 5.14).
+    """
 
     campaign_id: str = Field(pattern=_CODE)
     program_id: str = Field(pattern=_CODE)  # for people; no report by program yet
@@ -96,6 +107,8 @@ class Campaign(Strict):
     owner: str
     goal: Goal
     priority: int = Field(ge=1, le=99)
+    binding: Literal["value", "weight", "strict"] = "value"
+    weight: float = Field(default=1.0, gt=0, le=100)
     first_date: date
     last_date: date
     scope: Scope
@@ -149,6 +162,21 @@ class Campaign(Strict):
             raise ValueError("waves numbered 1, 2, 3 ... in order")
         for wave in self.waves:
             _refuse_unknown(f"waves[{wave.wave_no}].channels", wave.channels, codes)
+        if (self.binding == "weight") != (self.weight != 1.0):
+            raise ValueError(f"weight {self.weight}: a weight other than 1 with binding: weight, and only there")
+        return self
+
+    @model_validator(mode="after")
+    def _a_score_of_leaving_says_what_the_offer_keeps(self) -> Campaign:
+        value = self.value
+        given = [part is not None for part in (value.kept_share, value.kept_share_channel, value.kept_share_reason)]
+        if self.keeps_product and value.score and not all(given):
+            raise ValueError(
+                "value: a campaign of goal RETAIN with a score needs kept_share, kept_share_channel and kept_share_reason, "
+                "because a chance of leaving is no chance of a yes"
+            )
+        if any(given) and not (self.keeps_product and value.score):
+            raise ValueError("value: kept_share only with goal RETAIN and a score of leaving")
         return self
 
 
@@ -172,6 +200,8 @@ def read_campaign(path: Path) -> Campaign:
     if campaign.campaign_id != path.stem.upper():
         raise ConfigError(path, "campaign_id", campaign.campaign_id, f"{path.stem.upper()}, the name of the file")
     require_known(path, "product_id", campaign.product_id, load_products())
+    if campaign.value.kept_share_channel:
+        require_known(path, "value.kept_share_channel", campaign.value.kept_share_channel, load_channels())
     for position, task in enumerate(campaign.tasks):
         require_known(path, f"tasks.{position}.channel_code", task.channel_code, load_channels())
         _require_opt_out(path, position, task)

@@ -54,6 +54,11 @@ class Channel(Strict):
         """Whether the channel waits for the customer and only shows a recommendation."""
         return self.channel_class == "PASSIVE"
 
+    @property
+    def is_bulk(self) -> bool:
+        """Whether the channel sends by the million, so that a list needs a time for each row."""
+        return self.channel_class == "BROADCAST"
+
     def use_of_row(self, reach: float) -> float:
         """Contacts a listed row uses of capacity, staff and money: of a passive channel only those who come."""
         return reach if self.is_passive else 1.0

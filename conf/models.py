@@ -51,6 +51,16 @@ class Label(Strict):
         """Name of the label in run records, as OPENS_PRODUCT:CRBT."""
         return ":".join((self.event, *self.products))
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the score is a chance of leaving, which is no chance of a yes."""
+        return self.event in ("LEAVES_NETWORK", "CLOSES_PRODUCT")
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether the score is a chance of taking the product."""
+        return self.event == "OPENS_PRODUCT"
+
 
 class Thresholds(Strict):
     """When a challenger may become champion; max_cost_ratio compares scoring cost (leaves times trees)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.channels import load_channels
 from conf.reading import ROOT, Strict, load, remembered, require_known
@@ -65,12 +65,40 @@ class ControlRules(Strict):
 
 
 class SendingRules(Strict):
-    """When a contact may happen, and the words by which a text says how to refuse."""
+    """When a contact may happen, in slots of how many minutes bulk lists are sent, and the words by which a text says how to refuse."""
 
     window_start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     window_end: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    slot_minutes: int = Field(ge=1, le=720)
     blackout_dates: tuple[date, ...] = ()
     opt_out_words: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def window_seconds(self) -> int:
+        """Length of the sending window."""
+        return 60 * (_minutes(self.window_end) - _minutes(self.window_start))
+
+    @property
+    def slots(self) -> list[tuple[str, str]]:
+        """Start and end of each slot of the window, in order, as HH:MM."""
+        starts = range(_minutes(self.window_start), _minutes(self.window_end), self.slot_minutes)
+        return [(_clock(start), _clock(start + self.slot_minutes)) for start in starts]
+
+    @model_validator(mode="after")
+    def _window_is_whole_slots(self) -> SendingRules:
+        if self.window_seconds <= 0 or self.window_seconds % (60 * self.slot_minutes):
+            raise ValueError(
+                f"window {self.window_start}-{self.window_end}: a whole number of slots of slot_minutes ({self.slot_minutes})"
+            )
+        return self
+
+
+def _minutes(clock: str) -> int:
+    return 60 * int(clock[:2]) + int(clock[3:])
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 class ListRules(Strict):

@@ -192,9 +192,10 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
     merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
     merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
-    operator = os.environ.get(OPERATOR_VARIABLE) or merged.get("operator")
-    if operator:
-        merged["operator"] = checked_folder(str(operator), str(profile_file))
+    if given := os.environ.get(OPERATOR_VARIABLE):
+        merged["operator"] = checked_folder(given, f"${OPERATOR_VARIABLE}")
+    elif merged.get("operator"):
+        merged["operator"] = checked_folder(str(merged["operator"]), str(profile_file))
     try:
         return parse(Settings, merged, profile_file)
     except ConfigError as error:

@@ -66,6 +66,7 @@ def _preference_parameters() -> dict[str, Any]:
         "brand_prior": rules.preference.brand_prior_contacts,
         "own_order_weight": rules.preference.own_order_weight,
         "self_order_channels": ",".join(rules.preference.self_order_channels),
+        "expires_after_days": load_policy().export.expires_after_days,
         "affinity_months": rules.affinity.months,
         "affinity_prior": rules.affinity.prior_contacts,
     }

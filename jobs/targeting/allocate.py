@@ -13,8 +13,9 @@ from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.settings import AllocationSettings
-from jobs.targeting.question import Question, build_question, expected_values, open_matrix
+from jobs.targeting.question import Question, build_question, open_matrix, rows_within
 from jobs.targeting.reasons import Reason
+from jobs.targeting.value import Evidence, expected_values
 from models.allocation import Plan, solve
 
 NOT_CHOSEN = -1
@@ -33,12 +34,12 @@ class Allocation:
 
 def allocate(
     targets: pa.Table, campaigns: Mapping[str, Campaign], policy: Policy, contact_day: date,
-    left: Mapping[str, float], settings: AllocationSettings, threads: int = 1,
+    left: Mapping[str, float], settings: AllocationSettings, evidence: Evidence, threads: int = 1,
 ) -> Allocation:  # fmt: skip
     """Choose contacts for the contactable targets and give every other contactable target its reason."""
     channels = list(load_channels().values())
-    values = expected_values(targets, campaigns, channels, policy)
-    question = build_question(targets, campaigns, values, policy, contact_day, left)
+    values = expected_values(targets, campaigns, channels, policy, evidence)
+    question = build_question(targets, campaigns, values, policy, contact_day, left, evidence)
     plan = None
     chosen_pairs = np.zeros(0, dtype=np.int64)
     if question.n_pairs:
@@ -91,13 +92,13 @@ def _why_not(
 
 
 def _has_room(targets: pa.Table, question: Question, chosen: np.ndarray, policy: Policy) -> np.ndarray:
-    """Whether each channel could have done one more contact (capacity and staff hours)."""
-    used = np.bincount(chosen[chosen != NOT_CHOSEN], minlength=len(question.channels))
+    """Whether each channel could have listed one more row (capacity and staff hours, by the contacts expected)."""
+    listed = np.bincount(chosen[chosen != NOT_CHOSEN], minlength=len(question.channels))
     room = []
-    for channel, count in zip(question.channels, used, strict=True):
+    for channel, use, count in zip(question.channels, question.use, listed, strict=True):
         hours = policy.staff.staff_hours_per_day.get(channel.channel_code)
-        fits_hours = hours is None or (count + 1) * channel.staff_minutes / 60.0 <= hours + 1e-9
-        room.append(count < channel.capacity_per_day and fits_hours)
+        fits_hours = hours is None or (count + 1) * use * channel.staff_minutes / 60.0 <= hours + 1e-9
+        room.append(count < rows_within(channel.capacity_per_day, use) and fits_hours)
     return np.asarray(room)
 
 
@@ -107,9 +108,10 @@ def _is_out_of_budget(
     """Whether the campaign of each target has no money left for its cheapest channel."""
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
     is_poor = np.zeros(len(chosen), dtype=bool)
+    cost = question.use * np.asarray([channel.cost_yuan for channel in question.channels])
     for campaign in question.campaigns:
         rows = campaign_of == campaign.campaign_id
-        costs = [question.channels[place].cost_yuan for place in chosen[rows & (chosen != NOT_CHOSEN)]]
-        cheapest = min(load_channels()[code].cost_yuan for code in campaign.channel_codes)
-        is_poor[rows] = left[campaign.campaign_id] - sum(costs) < cheapest
+        spent = cost[chosen[rows & (chosen != NOT_CHOSEN)]].sum()
+        own = [channel.channel_code in campaign.channel_codes for channel in question.channels]
+        is_poor[rows] = left[campaign.campaign_id] - spent < cost[own].min()
     return is_poor

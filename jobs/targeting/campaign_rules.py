@@ -89,6 +89,20 @@ def _require_score(campaign: Campaign, place: str, columns: Mapping[str, Column]
     model = campaign.value.score
     if model and f"{model}_score" not in columns:
         raise ConfigError(place, "value.score", model, one_of(model, load_models().models))
+    if model:
+        _require_meaning(campaign, place, model)
+
+
+def _require_meaning(campaign: Campaign, place: str, model: str) -> None:
+    """A chance of leaving is the score of campaigns that keep a product, a chance of taking one that of all others."""
+    labels = {name: spec.label for name, spec in load_models().models.items()}
+    if campaign.keeps_product:
+        kind, fitting = "of leaving", [name for name, label in labels.items() if label.is_leaving]
+    else:
+        kind, fitting = "of taking a product", [name for name, label in labels.items() if label.is_accepting]
+    if model not in fitting:
+        wanted = f"for goal {campaign.goal} a chance {kind}: {', '.join(fitting)}"
+        raise ConfigError(place, "value.score", model, wanted)
 
 
 def _require_owned_column(campaign: Campaign, place: str, columns: Mapping[str, Column]) -> None:

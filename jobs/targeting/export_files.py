@@ -10,6 +10,7 @@ from pathlib import Path
 
 from conf.exports import ExportLayout
 from conf.policy import Policy
+from jobs.targeting.slots import sending_plan
 
 PRIVATE = ".private"
 PARTIAL = ".part"
@@ -83,7 +84,7 @@ def write_manifest(
         "business_date": str(first["business_date"]), "planned_date": str(first["planned_date"]), "expires_on": str(expires),
         "rows": len(contacts), "bytes": len(content), "sha256": sha256(content).hexdigest(), "encoding": layout.encoding,
         "layout": layout.layout, "layout_version": layout.layout_version,
-        "window": f"{policy.sending.window_start}-{policy.sending.window_end}",
+        "window": f"{policy.sending.window_start}-{policy.sending.window_end}", **sending_plan(contacts, policy.sending),
     }  # fmt: skip
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(root, manifest_of(target), text.encode())

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from conf.campaigns import Campaign
 from conf.exports import load_exports
-from conf.policy import Policy
+from conf.policy import Policy, load_policy
 from jobs.targeting.allocate import NOT_CHOSEN, Allocation
 from jobs.targeting.approval import content_hash
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.reasons import Reason, first_reason
+from jobs.targeting.slots import assign_slots
 
 ROWS_PER_FILE = 500_000
 VERSION_DIGITS = 12
@@ -100,6 +101,7 @@ def contacts_of(
         row["expected_value_yuan"] = float(value)
     rows.sort(key=lambda row: (row["channel_code"], row["campaign_id"], row["contact_id"]))
     _number_lines(rows, planned)
+    assign_slots(rows, load_policy().sending)
     return pa.Table.from_pylist(rows, schema=_CONTACT_SCHEMA)
 
 
@@ -139,7 +141,7 @@ _CONTACT_SCHEMA = pa.schema(
     ]
     + [("planned_date", pa.date32()), ("business_date", pa.date32()), ("script_id", pa.string())]
     + [("expected_value_yuan", pa.float64()), ("score", pa.float64()), ("is_model_selected", pa.bool_())]
-    + [("file_name", pa.string()), ("line_number", pa.int32())]
+    + [("file_name", pa.string()), ("line_number", pa.int32()), ("slot_no", pa.int32())]
 )
 
 

@@ -27,6 +27,7 @@ from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.question import budget_left
 from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
+from jobs.targeting.value import Evidence, read_evidence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,8 +91,11 @@ def allocate_night(
     business_date: date,
 ) -> Allocation:
     """Choose the contacts of the night and note bound, gap and shadow prices."""
-    left = budgets_left(lake, campaigns, business_date)
-    allocation = allocate(targets, campaigns, policy, contact_day_of(business_date), left, settings.allocation)
+    evidence = read_evidence(lake, business_date)
+    left = budgets_left(lake, campaigns, business_date, evidence)
+    allocation = allocate(
+        targets, campaigns, policy, contact_day_of(business_date), left, settings.allocation, evidence
+    )
     for name, value in allocation_metrics(allocation).items():
         lake.metric("allocate", "", name, value)
     plan = allocation.plan
@@ -105,16 +109,16 @@ def allocate_night(
     return allocation
 
 
-def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date) -> dict[str, float]:
-    """Money of each campaign for tonight after the lists of earlier nights."""
+def budgets_left(
+    lake: Lake, campaigns: dict[str, Campaign], business_date: date, evidence: Evidence
+) -> dict[str, float]:
+    """Money in yuan of each campaign for tonight after the lists of earlier nights, charged by the contacts expected of them."""
     columns = ["contact_id", "campaign_id", "channel_code", "file_name"]
     listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
     earlier = without_withheld(lake.settings, listed).to_pylist()
     counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
-    spent = {
-        name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name)
-        for name in campaigns
-    }
+    cost = {code: evidence.use(channel) * channel.cost_yuan for code, channel in load_channels().items()}
+    spent = {name: sum(n * cost[code] for (owner, code), n in counts.items() if owner == name) for name in campaigns}
     return {name: budget_left(campaign, spent[name]) for name, campaign in campaigns.items()}
 
 

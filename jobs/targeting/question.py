@@ -1,10 +1,11 @@
-"""States the night's problem for the optimiser: what each contact is worth, and every rule the lists must keep."""
+"""States the night's problem for the optimiser: every rule the lists must keep, and what each contact would use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import floor
 
 import numpy as np
 import pyarrow as pa
@@ -12,50 +13,28 @@ import pyarrow as pa
 from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
+from jobs.targeting.value import Evidence
 from models.allocation import Activities, Conflict, Pairs, Problem, Rule, RuleKind
-
-HIGHEST_CHANCE = 0.95
 
 
 @dataclass(frozen=True)
 class Question:
-    """The night's problem with the way back to the targets: pair p is target `target[p]` on channel `channel_of[p]`."""
+    """The night's problem with the way back to the targets: pair p is target `target[p]` on channel `channel_of[p]`.
+
+    `use[k]`: contacts that a row on channel k is expected to use of its capacity, staff hours and the campaign's money.
+    """
 
     problem: Problem
     target: np.ndarray
     channel_of: np.ndarray
     channels: list[Channel]
     campaigns: list[Campaign]
+    use: np.ndarray
 
     @property
     def n_pairs(self) -> int:
         """Number of target and channel pairs that are allowed."""
         return len(self.target)
-
-
-def expected_values(
-    targets: pa.Table, campaigns: Mapping[str, Campaign], channels: Sequence[Channel], policy: Policy
-) -> np.ndarray:
-    """Value in yuan of each target on each channel: chance of an accept x (margin - gift) - cost of the contact.
-
-    The chance is the calibrated score x the channel's multiplier x the customer's preference, at most 0.95; channels
-    the campaign does not use get NaN.
-    """
-    score = targets["score"].to_numpy()
-    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
-    values = np.full((targets.num_rows, len(channels)), np.nan)
-    for position, channel in enumerate(channels):
-        preference = targets[f"preference_{channel.channel_code}"].to_numpy(zero_copy_only=False).astype(float)
-        preference = np.where(np.isnan(preference), policy.preference.neutral, preference)
-        liking = policy.preference.floor + np.clip(preference, 0.0, 1.0)
-        chance = np.minimum(HIGHEST_CHANCE, score * channel.response_multiplier * liking)
-        for campaign in campaigns.values():
-            if channel.channel_code not in campaign.channel_codes:
-                continue
-            rows = campaign_of == campaign.campaign_id
-            offer = campaign.offer(campaign.task_of(channel.channel_code).offer_id)
-            values[rows, position] = chance[rows] * (offer.margin_yuan - offer.cost_yuan) - channel.cost_yuan
-    return values
 
 
 def open_matrix(open_channels: np.ndarray, channels: Sequence[Channel]) -> np.ndarray:
@@ -65,10 +44,11 @@ def open_matrix(open_channels: np.ndarray, channels: Sequence[Channel]) -> np.nd
 
 def build_question(
     targets: pa.Table, campaigns: Mapping[str, Campaign], values: np.ndarray, policy: Policy, contact_day: date,
-    budget_left: Mapping[str, float],
+    budget_left: Mapping[str, float], evidence: Evidence,
 ) -> Question:  # fmt: skip
     """State the night's problem: contactable targets x open channels, capacities, budgets, staff hours, caps."""
     channels, listed = list(load_channels().values()), list(campaigns.values())
+    use = np.asarray([evidence.use(channel) for channel in channels])
     is_candidate = targets["all_reasons"].to_numpy() == 0
     allowed = open_matrix(targets["open_channels"].to_numpy(), channels) & is_candidate[:, None] & ~np.isnan(values)
     target, channel_of = np.nonzero(allowed)
@@ -79,21 +59,23 @@ def build_question(
     )
     problem = Problem(
         n_customers=len(customers),
-        activities=_activities(listed, channels, contact_day),
+        activities=_activities(listed, channels, use, contact_day),
         pairs=Pairs(
             customer=customer_of[target].astype(np.int64),
             activity=(campaign_of[target] * len(channels) + channel_of).astype(np.int64),
             value=values[target, channel_of],
         ),
-        rules=[*_customer_rules(targets, customer_of, policy), *_rules(listed, channels, policy, budget_left)],
+        rules=[*_customer_rules(targets, customer_of, policy), *_rules(listed, channels, use, policy, budget_left)],
         conflicts=_conflicts(listed),
         one_channel_per_campaign=True,
     )
-    return Question(problem, target, channel_of, channels, listed)
+    return Question(problem, target, channel_of, channels, listed, use)
 
 
-def _activities(campaigns: Sequence[Campaign], channels: Sequence[Channel], contact_day: date) -> Activities:
-    """Campaign c on channel k is activity c x channels + k, all on the one contact day."""
+def _activities(
+    campaigns: Sequence[Campaign], channels: Sequence[Channel], use: np.ndarray, contact_day: date
+) -> Activities:
+    """Campaign c on channel k is activity c x channels + k, all on the one contact day; cost and hours are those expected."""
     both = [(campaign, channel) for campaign in campaigns for channel in channels]
     return Activities(
         name=[campaign.task_id(channel.channel_code) for campaign, channel in both],
@@ -101,9 +83,18 @@ def _activities(campaigns: Sequence[Campaign], channels: Sequence[Channel], cont
         channel=[channel.channel_code for _, channel in both],
         products=[frozenset([campaign.product_id]) for campaign, _ in both],
         campaign=[campaign.campaign_id for campaign, _ in both],
-        cost=np.asarray([channel.cost_yuan for _, channel in both]),
-        staff_hours=np.asarray([channel.staff_minutes / 60.0 for _, channel in both]),
+        cost=np.asarray([channel.cost_yuan for _, channel in both]) * np.tile(use, len(campaigns)),
+        staff_hours=np.asarray([channel.staff_minutes / 60.0 for _, channel in both]) * np.tile(use, len(campaigns)),
+        tier=np.repeat(tiers_of(campaigns), len(channels)),
+        weight=np.repeat([campaign.weight for campaign in campaigns], len(channels)),
     )
+
+
+def tiers_of(campaigns: Sequence[Campaign]) -> np.ndarray:
+    """Order in which the optimiser serves campaigns: those with `binding: strict` by priority, then all others together."""
+    strict = sorted({campaign.priority for campaign in campaigns if campaign.binding == "strict"})
+    tiers = [strict.index(campaign.priority) if campaign.binding == "strict" else len(strict) for campaign in campaigns]
+    return np.asarray(tiers, dtype=np.int32)
 
 
 def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) -> list[Rule]:
@@ -120,14 +111,21 @@ def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) 
     return rules
 
 
+def rows_within(capacity: float, use: float) -> int:
+    """Rows a channel may list so that the contacts expected of them fit its capacity."""
+    return floor(capacity / use + 1e-9)
+
+
 def _rules(
-    campaigns: Sequence[Campaign], channels: Sequence[Channel], policy: Policy, budget_left: Mapping[str, float]
-) -> list[Rule]:
+    campaigns: Sequence[Campaign], channels: Sequence[Channel], use: np.ndarray, policy: Policy,
+    budget_left: Mapping[str, float],
+) -> list[Rule]:  # fmt: skip
     price = policy.allocation.soft_minimum_price_yuan
     rules = []
-    for channel in channels:
+    for channel, used in zip(channels, use, strict=True):
         code = channel.channel_code
-        rules.append(Rule(RuleKind.MAX_CONTACTS, channel.capacity_per_day, channels=[code], name=f"capacity_{code}"))
+        rows = rows_within(channel.capacity_per_day, float(used))
+        rules.append(Rule(RuleKind.MAX_CONTACTS, rows, channels=[code], name=f"capacity_{code}"))
         if channel.minimum_per_day:
             rules.append(
                 Rule(

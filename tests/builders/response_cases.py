@@ -87,6 +87,7 @@ ANSWERS = {
         an_execution("CONTROL_QUIET", "S12", -20, channel_code=None, is_control=True),
         an_execution("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND"),
         an_execution("SAVE_KEPT", "S26", -20, campaign_id="CRBT_SAVE", channel_code="OUTBOUND"),
+        an_execution("SAVE_SAID_YES", "S28", -20, campaign_id="CRBT_SAVE", channel_code="OUTBOUND"),
         an_execution("SAVE_LOST", "S27", -20, campaign_id="CRBT_SAVE", channel_code=None, is_control=True),
         an_execution("LATER", "S1", 1, load_date=NIGHT + timedelta(days=1)),  # not known yet
     ],
@@ -103,6 +104,7 @@ ANSWERS = {
         a_result("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("ANSWERED_ALL_THE_SAME", "S25", 0),
+        a_result("SAVE_SAID_YES", "S28", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [

@@ -99,6 +99,23 @@ def test_history_is_the_same_given_rerun_and_other_order_of_dates(spark, told):
     assert "TONIGHT" in later
 
 
+def affinity(settings, night):
+    """(resulted, reached, contacted, accepted) by product and channel, as the value of a contact learns from it."""
+    version = published.reader_version(settings, "gold.product_channel_affinity")
+    table = ledger.read(settings, "gold.product_channel_affinity", [("snapshot_date", "=", night)], version)
+    counts = ("resulted_cnt", "reached_cnt", "contacted_cnt", "accepted_cnt")
+    return {(row["product_id"], row["channel_code"]): tuple(map(row.get, counts)) for row in table.to_pylist()}
+
+
+def test_reach_and_answers_of_a_product_on_a_channel_are_counted(told):
+    tonight = affinity(told[0], NIGHT)
+
+    assert tonight["CRBT", "SMS"] == (9, 8, 6, 2), "one failed; two are open; the later touch and one more ordered"
+    assert tonight["CRBT", "OUTBOUND"] == (6, 6, 5, 2), "who was kept was reached, and is no sale"
+    assert ("CRBT", "STORE") not in tonight, "who did not come yet may still come"
+    assert affinity(told[0], NEXT)["CRBT", "STORE"] == (1, 0, 0, 0), "the recommendation has expired and nobody came"
+
+
 def test_unified_query_shows_all_channels_given_number_as_a_person_writes_it(told):
     from jobs.responses.contacts import contact_query
 

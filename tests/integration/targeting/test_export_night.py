@@ -97,6 +97,8 @@ def test_manifest_and_done_name_the_content(targeted_copy):
         assert manifest["sha256"] == digest == path.with_name(path.name + ".done").read_text(encoding="ascii").strip()
         assert manifest["file_name"] == path.name
         assert manifest["expires_on"] == "2026-03-12"
+        is_bulk = manifest["channel_code"] in ("SMS", "MMS", "WAP_PUSH")
+        assert sum(slot["rows"] for slot in manifest.get("slots", [])) == (manifest["rows"] if is_bulk else 0)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not list(targeted_copy.path("exports", PRIVATE).iterdir()), "nothing is left in the private folder"
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from conf.campaigns import load_campaigns
+from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import InputRefused
 from jobs.cli import app
@@ -22,6 +23,7 @@ from jobs.targeting.explain import explain
 from jobs.targeting.identity import counts_by_reason
 from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import InputsMissing, NightNotClosed, StaleSuppression, require_inputs, skip_night
+from jobs.targeting.value import Evidence, read_evidence
 from tests.builders.targeting_night import NIGHT, a_row, a_subscriber, a_suppression, feeds_are_fresh, msisdn_of, put
 from tests.unit.targeting.campaigns_for_tests import CRBT
 
@@ -161,12 +163,41 @@ def _nobodys_target(rows: list[dict]) -> int:
     return next(number for number in range(500) if f"S{number:05d}" not in targets)
 
 
+def test_earlier_lists_are_charged_by_the_contacts_expected_of_them(targeted_copy):
+    channels, night = load_channels(), NIGHT + timedelta(days=1)
+    campaigns = {
+        name: campaign.model_copy(
+            update={"budget": campaign.budget.model_copy(update={"total_yuan": campaign.budget.per_night_yuan})}
+        )
+        for name, campaign in load_campaigns().items()
+    }
+    put(
+        targeted_copy,
+        "gold.product_channel_affinity",
+        [a_row("gold.product_channel_affinity", product_id="CRBT", channel_code="STORE", resulted_cnt=10**9, reached_cnt=10**8,
+               contacted_cnt=0, accepted_cnt=0, smoothed_rate=0.0, affinity_band="MID", snapshot_date=night)],
+    )  # fmt: skip
+    lake = lake_of(targeted_copy)
+    evidence = read_evidence(lake, night)
+    rows = lake.arrow("gold.campaign_contact").to_pylist()
+    left = budgets_left(lake, campaigns, night, evidence)
+
+    assert evidence.reach(channels["STORE"]) == pytest.approx(0.1, abs=1e-6)
+    assert sum(row["channel_code"] == "STORE" for row in rows) > channels["STORE"].capacity_per_day
+    for name, campaign in campaigns.items():
+        own = [row["channel_code"] for row in rows if row["campaign_id"] == name]
+        spent = sum(
+            channels[code].cost_yuan * (0.1 if code == "STORE" else evidence.use(channels[code])) for code in own
+        )
+        assert left[name] == pytest.approx(campaign.budget.total_yuan - spent, abs=0.01), name
+
+
 def test_withheld_lists_use_up_no_budget_and_need_no_history(targeted_copy):
     contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
     campaigns, next_night = load_campaigns(), NIGHT + timedelta(days=1)
     put(targeted_copy, "gold.customer_360", [a_subscriber(1, snapshot_date=next_night)])
     put(targeted_copy, "gold.suppression", [a_suppression(contacts[0], "LIST_BLACK", snapshot_date=next_night)])
-    spent = budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    spent = budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     with pytest.raises(InputsMissing, match="does not hold the lists of 2026-03-10"):
         require_inputs(lake_of(targeted_copy), next_night)
     names = sorted({row["file_name"] for row in contacts})
@@ -175,7 +206,7 @@ def test_withheld_lists_use_up_no_budget_and_need_no_history(targeted_copy):
         row = a_row("ops.export_ledger", file_name=name, business_date=NIGHT, status=status)
         ledger.append(targeted_copy, "ops.export_ledger", [row])
     full = {name: min(c.budget.per_night_yuan, c.budget.total_yuan) for name, c in campaigns.items()}
-    assert budgets_left(lake_of(targeted_copy), campaigns, next_night) == full
+    assert budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence()) == full
     assert sum(spent.values()) <= sum(full.values())
     require_inputs(lake_of(targeted_copy), next_night)
 

@@ -55,13 +55,6 @@ def test_outbound_rate_rises_given_nanjing_months():
     assert rates == sorted(rates)
 
 
-def test_lists_of_complementary_channels_add_up_given_j12():
-    split = CHANNEL["complementary"]
-    rows = channel_rows(counts("CRBT_DOWNLOAD", channel, n, 0) for channel, n in split["targeted"].items())
-
-    assert sum(row["targeted"] for row in rows) == split["sum"]
-
-
 def test_projects_of_a_month_are_counted_given_j11():
     printed = CHANNEL["projects_a_month"]
     rows = funnel_rows(

@@ -16,8 +16,9 @@ from jobs.targeting.allocate import NOT_CHOSEN, allocate
 from jobs.targeting.channel_rules import bits_of
 from jobs.targeting.freeze import contacts_of, control_rows_of, decisions_of, recommendations_of
 from jobs.targeting.identity import IdentityBroken, require_identity
-from jobs.targeting.question import budget_left, build_question, expected_values
+from jobs.targeting.question import budget_left, build_question
 from jobs.targeting.reasons import Reason, first_reason, reasons_of
+from jobs.targeting.value import Evidence, expected_values
 from models.allocation import check_plan
 from tests.unit.targeting.campaigns_for_tests import CRBT, CRBT_OTHER, NEWS, a_campaign
 
@@ -60,13 +61,13 @@ def targets(campaigns=CAMPAIGNS, people: int = PEOPLE, reasons: int = 0, seed: i
 def night():
     table = targets()
     left = dict.fromkeys(CAMPAIGNS, 1000.0) | {"T_NEWS": 2.0}
-    return table, left, allocate(table, CAMPAIGNS, POLICY, DAY, left, QUICK)
+    return table, left, allocate(table, CAMPAIGNS, POLICY, DAY, left, QUICK, Evidence())
 
 
 def test_plan_keeps_every_rule_by_the_referee(night):
     table, left, allocation = night
-    values = expected_values(table, CAMPAIGNS, allocation.channels, POLICY)
-    question = build_question(table, CAMPAIGNS, values, POLICY, DAY, left)
+    values = expected_values(table, CAMPAIGNS, allocation.channels, POLICY, Evidence())
+    question = build_question(table, CAMPAIGNS, values, POLICY, DAY, left, Evidence())
     assert allocation.plan.gap <= 0.01
     hard = [
         fault for fault in check_plan(question.problem, allocation.plan.chosen) if not fault.rule.startswith("minimum_")
@@ -78,8 +79,10 @@ def test_capacity_day_cap_and_budget_hold(night):
     table, left, allocation = night
     chosen = np.flatnonzero(allocation.chosen_channel != NOT_CHOSEN)
     per_channel = Counter(allocation.channels[k].channel_code for k in allocation.chosen_channel[chosen])
-    assert all(count <= load_channels()[code].capacity_per_day for code, count in per_channel.items())
+    expected = {code: count * Evidence().use(load_channels()[code]) for code, count in per_channel.items()}
+    assert all(used <= load_channels()[code].capacity_per_day + 1e-9 for code, used in expected.items())
     assert per_channel["OUTBOUND"] == load_channels()["OUTBOUND"].capacity_per_day, "the capacity binds"
+    assert per_channel["STORE"] > load_channels()["STORE"].capacity_per_day, "of those listed only some come"
     per_person = Counter(table["subscription_id"][int(row)].as_py() for row in chosen)
     assert max(per_person.values()) == 1
     news = [
@@ -87,7 +90,8 @@ def test_capacity_day_cap_and_budget_hold(night):
         for row, k in zip(chosen, allocation.chosen_channel[chosen], strict=True)
         if table["campaign_id"][int(row)].as_py() == "T_NEWS"
     ]
-    assert sum(allocation.channels[k].cost_yuan for k in news) <= left["T_NEWS"] + 1e-9
+    costs = [allocation.channels[k].cost_yuan * Evidence().use(allocation.channels[k]) for k in news]
+    assert sum(costs) <= left["T_NEWS"] + 1e-9
 
 
 def test_everybody_left_out_has_one_reason(night):
@@ -101,7 +105,7 @@ def test_everybody_left_out_has_one_reason(night):
 
 def test_excluded_people_are_never_chosen():
     table = targets(reasons=Reason.LIST_BLACK.mask, people=20)
-    allocation = allocate(table, CAMPAIGNS, POLICY, DAY, dict.fromkeys(CAMPAIGNS, 1000.0), QUICK)
+    allocation = allocate(table, CAMPAIGNS, POLICY, DAY, dict.fromkeys(CAMPAIGNS, 1000.0), QUICK, Evidence())
     assert allocation.plan is None
     assert (allocation.chosen_channel == NOT_CHOSEN).all()
     assert (allocation.reasons == 0).all()
@@ -114,20 +118,8 @@ def test_worthless_contacts_are_not_made():
     no_minimum = POLICY.model_copy(
         update={"allocation": POLICY.allocation.model_copy(update={"soft_minimum_price_yuan": 0.0})}
     )
-    allocation = allocate(table, {"T_DEAR": dear}, no_minimum, DAY, {"T_DEAR": 1000.0}, QUICK)
+    allocation = allocate(table, {"T_DEAR": dear}, no_minimum, DAY, {"T_DEAR": 1000.0}, QUICK, Evidence())
     assert set(allocation.reasons) == {Reason.NOT_CHOSEN_VALUE.mask}
-
-
-def test_value_is_chance_times_margin_less_cost():
-    table = targets(people=1)
-    table = table.set_column(table.column_names.index("preference_SMS"), "preference_SMS", pa.array([0.9] * 3))
-    table = table.set_column(table.column_names.index("score"), "score", pa.array([0.4] * 3))
-    values = expected_values(table, CAMPAIGNS, list(load_channels().values()), POLICY)
-    sms = load_channels()["SMS"]
-    assert values[0, sms.bit] == pytest.approx(
-        0.4 * sms.response_multiplier * (0.5 + 0.9) * (20.0 - 2.0) - sms.cost_yuan
-    )
-    assert np.isnan(values[0, load_channels()["WEB"].bit]), "the campaign has no task on WEB"
 
 
 def test_budget_left_is_the_smaller_of_rest_and_night():
@@ -137,7 +129,7 @@ def test_budget_left_is_the_smaller_of_rest_and_night():
 
 def test_same_night_twice_gives_the_same_lists(night):
     table, left, allocation = night
-    again = allocate(targets(), CAMPAIGNS, POLICY, DAY, left, QUICK)
+    again = allocate(targets(), CAMPAIGNS, POLICY, DAY, left, QUICK, Evidence())
     assert (again.chosen_channel == allocation.chosen_channel).all()
     assert contacts_of(table, again, CAMPAIGNS, NIGHT) == contacts_of(table, allocation, CAMPAIGNS, NIGHT)
 
@@ -169,7 +161,7 @@ def test_frozen_rows_agree_with_the_decisions(night):
 
 def test_control_members_are_written_on_their_first_night_only():
     table = targets({"T_CRBT": CRBT}, people=3, reasons=Reason.CONTROL_GROUP.mask)
-    allocation = allocate(table, {"T_CRBT": CRBT}, POLICY, DAY, {"T_CRBT": 10.0}, QUICK)
+    allocation = allocate(table, {"T_CRBT": CRBT}, POLICY, DAY, {"T_CRBT": 10.0}, QUICK, Evidence())
     decisions = decisions_of(table, allocation, {"T_CRBT": CRBT}, POLICY, NIGHT)
     assert set(decisions["verdict"].to_pylist()) == {"CONTROL"}
     rows = control_rows_of(table, decisions, {("T_CRBT", "S00001")}, NIGHT)

@@ -164,6 +164,23 @@ def test_tag_that_ends_before_the_campaign_is_refused(tmp_path, monkeypatch):
         compile_campaign(read_campaign(path), path)
 
 
+@pytest.mark.parametrize("model", ["churn_crbt", "churn_offnet", "influence_adoption"])
+def test_score_that_is_no_chance_of_a_yes_is_refused(tmp_path, model):
+    path = broken_file(tmp_path, {"value.score": model})
+    with pytest.raises(
+        ConfigError, match=r"(?s)value\.score.*a chance of taking a product: propensity_crbt"
+    ) as refusal:
+        compile_campaign(read_campaign(path), path)
+    assert refusal.value.file == str(path)
+
+
+def test_score_that_is_no_chance_of_leaving_is_refused_for_a_campaign_that_keeps():
+    keeps = read_campaign(CAMPAIGNS / "crbt_save.yaml")
+    wrong = keeps.model_copy(update={"value": keeps.value.model_copy(update={"score": "propensity_crbt"})})
+    with pytest.raises(ConfigError, match=r"(?s)value\.score.*a chance of leaving: churn_offnet, churn_crbt"):
+        compile_campaign(wrong)
+
+
 def test_key_given_twice_is_refused(tmp_path):
     path = tmp_path / "crbt_acquisition.yaml"
     path.write_text(
