@@ -37,7 +37,11 @@ def codec_of(encoding: str) -> str:
 
 
 class Field(Strict):
-    """One field of a feed: its type, width (fixed width only), sentinels that mean null, bounds and personal class."""
+    """One field of a feed: its type, width (fixed width only), sentinels that mean null, bounds and personal class.
+
+    `on_error` says what a value that breaks a rule of the field costs: the row (quarantine), or the cell alone, which is
+    then empty, or UNKNOWN (codes only).
+    """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
     type: FieldType
@@ -52,6 +56,12 @@ class Field(Strict):
     personal: PersonalKind | None = None
     masked: bool | None = None
     derive_tac: bool = False
+    on_error: Literal["refuse_row", "empty", "unknown"] = "refuse_row"
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether every good row has a value: a blank one is refused, or reads UNKNOWN."""
+        return self.required and self.on_error != "empty"
 
     @property
     def column(self) -> str:
@@ -79,6 +89,12 @@ class Field(Strict):
             raise ValueError(f"field '{self.name}': masked is for free text without personal and allowed")
         return self
 
+    @model_validator(mode="after")
+    def _only_codes_are_unknown(self) -> Field:
+        if self.on_error == "unknown" and (self.type != "code" or self.personal):
+            raise ValueError(f"field '{self.name}': on_error: unknown is for codes; wanted refuse_row or empty")
+        return self
+
 
 class Feed(Strict):
     """One interface of the operator: naming, encoding, cadence, what to do when it is missing, and its fields."""
@@ -98,6 +114,9 @@ class Feed(Strict):
     when_missing: Literal["carry", "wait", "stop"]
     allow_empty: bool
     suppression: bool = False
+    protects_by: tuple[str, ...] = ()
+    wish_field: str | None = None
+    max_unreadable_share: float | None = Bound(default=None, ge=0, lt=1)
     max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
     key: tuple[str, ...]
     event_time: str | None = None
@@ -118,9 +137,11 @@ class Feed(Strict):
         doubled = {name for name in names if names.count(name) > 1}
         if doubled:
             raise ValueError(f"field names given twice: {sorted(doubled)}")
-        for role in (*self.key, self.event_time, self.money_total):
+        for role in (*self.key, self.event_time, self.money_total, *self.protects_by, self.wish_field):
             if role is not None and role not in names:
-                raise ValueError(f"'{role}' (key, event_time or money_total) is no field; fields: {', '.join(names)}")
+                raise ValueError(
+                    f"'{role}' (key, event_time, money_total, protects_by or wish_field) is no field; fields: {', '.join(names)}"
+                )
         if self.money_total and self.money_total not in self.money_fields:
             raise ValueError(
                 f"money_total '{self.money_total}' is no money; wanted a field of type {', '.join(MONEY_TYPES)}"
@@ -134,6 +155,27 @@ class Feed(Strict):
         if self.cadence == "monthly" and self.style == "dollar":
             raise ValueError("a dollar file has eight digits of date in its name, so its feed is daily")
         return self
+
+    @model_validator(mode="after")
+    def _protection_is_told(self) -> Feed:
+        given = (self.protects_by, self.max_unreadable_share is not None)
+        if self.suppression and not all(given):
+            raise ValueError(
+                "a suppression feed needs protects_by (fields of which one tells who is protected) and max_unreadable_share"
+            )
+        if not self.suppression and (any(given) or self.wish_field):
+            raise ValueError("protects_by, wish_field and max_unreadable_share are for feeds with suppression: true")
+        costly = [field.name for field in self.fields if self.suppression and field.on_error == "refuse_row"]
+        if costly:
+            raise ValueError(
+                f"fields {costly}: found on_error: refuse_row, wanted empty or unknown: a wish is never lost for another cell"
+            )
+        return self
+
+    @property
+    def keeps_wishes(self) -> bool:
+        """Whether rows protect for good, whatever replaces their file: wishes are events, a list is its newest snapshot."""
+        return self.suppression and self.content != "snapshot"
 
     @property
     def codec(self) -> str:

@@ -179,12 +179,12 @@ def _bronze_columns(field: Field) -> list[Column]:
                 type=_BRONZE_TYPES[field.type],
                 unit=unit,
                 description=described,
-                nullable=not field.required,
+                nullable=not field.is_filled,
             )
         ]
     columns = [
         Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
-               nullable=not field.required)
+               nullable=not field.is_filled)
     ]  # fmt: skip
     if field.type == "msisdn":
         columns.append(

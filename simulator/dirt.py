@@ -59,6 +59,8 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
+    if field.on_error != "refuse_row":  # costs the cell, not the row: no row for quarantine
+        return []
     faults: list[tuple[str, Field | None, str]] = []
     if field.type == "text":
         faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))

@@ -114,11 +114,14 @@ class FeedLoad:
         size = len(self.files)
         good_rows = np.bincount(parsed.files[good], minlength=size)
         bad_rows = np.bincount(parsed.files[~good], minlength=size)
+        lost = ~good & (parsed.records.rule != Rule.DUPLICATE_ROW)
+        lost_rows = np.bincount(parsed.files[lost], minlength=size)
         totals = self._money(parsed, batch)
         for position in np.unique(parsed.files):
             tally = self.tallies[position]
             tally.rows_good += int(good_rows[position])
             tally.rows_quarantined += int(bad_rows[position])
+            tally.rows_unreadable += int(lost_rows[position])
             for (name, column), sums in totals.items():
                 money = tally.money[name]
                 setattr(money, column, getattr(money, column) + int(sums[position]))

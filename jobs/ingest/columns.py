@@ -18,6 +18,7 @@ from jobs.ingest.texts import mask_numbers, text_array
 from jobs.ingest.zones import to_utc
 
 INT_LIMIT = 2**31 - 1
+UNKNOWN = "UNKNOWN"  # a code nobody can read (on_error: unknown)
 NUMBER_READERS = {
     "int": byte_values.read_integers, "bigint": byte_values.read_integers, "fen": byte_values.read_integers,
     "li": byte_values.read_integers, "yuan": byte_values.read_yuan,
@@ -36,9 +37,39 @@ class ParsedField:
     texts: pa.Array | None = None
     money: np.ndarray | None = None  # exact integers, 0 where the field is not readable
 
+    @property
+    def is_blank(self) -> np.ndarray:
+        """Lines on which the field holds no value."""
+        if self.numbers is not None:
+            return self.numbers.is_blank
+        column = self.column if self.texts is None else self.texts
+        return np.asarray(pc.is_null(column))
+
 
 def parse_field(records: Records, position: int, zone: str) -> ParsedField:
-    """Read one field of all lines and note the rule it breaks; lines that broke one before keep theirs."""
+    """Read one field of all lines and note the rule it breaks; a cell that pays for it alone is empty or UNKNOWN."""
+    parsed = _read_field(records, position, zone)
+    broken = records.broken_cells(position)
+    return parsed if broken is None else _without(parsed, broken)
+
+
+def _without(parsed: ParsedField, broken: np.ndarray) -> ParsedField:
+    """The field without its broken cells."""
+    if parsed.numbers is not None:
+        parsed.numbers.clear(broken)
+    where = pa.array(broken)
+    if parsed.texts is not None:
+        parsed.texts = pc.if_else(where, pa.scalar(None, parsed.texts.type), parsed.texts)
+    if parsed.column is not None:
+        instead = UNKNOWN if parsed.field.on_error == "unknown" else None
+        parsed.column = pc.if_else(where, pa.scalar(instead, parsed.column.type), parsed.column)
+    if parsed.money is not None:
+        parsed.money[broken] = 0
+    return parsed
+
+
+def _read_field(records: Records, position: int, zone: str) -> ParsedField:
+    """Read one field of all lines; lines that broke a rule before keep theirs."""
     field = records.feed.fields[position]
     data = records.chunk.data
     starts, ends = records.fields[position]
@@ -132,5 +163,6 @@ def _parse_msisdn(records: Records, position: int, field: Field) -> ParsedField:
         records.break_rule(numbers.undecodable, Rule.NOT_DECODABLE, position, override=True)
     if field.required:
         records.break_rule(numbers.is_blank, Rule.REQUIRED_MISSING, position)
+    if field.required or field.name in records.feed.protects_by:
         records.break_rule(numbers.is_invalid, Rule.BAD_MSISDN, position)
     return ParsedField(field, numbers=numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as with_default
 from enum import IntEnum
 
 import numpy as np
@@ -53,12 +54,41 @@ class Records:
     rule_field: np.ndarray  # position of the field in the contract, -1 for the whole line
     counts: np.ndarray  # fields found on the line
     digests: tuple[np.ndarray, np.ndarray]
+    cell_rules: dict[int, np.ndarray] = with_default(
+        default_factory=dict
+    )  # by field position: Rule a cell broke at its own cost
 
-    def break_rule(self, where: np.ndarray, rule: Rule, field: int = -1, override: bool = False) -> None:
-        """Give lines a broken rule unless they have one already (`override`: even then)."""
+    def break_rule(self, where: np.ndarray, rule: Rule, position: int = -1, override: bool = False) -> None:
+        """Give lines a broken rule unless they have one already (`override`: even then).
+
+        A rule of a field whose contract says on_error: empty or unknown costs the cell, not the line.
+        """
+        if position >= 0 and self.feed.fields[position].on_error != "refuse_row":
+            if where.any():
+                rules = self.cell_rules.setdefault(position, np.zeros(len(self.rule), np.uint8))
+                rules[where & (rules == Rule.GOOD)] = rule
+            return
         hit = where if override else where & (self.rule == Rule.GOOD)
         self.rule[hit] = rule
-        self.rule_field[hit] = field
+        self.rule_field[hit] = position
+
+    def broken_cells(self, position: int) -> np.ndarray | None:
+        """Which lines lose the cell of a field, None when none does."""
+        rules = self.cell_rules.get(position)
+        return None if rules is None else rules != Rule.GOOD
+
+    def refuse_nobodys_rows(self, blank: dict[int, np.ndarray]) -> None:
+        """Break the lines of a suppression feed on which no field can be read that tells who is protected.
+
+        `blank` says of each such field, by position, on which lines it holds no value.
+        """
+        if not blank:
+            return
+        position = max(blank)
+        rules = self.cell_rules.get(position, np.zeros(len(self.rule), np.uint8))
+        nobodys = np.logical_and.reduce(list(blank.values())) & (self.rule == Rule.GOOD)
+        self.rule[nobodys] = np.where(rules == Rule.GOOD, Rule.REQUIRED_MISSING, rules)[nobodys]
+        self.rule_field[nobodys] = position
 
 
 def record_length(feed: Feed) -> int:
