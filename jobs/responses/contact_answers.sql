@@ -55,6 +55,7 @@ results AS (
                        r.contact_time, r.load_date, coalesce(r.order_id, ''))) AS result
   FROM silver.channel_result AS r
   JOIN snapshots AS s ON r.load_date <= s.snapshot_date AND r.superseded_on > s.snapshot_date
+  WHERE coalesce(r.nth_row, 1) = 1
   GROUP BY s.snapshot_date, r.contact_id
 ),
 contacts AS (
