@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field as Bound
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load
@@ -18,12 +18,11 @@ FEEDS = ROOT / "conf" / "feeds"
 FieldType = Literal[
     "code", "text", "msisdn", "date8", "month6", "datetime14", "bool10", "int", "bigint", "fen", "li", "yuan"
 ]
-# What the byte-level reader splits and decodes rightly. Style C's separator 0x80 is half a character in UTF-8; of GB18030 it
-# would break the characters of four bytes.
-ENCODINGS = {
-    "fixed_width": ("gbk", "gb2312", "utf-8", "ascii"), "dollar": ("gbk", "gb2312", "utf-8", "ascii"),
-    "euro": ("gbk", "gb2312", "ascii"),
-}  # fmt: skip
+# What the byte-level reader splits and decodes rightly (style C's separator 0x80 only where no character begins).
+ENCODINGS = ("gb18030", "gbk", "gb2312", "utf-8", "ascii")
+UTF8 = "utf-8"
+UNKNOWN = "UNKNOWN"  # what a code outside its list becomes where the contract says so (D22)
+OnError = Literal["refuse_row", "empty", "unknown"]
 MONEY_TYPES = ("fen", "li", "yuan")
 PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
 
@@ -39,8 +38,9 @@ def codec_of(encoding: str) -> str:
 class Field(Strict):
     """One field of a feed: its type, width (fixed width only), sentinels that mean null, bounds and personal class.
 
-    `on_error` says what a value that breaks a rule of the field costs: the row (quarantine), or the cell alone, which is
-    then empty, or UNKNOWN (codes only).
+    `on_error` says what a value does that breaks a rule of its field: refuse_row (the record goes to quarantine), empty or
+    unknown (the record stays, the cell is emptied or made UNKNOWN, and the record is marked and counted). Free text is
+    emptied unless it says otherwise, everything else refuses its record. `usual_max` marks and counts, and loses nothing.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
@@ -52,16 +52,13 @@ class Field(Strict):
     allowed: tuple[str, ...] = ()
     min: int | None = None
     max: int | None = None
+    usual_max: int | None = None
     max_length: int | None = Bound(default=None, ge=1)
+    pattern: str | None = None
+    on_error: OnError | None = None
     personal: PersonalKind | None = None
     masked: bool | None = None
     derive_tac: bool = False
-    on_error: Literal["refuse_row", "empty", "unknown"] = "refuse_row"
-
-    @property
-    def is_filled(self) -> bool:
-        """Whether every good row has a value: a blank one is refused, or reads UNKNOWN."""
-        return self.required and self.on_error != "empty"
 
     @property
     def column(self) -> str:
@@ -71,6 +68,24 @@ class Field(Strict):
         if self.type == "yuan":
             return f"{self.name.removesuffix('_yuan')}_fen"
         return self.name
+
+    @property
+    def error_action(self) -> OnError:
+        """What a value that breaks a rule does: `on_error`, or what the type implies."""
+        return self.on_error or ("empty" if self.type == "text" else "refuse_row")
+
+    @property
+    def is_nullable(self) -> bool:
+        """Whether a good record may be without a value here."""
+        return not self.required or self.error_action == "empty" or bool(self.null_if)
+
+    @model_validator(mode="after")
+    def _error_can_be_kept(self) -> Field:
+        if self.type in MONEY_TYPES and self.error_action != "refuse_row":
+            raise ValueError(f"field '{self.name}': money is never emptied, on_error must be refuse_row")
+        if self.error_action == "unknown" and (self.type != "code" or self.personal):
+            raise ValueError(f"field '{self.name}': on_error: unknown is for a code without personal")
+        return self
 
     @model_validator(mode="after")
     def _msisdn_is_personal(self) -> Field:
@@ -89,12 +104,6 @@ class Field(Strict):
             raise ValueError(f"field '{self.name}': masked is for free text without personal and allowed")
         return self
 
-    @model_validator(mode="after")
-    def _only_codes_are_unknown(self) -> Field:
-        if self.on_error == "unknown" and (self.type != "code" or self.personal):
-            raise ValueError(f"field '{self.name}': on_error: unknown is for codes; wanted refuse_row or empty")
-        return self
-
 
 class Feed(Strict):
     """One interface of the operator: naming, encoding, cadence, what to do when it is missing, and its fields."""
@@ -105,7 +114,7 @@ class Feed(Strict):
     source: str
     unit: str
     style: Literal["fixed_width", "dollar", "euro"]
-    encoding: str
+    encoding: tuple[str, ...]
     content: Literal["snapshot", "delta", "event"]
     full_snapshot_day: int | None = Bound(default=None, ge=1, le=28)
     cadence: Literal["daily", "monthly"]
@@ -119,16 +128,24 @@ class Feed(Strict):
     max_unreadable_share: float | None = Bound(default=None, ge=0, lt=1)
     max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
     key: tuple[str, ...]
+    duplicate_days: int | None = Bound(default=None, ge=1)
     event_time: str | None = None
     money_total: str | None = None
     fields: tuple[Field, ...]
 
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _one_or_a_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("encoding")
     @classmethod
-    def _reader_handles_encoding(cls, value: str, read: ValidationInfo) -> str:
-        style = read.data.get("style")
-        if style and codec_of(value) not in ENCODINGS[style]:
-            raise ValueError(f"for style {style} one of: {', '.join(ENCODINGS[style])} (cp936 is gbk)")
+    def _reader_handles_encoding(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        codecs_named = [codec_of(name) for name in value]
+        if not value or any(name not in ENCODINGS for name in codecs_named):
+            raise ValueError(f"one of: {', '.join(ENCODINGS)} (cp936 is gbk), or a list of one of them and utf-8")
+        if len(value) > 1 and (len(value) > 2 or codecs_named.count(UTF8) != 1 or "ascii" in codecs_named):
+            raise ValueError("a list names two: utf-8 and one of gb18030, gbk, gb2312; each line is one of them")
         return value
 
     @model_validator(mode="after")
@@ -150,6 +167,10 @@ class Feed(Strict):
             raise ValueError("every field of a fixed_width feed needs a width")
         if self.style != "fixed_width" and any(field.width is not None for field in self.fields):
             raise ValueError(f"a {self.style} feed has no widths")
+        if (self.content == "event") != (self.duplicate_days is not None):
+            raise ValueError(
+                "duplicate_days (nights a copy of a record is looked for) belongs to every event feed, to no other"
+            )
         if self.cadence == "monthly" and self.due_day is None:
             raise ValueError("a monthly feed needs due_day")
         if self.cadence == "monthly" and self.style == "dollar":
@@ -165,10 +186,11 @@ class Feed(Strict):
             )
         if not self.suppression and (any(given) or self.wish_field):
             raise ValueError("protects_by, wish_field and max_unreadable_share are for feeds with suppression: true")
-        costly = [field.name for field in self.fields if self.suppression and field.on_error == "refuse_row"]
-        if costly:
+        costly = [field.name for field in self.fields if field.required or field.error_action == "refuse_row"]
+        if self.suppression and costly:
             raise ValueError(
-                f"fields {costly}: found on_error: refuse_row, wanted empty or unknown: a wish is never lost for another cell"
+                f"fields {costly}: found required or on_error: refuse_row, wanted none required and on_error: empty or unknown: "
+                "a wish is never lost for another cell; who is protected is told by protects_by"
             )
         return self
 
@@ -179,8 +201,27 @@ class Feed(Strict):
 
     @property
     def codec(self) -> str:
-        """Name of the Python codec (code page 936 is `gbk`)."""
-        return codec_of(self.encoding)
+        """Python's name of the encoding, of two the one that is not UTF-8 (code page 936 is `gbk`)."""
+        named = [codec_of(name) for name in self.encoding]
+        return next((name for name in named if name != UTF8), UTF8)
+
+    @property
+    def utf8_bytes(self) -> int:
+        """Bytes the longest character of a line must have to make it UTF-8 in a mixed feed; 0 when the feed is not mixed.
+
+        Chinese has three. Lines with shorter ones only may be either; they are read as the encoding that is named first.
+        """
+        if len(self.encoding) == 1:
+            return 0
+        return 2 if codec_of(self.encoding[0]) == UTF8 else 3
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Fields that make two records one event: the business key; none means the whole record.
+
+        In a feed that protects only the whole record counts: a record with another opt-out is never a copy.
+        """
+        return () if self.suppression else self.key
 
     @property
     def money_fields(self) -> tuple[str, ...]:

@@ -154,6 +154,8 @@ _BRONZE_UNITS = {"fen": "fen", "yuan": "fen", "li": "li", "month6": "YYYYMM"}
 def bronze_table(feed: Feed) -> Table:
     """The bronze contract of a feed: its typed fields with personal data as tokens, then the standard columns."""
     columns = [column for field in feed.fields for column in _bronze_columns(field)]
+    if feed.content == "event":
+        columns.append(EVENT_ID)
     return Table(
         table=feed.table,
         description=f"{feed.title}, as delivered (unit {feed.unit}, source {feed.source}); good rows only.",
@@ -179,12 +181,12 @@ def _bronze_columns(field: Field) -> list[Column]:
                 type=_BRONZE_TYPES[field.type],
                 unit=unit,
                 description=described,
-                nullable=not field.is_filled,
+                nullable=field.is_nullable,
             )
         ]
     columns = [
         Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
-               nullable=not field.is_filled)
+               nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":
         columns.append(
@@ -201,6 +203,12 @@ def _bronze_columns(field: Field) -> list[Column]:
     return columns
 
 
+EVENT_ID = Column(
+    name="event_id",
+    type="bigint",
+    pii="token",
+    description="Identity of the event, alike in every file: keyed hash of its business key, or of its record without one",
+)
 STANDARD_COLUMNS = (
     Column(
         name="load_date", type="date", description="Business date of the night that picked the file up", nullable=False
@@ -213,4 +221,9 @@ STANDARD_COLUMNS = (
     ),
     Column(name="is_full_snapshot", type="boolean", description="Whether the file is a full snapshot", nullable=False),
     Column(name="loaded_at", type="timestamp", description="Creation time of the control file", nullable=False),
+    Column(
+        name="dq_flag",
+        type="string",
+        description="What was wrong in a record that stays, as 'remark NOT_DECODABLE': field and rule, more than one with commas",
+    ),
 )

@@ -59,9 +59,9 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
-    if field.on_error != "refuse_row":  # costs the cell, not the row: no row for quarantine
-        return []
     faults: list[tuple[str, Field | None, str]] = []
+    if field.error_action != "refuse_row":  # a bad value costs the cell, not the row
+        return [("REQUIRED_MISSING", field, "")] if field.required else []
     if field.type == "text":
         faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
     if field.type in TIMES:

@@ -17,7 +17,7 @@ RULES = (
     "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "REQUIRED_MISSING", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN",
     "OUT_OF_RANGE", "NOT_ALLOWED", "TOO_LONG", "DUPLICATE_ROW",
 )  # fmt: skip
-UNREADABLE = ("NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER")  # the money of such a row cannot be read
+UNREADABLE = ("FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER")  # the money of such a row cannot be read
 
 
 def file_counts(feed: Feed, delivery: Delivery, written: dict, cutoff_hour: int) -> dict:

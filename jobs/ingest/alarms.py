@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from conf.dates import DateRange
 from conf.feeds import load_feeds
 from conf.settings import Settings
+from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
 from jobs.ingest.landing import REJECTED, Delivered
 from jobs.ingest.verify import sequence_gaps
@@ -53,6 +56,19 @@ def unreadable_text(row: dict[str, Any]) -> str:
         f"{row['feed']}: found {row['rows_unreadable']} of {rows} rows that name nobody we can read, wanted none; whom they "
         "protect nobody knows: look them up in ops.quarantine and ask the sender for a resend"
     )
+
+
+def raise_repeated(settings: Settings, loads: Sequence[FeedLoad], copies: pd.DataFrame) -> None:
+    """One alert for each file of which every record came before in other files: sent under two names, or made twice."""
+    lines = copies.drop_duplicates(["file_id", "line_number"]).groupby("file_id").size()
+    for load in loads:
+        for file, tally in zip(load.files, load.tallies, strict=True):
+            if tally.rows_good and lines.get(file.file_id, 0) == tally.rows_good:
+                text = (
+                    f"{file.path.name}: found {tally.rows_good} records, each in an earlier file of feed {load.feed.feed} too, "
+                    "wanted new ones; they count once: ask the sender whether the file was made twice"
+                )
+                raise_alert(settings, "FILE_REPEATED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
 
 
 def unknown_text(name: str) -> str:

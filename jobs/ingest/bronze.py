@@ -86,7 +86,7 @@ class FeedLoad:
     def _good_batch(self, parsed: ParsedChunk) -> pa.RecordBatch:
         rows = np.flatnonzero(parsed.good)
         files = parsed.files[rows]
-        columns = dict(zip(parsed.names, parsed.columns, strict=True))
+        columns = {**dict(zip(parsed.names, parsed.columns, strict=True)), "dq_flag": parsed.flags()}
         if len(rows) < len(parsed.files):
             kept = pa.array(rows)
             columns = {name: column.take(kept) for name, column in columns.items()}
@@ -116,6 +116,7 @@ class FeedLoad:
         bad_rows = np.bincount(parsed.files[~good], minlength=size)
         lost = ~good & (parsed.records.rule != Rule.DUPLICATE_ROW)
         lost_rows = np.bincount(parsed.files[lost], minlength=size)
+        self._count_marks(parsed)
         totals = self._money(parsed, batch)
         for position in np.unique(parsed.files):
             tally = self.tallies[position]
@@ -125,6 +126,14 @@ class FeedLoad:
             for (name, column), sums in totals.items():
                 money = tally.money[name]
                 setattr(money, column, getattr(money, column) + int(sums[position]))
+
+    def _count_marks(self, parsed: ParsedChunk) -> None:
+        """Cells that broke a rule in records that stay, by file, field and rule."""
+        for mark in parsed.records.marks:
+            name = self.feed.fields[mark.field].name
+            counts = np.bincount(parsed.files[mark.lines & parsed.good], minlength=len(self.files))
+            for position in np.flatnonzero(counts):
+                self.tallies[position].marks[name, mark.rule.name] += int(counts[position])
 
     def _money(self, parsed: ParsedChunk, batch: pa.RecordBatch) -> dict[tuple[str, str], np.ndarray]:
         """Exact money per file and money field: all readable amounts, those of the rows about to be written, those of bad rows."""

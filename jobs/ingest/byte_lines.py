@@ -6,8 +6,7 @@ import numba as nb
 import numpy as np
 
 LF, CR, SPACE = 10, 13, 32
-HAS_HIGH, BROKEN_PAIR = 1, 2  # line flags: bytes >= 0x80 beside separators; a lead byte without a legal second byte
-NO_SEPARATOR = -1
+NO_PAIRS, PAIRS, PAIRS_AND_FOURS = 0, 1, 2  # characters of code page 936 have two bytes, of GB18030 also four
 
 
 def find_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -22,25 +21,64 @@ def find_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @nb.njit(nogil=True, cache=True)
-def _is_pair(data, at, end):
-    """Whether a byte >= 0x80 and the next one may be a character of two bytes."""
-    if data[at] == 0x80 or data[at] == 0xFF or at + 1 >= end:
-        return False
+def _pair_size(data, at, end, pairs):
+    """Bytes of the Chinese character that may begin at a byte >= 0x80: two, of GB18030 also four; 1 where none begins."""
+    if pairs == NO_PAIRS or data[at] == 0x80 or data[at] == 0xFF or at + 1 >= end:
+        return 1
     second = data[at + 1]
-    return second >= 0x40 and second != 0x7F and second != 0xFF
+    if second >= 0x40 and second != 0x7F and second != 0xFF:
+        return 2
+    if pairs != PAIRS_AND_FOURS or second < 0x30 or second > 0x39 or at + 3 >= end:
+        return 1
+    third, fourth = data[at + 2], data[at + 3]
+    return 4 if 0x81 <= third <= 0xFE and 0x30 <= fourth <= 0x39 else 1
 
 
 @nb.njit(nogil=True, cache=True)
-def scan_fields(data, starts, ends, separator, pairs, bounds, counts, flags):
-    """One pass over the bytes of each line: field bounds, number of fields, and whether its characters are whole.
+def _utf8_size(data, at, end):
+    """Bytes of the UTF-8 character that begins at a byte >= 0x80, 0 when it is none."""
+    first = data[at]
+    size = 2 if 0xC2 <= first <= 0xDF else 3 if 0xE0 <= first <= 0xEF else 4 if 0xF0 <= first <= 0xF4 else 0
+    if size == 0 or at + size > end:
+        return 0
+    for i in range(at + 1, at + size):
+        if data[i] < 0x80 or data[i] > 0xBF:
+            return 0
+    second = data[at + 1]  # no long form of a short character, no surrogates, nothing beyond U+10FFFF
+    if (first == 0xE0 and second < 0xA0) or (first == 0xED and second > 0x9F):
+        return 0
+    return 0 if (first == 0xF0 and second < 0x90) or (first == 0xF4 and second > 0x8F) else size
 
-    `bounds[line, j]` is where field j starts; `bounds[line, j + 1] - 1` is where it ends. With `pairs` a byte 0x81-0xFE
-    consumes the next one when that may be a second byte, so only an unpaired separator splits (code page 936).
+
+@nb.njit(nogil=True, cache=True)
+def _is_utf8(data, at, end, separator, least):
+    """Whether a line is UTF-8 beside its separators, with a character of at least that many bytes."""
+    longest = 0
+    while at < end:
+        size = 1
+        if data[at] >= 0x80 and data[at] != separator:
+            size = _utf8_size(data, at, end)
+            if size == 0:
+                return False
+            longest = max(longest, size)
+        at += size
+    return longest >= least
+
+
+@nb.njit(nogil=True, cache=True)
+def scan_fields(data, starts, ends, separator, pairs, utf8_bytes, bounds, counts, is_utf8):
+    """One pass over the bytes of each line: field bounds, number of fields, and whether it is UTF-8 in a mixed feed.
+
+    `bounds[line, j]` is where field j starts; `bounds[line, j + 1] - 1` is where it ends. A byte that begins a character
+    (see `_pair_size`) consumes the rest of it, so only a separator between characters splits. With `utf8_bytes` above 0 a
+    line that is whole in UTF-8 with a character of at least that many bytes is read as UTF-8.
     """
     most = bounds.shape[1] - 1
     for line in range(len(starts)):
         at, end = starts[line], ends[line]
-        found, flag = 0, 0
+        found = 0
+        utf8 = False
+        undecided = utf8_bytes > 0
         if most > 0:
             bounds[line, 0] = at
         while at < end:
@@ -50,16 +88,15 @@ def scan_fields(data, starts, ends, separator, pairs, bounds, counts, flags):
                 if found < most:
                     bounds[line, found] = at + 1
             elif byte >= 0x80:
-                flag |= HAS_HIGH
-                if pairs and _is_pair(data, at, end):
-                    at += 1
-                elif pairs:
-                    flag |= BROKEN_PAIR
+                if undecided:  # everything before is ASCII or separators
+                    utf8 = _is_utf8(data, at, end, separator, utf8_bytes)
+                    undecided = False
+                at += (_utf8_size(data, at, end) if utf8 else _pair_size(data, at, end, pairs)) - 1
             at += 1
         if most > 0 and found < most:
             bounds[line, found + 1] = end + 1
         counts[line] = found + 1
-        flags[line] = flag
+        is_utf8[line] = utf8
 
 
 @nb.njit(nogil=True, cache=True)

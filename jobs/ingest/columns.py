@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.feeds import MONEY_TYPES, Field
+from conf.feeds import MONEY_TYPES, UNKNOWN, Field
 from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
@@ -18,7 +19,6 @@ from jobs.ingest.texts import mask_numbers, text_array
 from jobs.ingest.zones import to_utc
 
 INT_LIMIT = 2**31 - 1
-UNKNOWN = "UNKNOWN"  # a code nobody can read (on_error: unknown)
 NUMBER_READERS = {
     "int": byte_values.read_integers, "bigint": byte_values.read_integers, "fen": byte_values.read_integers,
     "li": byte_values.read_integers, "yuan": byte_values.read_yuan,
@@ -47,38 +47,18 @@ class ParsedField:
 
 
 def parse_field(records: Records, position: int, zone: str) -> ParsedField:
-    """Read one field of all lines and note the rule it breaks; a cell that pays for it alone is empty or UNKNOWN."""
-    parsed = _read_field(records, position, zone)
-    broken = records.broken_cells(position)
-    return parsed if broken is None else _without(parsed, broken)
-
-
-def _without(parsed: ParsedField, broken: np.ndarray) -> ParsedField:
-    """The field without its broken cells."""
-    if parsed.numbers is not None:
-        parsed.numbers.clear(broken)
-    where = pa.array(broken)
-    if parsed.texts is not None:
-        parsed.texts = pc.if_else(where, pa.scalar(None, parsed.texts.type), parsed.texts)
-    if parsed.column is not None:
-        instead = UNKNOWN if parsed.field.on_error == "unknown" else None
-        parsed.column = pc.if_else(where, pa.scalar(instead, parsed.column.type), parsed.column)
-    if parsed.money is not None:
-        parsed.money[broken] = 0
-    return parsed
-
-
-def _read_field(records: Records, position: int, zone: str) -> ParsedField:
-    """Read one field of all lines; lines that broke a rule before keep theirs."""
+    """Read one field of all lines and note the rule it breaks; lines that broke one before keep theirs."""
     field = records.feed.fields[position]
     data = records.chunk.data
     starts, ends = records.fields[position]
     strip_spaces(data, starts, ends)
+    is_sentinel = np.zeros(len(starts), dtype=bool)
     for sentinel in field.null_if:
         same = equals_text(data, starts, ends, _bytes(sentinel, records.feed.codec))
         ends[same] = starts[same]
+        is_sentinel |= same
     if field.type == "msisdn":
-        return _parse_msisdn(records, position, field)
+        return _parse_msisdn(records, position, field, is_sentinel)
     if field.required:
         records.break_rule(ends == starts, Rule.REQUIRED_MISSING, position)
     if field.type in NUMBER_READERS:
@@ -97,19 +77,28 @@ def _parse_number(records: Records, position: int, field: Field, zone: str) -> P
     values, states = np.empty(len(starts), np.int64), np.empty(len(starts), np.uint8)
     NUMBER_READERS[field.type](records.chunk.data, starts, ends, values, states)
     is_date = field.type in DATE_TYPES
-    records.break_rule(states == BAD, Rule.BAD_DATE if is_date else Rule.BAD_NUMBER, position)
+    records.bad_values(states == BAD, Rule.BAD_DATE if is_date else Rule.BAD_NUMBER, position)
     filled = states == OK
     if not is_date:
-        least = field.min if field.min is not None else (-INT_LIMIT - 1 if field.type == "int" else None)
-        most = field.max if field.max is not None else (INT_LIMIT if field.type == "int" else None)
-        outside = np.zeros(len(values), dtype=bool)
-        if least is not None:
-            outside |= values < _in_unit(least, field)
-        if most is not None:
-            outside |= values > _in_unit(most, field)
-        records.break_rule(filled & outside, Rule.OUT_OF_RANGE, position)
+        outside = filled & _outside(values, field)
+        if records.bad_values(outside, Rule.OUT_OF_RANGE, position):
+            filled &= ~outside
+        if field.usual_max is not None:
+            records.mark(filled & (values > _in_unit(field.usual_max, field)), Rule.ABOVE_USUAL, position)
     is_money = field.type in MONEY_TYPES
     return ParsedField(field, _number_column(values, filled, field, zone), money=values if is_money else None)
+
+
+def _outside(values: np.ndarray, field: Field) -> np.ndarray:
+    """Which numbers lie outside the bounds of the contract or of their type."""
+    least = field.min if field.min is not None else (-INT_LIMIT - 1 if field.type == "int" else None)
+    most = field.max if field.max is not None else (INT_LIMIT if field.type == "int" else None)
+    outside = np.zeros(len(values), dtype=bool)
+    if least is not None:
+        outside |= values < _in_unit(least, field)
+    if most is not None:
+        outside |= values > _in_unit(most, field)
+    return outside
 
 
 def _in_unit(bound: int, field: Field) -> int:
@@ -135,34 +124,56 @@ def _number_column(values: np.ndarray, filled: np.ndarray, field: Field, zone: s
 def _parse_flag(records: Records, position: int, field: Field) -> ParsedField:
     starts, ends = records.fields[position]
     values, states = np.empty(len(starts), np.uint8), np.empty(len(starts), np.uint8)
-    yes, no = _bytes("是", records.feed.codec), _bytes("否", records.feed.codec)
-    byte_values.read_flags(records.chunk.data, starts, ends, yes, no, values, states)
-    records.break_rule(states == BAD, Rule.NOT_ALLOWED, position)
+    for codec in (records.feed.codec, "utf-8") if records.is_utf8.any() else (records.feed.codec,):
+        words = _bytes("是", codec), _bytes("否", codec)
+        chosen = records.is_utf8 if codec == "utf-8" else ~records.is_utf8
+        found, verdicts = np.empty(len(starts), np.uint8), np.empty(len(starts), np.uint8)
+        byte_values.read_flags(records.chunk.data, starts, ends, *words, found, verdicts)
+        values[chosen], states[chosen] = found[chosen], verdicts[chosen]
+    records.bad_values(states == BAD, Rule.NOT_ALLOWED, position)
     return ParsedField(field, pa.array(values.astype(bool), mask=states != OK))
 
 
 def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     starts, ends = records.fields[position]
-    texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec)
+    texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
     if undecodable.any():
-        records.break_rule(undecodable, Rule.NOT_DECODABLE, position, override=True)
-    if field.max_length is not None:
-        too_long = pc.fill_null(pc.greater(pc.utf8_length(texts), field.max_length), False)
-        records.break_rule(too_long.to_numpy(zero_copy_only=False), Rule.TOO_LONG, position)
-    if field.allowed:
-        known = pc.is_in(texts, value_set=pa.array([*field.allowed, None], pa.string()))
-        records.break_rule(~known.to_numpy(zero_copy_only=False), Rule.NOT_ALLOWED, position)
+        texts = _judged(records, position, texts, undecodable, Rule.NOT_DECODABLE)
+    for rule, broken in _text_rules(field, texts):
+        texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:
         return ParsedField(field, texts=texts)
     return ParsedField(field, mask_numbers(texts) if field.masked else texts)
 
 
-def _parse_msisdn(records: Records, position: int, field: Field) -> ParsedField:
-    numbers = read_numbers(records.chunk.data, *records.fields[position], records.feed.codec)
-    if numbers.undecodable.any():
-        records.break_rule(numbers.undecodable, Rule.NOT_DECODABLE, position, override=True)
+def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[Rule, pa.Array]]:
+    """Each rule the contract sets for a text or code, and which values break it (null for none)."""
+    if field.max_length is not None:
+        yield Rule.TOO_LONG, pc.greater(pc.utf8_length(texts), field.max_length)
+    if field.pattern is not None:
+        yield Rule.BAD_FORM, pc.invert(pc.match_substring_regex(texts, f"^(?:{field.pattern})$"))
+    if field.allowed:
+        known = [*field.allowed, None, *([UNKNOWN] if field.error_action == "unknown" else [])]
+        yield Rule.NOT_ALLOWED, pc.invert(pc.is_in(texts, value_set=pa.array(known, pa.string())))
+
+
+def _judged(records: Records, position: int, texts: pa.Array, broken: np.ndarray, rule: Rule) -> pa.Array:
+    """Refuse the records of broken values, or keep them with the cell empty or UNKNOWN, as the contract says."""
+    if not records.bad_values(broken, rule, position) or not broken.any():
+        return texts
+    stand_in = UNKNOWN if records.feed.fields[position].error_action == "unknown" else None
+    return pc.if_else(pa.array(broken), pa.scalar(stand_in, pa.string()), texts)
+
+
+def _parse_msisdn(records: Records, position: int, field: Field, is_sentinel: np.ndarray) -> ParsedField:
+    """A number, or by a sentinel of the contract the word that there is none (class NONE), which a required field may say."""
+    numbers = read_numbers(records.chunk.data, *records.fields[position], records.feed.codec, records.is_utf8)
+    numbers.is_none = is_sentinel
+    records.bad_values(numbers.undecodable, Rule.NOT_DECODABLE, position)
     if field.required:
-        records.break_rule(numbers.is_blank, Rule.REQUIRED_MISSING, position)
+        records.break_rule(numbers.is_blank & ~is_sentinel & ~numbers.undecodable, Rule.REQUIRED_MISSING, position)
     if field.required or field.name in records.feed.protects_by:
-        records.break_rule(numbers.is_invalid, Rule.BAD_MSISDN, position)
+        invalid = numbers.is_invalid
+        if records.bad_values(invalid, Rule.BAD_MSISDN, position):
+            numbers.clear(invalid)
     return ParsedField(field, numbers=numbers)

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.feeds import FEEDS, Feed, load_feeds
 from conf.settings import Settings
 from jobs.ingest import commits
-from jobs.ingest.alarms import raise_alarms
+from jobs.ingest.alarms import raise_alarms, raise_repeated
 from jobs.ingest.bronze import FeedLoad
+from jobs.ingest.duplicates import write_duplicates
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
 from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
@@ -40,6 +43,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         ledger.ensure_tables(settings)
         files, gone = judge_files(settings, dates, contracts)
         loads = [_load_feed(this_run, feed, files, gone) for feed in contracts]
+        copies = write_duplicates(this_run, contracts, {load.feed.feed for load in loads if load.files})
         identities = distinct_identities(found for load in loads for found in load.identities)
         new = merge_identities(this_run, identities)
         _write_ops(this_run, contracts, files, gone, loads)
@@ -47,7 +51,8 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         wanted = {feed.feed for feed in contracts}
         unknown = unknown_files(settings)
         raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in wanted], unknown)
-        return {**_summary(this_run, files, loads, new, statuses), "unknown_files": len(unknown)}
+        raise_repeated(settings, loads, copies)
+        return {**_summary(this_run, files, loads, new, statuses, copies), "unknown_files": len(unknown)}
 
 
 def _contracts(names: Sequence[str] | None) -> list[Feed]:
@@ -169,13 +174,17 @@ def _summary(
     loads: Sequence[FeedLoad],
     identities: int,
     statuses: Sequence[dict[str, Any]],
+    copies: pd.DataFrame,
 ) -> dict[str, Any]:
     """What the run did, in numbers; the same go to ops.run_metric."""
+    copied = Counter(copies.drop_duplicates(["file_id", "line_number"])["feed"])
     by_feed = {
         load.feed.feed: {
             "files": len(load.files), "rows_in": sum(file.rows_found for file in load.files),
             "rows_good": sum(tally.rows_good for tally in load.tallies),
             "rows_quarantined": sum(tally.rows_quarantined for tally in load.tallies),
+            "cells_marked": sum(tally.marks.total() for tally in load.tallies),
+            "rows_duplicate": copied[load.feed.feed],
         }
         for load in loads
     }  # fmt: skip
@@ -187,7 +196,7 @@ def _summary(
     ledger.append(this_run.settings, "ops.run_metric", metrics, this_run.run_id)
     totals = {
         name: sum(numbers[name] for numbers in by_feed.values())
-        for name in ("rows_in", "rows_good", "rows_quarantined")
+        for name in ("rows_in", "rows_good", "rows_quarantined", "rows_duplicate")
     }
     this_run.fact("INGESTED", **totals)
     return {

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from dataclasses import field as with_default
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
 from conf.feeds import Feed
-from jobs.ingest.byte_lines import BROKEN_PAIR, find_lines, hash_lines, scan_fields, strip_spaces
+from jobs.ingest.byte_lines import NO_PAIRS, PAIRS, PAIRS_AND_FOURS, find_lines, hash_lines, scan_fields, strip_spaces
 from jobs.ingest.byte_values import OK, read_integers
 from jobs.ingest.chunks import Chunk
 
 ROW_NUMBER_WIDTH = 8
 LINE_END_BYTES = 2  # style A records end with CR LF
 SEPARATORS = {"dollar": ord("$"), "euro": 0x80, "fixed_width": -1}
-PAIRED_CODECS = ("gbk", "gb2312")
+CHARACTERS = {"gbk": PAIRS, "gb2312": PAIRS, "gb18030": PAIRS_AND_FOURS}
 
 
 class Rule(IntEnum):
-    """Why a record is quarantined; structure first, then fields from left to right, duplicates last."""
+    """Why a record is quarantined or a cell of it emptied; structure first, then fields from left to right, duplicates last."""
 
     GOOD = 0
     NOT_DECODABLE = 1
@@ -35,10 +34,22 @@ class Rule(IntEnum):
     REQUIRED_MISSING = 10
     TOO_LONG = 11
     DUPLICATE_ROW = 12
+    BAD_IMEI = 13
+    BAD_FORM = 14
+    ABOVE_USUAL = 15
 
 
 # Nobody can say which bytes are which field (a wrong row number: whose record it is), so no later rule and no sum looks at them.
-UNREADABLE = (Rule.NOT_DECODABLE, Rule.FIELD_COUNT, Rule.RECORD_LENGTH, Rule.ROW_NUMBER)
+UNREADABLE = (Rule.FIELD_COUNT, Rule.RECORD_LENGTH, Rule.ROW_NUMBER)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Cells of one field that broke a rule while their records stayed."""
+
+    field: int  # position in the contract
+    rule: Rule
+    lines: np.ndarray  # true where
 
 
 @dataclass
@@ -54,28 +65,25 @@ class Records:
     rule_field: np.ndarray  # position of the field in the contract, -1 for the whole line
     counts: np.ndarray  # fields found on the line
     digests: tuple[np.ndarray, np.ndarray]
-    cell_rules: dict[int, np.ndarray] = with_default(
-        default_factory=dict
-    )  # by field position: Rule a cell broke at its own cost
+    is_utf8: np.ndarray  # of each line of a mixed feed, else all false
+    marks: list[Mark] = field(default_factory=list)
 
-    def break_rule(self, where: np.ndarray, rule: Rule, position: int = -1, override: bool = False) -> None:
-        """Give lines a broken rule unless they have one already (`override`: even then).
-
-        A rule of a field whose contract says on_error: empty or unknown costs the cell, not the line.
-        """
-        if position >= 0 and self.feed.fields[position].on_error != "refuse_row":
-            if where.any():
-                rules = self.cell_rules.setdefault(position, np.zeros(len(self.rule), np.uint8))
-                rules[where & (rules == Rule.GOOD)] = rule
-            return
+    def break_rule(self, where: np.ndarray, rule: Rule, field: int = -1, override: bool = False) -> None:
+        """Give lines a broken rule unless they have one already (`override`: even then)."""
         hit = where if override else where & (self.rule == Rule.GOOD)
         self.rule[hit] = rule
-        self.rule_field[hit] = position
+        self.rule_field[hit] = field
 
-    def broken_cells(self, position: int) -> np.ndarray | None:
-        """Which lines lose the cell of a field, None when none does."""
-        rules = self.cell_rules.get(position)
-        return None if rules is None else rules != Rule.GOOD
+    def bad_values(self, where: np.ndarray, rule: Rule, position: int) -> bool:
+        """Values of a field broke a rule: their records are refused, or (by the contract's `on_error`) kept and marked.
+
+        Returns whether they are kept, so that the caller empties the cells.
+        """
+        if self.feed.fields[position].error_action == "refuse_row":
+            self.break_rule(where, rule, position, override=rule == Rule.NOT_DECODABLE)
+            return False
+        self.mark(where, rule, position)
+        return True
 
     def refuse_nobodys_rows(self, blank: dict[int, np.ndarray]) -> None:
         """Break the lines of a suppression feed on which no field can be read that tells who is protected.
@@ -85,10 +93,17 @@ class Records:
         if not blank:
             return
         position = max(blank)
-        rules = self.cell_rules.get(position, np.zeros(len(self.rule), np.uint8))
+        rules = np.full(len(self.rule), Rule.REQUIRED_MISSING, np.uint8)
+        for mark in self.marks:
+            if mark.field == position:
+                rules[mark.lines] = mark.rule
         nobodys = np.logical_and.reduce(list(blank.values())) & (self.rule == Rule.GOOD)
-        self.rule[nobodys] = np.where(rules == Rule.GOOD, Rule.REQUIRED_MISSING, rules)[nobodys]
-        self.rule_field[nobodys] = position
+        self.rule[nobodys], self.rule_field[nobodys] = rules[nobodys], position
+
+    def mark(self, where: np.ndarray, rule: Rule, position: int) -> None:
+        """Note cells whose records stay."""
+        if where.any():
+            self.marks.append(Mark(position, rule, where))
 
 
 def record_length(feed: Feed) -> int:
@@ -102,12 +117,11 @@ def split_records(feed: Feed, chunk: Chunk) -> Records:
     starts, ends = find_lines(data)
     numbered = feed.style != "dollar"
     columns = len(feed.fields) + (feed.style == "euro")
-    bounds, counts, flags = _scan(feed, data, starts, ends, columns)
+    bounds, counts, is_utf8 = _scan(feed, data, starts, ends, columns)
     records = Records(
         feed, chunk, starts, ends, [], np.zeros(len(starts), np.uint8), np.full(len(starts), -1, np.int16), counts,
-        (np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)),
+        (np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)), is_utf8,
     )  # fmt: skip
-    records.break_rule((flags & BROKEN_PAIR) != 0, Rule.NOT_DECODABLE)
     if feed.style == "fixed_width":
         records.break_rule(ends - starts != record_length(feed) - LINE_END_BYTES, Rule.RECORD_LENGTH)
         spans = _fixed_spans(feed, starts, ends)
@@ -132,15 +146,16 @@ def _scan(feed: Feed, data: np.ndarray, starts: np.ndarray, ends: np.ndarray, co
     most = 0 if feed.style == "fixed_width" else columns
     bounds = np.zeros((len(starts), most + 1), dtype=np.int32)
     counts = np.zeros(len(starts), dtype=np.int32)
-    flags = np.zeros(len(starts), dtype=np.uint8)
-    scan_fields(data, starts, ends, SEPARATORS[feed.style], feed.codec in PAIRED_CODECS, bounds, counts, flags)
-    return bounds, counts, flags
+    is_utf8 = np.zeros(len(starts), dtype=bool)
+    pairs = CHARACTERS.get(feed.codec, NO_PAIRS)
+    scan_fields(data, starts, ends, SEPARATORS[feed.style], pairs, feed.utf8_bytes, bounds, counts, is_utf8)
+    return bounds, counts, is_utf8
 
 
 def _fixed_spans(feed: Feed, starts: np.ndarray, ends: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Start and end of the row number and of each field by its width, never beyond the line."""
     at, spans = starts, []
-    for width in (ROW_NUMBER_WIDTH, *(field.width or 0 for field in feed.fields)):
+    for width in (ROW_NUMBER_WIDTH, *(item.width or 0 for item in feed.fields)):
         spans.append((np.minimum(at, ends), np.minimum(at + width, ends)))
         at = at + width
     return spans

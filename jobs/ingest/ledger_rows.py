@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -42,6 +42,15 @@ class Tally:
     rows_quarantined: int = 0
     rows_unreadable: int = 0  # quarantined, and not for being a copy of a row that is good
     money: dict[str, Money] = field(default_factory=lambda: defaultdict(Money))
+    marks: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, rule) of cells whose records stayed
+
+    @property
+    def marks_text(self) -> str | None:
+        """The marks as JSON {field: {rule: cells}}, None where there are none."""
+        by_field: dict[str, dict[str, int]] = {}
+        for (name, rule), cells in sorted(self.marks.items()):
+            by_field.setdefault(name, {})[rule] = cells
+        return json.dumps(by_field) if by_field else None
 
 
 def known_files(settings: Settings, feeds: Iterable[str]) -> list[Known]:
@@ -73,12 +82,8 @@ def file_row(settings: Settings, file: Delivered, tally: Tally | None, run_id: s
         "run_id": run_id, "rows_good": 0, "rows_quarantined": 0, "rows_unreadable": 0,
     }  # fmt: skip
     if tally is not None:
-        row.update(
-            rows_good=tally.rows_good,
-            rows_quarantined=tally.rows_quarantined,
-            rows_unreadable=tally.rows_unreadable,
-        )
-        row.update(_money(file.feed, tally))
+        row.update(rows_good=tally.rows_good, rows_quarantined=tally.rows_quarantined, marks_by_field=tally.marks_text)
+        row.update(rows_unreadable=tally.rows_unreadable, **_money(file.feed, tally))
     return row
 
 

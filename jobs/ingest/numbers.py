@@ -14,6 +14,7 @@ from jobs.ingest.texts import binary_array
 from jobs.ingest.tokens import Tokenizer
 
 BLANK_CLASS = -1
+NONE = "NONE"  # class of a number the sender says is not there, as 0 of corporate accounts
 INVALID_CLASS, MOBILE_CLASS = CLASSES.index(INVALID), CLASSES.index(NATIONAL_MOBILE)
 
 
@@ -26,10 +27,11 @@ class Numbers:
     other_of_row: np.ndarray  # position in `others`, or -1
     others: list[str]
     undecodable: np.ndarray
+    is_none: np.ndarray  # blank because the sender says that there is no number
 
     @property
     def is_blank(self) -> np.ndarray:
-        """Rows without a number."""
+        """Rows without a number, whatever the reason."""
         return self.classes == BLANK_CLASS
 
     @property
@@ -44,8 +46,9 @@ class Numbers:
 
     def class_column(self) -> pa.Array:
         """Class names, null for a blank number."""
+        codes = np.where(self.is_none, len(CLASSES), self.classes).astype(np.int8)
         return pa.DictionaryArray.from_arrays(
-            pa.array(self.classes, mask=self.is_blank), pa.array(CLASSES)
+            pa.array(codes, mask=self.is_blank & ~self.is_none), pa.array([*CLASSES, NONE])
         ).cast(pa.string())  # fmt: skip
 
     def tokens(
@@ -78,26 +81,26 @@ def _first_of(codes: np.ndarray, size: int) -> np.ndarray:
     return first
 
 
-def read_numbers(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str) -> Numbers:
-    """Read a column of numbers; `starts` and `ends` are stripped of blanks."""
+def read_numbers(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str, is_utf8: np.ndarray) -> Numbers:
+    """Read a column of numbers; `starts` and `ends` are stripped of blanks, `is_utf8` lines are read as UTF-8."""
     mobiles = np.empty(len(starts), dtype=np.int64)
     read_mobiles(data, starts, ends, mobiles)
     classes = np.where(mobiles > 0, MOBILE_CLASS, BLANK_CLASS).astype(np.int8)
     other_of_row = np.full(len(starts), -1, dtype=np.int64)
     undecodable = np.zeros(len(starts), dtype=bool)
-    others: list[str] = []
-    rows = np.flatnonzero(mobiles == NOT_MOBILE)
-    if len(rows):
-        seen: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    odd = mobiles == NOT_MOBILE
+    for rows, encoding in ((np.flatnonzero(odd & ~is_utf8), codec), (np.flatnonzero(odd & is_utf8), "utf-8")):
+        if not len(rows):
+            continue
         writings = binary_array(data, starts[rows], ends[rows]).dictionary_encode()
-        verdicts = [_canonical(writing, codec, seen) for writing in writings.dictionary.to_pylist()]
+        verdicts = [_canonical(writing, encoding, seen) for writing in writings.dictionary.to_pylist()]
         of_row = writings.indices.to_numpy()
         other_of_row[rows] = np.array([position for position, _, _ in verdicts])[of_row]
         classes[rows] = np.array([number_class for _, number_class, _ in verdicts], dtype=np.int8)[of_row]
         undecodable[rows] = np.array([broken for _, _, broken in verdicts])[of_row]
-        others = list(seen)
     mobiles[mobiles == BLANK_NUMBER] = NOT_MOBILE
-    return Numbers(mobiles, classes, other_of_row, others, undecodable)
+    return Numbers(mobiles, classes, other_of_row, list(seen), undecodable, np.zeros(len(starts), dtype=bool))
 
 
 def _canonical(writing: bytes, codec: str, seen: dict[str, int]) -> tuple[int, int, bool]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
+from jobs.ingest.event_ids import event_ids
 from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
 from jobs.ingest.tokens import Tokenizer
 
@@ -45,6 +46,17 @@ class ParsedChunk:
         """Which lines broke no rule."""
         return self.records.rule == Rule.GOOD
 
+    def flags(self) -> pa.Array:
+        """What was wrong in a kept record, as "remark NOT_DECODABLE, channel_id NOT_ALLOWED"; null where nothing was."""
+        if not self.records.marks:
+            return pa.nulls(len(self.files), pa.string())
+        flags = np.full(len(self.files), None, dtype=object)
+        for mark in self.records.marks:
+            text = f"{self.records.feed.fields[mark.field].name} {mark.rule.name}"
+            rows = np.flatnonzero(mark.lines)
+            flags[rows] = [text if flag is None else f"{flag}, {text}" for flag in flags[rows]]
+        return pa.array(flags, pa.string())
+
 
 def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> ParsedChunk:
     """Read every field of every line; personal values become tokens only on lines that broke no rule."""
@@ -59,6 +71,9 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
         for name, column in _bronze_columns(field, good, tokenizer, identities):
             names.append(name)
             columns.append(column)
+    if feed.content == "event":
+        names.append("event_id")
+        columns.append(event_ids(records, lambda name: columns[names.index(name)], tokenizer.event_key))
     money = {field.field.name: field.money for field in parsed if field.money is not None}
     for amounts in money.values():
         amounts[np.isin(records.rule, UNREADABLE)] = 0

@@ -31,8 +31,6 @@ def reason_of(records: Records, line: int) -> tuple[str, str | None, str]:
 
 def _line_reason(records: Records, rule: Rule, line: int) -> str:
     feed = records.feed
-    if rule == Rule.NOT_DECODABLE:
-        return f"a byte pair that is no character of {feed.encoding}"
     if rule == Rule.FIELD_COUNT:
         numbered = 1 if feed.style == "euro" else 0
         return f"found {records.counts[line]} fields, wanted {len(feed.fields) + numbered}"
@@ -47,20 +45,22 @@ def _line_reason(records: Records, rule: Rule, line: int) -> str:
 def _found(records: Records, position: int, line: int) -> str:
     starts, ends = records.fields[position]
     content = records.chunk.data[starts[line] : ends[line]].tobytes()
-    return content.decode(records.feed.codec, "replace")
+    return content.decode("utf-8" if records.is_utf8[line] else records.feed.codec, "replace")
 
 
 def _field_reason(records: Records, rule: Rule, field: Field, found: str) -> str:
     if rule == Rule.REQUIRED_MISSING:
         return f"{field.name}: blank, wanted a value"
     if rule == Rule.NOT_DECODABLE:
-        return f"{field.name}: bytes that are no text in {records.feed.encoding}"
+        return f"{field.name}: bytes that are no text in {' or '.join(records.feed.encoding)}"
     if rule == Rule.OUT_OF_RANGE:
         return f"{field.name}: found a number of {len(found)} characters, wanted {_bounds(field)}"
     if rule == Rule.TOO_LONG:
         return f"{field.name}: found {len(found)} characters, wanted at most {field.max_length}"
     if rule == Rule.BAD_MSISDN:
         return f"{field.name}: found the form {shape(found)}, wanted a phone number"
+    if rule == Rule.BAD_FORM:
+        return f"{field.name}: found the form {shape(found)}, wanted {field.pattern}"
     wanted = _WANTED.get(field.type) or "one of " + ", ".join(value or "blank" for value in field.allowed)
     return f"{field.name}: found the form {shape(found)}, wanted {wanted}"
 

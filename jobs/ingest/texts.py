@@ -12,12 +12,22 @@ LONG_NUMBER = "[0-9０-９](?:[ -]?[0-9０-９]){6,}[XxＸｘ]?"  # phone, accou
 MASK = "***"
 
 
-def text_array(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str) -> tuple[pa.Array, np.ndarray]:
-    """The fields as strings, and which of them cannot be decoded (those are null)."""
-    undecodable = np.zeros(len(starts), dtype=bool)
+def text_array(
+    data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str, is_utf8: np.ndarray | None = None
+) -> tuple[pa.Array, np.ndarray]:
+    """The fields as strings, and which of them cannot be decoded (those are null); `is_utf8` lines are read as UTF-8."""
     array = _plain(data, starts, ends)
     if array is not None:
-        return array, undecodable
+        return array, np.zeros(len(starts), dtype=bool)
+    if is_utf8 is None or not is_utf8.any():
+        return _in_one_encoding(data, starts, ends, codec)
+    others, broken = _in_one_encoding(data, starts, np.where(is_utf8, starts, ends).astype(np.int32), codec)
+    utf8, broken_utf8 = _in_one_encoding(data, starts, np.where(is_utf8, ends, starts).astype(np.int32), "utf-8")
+    return pc.coalesce(others, utf8), broken | broken_utf8
+
+
+def _in_one_encoding(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str) -> tuple[pa.Array, np.ndarray]:
+    undecodable = np.zeros(len(starts), dtype=bool)
     try:
         return _decoded(data, starts, ends, codec), undecodable
     except UnicodeDecodeError:

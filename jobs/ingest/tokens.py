@@ -18,6 +18,7 @@ import pyarrow as pa
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.sha256_kernel import ROUNDS, pad_state, tokens_of
+from jobs.ingest.siphash import siphash_key
 
 KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
 KEY_BYTES = 32
@@ -69,6 +70,11 @@ class Tokenizer:
     @cached_property
     def _states(self) -> tuple[np.ndarray, np.ndarray]:
         return pad_state(self._key, 0x36), pad_state(self._key, 0x5C)
+
+    @cached_property
+    def event_key(self) -> tuple[np.uint64, np.uint64]:
+        """Key of the identities of events."""
+        return siphash_key(self._key)
 
     def token(self, kind: str, value: str) -> int:
         """Token of one canonical value."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
 
 FOREVER = date(9999, 12, 31)
+DUPLICATE_ROW = "ops.duplicate_row"
 _LANDED = ("LANDED", "SUPERSEDED")
 
 
@@ -92,17 +93,47 @@ def superseded_on(resends: list[Delivery]) -> Column:
     return reduce(lambda earliest, other: F.least(earliest, other), better, never) if better else never
 
 
-def standing_rows(lake: Lake, feed: Feed, dates: DateRange, resends: list[Delivery]) -> DataFrame:
+def standing_rows(
+    lake: Lake, feed: Feed, dates: DateRange, resends: list[Delivery], has_copies: bool = False
+) -> DataFrame:
     """Bronze rows of a feed loaded in the range that stood for at least one night, each key once a load date.
 
-    Rows that ask for protection are kept whatever replaced their file, the wishes among the rows of one key each for
-    itself (`nth_row` above 1): no file takes a wish away.
+    With `has_copies`, a later copy of an event stands from the night on which no earlier file with it does; that night is
+    its `load_date`. Rows that ask for protection are kept whatever replaced their file, the wishes among the rows of one key
+    each for itself (`nth_row` above 1): no file takes a wish away.
     """
     bronze = lake.read(feed.table)
     rows = bronze.where(F.col("load_date").between(F.lit(dates.first), F.lit(dates.last)))
-    rows = rows.withColumn("superseded_on", superseded_on(resends))
-    rows = rows.where((F.col("superseded_on") > F.col("load_date")) | _asks_for_protection(feed))
+    rows = rows.withColumn("superseded_on", superseded_on(resends)).where(_stands(feed))
+    if has_copies:
+        rows = _without_copies(rows, lake.read(DUPLICATE_ROW), feed, dates, resends)
     return _once_per_night(rows, feed) if feed.key else rows
+
+
+def _without_copies(
+    rows: DataFrame, copies: DataFrame, feed: Feed, dates: DateRange, resends: list[Delivery]
+) -> DataFrame:
+    listed = copies.where(
+        (F.col("feed") == feed.feed) & F.col("load_date").between(F.lit(dates.first), F.lit(dates.last))
+    )
+    stands_from = (
+        listed.select(
+            "file_id",
+            "line_number",
+            F.col("earlier_data_date").alias("data_date"),
+            F.col("earlier_resend_no").alias("resend_no"),
+        )
+        .groupBy("file_id", "line_number")
+        .agg(F.max(superseded_on(resends)).alias("stands_from"))
+    )
+    joined = rows.join(stands_from, ["file_id", "line_number"], "left")
+    moved = joined.withColumn("load_date", F.greatest("load_date", F.coalesce("stands_from", "load_date")))
+    return moved.where(_stands(feed)).select(*rows.columns)
+
+
+def _stands(feed: Feed) -> Column:
+    """Whether a row stood for at least one night, or asks for protection."""
+    return (F.col("superseded_on") > F.col("load_date")) | _asks_for_protection(feed)
 
 
 def _asks_for_protection(feed: Feed) -> Column:
@@ -128,9 +159,15 @@ def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
     return rows.withColumn("nth_row", F.row_number().over(window)).where(is_kept)
 
 
+def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:
+    """Feeds of which a record loaded in the range is the later copy of another; most nights none, and reading costs nothing."""
+    nights = [("load_date", ">=", dates.first), ("load_date", "<=", dates.last)]
+    return set(ledger.read(settings, DUPLICATE_ROW, filters=nights, columns=["feed"])["feed"].to_pylist())
+
+
 def register_feeds(lake: Lake, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
     """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
-    known = deliveries(lake.settings)
+    known, copied = deliveries(lake.settings), feeds_with_copies(lake.settings, dates)
     for name in sorted(feeds):
-        frame = standing_rows(lake, load_feeds()[name], dates, resends_of(known, name))
+        frame = standing_rows(lake, load_feeds()[name], dates, resends_of(known, name), name in copied)
         frame.createOrReplaceTempView(f"{prefix}_{name}")

@@ -75,8 +75,12 @@ def test_style_a_names_with_second_bytes_that_look_like_separators(home):
     assert rows == [
         ("G0591000000001", "億和科技", False, date(2001, 1, 1), True),
         ("G0591000000002", "個体工商户", True, date(1999, 9, 9), True),
+        ("G0591000000003", None, True, date(1999, 9, 9), True),  # half a character costs the name, not the customer
     ]
-    assert quarantined(home, "corporate_customer") == [(3, "NOT_DECODABLE", None)]
+    assert quarantined(home, "corporate_customer") == []
+    assert rows_of(home, "bronze.corporate_customer", "dq_flag")[2] == ("corporate_name NOT_DECODABLE",)
+    (file,) = files_of(home, "corporate_customer").values()
+    assert (file["rows_good"], file["marks_by_field"]) == (3, '{"corporate_name": {"NOT_DECODABLE": 1}}')
 
 
 def test_a_monthly_snapshot_has_the_first_of_its_month_as_data_date(home):
@@ -131,9 +135,9 @@ def test_style_c_names_keep_their_separator_bytes(home):
     assert rows == [
         ("T0001", "一個人", "億哥", 200, token("MSISDN", "13800138000"), None),
         ("T0002", "個", None, 300, token("MSISDN", "13900139000"), token("MSISDN", "13800138000")),
+        ("T0003", None, None, 0, token("MSISDN", "13700137000"), None),
     ]
     assert quarantined(home, "crbt_tone_event") == [
-        (3, "NOT_DECODABLE", None),
         (4, "ROW_NUMBER", None),
         (5, "NOT_ALLOWED", "action"),
     ]

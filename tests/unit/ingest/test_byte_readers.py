@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.ingest import byte_values as bv
-from jobs.ingest.byte_lines import BROKEN_PAIR, find_lines, scan_fields
+from jobs.ingest.byte_lines import PAIRS, PAIRS_AND_FOURS, find_lines, scan_fields
 from jobs.ingest.reasons import shape
 from jobs.ingest.texts import text_array
 from jobs.ingest.zones import to_utc
@@ -80,52 +80,74 @@ def test_months_and_mobile_numbers():
     assert values.tolist() == [13800138000, bv.NOT_MOBILE, bv.NOT_MOBILE, bv.BLANK_NUMBER, bv.NOT_MOBILE]
 
 
-def python_split(line: bytes) -> list[bytes]:
-    """Reference: a byte 0x81-0xFE with a legal second byte is one character; only an unpaired 0x80 splits."""
-    fields, field, at = [], b"", 0
-    while at < len(line):
-        byte = line[at]
-        pair = 0x81 <= byte <= 0xFE and at + 1 < len(line) and 0x40 <= line[at + 1] <= 0xFE and line[at + 1] != 0x7F
-        if pair:
-            field += line[at : at + 2]
-            at += 2
-            continue
-        if byte == 0x80:
-            fields.append(field)
-            field = b""
-        else:
-            field += bytes([byte])
-        at += 1
-    return [*fields, field]
+def python_split(line: bytes, fours: bool) -> list[bytes]:
+    """Reference: a byte 0x81-0xFE begins a character of two bytes, in GB18030 also of four; only an unpaired 0x80 splits."""
+    two, four = rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]", rb"[\x81-\xfe][0-9][\x81-\xfe][0-9]"
+    one_field = re.compile(rb"((?:%s%s|[^\x80])*)(\x80|$)" % (two, rb"|" + four if fours else b""), re.DOTALL)
+    fields, at = [], 0
+    while True:
+        found = one_field.match(line, at)
+        fields.append(found[1])
+        at = found.end()
+        if not found[2]:
+            return fields
+
+
+def split(lines: list[bytes], pairs: int, utf8_bytes: int = 0) -> tuple[list[list[bytes]], list[bool]]:
+    """Fields of style C lines as the compiled loop sees them, and which lines are UTF-8."""
+    data = np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8)
+    starts, ends = find_lines(data)
+    bounds, counts, is_utf8 = (
+        np.zeros((len(lines), 64), np.int32),
+        np.zeros(len(lines), np.int32),
+        np.zeros(len(lines), bool),
+    )
+    scan_fields(data, starts, ends, 0x80, pairs, utf8_bytes, bounds, counts, is_utf8)
+    found = [
+        [bytes(data[bounds[row, j] : bounds[row, j + 1] - 1]) for j in range(counts[row])] for row in range(len(lines))
+    ]
+    return found, is_utf8.tolist()
+
+
+def without_line_ends(content: bytes) -> bytes:
+    return content.replace(b"\n", b"").replace(b"\r", b"")
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"\n", b"").replace(b"\r", b"")), min_size=1, max_size=8)
-)
-def test_fields_of_style_c_are_those_of_a_byte_by_byte_reading(lines):
-    data = np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8)
-    starts, ends = find_lines(data)
-    bounds, counts, flags = (
-        np.zeros((len(lines), 64), np.int32),
-        np.zeros(len(lines), np.int32),
-        np.zeros(len(lines), np.uint8),
-    )
-    scan_fields(data, starts, ends, 0x80, True, bounds, counts, flags)
-    for row, line in enumerate(lines):
-        wanted = python_split(line)
-        found = [bytes(data[bounds[row, j] : bounds[row, j + 1] - 1]) for j in range(counts[row])]
-        assert found == wanted
+@given(st.lists(st.binary(max_size=30).map(without_line_ends), min_size=1, max_size=8), st.booleans())
+def test_fields_of_style_c_are_those_of_a_byte_by_byte_reading(lines, fours):
+    found, is_utf8 = split(lines, PAIRS_AND_FOURS if fours else PAIRS)
+    assert found == [python_split(line, fours) for line in lines]
+    assert not any(is_utf8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12), min_size=1, max_size=6))
+def test_a_line_of_a_mixed_feed_is_utf_8_when_all_of_it_is_and_one_character_has_three_bytes(cells):
+    encoded = [cell.encode() for cell in cells]
+    found, is_utf8 = split([b"\x80".join(encoded)], PAIRS_AND_FOURS, 3)
+    assert is_utf8 == [any(len(char.encode()) >= 3 for cell in cells for char in cell)]
+    assert not is_utf8[0] or found == [encoded]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=30).map(without_line_ends))
+def test_bytes_that_are_not_utf_8_are_never_read_as_such(line):
+    def is_text(part: bytes) -> bool:
+        try:
+            return bool(part.decode() or True)
+        except UnicodeDecodeError:
+            return False
+
+    found, is_utf8 = split([line], PAIRS_AND_FOURS, 2)
+    assert not is_utf8[0] or all(is_text(cell) for cell in found[0])
 
 
 def test_names_ending_in_the_separator_byte_stay_whole():
-    line = "個".encode("gbk") + b"\x80" + "億".encode("gbk") + b"\x80\x81\x31\n"
-    data = np.frombuffer(line, np.uint8)
-    starts, ends = find_lines(data)
-    bounds, counts, flags = np.zeros((1, 4), np.int32), np.zeros(1, np.int32), np.zeros(1, np.uint8)
-    scan_fields(data, starts, ends, 0x80, True, bounds, counts, flags)
-    assert counts[0] == 3
-    assert flags[0] & BROKEN_PAIR  # 0x81 0x31 is half a character
+    line = "個".encode("gbk") + b"\x80" + "億".encode("gbk") + b"\x80" + "𠮷".encode("gb18030") + b"\x80\x81\x31"
+    assert split([line], PAIRS_AND_FOURS)[0] == [
+        ["個".encode("gbk"), "億".encode("gbk"), "𠮷".encode("gb18030"), b"\x81\x31"]
+    ]
 
 
 def test_a_column_is_decoded_at_once_and_one_by_one_only_when_it_must():

@@ -134,7 +134,9 @@ def test_canonical_of_anything_is_stable_and_never_raises(text):
 def test_compiled_reading_agrees_with_the_rule(text):
     content = text.strip().encode() or b""
     data = np.frombuffer(content or b" ", np.uint8)
-    found = read_numbers(data, np.array([0], np.int32), np.array([len(content)], np.int32), "gbk")
+    found = read_numbers(
+        data, np.array([0], np.int32), np.array([len(content)], np.int32), "gbk", np.zeros(1, dtype=bool)
+    )
     number, number_class = canonical(content.decode())
     assert (CLASSES[found.classes[0]] if found.classes[0] >= 0 else None) == number_class
     held = str(found.mobiles[0]) if found.mobiles[0] > 0 else found.others[found.other_of_row[0]] if number else None

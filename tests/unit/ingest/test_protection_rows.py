@@ -108,7 +108,7 @@ def test_the_wish_counts_and_only_the_odd_cell_is_refused(tmp_path):
     assert [row["contact_time"] is None for row in rows] == [False] * 3 + [True] + [False] * 6
     assert [row["opt_out_scope"] for row in rows] == ["SYSTEM"] * 4 + ["UNKNOWN"] * 2 + ["SYSTEM"] * 4
     assert (rows[6]["response_code"], rows[7]["reach_code"], rows[8]["wave_no"]) == (None, "UNKNOWN", None)
-    assert rows[9]["campaign_id"] == "UNKNOWN"
+    assert rows[9]["campaign_id"] is None
 
 
 @pytest.mark.parametrize(

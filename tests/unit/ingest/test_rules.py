@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conf.feeds import load_feeds
+from conf.feeds import Feed, load_feeds
 from jobs.ingest.chunks import Chunk, Piece, chunks_of
 from jobs.ingest.layout import Rule
 from jobs.ingest.parse import parse_chunk
@@ -15,9 +15,21 @@ TOKENIZER = Tokenizer(bytes(32))
 GOOD_SMS = "13800138000$13900139000$0591$00$1$100$0$0$20260310120000"
 
 
-def parse(feed: str, content: bytes):
+def parse(feed: str | Feed, content: bytes):
     chunk = Chunk(np.frombuffer(content, np.uint8), [Piece(0, 1, content.count(b"\n"))])
-    return parse_chunk(load_feeds()[feed], chunk, TOKENIZER, "Asia/Shanghai")
+    contract = load_feeds()[feed] if isinstance(feed, str) else feed
+    return parse_chunk(contract, chunk, TOKENIZER, "Asia/Shanghai")
+
+
+def column(parsed, name: str) -> list:
+    return parsed.columns[parsed.names.index(name)].to_pylist()
+
+
+def with_field(feed: str, name: str, **changed) -> Feed:
+    """A contract of the product with one field changed."""
+    contract = load_feeds()[feed].model_dump()
+    fields = [{**field, **(changed if field["name"] == name else {})} for field in contract["fields"]]
+    return Feed.model_validate({**contract, "fields": fields})
 
 
 def broken(parsed) -> list[tuple[int, str, str | None]]:
@@ -58,12 +70,12 @@ def test_half_a_character_breaks_its_own_line_only():
         "福州".encode("gbk").join(GOOD_SMS.encode().split(b"0591")),
     ]
     parsed = parse("cdr_sms", b"\n".join(lines) + b"\n")
-    assert broken(parsed) == [(2, "NOT_DECODABLE", None)]
+    assert broken(parsed) == [(2, "NOT_DECODABLE", "city_id")]
     assert parsed.columns[parsed.names.index("city_id")].to_pylist()[2] == "福州"
 
 
 def test_a_pair_that_is_no_character_is_not_decodable_and_goes_before_other_rules():
-    row = GOOD_SMS.replace("$00$", "$07$").encode().replace(b"$0591$", b"$\xfe\xfe$")
+    row = GOOD_SMS.replace("$00$", "$07$").encode().replace(b"$0591$", b"$\xff\xff$")
     assert broken(parse("cdr_sms", row + b"\n")) == [(1, "NOT_DECODABLE", "city_id")]
 
 
@@ -115,6 +127,90 @@ def test_every_field_people_write_into_is_masked():
     assert remarks <= free
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "on_error", "kept"),
+    [
+        ("sms_status", b"\xff\xff", "empty", None),
+        ("sms_status", b"\xff\xff", "unknown", "UNKNOWN"),
+        ("cdr_type", b"07", "empty", None),
+        ("cdr_type", b"07", "unknown", "UNKNOWN"),
+        ("input_time", b"20260230120000", "empty", None),
+    ],
+)
+def test_a_contract_says_whether_a_bad_value_costs_its_record_or_its_cell(name, bad, on_error, kept):
+    cells = GOOD_SMS.encode().split(b"$")
+    place = [field.name for field in load_feeds()["cdr_sms"].fields].index(name)
+    row = b"$".join([*cells[:place], bad, *cells[place + 1 :]])
+    content = b"\n".join([GOOD_SMS.encode(), row, GOOD_SMS.encode()]) + b"\n"
+    refused = parse(with_field("cdr_sms", name, on_error="refuse_row"), content)
+    assert [(line, field) for line, _, field in broken(refused)] == [(2, name)]
+    parsed = parse(with_field("cdr_sms", name, on_error=on_error), content)
+    assert broken(parsed) == []
+    assert column(parsed, name)[1] == kept
+    assert column(parsed, name)[0] == column(parsed, name)[2] is not None
+    rule = broken(refused)[0][1]
+    assert parsed.flags().to_pylist() == [None, f"{name} {rule}", None]
+
+
+def test_a_blank_that_is_required_still_costs_its_record_and_money_is_never_emptied():
+    blank = GOOD_SMS.replace("$00$", "$$").encode() + b"\n"
+    parsed = parse(with_field("cdr_sms", "cdr_type", on_error="unknown"), blank)
+    assert broken(parsed) == [(1, "REQUIRED_MISSING", "cdr_type")]
+    with pytest.raises(ValueError, match="money is never emptied"):
+        with_field("cdr_sms", "comm_fee", on_error="empty")
+    with pytest.raises(ValueError, match="for a code without personal"):
+        with_field("cdr_sms", "input_time", on_error="unknown")
+
+
+@pytest.mark.parametrize("bad", [b"\x81", b"\x81\x31X", b"\xff", "客户".encode("gb18030") + b"\xb0"])
+def test_a_remark_nobody_can_read_is_emptied_and_its_complaint_stays(bad):
+    row = b"T1$$13800130002$U1$20260310111500$MARKETING$OUTBOUND$$2$0$0$OPEN$$0$" + bad + b"\n"
+    parsed = parse("complaint", row + row.replace(bad, b"ok"))
+    assert broken(parsed) == []
+    assert column(parsed, "remark") == [None, "ok"]
+    assert parsed.flags().to_pylist() == ["remark NOT_DECODABLE", None]
+
+
+def test_characters_of_four_bytes_are_read_in_every_style():
+    remark = "T1$$13800130002$U1$20260310111500$MARKETING$OUTBOUND$$2$0$0$OPEN$$0$客户𠮷田投诉䶮先生\n".encode(
+        "gb18030"
+    )
+    assert column(parse("complaint", remark), "remark") == ["客户𠮷田投诉䶮先生"]
+    tone = [b"1", b"13800138000", b"T1", "𠮷個".encode("gb18030"), b"", b"", b"SET", b"20260310120000", b"1", b"", b""]
+    parsed = parse("crbt_tone_event", b"\x80".join(tone) + b"\n")
+    assert (broken(parsed), column(parsed, "tone_name")) == ([], ["𠮷個"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_lines_of_two_encodings_in_one_file_are_read_each_as_its_own(encoding):
+    name = b"$".join(
+        [b"T1", b"", b"+86" + b"13800130002", b"U1", b"20260310111500", b"MARKETING", b"OUTBOUND", b"", b"2"]
+    )
+    row = name + "$是$否$OPEN$$0$福建客户\n".encode(encoding)
+    other = name + "$否$是$OPEN$$0$个体户億\n".encode("gbk")
+    parsed = parse("complaint", row + other + name + b"$0$1$OPEN$$0$plain\n")
+    assert broken(parsed) == []
+    assert column(parsed, "remark") == ["福建客户", "个体户億", "plain"]
+    assert column(parsed, "is_escalated") == [True, False, False]
+    assert column(parsed, "msisdn_token")[0] == column(parsed, "msisdn_token")[1]
+
+
+def test_a_line_that_may_be_either_encoding_is_the_one_the_contract_names_first():
+    row = "T1$$13800130002$U1$20260310111500$M$O$$2$0$0$OPEN$$0$女\n".encode("gbk")  # two bytes, valid UTF-8 too
+    assert column(parse("complaint", row), "remark") == ["女"]
+    utf8_first = load_feeds()["complaint"].model_copy(update={"encoding": ("utf-8", "gb18030")})
+    assert column(parse(utf8_first, row), "remark") == ["Ů"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["latin-1", [], ["gbk", "gb2312"], ["gb18030", "utf-8", "gbk"], ["ascii", "utf-8"]]
+)
+def test_encodings_the_reader_does_not_handle_are_refused(encoding):
+    contract = load_feeds()["complaint"].model_dump()
+    with pytest.raises(ValueError, match="utf-8"):
+        Feed.model_validate({**contract, "encoding": encoding})
+
+
 def test_personal_values_of_bad_rows_get_no_token():
     parsed = parse(
         "cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode()
@@ -147,5 +243,5 @@ def test_small_chunks_give_the_same_lines_and_rows(tmp_path):
 def test_rule_names_are_those_of_the_quarantine_report():
     assert [rule.name for rule in Rule][1:] == [
         "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN", "OUT_OF_RANGE",
-        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW",
+        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW", "BAD_IMEI", "BAD_FORM", "ABOVE_USUAL",
     ]  # fmt: skip

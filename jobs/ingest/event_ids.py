@@ -1,0 +1,34 @@
+"""Identity of an event: a keyed hash of its business key, or of its record where the feed has none, alike in every file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from jobs.ingest.byte_lines import hash_lines
+from jobs.ingest.layout import Records
+from jobs.ingest.siphash import WORD_BYTES, siphash
+
+
+def event_ids(records: Records, column_of: Callable[[str], pa.Array], key: tuple[np.uint64, np.uint64]) -> pa.Array:
+    """Identity of each record of an event feed; personal key fields count by their tokens, so any writing is the same."""
+    parts = [_words(records, name, column_of) for name in records.feed.identity] or [records.digests]
+    words = np.column_stack([word for part in parts for word in part])
+    size = WORD_BYTES * words.shape[1]
+    starts = np.arange(len(words), dtype=np.int64) * size
+    ids = np.empty(len(words), dtype=np.uint64)
+    siphash(words.view(np.uint8).reshape(-1), starts, starts + size, *key, ids)
+    return pa.array(ids.view(np.int64))
+
+
+def _words(records: Records, name: str, column_of: Callable[[str], pa.Array]) -> tuple[np.ndarray, ...]:
+    """A key field in words of 64 bits: its token, or a digest of its bytes."""
+    field = records.feed.field(name)
+    if field.personal:
+        return (column_of(field.column).fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64),)
+    starts, ends = records.fields[records.feed.fields.index(field)]
+    digests = np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)
+    hash_lines(records.chunk.data, starts, ends, *digests)
+    return digests
