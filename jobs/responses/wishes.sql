@@ -20,10 +20,13 @@ bound AS (
   FROM asked AS a
   JOIN snapshots AS s ON a.load_date <= s.snapshot_date
   LEFT JOIN contacted AS c ON c.contact_id = a.contact_id
+),
+held AS (
+  SELECT b.snapshot_date, b.load_date, b.began_on, b.channel_code, b.product_id, b.opt_out_scope, b.at_the_time,
+         holder_at(h.holders, b.snapshot_date, b.snapshot_date) AS present
+  FROM bound AS b
+  LEFT JOIN msisdn_holder AS h ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
 )
-SELECT b.snapshot_date, b.load_date, b.contact_id, b.began_on, b.channel_code, b.product_id, b.opt_out_scope,
-       size(b.at_the_time) > 0 AS is_bound_at_the_time,
-       explode(CASE WHEN size(b.at_the_time) > 0 THEN b.at_the_time
-                    ELSE array(holder_at(h.holders, b.snapshot_date, b.snapshot_date)) END) AS subscription_id
-FROM bound AS b
-LEFT JOIN msisdn_holder AS h ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
+SELECT snapshot_date, load_date, began_on, channel_code, product_id, opt_out_scope, size(at_the_time) > 0 AS is_bound_at_the_time,
+       explode(IF(size(at_the_time) > 0, at_the_time, array(present))) AS subscription_id
+FROM held

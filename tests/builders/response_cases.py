@@ -106,6 +106,8 @@ ANSWERS = {
         a_result("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("ANSWERED_ALL_THE_SAME", "S25", 0),
+        a_result("BULK_OPEN", "S3", -2, reach_code="UNKNOWN", nth_row=2),  # a wish beside the answer is no answer
+        a_result("CALL_OLD_MAYBE", "S10", -41, channel_code="OUTBOUND", reach_code="UNKNOWN"),  # nobody can read what became of it
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [
@@ -213,10 +215,20 @@ PROTECTION = {
 }  # fmt: skip
 
 
+def respond(spark: object, settings: Settings, dates: DateRange) -> None:
+    """Run the job with the releases of these cases."""
+    from jobs.responses import job, parameters
+
+    rules = load_response_rules()
+    protection = rules.protection.model_copy(update={"releases": tuple(RELEASES)})
+    with patch.object(parameters, "load_response_rules", lambda: rules.model_copy(update={"protection": protection})):
+        job.run(spark, settings, dates)
+
+
 @cache
 def built(spark: object) -> Settings:
     """The home in which the night and the next one were run as one range; tests may run them again and change nothing else."""
-    from jobs.responses import job, parameters
+    from jobs.responses import job
     from tests.conftest import settings_for_tests
 
     settings = settings_for_tests(Path(mkdtemp(prefix="responses-")) / "home")
@@ -231,8 +243,5 @@ def built(spark: object) -> Settings:
     share = {"run_id": "tests", "business_date": NIGHT - timedelta(days=1), "stage": "customer_view", "step": "L_UNKNOWN",
              "table_name": "gold.suppression", "metric": job.UNBOUND_SHARE, "value": 1.0}  # fmt: skip
     ledger.append(settings, "ops.run_metric", [share])
-    rules = load_response_rules()
-    protection = rules.protection.model_copy(update={"releases": tuple(RELEASES)})
-    with patch.object(parameters, "load_response_rules", lambda: rules.model_copy(update={"protection": protection})):
-        job.run(spark, settings, DateRange(NIGHT, NEXT))
+    respond(spark, settings, DateRange(NIGHT, NEXT))
     return settings

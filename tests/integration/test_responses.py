@@ -6,9 +6,8 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.lakehouse import ledger, published
-from jobs.responses import job
 from tests.builders.contacts import put
-from tests.builders.response_cases import NEXT, NIGHT, built, day
+from tests.builders.response_cases import NEXT, NIGHT, built, day, respond
 
 
 def history(settings, night=NIGHT):
@@ -100,7 +99,7 @@ def test_answers_stay_with_the_owner_who_gave_them_given_line_that_was_sold(told
 def test_history_is_the_same_given_rerun_and_other_order_of_dates(spark, told):
     settings, first = told
     later = history(settings, NEXT)
-    job.run(
+    respond(
         spark, settings, DateRange.of(NIGHT)
     )  # the earlier night again, alone: the next one is written again with it
 
