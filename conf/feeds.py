@@ -213,6 +213,11 @@ class Feed(Strict):
         return () if self.suppression else self.key
 
     @property
+    def key_position(self) -> int:
+        """Place of the key's first field in the contract."""
+        return [field.name for field in self.fields].index(self.key[0])
+
+    @property
     def money_fields(self) -> tuple[str, ...]:
         """Every field that is money: each has a balance of its own, `money_total` the one shown first."""
         return tuple(field.name for field in self.fields if field.type in MONEY_TYPES and not field.personal)

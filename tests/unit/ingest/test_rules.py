@@ -232,7 +232,7 @@ def test_a_handset_has_one_token_however_it_is_written_and_what_is_no_imei_is_em
     assert column(parsed, "imei_token") == [token if kept else None for kept in IMEIS.values()]
     assert column(parsed, "tac") == ["35383741" if kept else None for kept in IMEIS.values()]
     assert parsed.flags().to_pylist() == [None if kept else "imei BAD_IMEI" for kept in IMEIS.values()]
-    (imeis,) = [identity for identity in parsed.identities if identity.kind == "IMEI"]
+    (imeis,) = [identity for identity in parsed.personal if identity.kind == "IMEI"]
     assert imeis.values.to_pylist() == ["35383741012345"]
 
 
@@ -280,7 +280,7 @@ def test_personal_values_of_bad_rows_get_no_token():
     parsed = parse(
         "cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode()
     )
-    values = sorted(value for identity in parsed.identities for value in identity.values.to_pylist())
+    values = sorted(value for identity in parsed.personal for value in identity.values.to_pylist())
     assert values == ["13800138000", "13900139000"]
 
 
@@ -308,5 +308,5 @@ def test_small_chunks_give_the_same_lines_and_rows(tmp_path):
 def test_rule_names_are_those_of_the_quarantine_report():
     assert [rule.name for rule in Rule][1:] == [
         "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN", "OUT_OF_RANGE",
-        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW", "BAD_IMEI", "BAD_FORM", "ABOVE_USUAL",
+        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW", "BAD_IMEI", "BAD_FORM", "ABOVE_USUAL", "DOUBLE_KEY",
     ]  # fmt: skip
