@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
+from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load
 
@@ -50,6 +51,7 @@ class Field(Strict):
     required: bool = False
     null_if: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    code_list: str | None = None
     min: int | None = None
     max: int | None = None
     usual_max: int | None = None
@@ -70,6 +72,11 @@ class Field(Strict):
         return self.name
 
     @property
+    def known_codes(self) -> tuple[str, ...]:
+        """Codes the field may hold: its own `allowed` or a shared list of conf/code_lists.yaml; none means any."""
+        return self.allowed if self.code_list is None else tuple(load_code_lists()[self.code_list])
+
+    @property
     def error_action(self) -> OnError:
         """What a value that breaks a rule does: `on_error`, or what the type implies."""
         return self.on_error or ("empty" if self.type == "text" else "refuse_row")
@@ -78,6 +85,14 @@ class Field(Strict):
     def is_nullable(self) -> bool:
         """Whether a good record may be without a value here."""
         return not self.required or self.error_action == "empty" or bool(self.null_if)
+
+    @model_validator(mode="after")
+    def _one_list_of_codes(self) -> Field:
+        if self.code_list is not None and (self.allowed or self.code_list not in load_code_lists()):
+            raise ValueError(
+                f"field '{self.name}': code_list names one of {', '.join(load_code_lists())} (conf/code_lists.yaml), without allowed"
+            )
+        return self
 
     @model_validator(mode="after")
     def _error_can_be_kept(self) -> Field:
@@ -207,12 +222,13 @@ class Feed(Strict):
 
     @property
     def utf8_bytes(self) -> int:
-        """Bytes the longest character of a line must have to make it UTF-8 in a mixed feed; 0 when the feed is not mixed.
+        """Bytes the longest character of a line must have to make it UTF-8; 0 when the feed has none.
 
-        Chinese has three. Lines with shorter ones only may be either; they are read as the encoding that is named first.
+        Chinese has three. In a mixed feed lines with shorter ones only may be either; they are read as the encoding that is
+        named first.
         """
         if len(self.encoding) == 1:
-            return 0
+            return 1 if self.codec == UTF8 else 0
         return 2 if codec_of(self.encoding[0]) == UTF8 else 3
 
     @property
@@ -222,6 +238,11 @@ class Feed(Strict):
         In a feed that protects only the whole record counts: a record with another opt-out is never a copy.
         """
         return () if self.suppression else self.key
+
+    @property
+    def key_position(self) -> int:
+        """Place of the key's first field in the contract."""
+        return [field.name for field in self.fields].index(self.key[0])
 
     @property
     def money_fields(self) -> tuple[str, ...]:

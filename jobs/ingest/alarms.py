@@ -13,6 +13,7 @@ from conf.settings import Settings
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
 from jobs.ingest.landing import REJECTED, Delivered
+from jobs.ingest.layout import Rule
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
 
@@ -69,6 +70,17 @@ def raise_repeated(settings: Settings, loads: Sequence[FeedLoad], copies: pd.Dat
                     "wanted new ones; they count once: ask the sender whether the file was made twice"
                 )
                 raise_alert(settings, "FILE_REPEATED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
+
+
+def raise_doubled(settings: Settings, loads: Sequence[FeedLoad]) -> None:
+    """One alert for each full snapshot that holds a key twice with other content; the last line of a key counts."""
+    for load in loads:
+        for file, tally in zip(load.files, load.tallies, strict=True):
+            doubled = sum(cells for (_, rule), cells in tally.marks.items() if rule == Rule.DOUBLE_KEY.name)
+            if doubled:
+                key = ", ".join(load.feed.key)
+                text = f"{file.path.name}: found {doubled} records of a key ({key}) the file holds already, wanted each once; the last counts"
+                raise_alert(settings, "KEYS_DOUBLED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
 
 
 def unknown_text(name: str) -> str:

@@ -14,7 +14,7 @@ from conf.errors import ConfigError
 from conf.feeds import FEEDS, Feed, load_feeds
 from conf.settings import Settings
 from jobs.ingest import commits
-from jobs.ingest.alarms import raise_alarms, raise_repeated
+from jobs.ingest.alarms import raise_alarms, raise_doubled, raise_repeated
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.duplicates import write_duplicates
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
@@ -52,6 +52,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         unknown = unknown_files(settings)
         raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in wanted], unknown)
         raise_repeated(settings, loads, copies)
+        raise_doubled(settings, loads)
         return {**_summary(this_run, files, loads, new, statuses, copies), "unknown_files": len(unknown)}
 
 

@@ -37,6 +37,7 @@ class Rule(IntEnum):
     BAD_IMEI = 13
     BAD_FORM = 14
     ABOVE_USUAL = 15
+    DOUBLE_KEY = 16
 
 
 # Nobody can say which bytes are which field (a wrong row number: whose record it is), so no later rule and no sum looks at them.

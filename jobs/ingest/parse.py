@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
-from jobs.ingest.event_ids import event_ids
+from jobs.ingest.event_ids import identities
 from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
 from jobs.ingest.tokens import Tokenizer
 
@@ -39,7 +39,8 @@ class ParsedChunk:
     files: np.ndarray
     line_numbers: np.ndarray
     money: dict[str, np.ndarray]  # of every money field
-    identities: list[Identity]
+    personal: list[Identity]
+    keys: np.ndarray | None  # identity of each record: of an event, or the key of a snapshot's row
 
     @property
     def good(self) -> np.ndarray:
@@ -66,18 +67,22 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
     good = records.rule == Rule.GOOD
     names: list[str] = []
     columns: list[pa.Array] = []
-    identities: list[Identity] = []
+    personal: list[Identity] = []
     for field in parsed:
-        for name, column in _bronze_columns(field, good, tokenizer, identities):
+        for name, column in _bronze_columns(field, good, tokenizer, personal):
             names.append(name)
             columns.append(column)
-    if feed.content == "event":
+    keys = None
+    if feed.content in ("event", "snapshot"):
+        wanted = feed.identity if feed.content == "event" else feed.key
+        keys = identities(records, wanted, lambda name: columns[names.index(name)], tokenizer.event_key)
+    if keys is not None and feed.content == "event":
         names.append("event_id")
-        columns.append(event_ids(records, lambda name: columns[names.index(name)], tokenizer.event_key))
+        columns.append(pa.array(keys.view(np.int64)))
     money = {field.field.name: field.money for field in parsed if field.money is not None}
     for amounts in money.values():
         amounts[np.isin(records.rule, UNREADABLE)] = 0
-    return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, identities)
+    return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, personal, keys)
 
 
 def _refuse_nobodys_rows(feed: Feed, records: Records, parsed: list[ParsedField]) -> None:
