@@ -1,6 +1,6 @@
 -- Bound to the holder on the day the number was added: after recycling the list does not follow the number (D4).
 -- Default deny: a colour nobody can read counts as BLACK, a scope that names nothing as SYSTEM.
-SELECT
+SELECT DISTINCT
   l.msisdn_token, holder_at(h.holders, CAST(l.added_at AS DATE), l.load_date) AS subscription_id,
   COALESCE(l.list_code, 'UNKNOWN') AS list_code, IF(l.list_colour IN ('GREY', 'RED'), l.list_colour, 'BLACK') AS list_colour,
   IF(l.scope_type IN ('CHANNEL', 'PRODUCT') AND l.scope_value <> '', l.scope_type, 'SYSTEM') AS scope_type,
