@@ -9,7 +9,14 @@ from pydantic import Field
 from conf.reading import ROOT, Strict, load
 
 STATUS_CODES_FILE = ROOT / "conf" / "status_codes.yaml"
+CODE_LISTS_FILE = ROOT / "conf" / "code_lists.yaml"
 HOTLINES_FILE = ROOT / "conf" / "competitor_hotlines.yaml"
+
+
+class CodeLists(Strict):
+    """Code lists shared by feeds: {code: word}."""
+
+    touchpoints: dict[str, str]
 
 
 class StatusCode(Strict):
@@ -41,6 +48,12 @@ class Hotlines(Strict):
 
     own_hotline: str = Field(pattern=r"^\d{3,12}$")
     hotlines: tuple[Hotline, ...]
+
+
+@cache
+def load_code_lists() -> dict[str, dict[str, str]]:
+    """The shared code lists by name, each {code: word}."""
+    return load(CodeLists, CODE_LISTS_FILE).model_dump()
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
+from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load, yaml_files
 
@@ -50,6 +51,7 @@ class Field(Strict):
     required: bool = False
     null_if: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    code_list: str | None = None
     min: int | None = None
     max: int | None = None
     usual_max: int | None = None
@@ -70,6 +72,11 @@ class Field(Strict):
         return self.name
 
     @property
+    def known_codes(self) -> tuple[str, ...]:
+        """Codes the field may hold: its own `allowed` or a shared list of conf/code_lists.yaml; none means any."""
+        return self.allowed if self.code_list is None else tuple(load_code_lists()[self.code_list])
+
+    @property
     def error_action(self) -> OnError:
         """What a value that breaks a rule does: `on_error`, or what the type implies."""
         return self.on_error or ("empty" if self.type == "text" else "refuse_row")
@@ -78,6 +85,14 @@ class Field(Strict):
     def is_nullable(self) -> bool:
         """Whether a good record may be without a value here."""
         return not self.required or self.error_action == "empty" or bool(self.null_if)
+
+    @model_validator(mode="after")
+    def _one_list_of_codes(self) -> Field:
+        if self.code_list is not None and (self.allowed or self.code_list not in load_code_lists()):
+            raise ValueError(
+                f"field '{self.name}': code_list names one of {', '.join(load_code_lists())} (conf/code_lists.yaml), without allowed"
+            )
+        return self
 
     @model_validator(mode="after")
     def _error_can_be_kept(self) -> Field:
@@ -125,6 +140,9 @@ class Feed(Strict):
     when_missing: Literal["carry", "wait", "stop"]
     allow_empty: bool
     suppression: bool = False
+    protects_by: tuple[str, ...] = ()
+    wish_field: str | None = None
+    max_unreadable_share: float | None = Bound(default=None, ge=0, lt=1)
     max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
     key: tuple[str, ...]
     duplicate_days: int | None = Bound(default=None, ge=1)
@@ -153,9 +171,11 @@ class Feed(Strict):
         doubled = {name for name in names if names.count(name) > 1}
         if doubled:
             raise ValueError(f"field names given twice: {sorted(doubled)}")
-        for role in (*self.key, self.event_time, self.money_total):
+        for role in (*self.key, self.event_time, self.money_total, *self.protects_by, self.wish_field):
             if role is not None and role not in names:
-                raise ValueError(f"'{role}' (key, event_time or money_total) is no field; fields: {', '.join(names)}")
+                raise ValueError(
+                    f"'{role}' (key, event_time, money_total, protects_by or wish_field) is no field; fields: {', '.join(names)}"
+                )
         if self.money_total and self.money_total not in self.money_fields:
             raise ValueError(
                 f"money_total '{self.money_total}' is no money; wanted a field of type {', '.join(MONEY_TYPES)}"
@@ -174,6 +194,28 @@ class Feed(Strict):
             raise ValueError("a dollar file has eight digits of date in its name, so its feed is daily")
         return self
 
+    @model_validator(mode="after")
+    def _protection_is_told(self) -> Feed:
+        given = (self.protects_by, self.max_unreadable_share is not None)
+        if self.suppression and not all(given):
+            raise ValueError(
+                "a suppression feed needs protects_by (fields of which one tells who is protected) and max_unreadable_share"
+            )
+        if not self.suppression and (any(given) or self.wish_field):
+            raise ValueError("protects_by, wish_field and max_unreadable_share are for feeds with suppression: true")
+        costly = [field.name for field in self.fields if field.required or field.error_action == "refuse_row"]
+        if self.suppression and costly:
+            raise ValueError(
+                f"fields {costly}: found required or on_error: refuse_row, wanted none required and on_error: empty or unknown: "
+                "a wish is never lost for another cell; who is protected is told by protects_by"
+            )
+        return self
+
+    @property
+    def keeps_wishes(self) -> bool:
+        """Whether rows protect for good, whatever replaces their file: wishes are events, a list is its newest snapshot."""
+        return self.suppression and self.content != "snapshot"
+
     @property
     def codec(self) -> str:
         """Python's name of the encoding, of two the one that is not UTF-8 (code page 936 is `gbk`)."""
@@ -182,12 +224,13 @@ class Feed(Strict):
 
     @property
     def utf8_bytes(self) -> int:
-        """Bytes the longest character of a line must have to make it UTF-8 in a mixed feed; 0 when the feed is not mixed.
+        """Bytes the longest character of a line must have to make it UTF-8; 0 when the feed has none.
 
-        Chinese has three. Lines with shorter ones only may be either; they are read as the encoding that is named first.
+        Chinese has three. In a mixed feed lines with shorter ones only may be either; they are read as the encoding that is
+        named first.
         """
         if len(self.encoding) == 1:
-            return 0
+            return 1 if self.codec == UTF8 else 0
         return 2 if codec_of(self.encoding[0]) == UTF8 else 3
 
     @property
@@ -197,6 +240,11 @@ class Feed(Strict):
         In a feed that protects only the whole record counts: a record with another opt-out is never a copy.
         """
         return () if self.suppression else self.key
+
+    @property
+    def key_position(self) -> int:
+        """Place of the key's first field in the contract."""
+        return [field.name for field in self.fields].index(self.key[0])
 
     @property
     def money_fields(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -53,7 +54,34 @@ class ComplaintClasses(Strict):
     c_months: int = Field(ge=1)
     d_days: int = Field(ge=0)
     marketing_categories: tuple[str, ...]
-    released: tuple[str, ...] = ()
+
+
+class Release(Strict):
+    """Protection taken away by a person: every opt-out a subscription asked for up to that day, or one complaint.
+
+    `id` is the subscription or the complaint; `released_on` the first night on which it no longer protects.
+    """
+
+    kind: Literal["OPT_OUT", "COMPLAINT"]
+    id: str = Field(pattern=r"^[^,=\s]+$")
+    released_on: date
+    by: str = Field(pattern=r"\S")
+    reason: str = Field(pattern=r"\S")
+
+
+class ProtectionRules(Strict):
+    """What is told about protection, and what people have released."""
+
+    max_unbound_move: float = Field(ge=0, le=1)
+    releases: tuple[Release, ...] = ()
+
+    def released(self, kind: Literal["OPT_OUT", "COMPLAINT"], day: date = date.max) -> dict[str, date]:
+        """Day of the newest release up to `day` by subscription or complaint."""
+        found: dict[str, date] = {}
+        for release in self.releases:
+            if release.kind == kind and release.released_on <= day:
+                found[release.id] = max(release.released_on, found.get(release.id, date.min))
+        return found
 
 
 class Preference(Strict):
@@ -88,6 +116,7 @@ class ResponseRules(Strict):
     attribution: Attribution
     lift: LiftRules
     effective: Effective
+    protection: ProtectionRules
     complaint: ComplaintClasses
     preference: Preference
     affinity: Affinity

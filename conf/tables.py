@@ -193,8 +193,11 @@ def bronze_table(feed: Feed) -> Table:
 def _bronze_columns(field: Field) -> list[Column]:
     if not field.personal:
         described = f"Field {field.name} of the feed" + (
-            f"; allowed: {', '.join(a or 'blank' for a in field.allowed)}" if field.allowed else ""
+            f"; allowed: {', '.join(a or 'blank' for a in field.known_codes)}" if field.known_codes else ""
         )
+        described += {"refuse_row": "", "empty": "; empty where not readable", "unknown": "; UNKNOWN for any other"}[
+            field.error_action
+        ]
         described += "; runs of 7 or more digits are masked" if field.masked else ""
         unit = _BRONZE_UNITS.get(field.type, field.unit)
         return [
@@ -215,12 +218,17 @@ def _bronze_columns(field: Field) -> list[Column]:
             Column(
                 name=f"{field.name}_class",
                 type="string",
-                description=f"Kind of number of {field.name}: MOBILE, FIXED, SP_CODE, FOREIGN, INVALID",
+                description=f"Kind of number of {field.name}: NATIONAL_MOBILE, FIXED, SP_CODE, FOREIGN, INVALID"
+                + (f"; NONE for {' or '.join(field.null_if)}, which means no number" if field.null_if else ""),
             )
         )
     if field.derive_tac:
         columns.append(
-            Column(name="tac", type="string", description="Type allocation code: first 8 digits of the IMEI")
+            Column(
+                name="tac",
+                type="string",
+                description="Type allocation code: first 8 digits of the IMEI, null for what is no IMEI",
+            )
         )
     return columns
 

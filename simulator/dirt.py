@@ -60,7 +60,9 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
     faults: list[tuple[str, Field | None, str]] = []
-    if field.type == "text" and field.error_action == "refuse_row":
+    if field.error_action != "refuse_row":  # a bad value costs the cell, not the row
+        return [("REQUIRED_MISSING", field, "")] if field.required else []
+    if field.type == "text":
         faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
     if field.type in TIMES:
         faults.append(("BAD_DATE", field, TIMES[field.type]))
@@ -68,7 +70,7 @@ def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
         faults.append(("BAD_NUMBER", field, "12A"))
         if field.min is not None:
             faults.append(("OUT_OF_RANGE", field, str(field.min - 7)))
-    if field.allowed and field.error_action == "refuse_row":
+    if field.allowed:
         faults.append(("NOT_ALLOWED", field, "Z" * min(field.width or 2, 2)))
     if field.required:
         faults.append(("REQUIRED_MISSING", field, ""))

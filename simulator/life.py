@@ -19,6 +19,7 @@ def advance(now: Day, changes: Changes) -> None:
     """Let a day pass; the state is changed in place."""
     _join(now, changes)
     _number_changes(now, changes)
+    _owner_changes(now, changes)
     _moods(now, changes)
     _agreements(now, changes)
     found = hazards.conditions(now.state, now.facts, now.day)
@@ -96,6 +97,25 @@ def _number_changes(now: Day, changes: Changes) -> None:
     number, owner = np.nonzero((state.prod_on[:, who] > 0) & (state.prod_off[:, who] == 0))
     changes.products.append((number, who[owner]))
     changes.mark("crbt_subscription", who[state.owns(now.facts.product("CRBT"))[who]])
+
+
+def _owner_changes(now: Day, changes: Changes) -> None:
+    """D6: a line goes to another person, a customer of ours; each line changes hands at most once, companies' lines never.
+
+    Drawn from a stream of its own, so that a rate of transfers changes nobody else's days.
+    """
+    state, rng = now.state, now.rng.spawn(1)[0]
+    personal = (state.kind == NORMAL) & state.live & (state.act < now.day) & (state.corporate[state.customer] < 0)
+    personal[state.ghost_twin] = False
+    sold = personal & (state.owner_since == 0) & (rng.random(state.size) < now.facts.other_rates["owner_change"])
+    who = np.flatnonzero(sold & (not now.is_first))  # the owner before was delivered
+    buyers = state.customer[rng.choice(np.flatnonzero(personal), len(who))]
+    is_other = state.cust_id(buyers) != state.cust_id(state.customer[who])
+    who, buyers = who[is_other], buyers[is_other]
+    now.planted.add("D6", "subscription", len(who))
+    state.customer[who], state.owner_since[who] = buyers, now.day
+    changes.mark("subscription", who)
+    changes.mark("customer", buyers)
 
 
 def _moods(now: Day, changes: Changes) -> None:

@@ -16,7 +16,7 @@ from simulator.planted import read_planted
 from simulator.verify_with import Difference, scan, table
 
 BY_RULE = {"D10": "DUPLICATE_ROW", "D19": "NOT_DECODABLE", "D21": "OUT_OF_RANGE"}
-NUMBERS = ("D1", "D4", "D5", "D8")  # of the subscription master: counted over all days together
+NUMBERS = ("D1", "D4", "D5", "D6", "D8")  # of the subscription master: counted over all days together
 PLACE = ["class", "feed", "column", "day"]
 
 
@@ -52,15 +52,19 @@ def _frame(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _subscriptions(settings: Settings, whole: pl.DataFrame) -> pl.DataFrame:
-    """D1 live ids beyond the first of a number, D4 numbers given out again, D5 numbers changed, D8 test and staff lines."""
+    """D1 live ids beyond the first of a number, D4 numbers given out again, D5 numbers changed, D6 owners changed, D8 test and staff lines."""
     held = table(
-        settings, "bronze", "subscription", ["user_id", "product_no_token", "user_type", "data_date", "load_date"]
+        settings,
+        "bronze",
+        "subscription",
+        ["user_id", "product_no_token", "cust_id", "user_type", "data_date", "load_date"],
     )
+    owners = held.select("user_id", "cust_id").unique()
     pairs = held.select("user_id", "product_no_token").unique()
     double = _live_ids(settings, held).group_by("product_no_token").len().select((pl.col("len") - 1).sum()).item()
     found = {
         "D1": double, "D4": len(pairs) - pairs["product_no_token"].n_unique() - double,
-        "D5": len(pairs) - pairs["user_id"].n_unique(),
+        "D5": len(pairs) - pairs["user_id"].n_unique(), "D6": len(owners) - owners["user_id"].n_unique(),
         "D8": held.filter(pl.col("user_type") != "1")["user_id"].n_unique(),
     }  # fmt: skip
     names = pl.DataFrame(

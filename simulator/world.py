@@ -94,6 +94,7 @@ def _people(state: State, facts: Facts, first_day: int, rng: np.random.Generator
     second = (rng.random(state.size) < 0.06) & (state.kind == NORMAL) & (customer > 0)
     customer[second] = customer[customer[second] - 1]
     state.customer = customer
+    state.owner_since = np.zeros(state.size, dtype=np.int32)  # day of the transfer (D6), 0 = none
     companies = max(4, state.size // 60)
     is_corporate = (rng.random(state.size) < 0.14) & (state.brand != 2)
     state.corporate = np.where(is_corporate, rng.integers(0, companies, state.size), -1).astype(np.int32)

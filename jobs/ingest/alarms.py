@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from conf.dates import DateRange
+from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
 from jobs.ingest.landing import REJECTED, Delivered
+from jobs.ingest.layout import Rule
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
 
@@ -25,7 +27,10 @@ def raise_alarms(
     statuses: Sequence[dict[str, Any]],
     unknown: Sequence[str],
 ) -> None:
-    """One alert for each refused or unknown file and each feed missing or late on a date of the range; gaps are warnings."""
+    """One alert for each refused or unknown file and each feed missing or late on a date of the range; gaps are warnings.
+
+    Every unreadable row of a suppression feed is told too: somebody's wish may be lost with it.
+    """
     for name in unknown:
         raise_alert(settings, "FILE_UNKNOWN", dates.last, unknown_text(name), file=name)
     for file in files:
@@ -38,6 +43,20 @@ def raise_alarms(
     for row in statuses:
         if row["business_date"] in dates and row["status"] in (MISSING, LATE, CARRIED):
             raise_alert(settings, f"FEED_{row['status']}", row["business_date"], row["detail"], feed=row["feed"])
+        if row["business_date"] in dates and load_feeds()[row["feed"]].suppression and row["rows_unreadable"]:
+            raise_alert(
+                settings, "PROTECTION_UNREADABLE", row["business_date"], unreadable_text(row), feed=row["feed"],
+                rows=row["rows_unreadable"],
+            )  # fmt: skip
+
+
+def unreadable_text(row: dict[str, Any]) -> str:
+    """How many rows of a suppression feed name nobody we can read, and what to do; `row` is one of ops.feed_status."""
+    rows = (row["rows_good"] or 0) + row["rows_unreadable"]
+    return (
+        f"{row['feed']}: found {row['rows_unreadable']} of {rows} rows that name nobody we can read, wanted none; whom they "
+        "protect nobody knows: look them up in ops.quarantine and ask the sender for a resend"
+    )
 
 
 def raise_repeated(settings: Settings, loads: Sequence[FeedLoad], copies: pd.DataFrame) -> None:
@@ -51,6 +70,17 @@ def raise_repeated(settings: Settings, loads: Sequence[FeedLoad], copies: pd.Dat
                     "wanted new ones; they count once: ask the sender whether the file was made twice"
                 )
                 raise_alert(settings, "FILE_REPEATED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
+
+
+def raise_doubled(settings: Settings, loads: Sequence[FeedLoad]) -> None:
+    """One alert for each full snapshot that holds a key twice with other content; the last line of a key counts."""
+    for load in loads:
+        for file, tally in zip(load.files, load.tallies, strict=True):
+            doubled = sum(cells for (_, rule), cells in tally.marks.items() if rule == Rule.DOUBLE_KEY.name)
+            if doubled:
+                key = ", ".join(load.feed.key)
+                text = f"{file.path.name}: found {doubled} records of a key ({key}) the file holds already, wanted each once; the last counts"
+                raise_alert(settings, "KEYS_DOUBLED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
 
 
 def unknown_text(name: str) -> str:

@@ -60,14 +60,20 @@ class FeedLoad:
         return pa.RecordBatchReader.from_batches(self.schema, self._batches())
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        seen = _SeenRows(sum(file.rows_found for file in self.files))
+        rows = sum(file.rows_found for file in self.files)
+        seen, seen_keys = _SeenRows(rows), _SeenRows(rows if self.feed.content == "snapshot" else 0)
         for parsed in self._parsed_chunks():
-            repeats = seen.mark(self._group_of_file[parsed.files], parsed)
-            parsed.records.break_rule(repeats, Rule.DUPLICATE_ROW)
+            groups = self._group_of_file[parsed.files]
+            parsed.records.break_rule(seen.mark(groups, *parsed.records.digests, parsed.good), Rule.DUPLICATE_ROW)
+            if (
+                self.feed.content == "snapshot" and parsed.keys is not None
+            ):  # the last line of a key counts; people are told
+                doubled = seen_keys.mark(groups, parsed.keys, parsed.keys, parsed.good)
+                parsed.records.mark(doubled, Rule.DOUBLE_KEY, self.feed.key_position)
             batch = self._good_batch(parsed)
             self._count(parsed, batch)
             self._collect_bad(parsed)
-            for identity in parsed.identities:
+            for identity in parsed.personal:
                 self.identities.append((identity, self._load_days[parsed.files[identity.first_rows]]))
             yield batch
         self._check_balance()
@@ -114,12 +120,15 @@ class FeedLoad:
         size = len(self.files)
         good_rows = np.bincount(parsed.files[good], minlength=size)
         bad_rows = np.bincount(parsed.files[~good], minlength=size)
+        lost = ~good & (parsed.records.rule != Rule.DUPLICATE_ROW)
+        lost_rows = np.bincount(parsed.files[lost], minlength=size)
         self._count_marks(parsed)
         totals = self._money(parsed, batch)
         for position in np.unique(parsed.files):
             tally = self.tallies[position]
             tally.rows_good += int(good_rows[position])
             tally.rows_quarantined += int(bad_rows[position])
+            tally.rows_unreadable += int(lost_rows[position])
             for (name, column), sums in totals.items():
                 money = tally.money[name]
                 setattr(money, column, getattr(money, column) + int(sums[position]))
@@ -182,8 +191,8 @@ class _SeenRows:
         self._slots = 1 << max(10, (2 * rows).bit_length())
         self._table = np.zeros((self._slots, 3), dtype=np.uint64)
 
-    def mark(self, groups: np.ndarray, parsed: ParsedChunk) -> np.ndarray:
-        """Which rows are copies of an earlier good one."""
+    def mark(self, groups: np.ndarray, first: np.ndarray, second: np.ndarray, good: np.ndarray) -> np.ndarray:
+        """Which good rows have the digest (in two halves) of an earlier good one."""
         repeats = np.zeros(len(groups), dtype=bool)
-        mark_repeats(groups, *parsed.records.digests, ~parsed.good, self._table, self._slots, repeats)
+        mark_repeats(groups, first, second, ~good, self._table, self._slots, repeats)
         return repeats

@@ -13,6 +13,7 @@ from conf.feeds import MONEY_TYPES, UNKNOWN, Field
 from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
+from jobs.ingest.imei import canonical_imeis
 from jobs.ingest.layout import Records, Rule
 from jobs.ingest.numbers import Numbers, read_numbers
 from jobs.ingest.texts import mask_numbers, text_array
@@ -36,6 +37,14 @@ class ParsedField:
     numbers: Numbers | None = None
     texts: pa.Array | None = None
     money: np.ndarray | None = None  # exact integers, 0 where the field is not readable
+
+    @property
+    def is_blank(self) -> np.ndarray:
+        """Lines on which the field holds no value."""
+        if self.numbers is not None:
+            return self.numbers.is_blank
+        column = self.column if self.texts is None else self.texts
+        return np.asarray(pc.is_null(column))
 
 
 def parse_field(records: Records, position: int, zone: str) -> ParsedField:
@@ -131,6 +140,9 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
     if undecodable.any():
         texts = _judged(records, position, texts, undecodable, Rule.NOT_DECODABLE)
+    if field.personal == "imei":
+        texts, no_imei = canonical_imeis(texts)
+        texts = _judged(records, position, texts, no_imei, Rule.BAD_IMEI)
     for rule, broken in _text_rules(field, texts):
         texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:
@@ -144,8 +156,8 @@ def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[Rule, pa.Array]
         yield Rule.TOO_LONG, pc.greater(pc.utf8_length(texts), field.max_length)
     if field.pattern is not None:
         yield Rule.BAD_FORM, pc.invert(pc.match_substring_regex(texts, f"^(?:{field.pattern})$"))
-    if field.allowed:
-        known = [*field.allowed, None, *([UNKNOWN] if field.error_action == "unknown" else [])]
+    if field.known_codes:
+        known = [*field.known_codes, None, *([UNKNOWN] if field.error_action == "unknown" else [])]
         yield Rule.NOT_ALLOWED, pc.invert(pc.is_in(texts, value_set=pa.array(known, pa.string())))
 
 
@@ -164,5 +176,8 @@ def _parse_msisdn(records: Records, position: int, field: Field, is_sentinel: np
     records.bad_values(numbers.undecodable, Rule.NOT_DECODABLE, position)
     if field.required:
         records.break_rule(numbers.is_blank & ~is_sentinel & ~numbers.undecodable, Rule.REQUIRED_MISSING, position)
-        records.bad_values(numbers.is_invalid, Rule.BAD_MSISDN, position)
+    if field.required or field.name in records.feed.protects_by:
+        invalid = numbers.is_invalid
+        if records.bad_values(invalid, Rule.BAD_MSISDN, position):
+            numbers.clear(invalid)
     return ParsedField(field, numbers=numbers)

@@ -1,8 +1,8 @@
-"""Identity of an event: a keyed hash of its business key, or of its record where the feed has none, alike in every file."""
+"""Identity of a record: a keyed hash of its business key, or of all of it where the feed has none, alike in every file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +12,20 @@ from jobs.ingest.layout import Records
 from jobs.ingest.siphash import WORD_BYTES, siphash
 
 
-def event_ids(records: Records, column_of: Callable[[str], pa.Array], key: tuple[np.uint64, np.uint64]) -> pa.Array:
-    """Identity of each record of an event feed; personal key fields count by their tokens, so any writing is the same."""
-    parts = [_words(records, name, column_of) for name in records.feed.identity] or [records.digests]
+def identities(
+    records: Records, names: Sequence[str], column_of: Callable[[str], pa.Array], key: tuple[np.uint64, np.uint64]
+) -> np.ndarray:
+    """Keyed hash of these fields of each record, of the whole record without any.
+
+    Personal fields count by their tokens, so that any writing of a number is the same.
+    """
+    parts = [_words(records, name, column_of) for name in names] or [records.digests]
     words = np.column_stack([word for part in parts for word in part])
     size = WORD_BYTES * words.shape[1]
     starts = np.arange(len(words), dtype=np.int64) * size
     ids = np.empty(len(words), dtype=np.uint64)
     siphash(words.view(np.uint8).reshape(-1), starts, starts + size, *key, ids)
-    return pa.array(ids.view(np.int64))
+    return ids
 
 
 def _words(records: Records, name: str, column_of: Callable[[str], pa.Array]) -> tuple[np.ndarray, ...]:

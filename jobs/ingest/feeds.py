@@ -18,7 +18,7 @@ COMPLETE, EMPTY, LATE, MISSING, CARRIED = "COMPLETE", "EMPTY", "LATE", "MISSING"
 FEED_STATUS = "ops.feed_status"
 _ABSENT = {"wait": "it joins the next night when it comes", "stop": "the night stops (a suppression feed: its lists)"}
 STATUS_COLUMNS = ["feed", "data_date", "load_date", "resend_no", "sequence_no", "rows_in", "rows_good", "rows_quarantined",
-                  "status", "reason", "file_name"]  # fmt: skip
+                  "rows_unreadable", "status", "reason", "file_name"]  # fmt: skip
 
 
 def feed_status(settings: Settings, day: date) -> list[dict[str, Any]]:
@@ -102,6 +102,7 @@ def _status_row(feed: Feed, day: date, data_date: date, files: list[dict[str, An
         "business_date": day, "feed": feed.feed, "status": status, "detail": detail, "file_cnt": len(counted),
         "rows_good": sum(file["rows_good"] or 0 for file in counted),
         "rows_quarantined": sum(file["rows_quarantined"] or 0 for file in counted),
+        "rows_unreadable": sum(file["rows_unreadable"] or 0 for file in counted),
     }  # fmt: skip
 
 

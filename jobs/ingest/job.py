@@ -14,12 +14,13 @@ from conf.errors import ConfigError
 from conf.feeds import FEEDS, Feed, load_feeds
 from conf.settings import Settings
 from jobs.ingest import commits
-from jobs.ingest.alarms import raise_alarms, raise_repeated
+from jobs.ingest.alarms import raise_alarms, raise_doubled, raise_repeated
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.duplicates import write_duplicates
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
 from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
+from jobs.ingest.parse import unreadable_rows
 from jobs.ingest.sealing import Sealer
 from jobs.ingest.shrunken import refuse_shrunken
 from jobs.ingest.tokens import Tokenizer
@@ -51,6 +52,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         unknown = unknown_files(settings)
         raise_alarms(settings, dates, files, [row for row in statuses if row["feed"] in wanted], unknown)
         raise_repeated(settings, loads, copies)
+        raise_doubled(settings, loads)
         return {**_summary(this_run, files, loads, new, statuses, copies), "unknown_files": len(unknown)}
 
 
@@ -75,8 +77,16 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
     elsewhere = not_in_landing(known, everything)
     refuse_reused_numbers(sorted(judged, key=lambda file: (file.feed.feed, file.order)), elsewhere)
     gone = [entry for entry in elsewhere if entry.load_date in dates and entry.is_loaded]
+    _count_unreadable(judged, settings.time_zone)
     refuse_shrunken(judged, [*gone, *(entry for entry in known if entry.load_date not in dates)])
     return here, gone
+
+
+def _count_unreadable(files: Sequence[Delivered], zone: str) -> None:
+    """Read the lists that may not shrink once before they are judged: their unreadable rows are missing rows."""
+    for file in files:
+        if file.feed.max_shrink_share is not None and file.status == LANDED:
+            file.rows_unreadable = unreadable_rows(file.feed, file.path, zone)
 
 
 def _rivals(everything: Sequence[Delivered], here: Sequence[Delivered], known: Sequence[Known]) -> list[Delivered]:

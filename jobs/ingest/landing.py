@@ -37,6 +37,7 @@ class Delivered:
     digest: str = ""
     status: str = LANDED
     reason: str | None = None
+    rows_unreadable: int = 0  # of a list that may not shrink: rows that tell nobody's number
 
     @property
     def number(self) -> tuple[date, int, int]:

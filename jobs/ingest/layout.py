@@ -37,6 +37,7 @@ class Rule(IntEnum):
     BAD_IMEI = 13
     BAD_FORM = 14
     ABOVE_USUAL = 15
+    DOUBLE_KEY = 16
 
 
 # Nobody can say which bytes are which field (a wrong row number: whose record it is), so no later rule and no sum looks at them.
@@ -84,6 +85,21 @@ class Records:
             return False
         self.mark(where, rule, position)
         return True
+
+    def refuse_nobodys_rows(self, blank: dict[int, np.ndarray]) -> None:
+        """Break the lines of a suppression feed on which no field can be read that tells who is protected.
+
+        `blank` says of each such field, by position, on which lines it holds no value.
+        """
+        if not blank:
+            return
+        position = max(blank)
+        rules = np.full(len(self.rule), Rule.REQUIRED_MISSING, np.uint8)
+        for mark in self.marks:
+            if mark.field == position:
+                rules[mark.lines] = mark.rule
+        nobodys = np.logical_and.reduce(list(blank.values())) & (self.rule == Rule.GOOD)
+        self.rule[nobodys], self.rule_field[nobodys] = rules[nobodys], position
 
     def mark(self, where: np.ndarray, rule: Rule, position: int) -> None:
         """Note cells whose records stay."""

@@ -40,6 +40,7 @@ class Tally:
 
     rows_good: int = 0
     rows_quarantined: int = 0
+    rows_unreadable: int = 0  # quarantined, and not for being a copy of a row that is good
     money: dict[str, Money] = field(default_factory=lambda: defaultdict(Money))
     marks: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, rule) of cells whose records stayed
 
@@ -56,14 +57,14 @@ def known_files(settings: Settings, feeds: Iterable[str]) -> list[Known]:
     """Every file the ledger holds for these feeds."""
     wanted = set(feeds)
     columns = ["file_id", "feed", "file_name", "data_date", "load_date", "resend_no", "sequence_no", "sha256",
-               "control_created_at", "rows_in", "status"]  # fmt: skip
+               "control_created_at", "rows_in", "rows_unreadable", "status"]  # fmt: skip
     rows = ledger.read(settings, FILE_LEDGER, columns=columns).to_pylist()
     zone = ZoneInfo(settings.time_zone)
     return [
         Known(
             row["file_id"], row["feed"], row["file_name"], row["data_date"], row["load_date"], row["resend_no"] or 0,
             row["sequence_no"] or 0, row["sha256"] or "", row["control_created_at"].astimezone(zone).replace(tzinfo=None),
-            row["rows_in"] or 0, row["status"],
+            row["rows_in"] or 0, row["status"], row["rows_unreadable"] or 0,
         )
         for row in rows if row["feed"] in wanted
     ]  # fmt: skip
@@ -78,11 +79,11 @@ def file_row(settings: Settings, file: Delivered, tally: Tally | None, run_id: s
         "sequence_no": file.name.sequence_no, "bytes": file.size, "rows_control": line.rows if line else None,
         "rows_in": file.rows_found, "sha256": file.digest or None,
         "control_created_at": utc_of(file.created_at, settings.time_zone), "status": file.status, "reason": file.reason,
-        "run_id": run_id, "rows_good": 0, "rows_quarantined": 0,
+        "run_id": run_id, "rows_good": 0, "rows_quarantined": 0, "rows_unreadable": 0,
     }  # fmt: skip
     if tally is not None:
         row.update(rows_good=tally.rows_good, rows_quarantined=tally.rows_quarantined, marks_by_field=tally.marks_text)
-        row.update(_money(file.feed, tally))
+        row.update(rows_unreadable=tally.rows_unreadable, **_money(file.feed, tally))
     return row
 
 

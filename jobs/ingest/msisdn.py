@@ -11,25 +11,34 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+from conf.numbering import load_numbering
+
 NATIONAL_MOBILE, FIXED, SP_CODE, FOREIGN, INVALID = "NATIONAL_MOBILE", "FIXED", "SP_CODE", "FOREIGN", "INVALID"
 CLASSES = (NATIONAL_MOBILE, FIXED, SP_CODE, FOREIGN, INVALID)
 
-_MOBILE = re.compile(r"1[3-9]\d{9}")
-_SERVICE_PREFIX = re.compile(r"(?:12530|12593|17951|17911)(0?(?:86)?1[3-9]\d{9})")  # dialled before the number itself
-_SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?0*(\d{1,2})")  # what a spreadsheet makes of a number
-_WHOLE_DECIMAL = re.compile(r"(\d+)\.0+")
-_SHORT_CODE = re.compile(r"[1-9]\d{2,5}|1(?:0[01]|1[0-9]|2[0-9]|[68]\d)\d{1,6}|106\d{3,18}|95\d{3,6}|[48]00\d{7}")
-_FIXED = re.compile(r"0(?:10|2\d)\d{7,8}|0[3-9]\d{2}\d{6,8}")
+_NUMBERING = load_numbering()
+_SERVICE = "|".join(_NUMBERING.service_prefixes)
+_HOME = _NUMBERING.home_country_code
+_HEAD = rf"(?:(?:\+|00|0)?{_HOME}|\+?(?:{_SERVICE}))*"  # country code and service prefixes, however they are mixed
+_AREA = r"(?:(?:10|2\d)\d{7,8}|[3-9]\d{2}\d{6,8})"  # area code without its 0, and the subscriber's number
+_MOBILE = re.compile(rf"{_HEAD}0?(1[3-9]\d{{9}})")
+_FIXED = re.compile(rf"(?:{_SERVICE})*0({_AREA})|{_HEAD}(?<={_HOME})0?({_AREA})")
 _LOCAL_FIXED = re.compile(r"[2-9]\d{6,7}")
+_SHORT_CODE = re.compile(r"[1-9]\d{2,5}|1(?:0[01]|1[0-9]|2[0-9]|[68]\d)\d{1,6}|106\d{3,18}|95\d{3,6}|[48]00\d{7}")
+_SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?0*(\d{1,2})")  # what a spreadsheet makes of a number
+_WHOLE_DECIMAL = re.compile(r"(\d{11,})\.0+|(\d+)\.0{1,2}")
 _UNSEEN = ("Cf", "Cc", "Zs", "Zl", "Zp")  # Unicode categories of control, format (zero width) and blank characters
-_NOISE = re.compile(r"[\s\-().]")
+_BRACKETS = ("Pd", "Ps", "Pe", "Pi", "Pf")  # dashes, brackets and typographic quotes
+_SEPARATORS = frozenset("'\"`´,;/\\_·、\u2212")  # the last is the minus sign
+_DOTS = ".。"
+_BARE_DIGITS, _FOREIGN_DIGITS = (13, 15), (8, 15)  # digits of a foreign number written without and with 00 or +
 
 
 def canonical(text: str | None) -> tuple[str | None, str | None]:
     """Canonical text and class of a number; (None, None) for a blank one.
 
-    National mobile: 11 digits. Fixed: leading 0 and area code where given. Foreign: 00 and country code. SP codes and
-    short codes: as they are. Anything else is INVALID and keeps its cleaned text, so that it matches only itself.
+    National mobile: 11 digits. Fixed: leading 0 and area code where given. Foreign: 00 and a country code that exists. SP
+    codes and short codes: as they are. Anything else is INVALID and keeps its cleaned text, so that it matches only itself.
     """
     return _canonical(text) if text else (None, None)
 
@@ -40,6 +49,12 @@ def canonicals(texts: Iterable[str | None]) -> tuple[list[str | None], list[str 
     return [number for number, _ in pairs], [number_class for _, number_class in pairs]
 
 
+def national_mobile(text: str | None) -> str | None:
+    """The eleven digits of a national mobile number however it is written, None for any other text."""
+    number, number_class = canonical(text)
+    return number if number_class == NATIONAL_MOBILE else None
+
+
 @lru_cache(maxsize=200_000)
 def _canonical(text: str) -> tuple[str | None, str | None]:
     cleaned = _plain(text)
@@ -48,15 +63,11 @@ def _canonical(text: str) -> tuple[str | None, str | None]:
     number = _undo_spreadsheet(cleaned)
     if re.fullmatch(r"[dD]\d{11,}", number):  # terminated numbers carry a `d` in BOSS
         number = number[1:]
-    if number.startswith("+"):
-        return _international(number[1:], cleaned)
-    if not number.isdigit():
-        return cleaned, INVALID
-    return _national(number, cleaned)
+    return _classified(number) or (cleaned, INVALID)
 
 
 def _plain(text: str) -> str:
-    """Full-width to ASCII, without blanks, zero-width characters, hyphens, brackets and dots between digits."""
+    """Full-width to ASCII, without blanks, zero-width characters, quotes, dashes, brackets and separators."""
     before, now = None, text
     while now != before:  # taking something out may bring together what folds again
         before, now = now, _folded(now)
@@ -65,15 +76,24 @@ def _plain(text: str) -> str:
 
 def _folded(text: str) -> str:
     visible = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) not in _UNSEEN)
-    if _SCIENTIFIC.fullmatch(visible) or _WHOLE_DECIMAL.fullmatch(visible):
-        return visible
-    return _NOISE.sub("", "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in visible))
+    digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in visible)
+    bare = "".join(char for at, char in enumerate(digits) if not _is_noise(char, digits[at - 1 : at])).lstrip("=")
+    if _SCIENTIFIC.fullmatch(bare) or _WHOLE_DECIMAL.fullmatch(bare):
+        return bare
+    return bare.translate(dict.fromkeys(map(ord, _DOTS)))
+
+
+def _is_noise(char: str, before: str) -> bool:
+    """Whether a character only holds digits apart; the minus of an exponent (1.38E-10) does not."""
+    if before in ("e", "E"):
+        return False
+    return char in _SEPARATORS or unicodedata.category(char) in _BRACKETS
 
 
 def _undo_spreadsheet(text: str) -> str:
     """1.3800138000E+10 and 13800138000.0 back to digits, only when no digit was lost."""
     if found := _WHOLE_DECIMAL.fullmatch(text):
-        return found[1]
+        return found[1] or found[2]
     found = _SCIENTIFIC.fullmatch(text)
     if not found:
         return text
@@ -83,35 +103,22 @@ def _undo_spreadsheet(text: str) -> str:
     return head + tail[:power]
 
 
-def _national(number: str, cleaned: str) -> tuple[str, str]:
-    if found := _SERVICE_PREFIX.fullmatch(number):
-        number = found[1]
-    if number.startswith("00"):
-        return _international(number[2:], cleaned)
-    for prefix in ("", "0", "86", "086"):
-        rest = number.removeprefix(prefix)
-        if len(rest) + len(prefix) == len(number) and _MOBILE.fullmatch(rest):
-            return rest, NATIONAL_MOBILE
+def _classified(number: str) -> tuple[str, str] | None:
+    """Canonical number and class, None for what is no number."""
+    if found := _MOBILE.fullmatch(number):
+        return found[1], NATIONAL_MOBILE
     if _SHORT_CODE.fullmatch(number):
         return number, SP_CODE
-    if _FIXED.fullmatch(number) or _LOCAL_FIXED.fullmatch(number):
+    if found := _FIXED.fullmatch(number):
+        return "0" + (found[1] or found[2]), FIXED
+    if _LOCAL_FIXED.fullmatch(number):
         return number, FIXED
-    if 13 <= len(number) <= 15 and not number.startswith("0"):
-        return "00" + number, FOREIGN
-    return cleaned, INVALID
+    return _foreign(number)
 
 
-def _international(digits: str, cleaned: str) -> tuple[str, str]:
-    """Number behind + or 00: ours again when the country code is 86."""
-    if not digits.isdigit() or digits.startswith("0"):
-        return cleaned, INVALID
-    home = digits.removeprefix("86")
-    if home != digits:
-        home = home.removeprefix("0")
-        if _MOBILE.fullmatch(home):
-            return home, NATIONAL_MOBILE
-        if _FIXED.fullmatch("0" + home):
-            return "0" + home, FIXED
-    elif 8 <= len(digits) <= 15:
-        return "00" + digits, FOREIGN
-    return cleaned, INVALID
+def _foreign(number: str) -> tuple[str, str] | None:
+    """Number of another country behind + or 00, or with 13 digits and more: its country code must be a real one."""
+    bare = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
+    shortest, longest = _BARE_DIGITS if bare == number else _FOREIGN_DIGITS
+    is_written = bare.isdigit() and shortest <= len(bare) <= longest
+    return ("00" + bare, FOREIGN) if is_written and _NUMBERING.is_foreign(bare) else None

@@ -39,6 +39,11 @@ class Numbers:
         """Rows whose number is none."""
         return self.classes == INVALID_CLASS
 
+    def clear(self, where: np.ndarray) -> None:
+        """Leave these rows without a number."""
+        self.mobiles[where], self.other_of_row[where] = NOT_MOBILE, -1
+        self.classes[where] = BLANK_CLASS
+
     def class_column(self) -> pa.Array:
         """Class names, null for a blank number."""
         codes = np.where(self.is_none, len(CLASSES), self.classes).astype(np.int8)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.feeds import Feed
-from jobs.ingest.chunks import Chunk
+from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
-from jobs.ingest.event_ids import event_ids
+from jobs.ingest.event_ids import identities
 from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
 from jobs.ingest.tokens import Tokenizer
 
@@ -38,7 +39,8 @@ class ParsedChunk:
     files: np.ndarray
     line_numbers: np.ndarray
     money: dict[str, np.ndarray]  # of every money field
-    identities: list[Identity]
+    personal: list[Identity]
+    keys: np.ndarray | None  # identity of each record: of an event, or the key of a snapshot's row
 
     @property
     def good(self) -> np.ndarray:
@@ -61,21 +63,41 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
     """Read every field of every line; personal values become tokens only on lines that broke no rule."""
     records = split_records(feed, chunk)
     parsed = [parse_field(records, position, zone) for position in range(len(feed.fields))]
+    _refuse_nobodys_rows(feed, records, parsed)
     good = records.rule == Rule.GOOD
     names: list[str] = []
     columns: list[pa.Array] = []
-    identities: list[Identity] = []
+    personal: list[Identity] = []
     for field in parsed:
-        for name, column in _bronze_columns(field, good, tokenizer, identities):
+        for name, column in _bronze_columns(field, good, tokenizer, personal):
             names.append(name)
             columns.append(column)
-    if feed.content == "event":
+    keys = None
+    if feed.content in ("event", "snapshot"):
+        wanted = feed.identity if feed.content == "event" else feed.key
+        keys = identities(records, wanted, lambda name: columns[names.index(name)], tokenizer.event_key)
+    if keys is not None and feed.content == "event":
         names.append("event_id")
-        columns.append(event_ids(records, lambda name: columns[names.index(name)], tokenizer.event_key))
+        columns.append(pa.array(keys.view(np.int64)))
     money = {field.field.name: field.money for field in parsed if field.money is not None}
     for amounts in money.values():
         amounts[np.isin(records.rule, UNREADABLE)] = 0
-    return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, identities)
+    return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, personal, keys)
+
+
+def _refuse_nobodys_rows(feed: Feed, records: Records, parsed: list[ParsedField]) -> None:
+    blank = {position: field.is_blank for position, field in enumerate(parsed) if field.field.name in feed.protects_by}
+    records.refuse_nobodys_rows(blank)
+
+
+def unreadable_rows(feed: Feed, path: Path, zone: str) -> int:
+    """Rows of a file that break a rule that costs the row; copies of a row are no such rule."""
+    found = 0
+    for chunk in chunks_of([path]):
+        records = split_records(feed, chunk)
+        _refuse_nobodys_rows(feed, records, [parse_field(records, place, zone) for place in range(len(feed.fields))])
+        found += int((records.rule != Rule.GOOD).sum())
+    return found
 
 
 def _bronze_columns(field: ParsedField, good: np.ndarray, tokenizer: Tokenizer, identities: list[Identity]):

@@ -59,9 +59,11 @@ def _field_reason(records: Records, rule: Rule, field: Field, found: str) -> str
         return f"{field.name}: found {len(found)} characters, wanted at most {field.max_length}"
     if rule == Rule.BAD_MSISDN:
         return f"{field.name}: found the form {shape(found)}, wanted a phone number"
+    if rule == Rule.BAD_IMEI:
+        return f"{field.name}: found the form {shape(found)}, wanted an IMEI of 14 to 16 digits"
     if rule == Rule.BAD_FORM:
         return f"{field.name}: found the form {shape(found)}, wanted {field.pattern}"
-    wanted = _WANTED.get(field.type) or "one of " + ", ".join(value or "blank" for value in field.allowed)
+    wanted = _WANTED.get(field.type) or "one of " + ", ".join(value or "blank" for value in field.known_codes)
     return f"{field.name}: found the form {shape(found)}, wanted {wanted}"
 
 

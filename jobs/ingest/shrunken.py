@@ -1,4 +1,7 @@
-"""A full list that lost more than its allowed share of rows since the last good one is refused: better none than half."""
+"""A full list that lost more than its allowed share of rows since the last good one is refused: better none than half.
+
+A row that cannot be read is a missing row, in the list before as in the new one.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,13 @@ def refuse_shrunken(files: Sequence[Delivered], known: Iterable[Known]) -> None:
     for entry in known:
         settled.add(entry.key)
         if entry.is_loaded:
-            by_feed[entry.feed][(entry.load_date, entry.data_date, entry.resend_no)].rows += entry.rows_in
+            by_feed[entry.feed][(entry.load_date, entry.data_date, entry.resend_no)].rows += (
+                entry.rows_in - entry.rows_unreadable
+            )
     for file in files:
         if file.feed.max_shrink_share is not None and file.status == LANDED and file.key not in settled:
             parts = by_feed[file.feed.feed][(file.load_date, file.data_date, file.resend_no)]
-            parts.rows += file.rows_found
+            parts.rows += file.rows_found - file.rows_unreadable
             parts.files.append(file)
     for lists in by_feed.values():
         _refuse_shrunken_lists(lists)
@@ -60,6 +65,6 @@ def _refuse(files: Sequence[Delivered], rows: int, rows_before: int) -> None:
     for file in files:
         share = 1 - (file.feed.max_shrink_share or 0)
         file.reject(
-            f"{file.control}: found {rows} rows, wanted at least {share:.0%} of the last list's {rows_before}; "
+            f"{file.control}: found {rows} readable rows, wanted at least {share:.0%} of the last list's {rows_before}; "
             f"ask the sender, or change max_shrink_share of feed {file.feed.feed} if this is right"
         )

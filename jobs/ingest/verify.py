@@ -32,6 +32,7 @@ class Known:
     created_at: datetime
     rows_in: int
     status: str
+    rows_unreadable: int = 0
 
     @property
     def key(self) -> tuple[str, str, datetime]:

@@ -53,12 +53,13 @@ planned AS (
 -- One result a contact: a yes or no beats a CONSIDER, that beats a mere delivery, that beats a failure; then the latest.
 results AS (
   SELECT s.snapshot_date, r.contact_id,
-         max_by(struct(r.contact_time, r.reach_code, r.response_code, r.refuse_reason, r.staff_id, r.order_id),
+         max_by(struct(r.contact_time, nullif(r.reach_code, 'UNKNOWN') AS reach_code, r.response_code, r.refuse_reason, r.staff_id, r.order_id),
                 struct(CASE WHEN r.response_code IN ('ACCEPT', 'REFUSE') THEN 3 WHEN r.response_code = 'CONSIDER' THEN 2
                             WHEN array_contains(split(:contacted_codes, ','), r.reach_code) THEN 1 ELSE 0 END,
                        r.contact_time, r.load_date, coalesce(r.order_id, ''))) AS result
   FROM silver.channel_result AS r
   JOIN snapshots AS s ON r.load_date <= s.snapshot_date AND r.superseded_on > s.snapshot_date
+  WHERE coalesce(r.nth_row, 1) = 1
   GROUP BY s.snapshot_date, r.contact_id
 ),
 contacts AS (

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.msisdn import NATIONAL_MOBILE, canonical
+from jobs.ingest.msisdn import canonical, national_mobile
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.withheld import without_withheld
 
@@ -16,7 +16,7 @@ Rows = list[dict[str, Any]]
 
 
 def contact_query(settings: Settings, msisdn: str) -> Rows:
-    """Contacts of the subscription that holds a number now: ours with their answers, tonight's lists, and the customer's own.
+    """Contacts with the owner of the line that holds a number now: ours with answers, tonight's lists, the customer's own.
 
     `msisdn` as a person writes it (blanks, hyphens, +86). Columns: when, direction, channel, campaign, product, wave, reach,
     answer, order, source. Raises InputRefused for a text that is no mobile number or a number nobody holds.
@@ -25,16 +25,17 @@ def contact_query(settings: Settings, msisdn: str) -> Rows:
     subscription_id = _holder(settings, _token(settings, msisdn), versions)
     newest = _newest_snapshot(settings, versions)
     rows = _contacts(settings, subscription_id, newest, versions)
+    since = _owner_since(settings, subscription_id, newest, versions)
     rows += _lists_ahead(settings, subscription_id, newest, versions)
-    rows += _own_contacts(settings, subscription_id, versions)
+    rows += _own_contacts(settings, subscription_id, since, versions)
     return sorted(rows, key=lambda row: row["when"], reverse=True)
 
 
 def _token(settings: Settings, msisdn: str) -> int:
-    number, number_class = canonical(msisdn)
-    if number_class != NATIONAL_MOBILE:
+    number = national_mobile(msisdn)
+    if number is None:
         raise InputRefused(
-            f"number: found a text of class {number_class or 'BLANK'}, wanted a mobile number, with or without +86"
+            f"number: found a text of class {canonical(msisdn)[1] or 'BLANK'}, wanted a mobile number, with or without +86"
         )
     filters = [("kind", "=", "MSISDN"), ("value", "=", number)]
     found = ledger.read(settings, "vault.identity", filters, columns=["token"])["token"].to_pylist()
@@ -64,6 +65,7 @@ def _contacts(settings: Settings, subscription_id: str, newest: date, versions: 
         _line(settings, row["contacted_at"] or row["planned_date"], "OUT", row, reach=row["reach_code"],
               answer="held back" if row["is_control"] else row["response_code"] or "not yet mature", order=row["order_id"])
         for row in rows
+        if row["is_present_owner"] is not False
     ]  # fmt: skip
 
 
@@ -74,12 +76,20 @@ def _lists_ahead(settings: Settings, subscription_id: str, newest: date, version
     return [_line(settings, row["planned_date"], "OUT", row, answer="on a list") for row in to_make]
 
 
-def _own_contacts(settings: Settings, subscription_id: str, versions: dict[str, int]) -> Rows:
+def _owner_since(settings: Settings, subscription_id: str, newest: date, versions: dict[str, int]) -> date:
+    """Day since which the present owner has the line, as the newest night knows it."""
+    filters = [("snapshot_date", "=", newest), ("subscription_id", "=", subscription_id)]
+    rows = _read(settings, "gold.channel_preference", filters, versions)
+    return next((row["owner_since"] for row in rows if row["owner_since"]), date.min)
+
+
+def _own_contacts(settings: Settings, subscription_id: str, since: date, versions: dict[str, int]) -> Rows:
     rows = _read(settings, "silver.cs_contact", [("subscription_id", "=", subscription_id)], versions)
     newest = {row["contact_id"]: row for row in sorted(rows, key=lambda row: row["load_date"])}
     return [
         _line(settings, row["contact_date"], row["direction"] or "IN", row, answer=row["reason_l1"])
         for row in newest.values()
+        if row["contact_date"] >= since
     ]
 
 

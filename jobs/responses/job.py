@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.dates import DateRange
+from conf.responses import load_response_rules
 from expectations.gate import run_gate
+from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
+from jobs.rules.holders import register_holders
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 STAGE = "customer_view"
 TABLES = ["gold.contact_history", "gold.suppression", "gold.channel_preference", "gold.product_channel_affinity"]
 QUERIES = Path(__file__).parent
+UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
@@ -38,7 +42,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     with static_plans(spark, settings, lake.row_count("gold.contact_history")):
         params = query_parameters(snapshots)
         rows = build(lake, wide, params)
-        tell_unresolved(lake, dates, _query(lake, "opt_outs_unresolved", wide, params).toArrow().to_pylist())
+        unbound = _query(lake, "unbound", wide, {**params, "loaded_from": dates.first}).toArrow().to_pylist()
+    tell_unbound(lake, dates, unbound)
     run_gate(lake, STAGE, TABLES, wide)
     return {
         "dates": str(wide),
@@ -50,7 +55,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
 
 def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int]:
     """Write the four tables of these snapshot dates; returns rows by table."""
-    for name in ("contact_answers", "owners", "channel_evidence"):
+    register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
+    for name in ("contact_answers", "owners", "channel_evidence", "wishes", "list_entries"):
         _keep(lake, name, dates, params)
     protections = [_query(lake, f"protect_{source}", dates, params) for source in ("lists", "opt_outs", "complaints")]
     protections[0].unionByName(protections[1]).unionByName(protections[2]).createOrReplaceTempView("protections")
@@ -58,16 +64,37 @@ def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int
     return {name: commit.rows for name, commit in sorted(commits.items())}
 
 
-def tell_unresolved(lake: Lake, dates: DateRange, unresolved: list[dict]) -> None:
-    """Count the opt-outs that resolve to nobody, and tell people when some were loaded now: they want looking up by hand."""
-    lake.metric("respond", "gold.suppression", "opt_outs_unresolved", sum(row["opt_out_cnt"] for row in unresolved))
-    loaded_now = sum(row["opt_out_cnt"] for row in unresolved if dates.first <= row["loaded_on"] <= dates.last)
-    if loaded_now:
-        lake.alert(
-            "OPT_OUT_UNRESOLVED",
-            f"opt-outs that protect nobody: {loaded_now}; their contact and number belong to no subscription, "
-            "look them up in silver.channel_result (opt_out_scope set, subscription_id empty)",
-        )
+def tell_unbound(lake: Lake, dates: DateRange, lists: list[dict]) -> None:
+    """Count by list the entries that protect nobody; tell people of new opt-outs among them, and of a share that moved.
+
+    `lists` are rows of unbound.sql; a share is compared with that of the night before, bound `protection.max_unbound_move`.
+    """
+    before = _shares_before(lake, dates)
+    allowed = load_response_rules().protection.max_unbound_move
+    for row in lists:
+        name, share = row["list_code"], row["unbound_cnt"] / row["entry_cnt"]
+        lake.metric(name, "gold.suppression", UNBOUND, row["unbound_cnt"])
+        lake.metric(name, "gold.suppression", UNBOUND_SHARE, share)
+        if abs(share - before.get(name, share)) > allowed:
+            lake.alert(
+                "PROTECTION_UNBOUND",
+                f"list {name}: {row['unbound_cnt']} of {row['entry_cnt']} entries protect nobody, a share of {share:.1%}; "
+                f"the night before {before[name]:.1%}, wanted a move of at most {allowed:.0%}: ask the list's owner what changed",
+            )
+        if row["loaded_now_cnt"]:
+            lake.alert(
+                "OPT_OUT_UNRESOLVED",
+                f"opt-outs that protect nobody: {row['loaded_now_cnt']}; their contact and number belong to no subscription, "
+                "look them up in silver.channel_result (opt_out_scope set, subscription_id empty)",
+            )
+
+
+def _shares_before(lake: Lake, dates: DateRange) -> dict[str, float]:
+    """Share of entries that protect nobody by list, as the newest night before these dates counted it."""
+    filters = [("metric", "=", UNBOUND_SHARE), ("business_date", "<", dates.first)]
+    columns = ["step", "business_date", "value"]
+    rows = ledger.read(lake.settings, "ops.run_metric", filters, columns=columns).to_pylist()
+    return {row["step"]: row["value"] for row in sorted(rows, key=lambda row: row["business_date"])}
 
 
 def _query(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:

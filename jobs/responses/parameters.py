@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -41,14 +41,15 @@ def _answer_parameters() -> dict[str, Any]:
 
 
 def _protection_parameters() -> dict[str, Any]:
-    classes = load_response_rules().complaint
+    classes, protection = load_response_rules().complaint, load_response_rules().protection
     proactive = [channel for channel in load_channels().values() if not channel.is_passive]
     return {
         "proactive_channels": ",".join(channel.channel_code for channel in proactive),
         "unprotected_channels": ",".join(c.channel_code for c in proactive if not c.is_protected_channel),
         "passive_only_reasons": ",".join(load_policy().lists.grey_passive_only_reasons),
         "marketing_categories": ",".join(classes.marketing_categories),
-        "released_complaints": ",".join(classes.released),
+        "released_complaints": _pairs(protection.released("COMPLAINT")),
+        "released_opt_outs": _pairs(protection.released("OPT_OUT")),
         "complaint_months": classes.months,
         "professional_cnt": classes.professional_cnt,
         "repeated_cnt": classes.repeated_cnt,
@@ -72,5 +73,5 @@ def _preference_parameters() -> dict[str, Any]:
     }
 
 
-def _pairs(mapping: dict[str, str]) -> str:
+def _pairs(mapping: Mapping[str, object]) -> str:
     return ",".join(f"{key}={value}" for key, value in mapping.items())

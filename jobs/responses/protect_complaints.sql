@@ -1,5 +1,5 @@
--- Protection by complaint class (domain rule 5.10). A: to the regulator, or a professional complainant; everything, until an
--- officer releases it. B: repeated marketing complaints; everything. C: one marketing complaint; that channel and product,
+-- Protection by complaint class (domain rule 5.10). A: to the regulator, or a professional complainant; everything, until a
+-- person releases it. B: repeated marketing complaints; everything. C: one marketing complaint; that channel and product,
 -- everything when it names neither. D: any other complaint while open or freshly closed; everything.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
@@ -15,8 +15,9 @@ complaints AS (
                          c.status, c.closed_at),
                   struct(c.data_date, c.load_date, c.status)) AS newest
     FROM silver.complaint AS c
-    JOIN snapshots AS s ON c.load_date <= s.snapshot_date AND c.superseded_on > s.snapshot_date
-    WHERE c.subscription_id IS NOT NULL AND NOT array_contains(split(:released_complaints, ','), c.complaint_id)
+    JOIN snapshots AS s ON c.load_date <= s.snapshot_date  -- in any delivery: a file that replaces another takes no complaint away
+    WHERE c.subscription_id IS NOT NULL
+      AND NOT coalesce(to_date(str_to_map(:released_complaints, ',', '=')[c.complaint_id]) <= s.snapshot_date, false)
     GROUP BY s.snapshot_date, c.complaint_id
   )
 ),

@@ -1,24 +1,15 @@
--- Protection from the do-not-disturb lists: the newest list snapshot known on each date, nothing older.
+-- Protection from the do-not-disturb lists (jobs/responses/list_entries.sql).
 -- BLACK closes everything. RED closes bulk and outbound. GREY closes the channel or product it names, everything when it
 -- names none; grey staff and government members get no proactive contact.
-WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
-),
-newest AS (
-  SELECT s.snapshot_date, max(l.load_date) AS load_date
-  FROM silver.list_member AS l
-  JOIN snapshots AS s ON l.load_date <= s.snapshot_date AND l.superseded_on > s.snapshot_date
-  GROUP BY s.snapshot_date
-),
-listed AS (
-  SELECT n.snapshot_date, l.subscription_id, l.list_colour, l.list_code,
-         coalesce(l.valid_from, to_date(l.added_at)) AS valid_from, coalesce(l.valid_to, DATE '9999-12-31') AS valid_to,
-         to_date(l.added_at) AS began_on,
-         coalesce(l.scope_type IN ('CHANNEL', 'PRODUCT') AND l.scope_value <> '', false) AS has_scope, l.scope_type, l.scope_value,
-         array_contains(split(:passive_only_reasons, ','), coalesce(l.reason_code, '')) AS is_passive_only
-  FROM silver.list_member AS l
-  JOIN newest AS n ON n.load_date = l.load_date AND l.superseded_on > n.snapshot_date
-  WHERE l.subscription_id IS NOT NULL
+WITH listed AS (
+  SELECT snapshot_date, subscription_id, list_colour, list_code,
+         coalesce(valid_from, to_date(added_at)) AS valid_from, coalesce(valid_to, DATE '9999-12-31') AS valid_to,
+         -- What a present holder has because nobody knows whose entry it was does not end with a change of owner.
+         IF(is_bound_at_the_time, to_date(added_at), DATE '9999-12-31') AS began_on,
+         coalesce(scope_type IN ('CHANNEL', 'PRODUCT') AND scope_value <> '', false) AS has_scope, scope_type, scope_value,
+         array_contains(split(:passive_only_reasons, ','), coalesce(reason_code, '')) AS is_passive_only
+  FROM list_entries
+  WHERE subscription_id IS NOT NULL
 )
 SELECT snapshot_date, subscription_id,
        CASE WHEN list_colour = 'BLACK' THEN 'SYSTEM' WHEN list_colour = 'RED' OR is_passive_only THEN 'CHANNEL'

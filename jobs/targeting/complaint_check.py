@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,9 +30,11 @@ class Complaint:
         return self.category in rules.marketing_categories or bool(self.channel or self.product)
 
 
-def closures(complaints: Sequence[Complaint], day: date, rules: ComplaintClasses) -> list[Scope]:
-    """Scopes that are closed on the day; released complaints no longer count at all."""
-    counted = [complaint for complaint in complaints if complaint.complaint_id not in rules.released]
+def closures(
+    complaints: Sequence[Complaint], day: date, rules: ComplaintClasses, released: Collection[str] = ()
+) -> list[Scope]:
+    """Scopes that are closed on the day; complaints a person released no longer count at all."""
+    counted = [complaint for complaint in complaints if complaint.complaint_id not in released]
     return [scope for complaint in counted for scope in _closed_by(complaint, counted, day, rules)]
 
 

@@ -10,11 +10,11 @@ from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
+from jobs.ingest.msisdn import national_mobile
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting.campaign_rules import compile_campaign
-from jobs.targeting.export_check import bare_number
 from jobs.targeting.reasons import reasons_of
 
 _IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
@@ -79,7 +79,7 @@ def _newest_decision(lake: Lake) -> date:
 
 
 def _subscription_of(lake: Lake, msisdn: str, night: date) -> str:
-    number = bare_number(msisdn)
+    number = national_mobile(msisdn)
     tokens = ledger.read(
         lake.settings,
         "vault.identity",

@@ -1,8 +1,8 @@
 """The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
 
-It shares nothing with selection, allocation or the writer but the data of conf/: plain Python over the file's bytes, the
-numbers turned into subscriptions by the vault, protection read from the newest tables. A hit takes the line out of the
-file; a file that cannot be read, or is not the frozen list, is withheld.
+It shares nothing with selection, allocation or the writer but the data of conf/ and the one reading of a number: plain
+Python over the file's bytes, numbers turned into subscriptions by the vault, protection read from the newest tables. A hit
+takes the line out of the file; a file that cannot be read, or is not the frozen list, is withheld.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from conf.channels import load_channels
 from conf.exports import ExportLayout
 from conf.policy import load_policy
-
-_MOBILE = re.compile(r"1[3-9]\d{9}")
-_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)}
+from jobs.ingest.msisdn import national_mobile
 
 
 @dataclass
@@ -97,15 +94,6 @@ def _cut(layout: ExportLayout, content: bytes) -> Iterable[list[str]]:
         yield cells
 
 
-def bare_number(text: str) -> str | None:
-    """The eleven digits of a national mobile number however it is written, or None: then nobody may be contacted on it."""
-    digits = re.sub(r"[\s()+.-]", "", text.translate(_FULL_WIDTH))
-    for prefix in ("0086", "86", "0", ""):
-        if digits.startswith(prefix) and _MOBILE.fullmatch(digits[len(prefix) :]):
-            return digits[len(prefix) :]
-    return None
-
-
 def differences(rows: list[dict[str, str]], expected: list[dict]) -> list[str]:
     """Where the file is not the list that was frozen, one text a line; then nothing on it can be believed.
 
@@ -142,7 +130,7 @@ def _status_fault(contact: dict, protection: Protection, goal: str | None) -> st
 
 
 def _fault(row: dict[str, str], channel_code: str, contact: dict, protection: Protection) -> str | None:
-    number = bare_number(row["msisdn"])
+    number = national_mobile(row["msisdn"])
     subscription = protection.holder.get(number or "")
     if subscription is None:
         return "the number belongs to nobody we know"
@@ -175,7 +163,7 @@ def _protected(subscription: str, channel_code: str, product_id: str, protection
 
 def _is_open(scope: str, value: str, channel_code: str, product_id: str) -> bool:
     """Whether a protection of this scope leaves the contact open; a scope or value we cannot read leaves nothing open."""
-    if scope == "CHANNEL" and value:
+    if scope == "CHANNEL" and value in load_channels():
         return value != channel_code
     if scope == "PRODUCT" and value:
         return value != product_id

@@ -88,12 +88,16 @@ def newest_score_date(lake: Lake, business_date: date, policy: Policy) -> date |
 
 
 def read_contacts(lake: Lake, business_date: date) -> DataFrame:
-    """Earlier contacts of each subscription as arrays: `contacts` (all known) and `month_contacts` (counting to the caps)."""
+    """Earlier contacts as arrays: `contacts` (all known) and `month_contacts` (counting to the caps).
+
+    Caps, waves and stops are a person's: contacts with an earlier owner of the line count for nobody (D6).
+    """
     day = contact_day_of(business_date)
     history = lake.read("gold.contact_history").filter(
         (F.col("snapshot_date") == F.lit(business_date))
         & (F.col("business_date") < F.lit(business_date))
         & ~F.col("is_control")
+        & F.coalesce("is_present_owner", F.lit(True))
     )
     in_month = F.trunc("planned_date", "month") == F.lit(day.replace(day=1))
     contact = F.struct(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -20,14 +22,18 @@ STANDS = date(9999, 12, 31)
 
 
 def read_protection(lake: Lake, business_date: date, contact_day: date) -> Protection:
-    """Protection in force on the contact day, as known now, and who holds which number on the business date."""
+    """Protection in force on the contact day, as known now, and who holds which number on the business date.
+
+    An entry that was bound to nobody when it was made protects whoever we would reach on its number now. Opt-outs and
+    complaints count in every delivery, superseded ones too, until a person releases them (conf/responses.yaml).
+    """
     protection = Protection()
-    _read_holders(lake, business_date, protection)
+    reached = _read_holders(lake, business_date, protection)
     _read_suppression(lake, contact_day, protection)
     owners = _OwnerHistory(lake)
-    _read_lists(lake, contact_day, protection, owners)
-    _read_opt_outs(lake, protection, owners)
-    _read_complaints(lake, contact_day, protection, owners)
+    _read_lists(lake, contact_day, protection, _Binding(reached, owners))
+    _read_opt_outs(lake, business_date, protection, _Binding(reached, owners))
+    _read_complaints(lake, business_date, contact_day, protection, owners)
     _read_sensitive(lake, protection, owners)
     groups = lake.arrow("gold.control_group", columns=["campaign_id", "subscription_id", "control_kind"]).to_pylist()
     for row in groups:
@@ -37,7 +43,23 @@ def read_protection(lake: Lake, business_date: date, contact_day: date) -> Prote
     return protection
 
 
-def _read_holders(lake: Lake, business_date: date, protection: Protection) -> None:
+@dataclass(frozen=True)
+class _Binding:
+    """Whom an entry protects: those it was bound to, if the line is still theirs; nobody known: who holds the number now."""
+
+    reached: dict[int, list[str]]
+    owners: _OwnerHistory
+
+    def of(self, at_the_time: Iterable[str | None], token: int | None, day: date) -> list[str]:
+        """Subscriptions protected by an entry of that day."""
+        bound = {subscription for subscription in at_the_time if subscription}
+        if not bound:
+            return self.reached.get(token or 0, [])
+        return [subscription for subscription in bound if not self.owners.has_changed_since(subscription, day)]
+
+
+def _read_holders(lake: Lake, business_date: date, protection: Protection) -> dict[int, list[str]]:
+    """Fill the holders of numbers; returns the live subscriptions by token of their number."""
     view = lake.arrow(
         "gold.customer_360",
         filters=[("snapshot_date", "=", business_date)],
@@ -45,14 +67,17 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> No
     )
     vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
     number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
+    reached = defaultdict(list)
     for row in view.to_pylist():
         number = number_of.get(row["msisdn"])
         if row["is_live"] and number:
             protection.live.add(row["subscription_id"])
             protection.status[row["subscription_id"]] = row["subscription_status"]
+            reached[row["msisdn"]].append(row["subscription_id"])
             twice = protection.holder.setdefault(number, row["subscription_id"])
             if twice != row["subscription_id"]:  # two live lines on one number: nobody can say whom we would reach
                 protection.holder[number] = ""
+    return dict(reached)
 
 
 def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> None:
@@ -65,35 +90,50 @@ def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> 
     protection.suppressed = dict(suppressed)
 
 
-def _read_lists(lake: Lake, contact_day: date, protection: Protection, owners: _OwnerHistory) -> None:
-    newest = lake.newest_date("silver.list_member")
-    rows = lake.arrow("silver.list_member", filters=[("load_date", "=", newest)]).to_pylist() if newest else []
+def _read_lists(lake: Lake, contact_day: date, protection: Protection, binding: _Binding) -> None:
+    nights = sorted(set(lake.arrow("silver.list_member", columns=["load_date"])["load_date"].to_pylist()))
+    if not nights:
+        return
+    filters = [("load_date", ">=", _whole_since(lake, nights))]
     listed = defaultdict(list)
-    for row in rows:
-        subscription, added = row["subscription_id"], row["added_at"].date()
+    for row in lake.arrow("silver.list_member", filters=filters).to_pylist():
+        added = row["added_at"].date()
         starts, ends = row["valid_from"] or added, row["valid_to"] or date.max
-        stands = row["superseded_on"] > newest and starts <= contact_day <= ends
-        if subscription and stands and not owners.has_changed_since(subscription, added):
-            listed[subscription].append(
-                (row["list_colour"], row["scope_type"], row["scope_value"], row["reason_code"] or "")
-            )
+        if row["superseded_on"] > nights[-1] and starts <= contact_day <= ends:
+            for subscription in binding.of([row["subscription_id"]], row["msisdn_token"], added):
+                listed[subscription].append(
+                    (row["list_colour"], row["scope_type"], row["scope_value"], row["reason_code"] or "")
+                )
     protection.listed = dict(listed)
 
 
-def _read_opt_outs(lake: Lake, protection: Protection, owners: _OwnerHistory) -> None:
-    columns = ["contact_id", "subscription_id", "contact_time", "channel_code", "opt_out_scope", "superseded_on"]
+def _whole_since(lake: Lake, nights: list[date]) -> date:
+    """The newest night whose list could be read to the last row; what it and later ones hold stays in force."""
+    columns = ["load_date", "status", "rows_unreadable"]
+    files = ledger.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
+    torn = {
+        row["load_date"]
+        for row in files.to_pylist()
+        if row["rows_unreadable"] and row["status"] in ("LANDED", "SUPERSEDED")
+    }
+    return max((night for night in nights if night not in torn), default=nights[0])
+
+
+def _read_opt_outs(lake: Lake, business_date: date, protection: Protection, binding: _Binding) -> None:
+    columns = ["contact_id", "subscription_id", "msisdn_token", "contact_time", "channel_code", "opt_out_scope"]
     answers = lake.arrow("silver.channel_result", columns=columns)
     asked = answers.filter(pa.compute.not_equal(pa.compute.fill_null(answers["opt_out_scope"], ""), "")).to_pylist()
     if not asked:
         return
     promoted = _promoted_products(lake, {row["contact_id"] for row in asked})
+    released = load_response_rules().protection.released("OPT_OUT", business_date)
     opted_out = defaultdict(list)
     for row in asked:
-        owner, product = promoted.get(row["contact_id"], (None, ""))
-        subscription = row["subscription_id"] or owner
-        is_standing = row["superseded_on"] == STANDS
-        if subscription and is_standing and not owners.has_changed_since(subscription, row["contact_time"].date()):
-            opted_out[subscription].append((row["opt_out_scope"], row["channel_code"], product))
+        contacted, product = promoted.get(row["contact_id"], (None, ""))
+        day = row["contact_time"].date()
+        for subscription in binding.of([contacted, row["subscription_id"]], row["msisdn_token"], day):
+            if released.get(subscription, date.min) < day:
+                opted_out[subscription].append((row["opt_out_scope"], row["channel_code"], product))
     protection.opted_out = dict(opted_out)
 
 
@@ -107,9 +147,11 @@ def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str
     return found
 
 
-def _read_complaints(lake: Lake, contact_day: date, protection: Protection, owners: _OwnerHistory) -> None:
+def _read_complaints(
+    lake: Lake, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
+) -> None:
     newest: dict[str, dict] = {}
-    rows = lake.arrow("silver.complaint", filters=[("superseded_on", "=", STANDS)]).to_pylist()
+    rows = lake.arrow("silver.complaint").to_pylist()
     for row in sorted(rows, key=lambda row: (row["data_date"], row["load_date"], row["status"] or "")):
         newest[row["complaint_id"]] = row
     complaints = defaultdict(list)
@@ -117,8 +159,9 @@ def _read_complaints(lake: Lake, contact_day: date, protection: Protection, owne
         person, day = row["subscription_id"], row["created_at"].date()
         if person and not owners.has_changed_since(person, day):
             complaints[person].append(_complaint(row, day))
-    rules = load_response_rules().complaint
-    closed = {person: closures(theirs, contact_day, rules) for person, theirs in complaints.items()}
+    rules = load_response_rules()
+    released = rules.protection.released("COMPLAINT", business_date)
+    closed = {person: closures(theirs, contact_day, rules.complaint, released) for person, theirs in complaints.items()}
     protection.complained = {person: scopes for person, scopes in closed.items() if scopes}
 
 

@@ -30,9 +30,10 @@ class InputsMissing(ExportRefused):
 
 
 def require_fresh_suppression(settings: Settings, business_date: date) -> None:
-    """Raise StaleSuppression unless every feed with `suppression: true` came complete for the night.
+    """Raise StaleSuppression unless every feed with `suppression: true` came complete for the night and can be read.
 
-    EMPTY is fresh only for feeds that may be empty.
+    EMPTY is fresh only for feeds that may be empty. A row that cannot be read is a missing row: above the feed's
+    `max_unreadable_share` nothing leaves.
     """
     rows = ledger.read(settings, "ops.feed_status", filters=[("business_date", "=", business_date)]).to_pylist()
     found = {row["feed"]: row for row in rows}
@@ -45,11 +46,22 @@ def require_fresh_suppression(settings: Settings, business_date: date) -> None:
         if status not in FRESH or (status == "EMPTY" and not feed.allow_empty):
             detail = f" ({row['detail']})" if row and row["detail"] else ""
             problems.append(f"  - {feed.feed}: found {status}{detail}, wanted COMPLETE")
+        elif row and _unreadable_share(row) > (feed.max_unreadable_share or 0):
+            problems.append(
+                f"  - {feed.feed}: found {row['rows_unreadable']} unreadable rows beside {row['rows_good']} good ones, "
+                f"wanted at most {feed.max_unreadable_share:.0%}"
+            )
     if problems:
         raise StaleSuppression(
             f"night {business_date}: no lists, because suppression data is not fresh\n" + "\n".join(problems)
             + f"\n  to do:  get the feed delivered, then: closedloop run ingest --date {business_date} and the stages after it"
         )  # fmt: skip
+
+
+def _unreadable_share(row: dict) -> float:
+    """Share of a feed's rows that protect nobody because nobody can read whom they name."""
+    unreadable = row["rows_unreadable"] or 0
+    return unreadable / (unreadable + (row["rows_good"] or 0)) if unreadable else 0.0
 
 
 def skip_night(settings: Settings, business_date: date, by: str) -> str:

@@ -22,7 +22,7 @@ from conf.feeds import Feed, load_feeds
 from jobs.lakehouse import ledger, published
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame
 
     from conf.settings import Settings
     from jobs.lakehouse.lake import Lake
@@ -99,11 +99,12 @@ def standing_rows(
     """Bronze rows of a feed loaded in the range that stood for at least one night, each key once a load date.
 
     With `has_copies`, a later copy of an event stands from the night on which no earlier file with it does; that night is
-    its `load_date`.
+    its `load_date`. Rows that ask for protection are kept whatever replaced their file, the wishes among the rows of one key
+    each for itself (`nth_row` above 1): no file takes a wish away.
     """
     bronze = lake.read(feed.table)
     rows = bronze.where(F.col("load_date").between(F.lit(dates.first), F.lit(dates.last)))
-    rows = rows.withColumn("superseded_on", superseded_on(resends)).where("superseded_on > load_date")
+    rows = rows.withColumn("superseded_on", superseded_on(resends)).where(_stands(feed))
     if has_copies:
         rows = _without_copies(rows, lake.read(DUPLICATE_ROW), feed, dates, resends)
     return _once_per_night(rows, feed) if feed.key else rows
@@ -127,17 +128,35 @@ def _without_copies(
     )
     joined = rows.join(stands_from, ["file_id", "line_number"], "left")
     moved = joined.withColumn("load_date", F.greatest("load_date", F.coalesce("stands_from", "load_date")))
-    return moved.where("superseded_on > load_date").select(*rows.columns)
+    return moved.where(_stands(feed)).select(*rows.columns)
+
+
+def _stands(feed: Feed) -> Column:
+    """Whether a row stood for at least one night, or asks for protection."""
+    return (F.col("superseded_on") > F.col("load_date")) | _asks_for_protection(feed)
+
+
+def _asks_for_protection(feed: Feed) -> Column:
+    """Whether a row is somebody's wish: of a feed with a wish field those that fill it, else all rows that protect."""
+    if feed.keeps_wishes and feed.wish_field:
+        return F.coalesce(F.col(feed.wish_field), F.lit("")) != ""
+    return F.lit(feed.keeps_wishes)
 
 
 def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
     from pyspark.sql import Window
 
     personal = {field.name for field in feed.fields if field.personal}
-    key = [f"{name}_token" if name in personal else name for name in feed.key]
+    names = [f"{name}_token" if name in personal else name for name in feed.key]
+    # A row whose identifier cannot be read is nobody else's row.
+    own = F.when(F.col(names[0]).isNull(), F.concat_ws(":", "file_id", "line_number"))
+    key = [*names, own] if feed.keeps_wishes else names
     newest = [F.col(name).desc() for name in ("data_date", "resend_no", "loaded_at", "file_id", "line_number")]
     window = Window.partitionBy("load_date", *key).orderBy(*newest)
-    return rows.withColumn("_place", F.row_number().over(window)).where("_place = 1").drop("_place")
+    is_kept = F.col("nth_row") == 1
+    if feed.wish_field:
+        is_kept |= _asks_for_protection(feed)
+    return rows.withColumn("nth_row", F.row_number().over(window)).where(is_kept)
 
 
 def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:
@@ -152,38 +171,3 @@ def register_feeds(lake: Lake, feeds: Iterable[str], dates: DateRange, prefix: s
     for name in sorted(feeds):
         frame = standing_rows(lake, load_feeds()[name], dates, resends_of(known, name), name in copied)
         frame.createOrReplaceTempView(f"{prefix}_{name}")
-
-
-_HOLDER = (
-    "ARRAY<STRUCT<valid_from: DATE, subscription_id: STRING, known_from: DATE, superseded_on: DATE, "
-    "ends: ARRAY<STRUCT<known_from: DATE, valid_to: DATE>>>>"
-)
-
-
-def register_holders(spark: SparkSession, assignment: DataFrame) -> None:
-    """View msisdn_holder (one row a number) and function holder_at(holders, day, known): who held the number on a day.
-
-    `known` is the load date of the record to bind, so a record is bound by what that night knew. The newest holder that
-    had begun by then and had not been ended counts; nobody before the first.
-    """
-    spark.sql(
-        f"CREATE OR REPLACE TEMPORARY FUNCTION holder_at(holders {_HOLDER}, day DATE, known DATE) RETURNS STRING RETURN "
-        "get(filter(holders, h -> h.valid_from <= day AND h.known_from <= known AND h.superseded_on > known AND "
-        "NOT exists(h.ends, e -> e.known_from <= known AND e.valid_to <= day)), 0).subscription_id"
-    )
-    held = assignment.groupBy("msisdn_token", "subscription_id", "valid_from").agg(
-        F.min("load_date").alias("known_from"),
-        F.max("superseded_on").alias("superseded_on"),
-        F.array_sort(
-            F.collect_list(
-                F.when(
-                    F.col("valid_to") < F.lit(FOREVER),
-                    F.struct(F.col("load_date").alias("known_from"), F.col("valid_to")),
-                )
-            )
-        ).alias("ends"),
-    )
-    holder = F.struct("valid_from", "subscription_id", "known_from", "superseded_on", "ends")
-    held.groupBy("msisdn_token").agg(
-        F.reverse(F.array_sort(F.collect_list(holder))).alias("holders")
-    ).createOrReplaceTempView("msisdn_holder")

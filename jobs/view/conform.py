@@ -15,6 +15,7 @@ from expectations.gate import run_gate
 from jobs.lakehouse.lake import CommitInfo, Lake
 from jobs.lakehouse.planning import is_long_work, static_plans
 from jobs.lakehouse.run import Run, exclusive
+from jobs.rules.holders import register_holders
 from jobs.view import asof
 from jobs.view.references import register_references
 from jobs.view.required_feeds import require_feeds
@@ -30,13 +31,13 @@ ANCHOR = "silver.usage_daily"  # written every night; its publication says which
 STATE_TABLES = [
     "silver.subscription", "silver.msisdn_assignment", "silver.subscription_status", "silver.customer",
     "silver.product_offering", "silver.product_subscription", "silver.product_order", "silver.bill_month",
-    "silver.payment", "silver.balance", "silver.device", "silver.tac_device", "silver.complaint",
+    "silver.payment", "silver.balance", "silver.device", "silver.tac_device",
     "silver.corporate_customer", "silver.account_manager", "silver.agreement", "silver.campaign_execution",
 ]  # fmt: skip
 # Named by a number: bound to the subscription that held it at the time of the event.
 BOUND_TABLES = [
     "silver.usage_daily", "silver.vas_daily", "silver.crbt_subscription", "silver.misc_order", "silver.list_member",
-    "silver.channel_result", "silver.cs_contact",
+    "silver.channel_result", "silver.cs_contact", "silver.complaint",
 ]  # fmt: skip
 # Written when a calendar month is closed, so most nights they cost nothing.
 MONTH_TABLES = ["silver.contact_edge_month", "silver.call_area_month"]
@@ -74,7 +75,7 @@ def build(lake: Lake, dates: DateRange) -> dict[str, int]:
         asof.register_feeds(lake, feeds_read("month", wanted), DateRange(month, dates.last), prefix="month")
     delivered = rows_by_feed(lake.settings, DateRange(month or dates.first, dates.last))
     commits = _write(lake, [name for name in STATE_TABLES if name in wanted], dates, delivered)
-    asof.register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
+    register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
     commits |= _write(lake, [name for name in wanted if name not in STATE_TABLES], dates, delivered)
     return {name: commit.rows for name, commit in sorted(commits.items())}
 

@@ -16,9 +16,10 @@ MONTHS = 6
 
 
 def history(snap: Snapshot) -> DataFrame:
-    """Contacts of gold.contact_history as known on the snapshot date; controls are no contacts."""
+    """Contacts with the present owner as gold.contact_history knows them on the snapshot date; controls are no contacts."""
     rows = snap.lake.read("gold.contact_history").where(F.col("snapshot_date") == F.lit(snap.day))
-    return rows.where(~F.col("is_control") & (F.col("planned_date") <= F.lit(snap.day)))
+    present = F.coalesce("is_present_owner", F.lit(True))
+    return rows.where(present & ~F.col("is_control") & (F.col("planned_date") <= F.lit(snap.day)))
 
 
 def contact_measures(snap: Snapshot) -> DataFrame:
@@ -47,6 +48,7 @@ def own_visits(snap: Snapshot) -> DataFrame:
     rows = snap.standing("silver.cs_contact", since=since).where(
         F.col("contact_date").between(F.lit(since), F.lit(snap.day)) & F.col("subscription_id").isNotNull()
     )
+    rows = snap.of_present_owner(rows, "contact_date")
     began = F.coalesce("direction", F.lit("IN")) != "OUT"
 
     def visits(channel: str, name: str) -> Column:
@@ -63,6 +65,7 @@ def orders(snap: Snapshot) -> DataFrame:
     since = snap.since_months(12)
     rows = snap.standing("silver.product_order", since=since)
     rows = rows.where(F.col("order_date").between(F.lit(since), F.lit(snap.day))).dropDuplicates(["order_id"])
+    rows = snap.of_present_owner(rows, "order_date")
     return rows.groupBy("subscription_id").agg(
         F.count_if(F.col("product_id").startswith("PLAN_") & F.col("action").isin("CHANGE", "ADD")).alias(
             "plan_changes_12m"

@@ -53,6 +53,16 @@ class Snapshot:
         newest = rows.agg(F.max("data_date").alias("newest_date"))
         return rows.join(F.broadcast(newest), rows["data_date"] == newest["newest_date"], "left_semi")
 
+    def of_present_owner(self, rows: DataFrame, day: str) -> DataFrame:
+        """Rows since the present owner has the line (D6); transfers are as gold.channel_preference of the night knows them.
+
+        `day` names the date column of the rows. Few lines change hands, so the transfers go to every worker.
+        """
+        known = self.lake.read("gold.channel_preference").where(F.col("snapshot_date") == F.lit(self.day))
+        transfers = known.where(F.col("owner_since").isNotNull()).select("subscription_id", "owner_since")
+        joined = rows.join(F.broadcast(transfers), "subscription_id", "left")
+        return joined.where(F.col("owner_since").isNull() | (F.col(day) >= F.col("owner_since"))).drop("owner_since")
+
     def days_back(self, days: int) -> date:
         """First day of the window of `days` days that ends on the snapshot date."""
         return self.day - timedelta(days=days - 1)

@@ -75,10 +75,11 @@ def balances(snap: Snapshot) -> DataFrame:
 
 
 def complaints(snap: Snapshot) -> DataFrame:
-    """Complaints of 90 days and those open on the snapshot date."""
+    """Complaints of the present owner: those of 90 days, and those open on the snapshot date."""
     rows = snap.latest("silver.complaint", "complaint_id")
-    rows = rows.where(F.to_date("created_at") <= F.lit(snap.day))
-    recent = F.to_date("created_at") > F.lit(snap.day - timedelta(days=90))
+    rows = rows.withColumn("created_on", F.to_date("created_at")).where(F.col("created_on") <= F.lit(snap.day))
+    rows = snap.of_present_owner(rows, "created_on")
+    recent = F.col("created_on") > F.lit(snap.day - timedelta(days=90))
     return rows.groupBy("subscription_id").agg(
         F.count_if(recent).alias("complaint_cnt_90d"), F.count_if(F.col("status") == "OPEN").alias("complaint_open_cnt")
     )

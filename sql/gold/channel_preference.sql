@@ -21,7 +21,7 @@ priors AS (
   LEFT JOIN rates AS r ON r.snapshot_date = o.snapshot_date AND r.channel_code = c.channel_code
 ),
 scored AS (
-  SELECT o.snapshot_date, o.subscription_id, r.channel_code, coalesce(e.contact_cnt, 0) AS contact_cnt,
+  SELECT o.snapshot_date, o.subscription_id, o.owner_since, r.channel_code, coalesce(e.contact_cnt, 0) AS contact_cnt,
          coalesce(e.accept_cnt, 0) AS accept_cnt, coalesce(e.self_order_cnt, 0) AS self_order_cnt,
          (coalesce(e.accept_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior * r.rate)
            / (coalesce(e.contact_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior) AS score
@@ -35,6 +35,6 @@ SELECT subscription_id,
        CASE WHEN sum(contact_cnt) + sum(self_order_cnt) > 0 THEN max_by(channel_code, struct(score, channel_code)) END
          AS preferred_channel,
        CAST(sum(contact_cnt) AS INT) AS contact_cnt, CAST(sum(accept_cnt) AS INT) AS accept_cnt,
-       CAST(sum(self_order_cnt) AS INT) AS self_order_cnt, snapshot_date
+       CAST(sum(self_order_cnt) AS INT) AS self_order_cnt, max(owner_since) AS owner_since, snapshot_date
 FROM scored
 GROUP BY snapshot_date, subscription_id

@@ -1,5 +1,6 @@
 -- Second half of gold.contact_history: is the accepted customer effective? `contact_answers` is the first half
 -- (jobs/responses/contact_answers.sql), kept in memory by the job because it is read three times here.
+-- `owners` says since when the present owner has the line (jobs/responses/owners.sql): earlier contacts were another person's.
 WITH to_judge AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, to_date(accepted_at) AS accepted_on,
          last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
@@ -70,7 +71,8 @@ SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.p
             WHEN c.is_contacted THEN true
             WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
             ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE' END AS counts_to_cap,
-       c.source, c.snapshot_date
+       c.source, c.planned_date >= coalesce(o.owner_since, DATE '1900-01-01') AS is_present_owner, c.snapshot_date
 FROM contact_answers AS c
+LEFT JOIN owners AS o ON o.snapshot_date = c.snapshot_date AND o.subscription_id = c.subscription_id
 LEFT JOIN used AS u ON u.snapshot_date = c.snapshot_date AND u.contact_id = c.contact_id
 LEFT JOIN kept AS k ON k.snapshot_date = c.snapshot_date AND k.contact_id = c.contact_id

@@ -1,6 +1,12 @@
+-- By the subscription it names, else by who held its number. A complaint in any delivery stays (superseded_on): only a
+-- person takes it away. A state nobody can read is open.
 SELECT
-  complaint_id, user_id AS subscription_id, created_at, category_l1 AS category,
-  complaint_about_channel AS about_channel, complaint_about_product AS about_product, severity, is_escalated, is_repeat,
-  status, closed_at, refund_fen, data_date, load_date, superseded_on
-FROM asof_complaint
-WHERE load_date BETWEEN :first_date AND :last_date
+  COALESCE(c.complaint_id, CONCAT(c.file_id, ':', c.line_number)) AS complaint_id,
+  COALESCE(c.user_id, holder_at(h.holders, CAST(c.created_at AS DATE), c.load_date), holder_at(h.holders, c.load_date, c.load_date))
+    AS subscription_id,
+  COALESCE(c.created_at, CAST(c.data_date AS TIMESTAMP)) AS created_at, c.category_l1 AS category,
+  c.complaint_about_channel AS about_channel, c.complaint_about_product AS about_product, c.severity, c.is_escalated, c.is_repeat,
+  IF(c.status = 'UNKNOWN', 'OPEN', c.status) AS status, c.closed_at, c.refund_fen, c.data_date, c.load_date, c.superseded_on
+FROM asof_complaint AS c
+LEFT JOIN msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
+WHERE c.load_date BETWEEN :first_date AND :last_date

@@ -18,7 +18,7 @@ NEVER = date(9999, 12, 31)
 DEFAULTS: dict[str, dict[str, Any]] = {
     "silver.campaign_execution": {"campaign_id": "HIST_CRBT_2025Q4", "task_id": "T1", "wave_no": 1, "channel_code": "SMS",
                                   "product_id": "CRBT", "offer_id": "O1", "is_control": False, "is_model_selected": True},
-    "silver.channel_result": {"campaign_id": "HIST_CRBT_2025Q4", "channel_code": "SMS", "reach_code": "DELIVERED"},
+    "silver.channel_result": {"campaign_id": "HIST_CRBT_2025Q4", "channel_code": "SMS", "reach_code": "DELIVERED", "nth_row": 1},
     "silver.product_order": {"product_id": "CRBT", "action": "ADD", "channel_id": "STORE"},
     "silver.list_member": {"msisdn_token": 1, "list_code": "L1", "list_colour": "BLACK", "scope_type": "SYSTEM", "scope_value": "",
                            "reason_code": "", "added_at": datetime(2025, 9, 1)},

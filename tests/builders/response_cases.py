@@ -6,8 +6,10 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from unittest.mock import patch
 
 from conf.dates import DateRange
+from conf.responses import Release, load_response_rules
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from tests.builders.contacts import put
@@ -69,7 +71,8 @@ def a_complaint(sub, number, offset, **more):
 
 
 PROTECTED = ["BLACK", "RED", "GREY_SMS", "GREY_STAFF", "OLD_LIST", "FREE", "OUT_SYS", "OUT_SMS", "OUT_PROD", "OUT_UNKNOWN",
-             "A_ESC", "A_PROF", "B", "C_SMS", "C_ALL", "D_OPEN", "D_OLD", "SENS", "SENS_ALL", "SOLD", "TWIN"]  # fmt: skip
+             "A_ESC", "A_PROF", "B", "C_SMS", "C_ALL", "D_OPEN", "D_OLD", "SENS", "SENS_ALL", "SOLD", "TWIN",
+             "RESENT", "TWICE", "OUT_ODD", "HOLDS_OUT", "HOLDS_LIST", "HELD", "RELEASED", "AGAIN", "C_RESENT", "C_RELEASED"]  # fmt: skip
 ANSWERS = {
     "silver__campaign_execution": [
         an_execution("BULK_ORDERED", "S1", -20),
@@ -105,6 +108,8 @@ ANSWERS = {
         a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("ANSWERED_ALL_THE_SAME", "S25", 0),
         a_result("SAVE_SAID_YES", "S28", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
+        a_result("BULK_OPEN", "S3", -2, reach_code="UNKNOWN", nth_row=2),  # a wish beside the answer is no answer
+        a_result("CALL_OLD_MAYBE", "S10", -41, channel_code="OUTBOUND", reach_code="UNKNOWN"),  # nobody can read what became of it
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [
@@ -139,7 +144,17 @@ ANSWERS = {
     "gold__control_group": [{"subscription_id": "S23", "assigned_on": NIGHT - timedelta(days=1),
                           "business_date": NIGHT - timedelta(days=1)}],
 }  # fmt: skip
+RELEASES = [
+    Release(
+        kind=kind, id=name, released_on=day(-5).date(), by="do-not-disturb officer", reason="asked to be called again"
+    )
+    for kind, name in (("OPT_OUT", "RELEASED"), ("OPT_OUT", "AGAIN"), ("COMPLAINT", "C_RELEASED-1"))
+]
 PROTECTION = {
+    "silver__msisdn_assignment": [
+        {"msisdn_token": token, "subscription_id": name, "valid_from": day(0).date(), "valid_to": date(9999, 12, 31),
+         "load_date": NIGHT} for token, name in ((901, "HOLDS_OUT"), (902, "HOLDS_LIST"))
+    ],
     "silver__subscription": [
         *({"subscription_id": n, "customer_id": f"C_{n}", "load_date": LONG_AGO} for n in PROTECTED),
         {"subscription_id": "SOLD", "customer_id": "C_BUYER", "load_date": NIGHT - timedelta(days=30)},
@@ -154,6 +169,8 @@ PROTECTION = {
         {"contact_id": "X_OUT_PROD", "subscription_id": "OUT_PROD", "planned_at": day(-1), "product_id": "NEWSPAPER",
          "load_date": LONG_AGO},
         {"contact_id": "X_A", "subscription_id": "A", "planned_at": day(-20), "load_date": LONG_AGO},
+        an_execution("BEFORE_SALE", "SOLD", -60, channel_code="OUTBOUND"),  # with the owner before
+        an_execution("AFTER_SALE", "SOLD", -20, channel_code="OUTBOUND"),
     ],
     "silver__list_member": [
         a_member("BLACK", "BLACK"),
@@ -162,13 +179,26 @@ PROTECTION = {
         a_member("GREY_STAFF", "GREY", reason_code="STAFF"),
         a_member("OLD_LIST", "BLACK", days=-1),  # gone from the newest snapshot
         a_member("SOLD", "BLACK", added_at=day(-100)),  # was on the owner before
+        a_member(None, "BLACK", list_code="L_UNKNOWN", msisdn_token=902),  # nobody's then; HOLDS_LIST has the number now
+        a_member(None, "BLACK", list_code="L_OUTSIDE", msisdn_token=999),  # of another network
+        a_member("RED", "RED", days=1),  # the next night's list cannot be read but for this row
     ],
     "silver__channel_result": [
         an_opt_out("OUT_SYS", "SYSTEM"),
+        a_result("BEFORE_SALE", "SOLD", -60, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
+        a_result("AFTER_SALE", "SOLD", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="REFUSE"),
         {"contact_id": "X_A", "subscription_id": "A", "contact_time": day(-20), "load_date": day(-20).date()},
         an_opt_out("OUT_SMS", "CHANNEL"),
         an_opt_out("OUT_PROD", "PRODUCT"),
         an_opt_out("OUT_UNKNOWN", "PRODUCT"),  # product not known: everything closed
+        an_opt_out("RESENT", "SYSTEM", superseded_on=day(-1).date()),  # the corrected file does not hold it
+        an_opt_out("TWICE", None, contact_id="X_TWICE"),
+        an_opt_out("TWICE", "SYSTEM", contact_id="X_TWICE", nth_row=2),  # an older row of the same contact and time
+        an_opt_out("OUT_ODD", "UNKNOWN"),  # nobody can read which scope
+        an_opt_out(None, "SYSTEM", contact_id="X_ODD", msisdn_token=901),  # nobody's then; HOLDS_OUT has the number now
+        an_opt_out("RELEASED", "SYSTEM", offset=-9),
+        an_opt_out("AGAIN", "SYSTEM", offset=-9),
+        an_opt_out("AGAIN", "SYSTEM", offset=-2, contact_id="X_AGAIN_2"),  # after the release
         an_opt_out(None, "SYSTEM", offset=0, contact_id="X_NOBODY"),  # neither contact nor number is known
         an_opt_out("FREE", "SYSTEM", offset=1),  # loaded a night later
     ],
@@ -181,8 +211,20 @@ PROTECTION = {
         a_complaint("C_ALL", 1, -100, category="MARKETING"),
         a_complaint("D_OPEN", 1, -90, status="OPEN", closed_at=None),
         a_complaint("D_OLD", 1, -90),
+        a_complaint("C_RESENT", 1, -100, category="MARKETING", superseded_on=day(-100).date()),
+        a_complaint("C_RELEASED", 1, -150, is_escalated=True),
     ],
 }  # fmt: skip
+
+
+def respond(spark: object, settings: Settings, dates: DateRange) -> None:
+    """Run the job with the releases of these cases."""
+    from jobs.responses import job, parameters
+
+    rules = load_response_rules()
+    protection = rules.protection.model_copy(update={"releases": tuple(RELEASES)})
+    with patch.object(parameters, "load_response_rules", lambda: rules.model_copy(update={"protection": protection})):
+        job.run(spark, settings, dates)
 
 
 @cache
@@ -197,5 +239,11 @@ def built(spark: object) -> Settings:
     files = [{"business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "sha256": "",
               "file_name": status.lower(), "rows": 1, "status": status, "run_id": "tests"} for status in ("REFUSED", "RECALLED")]  # fmt: skip
     ledger.append(settings, "ops.export_ledger", files)
-    job.run(spark, settings, DateRange(NIGHT, NEXT))
+    torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NEXT,
+            "rows_unreadable": 1, "status": "LANDED", "run_id": "tests"}  # fmt: skip
+    ledger.append(settings, "ops.file_ledger", [torn])
+    share = {"run_id": "tests", "business_date": NIGHT - timedelta(days=1), "stage": "customer_view", "step": "L_UNKNOWN",
+             "table_name": "gold.suppression", "metric": job.UNBOUND_SHARE, "value": 1.0}  # fmt: skip
+    ledger.append(settings, "ops.run_metric", [share])
+    respond(spark, settings, DateRange(NIGHT, NEXT))
     return settings

@@ -77,6 +77,7 @@ def a_contact(subscription: dict, campaign_id: str, planned: date, **values: Any
         "channel_code": "SMS", "planned_date": planned, "business_date": planned - timedelta(days=1), "is_control": False,
         "is_contacted": True, "reach_code": "DELIVERED", "response_code": "NO_RESPONSE", "counts_to_cap": True, "source": "EXPORT",
         "snapshot_date": NIGHT, "attribution_window_ends": planned + timedelta(days=7),
+        "is_present_owner": True,
     }  # fmt: skip
     return a_row("gold.contact_history", **(usual | values))
 

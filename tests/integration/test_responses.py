@@ -6,9 +6,8 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.lakehouse import ledger, published
-from jobs.responses import job
 from tests.builders.contacts import put
-from tests.builders.response_cases import NEXT, NIGHT, built, day
+from tests.builders.response_cases import NEXT, NIGHT, built, day, respond
 
 
 def history(settings, night=NIGHT):
@@ -86,10 +85,21 @@ def test_customer_is_effective_given_use_and_product_kept(told):
     assert rows["CALL_NO"]["is_effective"] is None
 
 
+def test_answers_stay_with_the_owner_who_gave_them_given_line_that_was_sold(told):
+    settings, rows = told
+    version = published.reader_version(settings, "gold.channel_preference")
+    found = ledger.read(settings, "gold.channel_preference", [("snapshot_date", "=", NIGHT)], version).to_pylist()
+    sold = {row["subscription_id"]: row for row in found}["SOLD"]
+
+    assert (rows["BEFORE_SALE"]["response_code"], rows["BEFORE_SALE"]["is_present_owner"]) == ("ACCEPT", False)
+    assert (rows["AFTER_SALE"]["is_present_owner"], rows["CALL_YES"]["is_present_owner"]) == (True, True)
+    assert (sold["contact_cnt"], sold["accept_cnt"], sold["owner_since"]) == (1, 0, day(-30).date())
+
+
 def test_history_is_the_same_given_rerun_and_other_order_of_dates(spark, told):
     settings, first = told
     later = history(settings, NEXT)
-    job.run(
+    respond(
         spark, settings, DateRange.of(NIGHT)
     )  # the earlier night again, alone: the next one is written again with it
 

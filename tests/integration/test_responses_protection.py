@@ -27,6 +27,8 @@ PROACTIVE = ("SMS", "MMS", "WAP_PUSH", "OUTBOUND", "IVR")
 EVERYTHING = {  # subscription: reason; the whole subscription is closed
     "BLACK": "LIST_BLACK", "OUT_SYS": "DND_SYSTEM", "TWIN": "DND_SYSTEM", "OUT_UNKNOWN": "DND_SYSTEM",
     "A_ESC": "COMPLAINT_A", "A_PROF": "COMPLAINT_A", "C_ALL": "COMPLAINT_C", "D_OPEN": "COMPLAINT_D", "B": "COMPLAINT_B",
+    "RESENT": "DND_SYSTEM", "TWICE": "DND_SYSTEM", "OUT_ODD": "DND_SYSTEM", "HOLDS_OUT": "DND_SYSTEM", "HOLDS_LIST": "LIST_BLACK",
+    "AGAIN": "DND_SYSTEM", "C_RESENT": "COMPLAINT_C",
 }  # fmt: skip
 
 
@@ -52,19 +54,40 @@ def test_only_named_parts_are_closed_given_weaker_reason(protection, sub, closed
     assert protection[1][sub] == closed
 
 
-@pytest.mark.parametrize("sub", ["FREE", "OLD_LIST", "D_OLD", "SOLD"])
+@pytest.mark.parametrize("sub", ["FREE", "OLD_LIST", "D_OLD", "SOLD", "RELEASED", "C_RELEASED"])
 def test_nothing_is_closed_given_no_reason_in_force(protection, sub):
     assert sub not in protection[1]
 
 
 def test_opt_out_of_nobody_is_counted_and_told_given_unknown_contact_and_number(protection):
     settings, _ = protection
-    counted = ledger.read(settings, "ops.run_metric", [("metric", "=", "opt_outs_unresolved")]).to_pylist()
+    counted = ledger.read(
+        settings, "ops.run_metric", [("metric", "=", "entries_unbound"), ("step", "=", "OPT_OUT")]
+    ).to_pylist()
     alerts = [path.read_text() for path in settings.path("alerts").glob("*_OPT_OUT_UNRESOLVED_*.json")]
 
     assert {row["value"] for row in counted} == {1.0}
     assert alerts
     assert all("opt-outs that protect nobody: 1;" in alert for alert in alerts)
+
+
+def test_entries_that_protect_nobody_are_counted_by_list_and_told_given_share_that_moved(protection):
+    settings, _ = protection
+    rows = ledger.read(settings, "ops.run_metric", [("metric", "=", "entries_unbound_share")]).to_pylist()
+    counted = {row["step"]: row["value"] for row in rows if row["business_date"] == NEXT}
+    alerts = [path.read_text() for path in settings.path("alerts").glob("*_PROTECTION_UNBOUND_*.json")]
+
+    assert (counted["L_OUTSIDE"], counted["L_UNKNOWN"], counted["L_BLACK"]) == (1.0, 0.0, 0.0)
+    assert alerts
+    told = "list L_UNKNOWN: 0 of 1 entries protect nobody, a share of 0.0%; the night before 100.0%"
+    assert all(told in alert for alert in alerts)
+
+
+def test_entries_stay_in_force_given_list_with_rows_nobody_can_read(protection):
+    found = protected(protection[0], NEXT)
+
+    assert ("LIST_BLACK", "SYSTEM", "*") in found["BLACK"]  # on the last whole list; whether it is gone nobody can say
+    assert "OLD_LIST" not in found
 
 
 def test_opt_out_is_in_force_the_night_it_is_loaded(protection):

@@ -12,6 +12,7 @@ from jobs.lakehouse.content import content_hash
 from jobs.stack.kill_matrix import fingerprint, prove_point
 from jobs.view import conform, job
 from tests.builders.bronze import a_call, a_status, a_subscription, deliver
+from tests.builders.contacts import put
 from tests.conftest import settings_for_tests
 
 pytestmark = pytest.mark.slow
@@ -64,6 +65,31 @@ def night_of_march_3(settings):
         a_call(100, "2026-03-03", seconds=90), a_call(100, "2026-03-03", seconds=30, base_call_fee=13),
         a_call(300, "2026-03-03"), a_call(200, "2026-03-03", opp_operator="CUCC"), a_call(999, "2026-03-03"),
     ])  # fmt: skip
+    # ANNA has the line since March 3 only: what was before is the owner's before.
+    deliver(settings, "complaint", "2026-03-03", [
+        {"complaint_id": f"{who}{day}", "user_id": who, "created_at": datetime(2026, 3, day, 12), "status": "OPEN"}
+        for who in (ANNA, BEN) for day in (2, 3)
+    ])  # fmt: skip
+    deliver(settings, "cs_contact", "2026-03-03", [
+        {"contact_id": f"V{day}", "user_id": ANNA, "contact_time": datetime(2026, 3, day, 12), "channel_code": "HOTLINE", "direction": "IN"}
+        for day in (1, 3)
+    ])  # fmt: skip
+    deliver(settings, "product_order", "2026-03-03", [
+        {"order_id": f"O{day}", "user_id": ANNA, "op_time": datetime(2026, 3, day, 12), "prod_id": "PLAN_X", "action": "CHANGE"}
+        for day in (1, 3)
+    ])  # fmt: skip
+    put(
+        settings,
+        gold__channel_preference=[
+            {"subscription_id": ANNA, "owner_since": date(2026, 3, 3), "snapshot_date": DAY},
+            {"subscription_id": BEN, "snapshot_date": DAY},
+        ],
+        gold__contact_history=[
+            {"contact_id": answer, "subscription_id": ANNA, "planned_date": date(2026, 3, day), "response_code": answer, "is_control": False,
+             "is_contacted": True, "counts_to_cap": True, "is_present_owner": day >= 3, "snapshot_date": DAY}
+            for day, answer in ((1, "REFUSE"), (3, "ACCEPT"))
+        ],
+    )  # fmt: skip
     deliver(settings, "list_member", "2026-03-03", [
         {"msisdn_token": 300, "list_code": "BLACK", "list_colour": "BLACK", "added_at": datetime(2025, 1, 1)},
     ])  # fmt: skip
@@ -202,10 +228,18 @@ def test_the_view_of_anna(town):
         "sensitive_channels": ["SMS", "MMS"], "is_corporate": True, "arpu_fen": 4000, "arpu_3m_fen": 6000,
         "arpu_slope_3m": pytest.approx(-1 / 3), "voice_mo_cnt_30d": 4, "active_days_30d": 2,
         "mou_minutes_30d": pytest.approx((90 + 30 + 45 + 60) / 60), "days_since_last_use": 1, "is_communicating": True,
-        "has_newspaper": False, "crbt_lifecycle_state": "NONE", "home_area_code": "591", "contacts_this_month": 0,
+        "has_newspaper": False, "crbt_lifecycle_state": "NONE", "home_area_code": "591", "contacts_this_month": 1,
         "lifecycle_stage": "DECLINE", "crbt_last_event_date": date(2026, 2, 10), "crbt_days_since_event": 23,
     }  # fmt: skip
     assert {name: anna[name] for name in wanted} == wanted
+
+
+def test_what_the_owner_before_did_counts_not_for_the_present_one(town):
+    anna, ben = view_of(town)[ANNA], view_of(town)[BEN]
+    counts = ("accept_cnt_6m", "refuse_cnt_6m", "last_response_code", "hotline_calls_3m", "plan_changes_12m")
+    assert [anna[name] for name in counts] == [1, 0, "ACCEPT", 1, 1]
+    assert (anna["complaint_cnt_90d"], ben["complaint_cnt_90d"]) == (1, 2)
+    assert (anna["complaint_open_cnt"], ben["complaint_open_cnt"]) == (1, 2)
 
 
 def test_the_view_of_ben(town):

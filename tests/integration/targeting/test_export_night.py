@@ -486,6 +486,23 @@ def test_no_file_leaves_given_a_stale_suppression_feed(targeted_copy):
     assert released(targeted_copy) == []
 
 
+def test_no_file_leaves_given_protected_people_nobody_can_read(targeted_copy):
+    """At the export, after lists were made: more than the share of unreadable rows that the feed allows."""
+    rows = ledger.read(targeted_copy, "ops.feed_status").to_pylist()
+    unreadable = {"channel_result": 6, "complaint": 5}  # 5 of 100 may leave
+    changed = [
+        {**row, "rows_good": 100 - unreadable.get(row["feed"], 0), "rows_unreadable": unreadable.get(row["feed"], 0)}
+        for row in rows
+    ]
+    ledger.replace(targeted_copy, "ops.feed_status", changed, None)
+    with pytest.raises(
+        StaleSuppression, match="channel_result: found 6 unreadable rows beside 94 good ones"
+    ) as refused:
+        export.run(None, targeted_copy, RANGE)
+    assert "complaint" not in str(refused.value)
+    assert released(targeted_copy) == []
+
+
 def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
     export.run(None, targeted_copy, RANGE)
     path = released(targeted_copy)[0]

@@ -107,6 +107,16 @@ def test_nothing_is_made_given_a_stale_suppression_feed(targeted_copy, feed, sta
     assert list(targeted_copy.path("alerts").glob("*LISTS_REFUSED*"))
 
 
+def test_nothing_is_made_given_protected_people_nobody_can_read(targeted_copy):
+    rows = ledger.read(targeted_copy, "ops.feed_status").to_pylist()
+    changed = [{**row, "rows_good": 80, "rows_unreadable": 20 if row["feed"] == "list_member" else 0} for row in rows]
+    ledger.replace(targeted_copy, "ops.feed_status", changed, None)
+    with pytest.raises(
+        StaleSuppression, match="list_member: found 20 unreadable rows beside 80 good ones, wanted at most 5%"
+    ):
+        job.run(None, targeted_copy, RANGE)
+
+
 def test_empty_list_snapshot_is_stale_but_no_answers_are_not(targeted_copy):
     feeds_are_fresh(targeted_copy, list_member="EMPTY")
     with pytest.raises(StaleSuppression, match="list_member: found EMPTY"):

@@ -18,7 +18,7 @@ from conf.tables import Table, bronze_table, table_of
 A_FEED = {
     "feed": "visit", "title": "Visits", "owner": "x", "source": "boss", "unit": "99001", "style": "dollar", "encoding": "cp936",
     "content": "event", "cadence": "daily", "deadline": "06:00", "when_missing": "carry", "allow_empty": True, "key": ["id"],
-    "fields": [{"name": "id", "type": "code", "required": True}],
+    "duplicate_days": 7, "fields": [{"name": "id", "type": "code", "required": True}],
 }  # fmt: skip
 A_TABLE = {
     "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["id"],
@@ -32,10 +32,14 @@ A_TABLE = {
         ({"colour": "red"}, "colour", "one of: feed, title"),  # unknown key
         ({"style": "comma"}, "style", "fixed_width"),  # unknown word
         ({"key": ["nobody"]}, "", "nobody"),  # key is no field
-        ({"encoding": "klingon"}, "encoding", "gbk, gb2312, utf-8, ascii"),
-        ({"encoding": "utf-16"}, "encoding", "for style dollar one of"),
-        ({"encoding": "gb18030"}, "encoding", "gbk, gb2312"),  # its characters of four bytes
-        ({"style": "euro", "encoding": "utf-8"}, "encoding", "for style euro one of: gbk"),  # 0x80 is half a character
+        ({"encoding": "klingon"}, "encoding", "one of: gb18030, gbk, gb2312, utf-8, ascii"),
+        ({"encoding": ["utf-16", "gbk"]}, "encoding", "one of: gb18030"),
+        ({"encoding": ["gbk", "gb18030"]}, "encoding", "utf-8 and one of gb18030"),
+        ({"duplicate_days": None}, "", "duplicate_days"),
+        ({"content": "delta"}, "", "duplicate_days"),
+        ({"fields": [{"name": "id", "type": "code", "code_list": "nobody"}]}, "fields", "touchpoints"),
+        ({"fields": [{"name": "id", "type": "fen", "on_error": "empty"}]}, "fields", "money is never emptied"),
+        ({"fields": [{"name": "id", "type": "code", "on_error": "ignore"}]}, "fields", "refuse_row"),
         ({"cadence": "monthly", "due_day": 3}, "", "eight digits"),
         ({"cadence": "monthly"}, "", "due_day"),
         ({"style": "fixed_width"}, "", "width"),
@@ -100,8 +104,8 @@ def test_bronze_contract_follows_from_the_feed():
     table = bronze_table(load_feeds()["payment"])
 
     assert table.column("amount_fen").unit == "fen"  # yuan text becomes fen
-    assert table.column_names[-7:] == [
-        "load_date", "data_date", "file_id", "line_number", "resend_no", "is_full_snapshot", "loaded_at",
+    assert table.column_names[-9:] == [
+        "event_id", "load_date", "data_date", "file_id", "line_number", "resend_no", "is_full_snapshot", "loaded_at", "dq_flag",
     ]  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from conf.channels import load_channels
+from conf.codes import load_code_lists
 from conf.feeds import Feed, load_feeds
 from jobs.ingest.chunks import Chunk, Piece, chunks_of
 from jobs.ingest.layout import Rule
@@ -40,7 +42,7 @@ def broken(parsed) -> list[tuple[int, str, str | None]]:
     ("row", "rule", "field"),
     [
         (GOOD_SMS.replace("13800138000", ""), "REQUIRED_MISSING", "product_no"),
-        (GOOD_SMS.replace("13800138000", "0"), "BAD_MSISDN", "product_no"),
+        (GOOD_SMS.replace("13800138000", "0"), "BAD_MSISDN", "product_no"),  # 0 means something in other feeds only
         (GOOD_SMS.replace("$00$", "$07$"), "NOT_ALLOWED", "cdr_type"),
         (GOOD_SMS.replace("$00$", "$$"), "REQUIRED_MISSING", "cdr_type"),
         (GOOD_SMS.replace("$100$", "$1o0$"), "BAD_NUMBER", "comm_fee"),
@@ -179,6 +181,10 @@ def test_characters_of_four_bytes_are_read_in_every_style():
     tone = [b"1", b"13800138000", b"T1", "𠮷個".encode("gb18030"), b"", b"", b"SET", b"20260310120000", b"1", b"", b""]
     parsed = parse("crbt_tone_event", b"\x80".join(tone) + b"\n")
     assert (broken(parsed), column(parsed, "tone_name")) == ([], ["𠮷個"])
+    utf8 = load_feeds()["crbt_tone_event"].model_copy(update={"encoding": ("utf-8",)})
+    name = "啀𠮷é"  # E5 95 80: the separator's byte inside a character
+    parsed = parse(utf8, b"\x80".join([*tone[:3], name.encode(), *tone[4:]]) + b"\n")
+    assert (broken(parsed), column(parsed, "tone_name")) == ([], [name])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
@@ -211,11 +217,70 @@ def test_encodings_the_reader_does_not_handle_are_refused(encoding):
         Feed.model_validate({**contract, "encoding": encoding})
 
 
+IMEIS = {
+    "353837410123450": "35383741012345", "35383741012345": "35383741012345", "3538374101234501": "35383741012345",
+    "35-383741-012345-0": "35383741012345", " 353837 410123450 ": "35383741012345", "353837/41/012345/0": "35383741012345",
+    "0101790000012": None, "000000000000000": None, "0": None, "UNKNOWN": None, "3.53837E+14": None, "35383741012345012": None,
+}  # fmt: skip
+
+
+def test_a_handset_has_one_token_however_it_is_written_and_what_is_no_imei_is_empty_and_marked():
+    rows = "".join(f"U{n}${imei}$20260301$20260310\n" for n, imei in enumerate(IMEIS)).encode()
+    parsed = parse("subscription_imei", rows)
+    assert broken(parsed) == []
+    token = TOKENIZER.token("IMEI", "35383741012345")
+    assert column(parsed, "imei_token") == [token if kept else None for kept in IMEIS.values()]
+    assert column(parsed, "tac") == ["35383741" if kept else None for kept in IMEIS.values()]
+    assert parsed.flags().to_pylist() == [None if kept else "imei BAD_IMEI" for kept in IMEIS.values()]
+    (imeis,) = [identity for identity in parsed.personal if identity.kind == "IMEI"]
+    assert imeis.values.to_pylist() == ["35383741012345"]
+
+
+def test_a_tac_has_eight_digits():
+    row = "{:08d}{:8s}DEV0000000000001" + "01" + " " * 204 + "1" * 6 + " " * 8 + "\r\n"
+    parsed = parse(
+        "tac_device", "".join(row.format(n, tac) for n, tac in enumerate(["35391234", "1017900", "010179"], 1)).encode()
+    )
+    assert broken(parsed) == [(2, "BAD_FORM", "tac"), (3, "BAD_FORM", "tac")]
+
+
+def test_number_0_of_a_corporate_account_is_no_number_and_no_fault():
+    row = "{}$U{}$$1$PLAN$SP$SV$0$20260301$$1$remark$01\n"
+    rows = "".join(row.format(number, n) for n, number in enumerate(["0", "13800138000", "", "ERR", "0"])).encode()
+    parsed = parse("product_subscription", rows)
+    assert broken(parsed) == [(3, "REQUIRED_MISSING", "product_no"), (4, "BAD_MSISDN", "product_no")]
+    token = TOKENIZER.token("MSISDN", "13800138000")
+    assert [column(parsed, "product_no_token")[line] for line in (0, 1, 4)] == [None, token, None]
+    assert [column(parsed, "product_no_class")[line] for line in (0, 1, 4)] == ["NONE", "NATIONAL_MOBILE", "NONE"]
+
+
+def test_a_code_outside_its_list_becomes_unknown_where_the_contract_says_so():
+    order = "O{}$U1$13800138000$$ADD$CRBT$20260310120000${}$S1$$$DONE$\n"
+    parsed = parse(
+        "product_order", "".join(order.format(n, code) for n, code in enumerate(["STORE", "ZZ9", ""])).encode()
+    )
+    assert (broken(parsed), column(parsed, "channel_id")) == ([], ["STORE", "UNKNOWN", None])
+    assert parsed.flags().to_pylist() == [None, "channel_id NOT_ALLOWED", None]
+
+
+def test_every_channel_of_ours_is_a_touchpoint_an_order_may_name():
+    assert set(load_channels()) <= set(load_code_lists()["touchpoints"])
+
+
+def test_a_long_session_is_kept_with_its_money_and_flagged_and_a_negative_one_is_refused():
+    session = "13800131001$0$CMNET$20260309080000${}$6442450944$9663676416$500$$\n"
+    parsed = parse("cdr_gprs", "".join(session.format(seconds) for seconds in (86400, 90061, -1)).encode())
+    assert broken(parsed) == [(3, "OUT_OF_RANGE", "duration")]
+    assert column(parsed, "duration")[:2] == [86400, 90061]
+    assert parsed.flags().to_pylist() == [None, "duration ABOVE_USUAL", None]
+    assert parsed.money["fee"].tolist() == [500, 500, 500]
+
+
 def test_personal_values_of_bad_rows_get_no_token():
     parsed = parse(
         "cdr_sms", f"{GOOD_SMS.replace('$00$', '$07$').replace('13800138000', '13300133000')}\n{GOOD_SMS}\n".encode()
     )
-    values = sorted(value for identity in parsed.identities for value in identity.values.to_pylist())
+    values = sorted(value for identity in parsed.personal for value in identity.values.to_pylist())
     assert values == ["13800138000", "13900139000"]
 
 
@@ -243,5 +308,5 @@ def test_small_chunks_give_the_same_lines_and_rows(tmp_path):
 def test_rule_names_are_those_of_the_quarantine_report():
     assert [rule.name for rule in Rule][1:] == [
         "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN", "OUT_OF_RANGE",
-        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW", "BAD_IMEI", "BAD_FORM", "ABOVE_USUAL",
+        "NOT_ALLOWED", "REQUIRED_MISSING", "TOO_LONG", "DUPLICATE_ROW", "BAD_IMEI", "BAD_FORM", "ABOVE_USUAL", "DOUBLE_KEY",
     ]  # fmt: skip

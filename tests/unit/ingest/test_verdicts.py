@@ -99,7 +99,10 @@ def test_a_list_in_parts_is_judged_as_a_whole_in_one_night_or_in_a_range(yesterd
     refuse_shrunken(alone, [as_loaded(file) for file in before])
     assert statuses(alone) == [wanted] * len(today)
     if wanted == REJECTED:
-        assert f"found {sum(today)} rows, wanted at least 80% of the last list's {sum(yesterday)}" in alone[0].reason
+        assert (
+            f"found {sum(today)} readable rows, wanted at least 80% of the last list's {sum(yesterday)}"
+            in alone[0].reason
+        )
 
 
 def test_a_list_the_ledger_refused_is_no_measure_for_the_next_one():

@@ -27,9 +27,12 @@ def small_settings(home, seed=11):
 
 
 def lively_facts():
-    """The operator's facts with more broken rows and changed numbers, and files of more than 350 rows split."""
+    """The operator's facts with more broken rows, changed numbers and owners, and files of more than 350 rows split."""
     facts = load_facts()
-    rates, dirt = {**facts.other_rates, "number_change": 0.001}, {**facts.dirt, "row_share": 0.002}
+    rates, dirt = (
+        {**facts.other_rates, "number_change": 0.001, "owner_change": 0.002},
+        {**facts.dirt, "row_share": 0.002},
+    )
     return replace(facts, split_rows=350, other_rates=rates, dirt=dirt)
 
 

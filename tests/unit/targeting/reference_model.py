@@ -26,6 +26,7 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
 ) -> tuple[set[str], set[str]]:
     """Reasons against a contact (names) and channels open (codes)."""
     me, product, reasons = sub["subscription_id"], campaign.product_id, set()
+    contacts = [c for c in contacts if c["is_present_owner"]]
     mine = [c for c in contacts if c["campaign_id"] == campaign.campaign_id]
     month = [
         c

@@ -70,6 +70,17 @@ def protect(case: Case, reason: str, *scope: str, **values) -> None:
 
 def named_cases(town: Town) -> None:
     town.person("nothing against")
+    before = town.person("refused, accepted and contacted five times with the owner before")
+    for campaign, answer in (("T_CRBT", "REFUSE"), ("T_CRBT_OTHER", "ACCEPT"), ("X_GPRS", "REFUSE")):
+        contacted(
+            before,
+            campaign,
+            OLD,
+            date(2026, 3, 3),
+            response_code=answer,
+            response_at=datetime(2026, 3, 3, 4),
+            is_present_owner=False,
+        )
     product = town.person("three contacts for one product by two campaigns")
     contacted(product, "T_CRBT_OTHER", OLD, date(2026, 3, 3))
     contacted(product, "T_CRBT_KEEP", date(2026, 3, 1))
@@ -310,6 +321,10 @@ def verdicts(spark, home, town) -> Verdicts:
     ("name", "reasons"),
     [
         ("nothing against", []),
+        (
+            "refused, accepted and contacted five times with the owner before",
+            [],
+        ),  # answers and caps are a person's (D6)
         ("three contacts for one product by two campaigns", ["CAP_PRODUCT"]),  # the fourth is refused
         ("two contacts of one campaign", ["CAP_CAMPAIGN"]),  # the third is refused
         ("five contacts, two products, three campaigns", ["CAP_CUSTOMER"]),  # the sixth is refused

@@ -9,7 +9,8 @@ import pytest
 from conf.channels import load_channels
 from conf.errors import ExportRefused
 from conf.exports import load_exports
-from jobs.targeting.export_check import Protection, bare_number, differences, read_back, violations
+from jobs.ingest.msisdn import national_mobile
+from jobs.targeting.export_check import Protection, differences, read_back, violations
 from jobs.targeting.export_layout import file_bytes
 
 LAYOUTS = sorted(load_exports())
@@ -132,12 +133,12 @@ def test_quoted_and_fixed_cells_hold_any_character(name):
     ["13800000001", "+8613800000001", "008613800000001", " 138 0000 0001 ", "１３８０００００００１", "013800000001"],
 )
 def test_number_is_found_however_it_is_written(spelling):
-    assert bare_number(spelling) == "13800000001"
+    assert national_mobile(spelling) == "13800000001"
 
 
 @pytest.mark.parametrize("spelling", ["", "12345678901", "1380000000", "10086", "abc", "138000000011"])
 def test_number_that_cannot_be_read_is_nobodys(spelling):
-    assert bare_number(spelling) is None
+    assert national_mobile(spelling) is None
 
 
 def faults(channel: str = "SMS", protection: Protection = FREE, **row) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import date
 
 from conf.reading import ROOT
 from jobs.lakehouse.sqltext import bind_parameters
-from jobs.view.asof import FOREVER, register_holders
+from jobs.rules.holders import FOREVER, register_holders
 
 CLOSED = date(2026, 3, 2)
 CALLS = "product_no_token long, city_id string, roam_locn string, start_time string, load_date date, superseded_on date"
