@@ -58,9 +58,8 @@ class Task(Strict):
     """One channel of the campaign: its offer, its script, how it relates to the other channels, its contact class."""
 
     channel_code: str
-    relation: Literal[
-        "COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"
-    ]  # for people; no rule reads it before channels are coordinated
+    # For people; no rule reads it before channels are coordinated.
+    relation: Literal["COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"]
     contact_class: ChannelClass | None = None
     offer_id: str
     script_id: str = Field(pattern=_CODE)
