@@ -26,6 +26,7 @@ from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, pr
 from jobs.targeting import export
 from jobs.targeting import job as targeting_job
 from jobs.targeting.close_file import close_file
+from jobs.targeting.explain import explain
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE, done_of, write_private
 from jobs.targeting.export_rows import contacts_by_file
@@ -302,6 +303,8 @@ def test_one_late_opt_out_drops_its_row_and_nothing_else(targeted_copy, undistur
     assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "suppressed (SYSTEM)")]
     (alert,) = targeted_copy.path("alerts").glob("*CONTACTS_DROPPED*")
     assert f"1 of {len(contacts)}; suppressed (SYSTEM) 1" in alert.read_text(encoding="utf-8")
+    told = explain(targeted_copy, contact["campaign_id"], msisdn_of(int(contact["subscription_id"][1:])), NIGHT)["text"]
+    assert told.endswith("; dropped afterwards by last gate: suppressed (SYSTEM)")
 
 
 def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
