@@ -18,8 +18,6 @@ from jobs.targeting.approval import (
     record_submission,
     way_of,
 )
-from jobs.targeting.campaign_rules import compile_campaign
-from jobs.targeting.rendering import require_exportable
 
 
 class UnknownCampaign(ClosedLoopError):
@@ -41,6 +39,9 @@ def _campaign(campaign_id: str) -> Campaign:
 
 def check_definition(campaign_id: str) -> str:
     """Step 1: rules name only what exists, and every task can be written as its channel's file; returns dates and lines tried."""
+    from jobs.targeting.campaign_rules import compile_campaign
+    from jobs.targeting.rendering import require_exportable
+
     campaign = _campaign(campaign_id)
     compile_campaign(campaign)
     tried = require_exportable(load_settings(), campaign)

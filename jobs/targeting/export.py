@@ -220,6 +220,10 @@ def _checked_list(
     """Write a list without the contacts that are not to be made; a second look must find nobody any more."""
     kept = [contact for contact in contacts if contact["contact_id"] not in night.withdrawn]
     nameless = {n: NO_NUMBER for n, row in enumerate(kept, 1) if not night.directory.knows(row["subscription_id"])}
+    if nameless and len(nameless) == len(kept):
+        raise ExportRefused(
+            f"{target.name}: view and vault hold no number of anybody on it, wanted some: it cannot be checked"
+        )
     kept = _drop(night, target, kept, nameless)
     if not kept:
         return [], None

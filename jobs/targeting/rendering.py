@@ -21,6 +21,7 @@ from jobs.targeting.export_check import read_back
 from jobs.targeting.export_layout import CellRefused, file_bytes
 from jobs.targeting.export_rows import UNKNOWN_PLACE, Cells, Directory, cells_of
 from jobs.targeting.freeze import contact_id_of
+from jobs.targeting.preview import newest_view
 
 SAMPLE = 300  # customers tried; what differs between lines is the number and the place
 _KEY_OF_TASK = ("offer_id", "script_id", "script_title", "script_text", "script_url")
@@ -31,6 +32,7 @@ _KEY_OF_CAMPAIGN = {
     "priority": "priority",
 }
 _VIEW = "gold.customer_360"
+NOBODY = "-"
 
 
 class _Specimen:
@@ -51,18 +53,20 @@ def require_exportable(settings: Settings, campaign: Campaign) -> str:
     ConfigError names the file, the field of the task, what was found and wanted: a text that is too long, a missing link, a
     separator, quote or character the channel's file cannot hold.
     """
-    view = _newest_view(settings)
-    directory: Any = _Specimen()
-    people = [""]
-    if view is not None:
-        lake = _lake(settings, view)
-        found = _sample(lake, campaign, view)
-        if found:
-            directory, people = Directory(lake, view, found), found
+    view = newest_view(settings)
+    directory, people = (_Specimen(), []) if view is None else _customers(settings, campaign, view)
     for position, task in enumerate(campaign.tasks):
-        _try_task(campaign, position, task, directory, people, view or campaign.first_date)
-    real = 0 if people == [""] else len(people)
-    return f"{len(campaign.tasks)} tasks written and read back for {real} customers of the view of {view}"
+        _try_task(campaign, position, task, directory, people or [NOBODY], view or campaign.first_date)
+    return f"{len(campaign.tasks)} tasks written and read back for {len(people)} customers of the view of {view}"
+
+
+def _customers(settings: Settings, campaign: Campaign, view: date) -> tuple[Any, list[str]]:
+    """Numbers and places of the sample, and who is in it; whose number nobody knows is dropped at night, and here."""
+    lake = Lake(None, settings, Run("preview", DateRange(view, view), settings))  # type: ignore[arg-type]
+    found = _sample(lake, campaign, view)
+    directory = Directory(lake, view, found)
+    known = [person for person in found if directory.knows(person)]
+    return (directory, known) if known else (_Specimen(), [])
 
 
 def _try_task(campaign: Campaign, position: int, task: Task, directory: Any, people: list[str], night: date) -> None:
@@ -112,16 +116,6 @@ def _contact(campaign: Campaign, task: Task, person: str, night: date) -> dict[s
         "product_id": campaign.product_id, "offer_id": task.offer_id, "channel_code": task.channel_code,
         "planned_date": night + timedelta(days=1), "script_id": task.script_id,
     }  # fmt: skip
-
-
-def _lake(settings: Settings, day: date) -> Lake:
-    return Lake(None, settings, Run("preview", DateRange(day, day), settings))  # type: ignore[arg-type]
-
-
-def _newest_view(settings: Settings) -> date | None:
-    from jobs.targeting.preview import newest_view
-
-    return newest_view(settings)
 
 
 def _sample(lake: Lake, campaign: Campaign, view: date) -> list[str]:

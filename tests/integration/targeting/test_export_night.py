@@ -388,6 +388,18 @@ def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, 
     assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
 
 
+def test_vault_without_numbers_withholds_and_drops_nobody(targeted_copy):
+    """A fault of ours and no wish of customers: once it is mended every contact is made."""
+    vault = ledger.read(targeted_copy, "vault.identity")
+    ledger.delete(targeted_copy, "vault.identity", "true")
+    with pytest.raises(ExportRefused, match="cannot be checked"):
+        export.run(None, targeted_copy, RANGE)
+    assert withdrawn(targeted_copy) == []
+    ledger.append(targeted_copy, "vault.identity", vault)
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert (set(summary["files"]), summary["dropped"]) == ({"SENT"}, 0)
+
+
 def tear_everything(root, name, content):
     return write_private(root, name, content[:-30])
 
