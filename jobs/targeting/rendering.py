@@ -18,7 +18,7 @@ from conf.settings import Settings
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting.export_check import read_back
-from jobs.targeting.export_layout import CellRefused, file_bytes
+from jobs.targeting.export_layout import CellRefused, file_bytes, misfit
 from jobs.targeting.export_rows import UNKNOWN_PLACE, Cells, Directory, cells_of
 from jobs.targeting.freeze import contact_id_of
 from jobs.targeting.preview import newest_view
@@ -31,6 +31,7 @@ _KEY_OF_CAMPAIGN = {
     "product_id": "product_id",
     "priority": "priority",
 }
+_OF_THE_CUSTOMER = ("msisdn", "city_code")
 _VIEW = "gold.customer_360"
 NOBODY = "-"
 
@@ -72,9 +73,11 @@ def _customers(settings: Settings, campaign: Campaign, view: date) -> tuple[Any,
 def _try_task(campaign: Campaign, position: int, task: Task, directory: Any, people: list[str], night: date) -> None:
     layout = load_exports()[load_channels()[task.channel_code].export_layout]
     policy = load_policy()
-    rows: list[Cells] = [
+    lines: list[Cells] = [
         cells_of(_contact(campaign, task, person, night), campaign, directory, policy) for person in people
     ]
+    # One customer's number or place that no file can hold costs the night that contact alone; everybody's is refused below.
+    rows = [line for line in lines if not misfit(layout, {name: line[name] for name in _OF_THE_CUSTOMER})] or lines
     place = CAMPAIGNS / f"{campaign.campaign_id.lower()}.yaml"
     try:
         content = file_bytes(layout, rows, "trial")

@@ -388,6 +388,21 @@ def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, 
     assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
 
 
+def test_one_customers_data_that_no_file_can_hold_drops_one_contact(targeted_copy):
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    contact = next(row for row in contacts if row["channel_code"] == "STORE")
+    view = lake_of(targeted_copy).arrow("gold.customer_360").to_pylist()
+    person = contact["subscription_id"]
+    put(
+        targeted_copy,
+        "gold.customer_360",
+        [row | {"city_code": "59,1"} if row["subscription_id"] == person else row for row in view],
+    )
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert (summary["dropped"], summary["withheld"]) == (1, [])
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "city_code does not fit the channel's file")]
+
+
 def test_vault_without_numbers_withholds_and_drops_nobody(targeted_copy):
     """A fault of ours and no wish of customers: once it is mended every contact is made."""
     vault = ledger.read(targeted_copy, "vault.identity")

@@ -98,13 +98,19 @@ def test_sample_is_of_live_people_in_scope_with_every_city_and_no_more_than_a_fe
     assert f"{len(numbers)} customers of the view of {NIGHT}" in tried
 
 
-def test_what_a_real_customer_brings_is_tried_and_never_shown(settings):
+@pytest.mark.parametrize("broken", [1, 20])
+def test_one_customers_data_refuses_no_campaign_but_everybodys_does_and_is_never_shown(settings, broken):
     with_people(settings, 20)
-    ledger.delete(settings, "vault.identity", f"token = {token_of(3)}")
-    ledger.append(settings, "vault.identity", [
-        {"token": token_of(3), "kind": "MSISDN", "value": "0591-3800000", "first_load_date": NIGHT}
-    ])  # fmt: skip
+    ledger.delete(settings, "vault.identity", f"token < {token_of(broken)}")
+    vault = [
+        {"token": token_of(n), "kind": "MSISDN", "value": "0591-3800000", "first_load_date": NIGHT}
+        for n in range(broken)
+    ]
+    ledger.append(settings, "vault.identity", vault)
     campaign = a_campaign("T_TRIAL", "CRBT", CHANNELS, **PLAIN)
+    if broken == 1:
+        assert "9 tasks written" in require_exportable(settings, campaign)
+        return
     with pytest.raises(ConfigError) as refusal:
         require_exportable(settings, campaign)
     assert "column msisdn, from the customers' data" in refusal.value.key
