@@ -1,7 +1,8 @@
-"""Campaign approval: a person approves one campaign, and the approval binds to the content of its file.
+"""Campaign approval: people approve one campaign, and the approval binds to the content of its file.
 
-**Feeds** `targeting`: a campaign runs only while the SHA-256 of its content is the approved one. Six steps, two of them
-by a person: check the definition, pre-run, submit, **approve the campaign**, **approve its tasks**, release.
+**Feeds** `targeting`: a campaign runs only while the SHA-256 of its content went the whole way. Six steps, two of them by
+people: check the definition and try its files, pre-run, submit, **approve the campaign**, **approve its tasks**, release. Who
+may answer: `conf/approval.yaml`, never the maker (who started the run), never one person twice; alert APPROVAL_WAITING.
 
 **Normal**: as long as people take; it is a DAG of its own, so that no night ever waits for it.
 
@@ -13,21 +14,36 @@ from datetime import timedelta
 
 from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param, chain, task
 from airflow.sdk.exceptions import AirflowFailException
 from shared_parts import DEFAULT_ARGS, START, Tag
 
-BODY = """Campaign **{{ params.campaign_id }}**, content `{{ ti.xcom_pull(task_ids='submit') }}`.
+from conf.approval import load_approval_flow
+
+FLOW = load_approval_flow()
+PEOPLE = {login: {"id": login, "name": login} for login in FLOW.logins}  # as Airflow assigns steps to them
+BODY = """Campaign **{{ params.campaign_id }}**, content `{{ ti.xcom_pull(task_ids='submit') }}`: %s.
+
+{{ ti.xcom_pull(task_ids='check_definition') }}
 
 {{ ti.xcom_pull(task_ids='pre_run') }}"""
 
 
 class RecordedApproval(ApprovalOperator):
-    """An approval whose answer is written down in the person's name before it takes effect; a rejection ends the run."""
+    """An approval put before those who may give it, who are told; the answer is written down in the person's name first."""
 
     def __init__(self, *, step: str, **kwargs):
         super().__init__(**kwargs)
         self.step = step
+
+    def execute(self, context):
+        from jobs.targeting.approval_flow import put_before
+
+        submitted, run = context["ti"].xcom_pull(task_ids="submit"), context["dag_run"]
+        link = f"/dags/{self.dag_id}/runs/{run.run_id}/tasks/{self.task_id}/required_actions"
+        logins = put_before(context["params"]["campaign_id"], submitted, self.step, link, run.run_after.date())
+        self.assigned_users = [PEOPLE[login] for login in logins]
+        return super().execute(context)
 
     def execute_complete(self, context, event):
         from jobs.targeting.approval_flow import record_answer
@@ -46,43 +62,42 @@ with DAG(
     schedule=None,  # by hand, one run a campaign
     start_date=START,
     catchup=False,
-    max_active_runs=8,
+    max_active_runs=FLOW.waiting_at_once,
     doc_md=__doc__,
     tags=[Tag.by_hand],
     default_args=DEFAULT_ARGS,
-    params={"campaign_id": Param("CRBT_ACTIVATION", type="string")},
-    render_template_as_native_obj=False,
+    params={
+        "campaign_id": Param(type="string", pattern="^[A-Z][A-Z0-9_]*$", description="id of the campaign to approve")
+    },
 ):
 
-    @task
-    def check_definition(params=None) -> str:
-        from jobs.targeting.approval_flow import check_definition
+    def by_machine(task_id: str):
+        @task(task_id=task_id)
+        def call(params=None) -> str:
+            from jobs.targeting import approval_flow
 
-        return check_definition(params["campaign_id"])
+            return getattr(approval_flow, task_id)(params["campaign_id"])
 
-    @task
-    def pre_run(params=None) -> str:
-        from jobs.targeting.approval_flow import pre_run
-
-        return pre_run(params["campaign_id"])
+        return call()
 
     @task
-    def submit(params=None) -> str:
+    def submit(params=None, dag_run=None) -> str:
         from jobs.targeting.approval_flow import submit
 
-        return submit(params["campaign_id"])
+        return submit(params["campaign_id"], dag_run.triggering_user_name)
 
     approvals = [
         RecordedApproval(
-            step=step,
-            task_id=task_id,
-            subject=f"{{{{ params.campaign_id }}}}: {task_id.replace('_', ' ')}",
-            body=BODY,
+            step=step.step,
+            task_id=step.task_id,
+            subject=f"{{{{ params.campaign_id }}}}: {step.task_id.replace('_', ' ')}",
+            body=BODY % step.asks,
             fail_on_reject=True,
-            response_timeout=timedelta(days=14),
+            assigned_users=[PEOPLE[login] for login in step.approvers],
+            response_timeout=timedelta(days=FLOW.response_days),
             retries=2,
         )
-        for task_id, step in (("approve_campaign", "REVIEW"), ("approve_tasks", "TASKS"))
+        for step in FLOW.steps
     ]
 
     @task
@@ -91,4 +106,4 @@ with DAG(
 
         return release(params["campaign_id"], ti.xcom_pull(task_ids="submit"))
 
-    check_definition() >> pre_run() >> submit() >> approvals[0] >> approvals[1] >> release()
+    chain(by_machine("check_definition"), by_machine("pre_run"), submit(), *approvals, release())

@@ -7,7 +7,9 @@ selected subscription and campaign, one row per contact in the files.
 
 **At 3 a.m.** "stale suppression": a protective feed is missing, refused or shrunk; nothing leaves until it is loaded: get
 the feed, clear `ingest` of the date. "not approved": the campaign's file changed after its approval; run
-`campaign_approval`. Clearing this run never contacts anybody twice: files that were sent stay as they are.
+`campaign_approval`. Alert FILE_WITHHELD: one file did not leave, all others did and the night goes on; mend the cause and
+clear `export_lists`, or `closedloop close-file FILE --by NAME --reason ...`. Clearing this run never contacts anybody twice:
+files that were sent stay as they are.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

@@ -109,7 +109,7 @@ def models(tables: NightTables) -> Rows:
 
 
 def lists(tables: NightTables) -> dict[str, Any]:
-    """Lists of the night: contacts by channel and campaign, and the files that did not leave."""
+    """Lists of the night: contacts by channel and campaign, the files that did not leave, and the contacts taken out of the others."""
     withheld = [row for row in tables.rows("ops.export_ledger") if row["status"] in WITHHELD]
     rows = tables.rows("rpt.export_summary")
     by_channel: Counter = Counter()
@@ -122,6 +122,7 @@ def lists(tables: NightTables) -> dict[str, Any]:
         "total": sum(by_channel.values()), "value": sum(row["expected_value_yuan"] for row in rows),
         "files": sum(row["files"] for row in rows),
         "withheld": sorted(withheld, key=lambda row: row["file_name"]),
+        "withdrawn": Counter(row["kind"] for row in tables.rows("ops.contact_withdrawal")).most_common(),
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from conf.approval import load_approval_flow
 from conf.settings import Settings
 from jobs.stack import processes
 
@@ -19,7 +20,8 @@ COMPONENTS = {
     "airflow-dags": ["airflow", "dag-processor"],
     "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
 }
-USERS = {"admin": "admin", "manager": "op"}  # campaign managers answer approvals, they configure nothing
+# Approvers (conf/approval.yaml) answer approvals, they configure nothing.
+USERS = {"admin": "admin"} | dict.fromkeys(load_approval_flow().logins, "op")
 
 
 def address(settings: Settings) -> str:
@@ -30,9 +32,11 @@ def address(settings: Settings) -> str:
 def passwords(settings: Settings) -> dict[str, str]:
     """The generated password of each user, kept in a file only its owner can read."""
     file = settings.path("secrets", "airflow_passwords.json")
-    if not file.exists():
-        _write_secret(file, json.dumps({user: secrets.token_urlsafe(12) for user in USERS}))
-    return json.loads(file.read_text())
+    known = json.loads(file.read_text()) if file.exists() else {}
+    missing = {user: secrets.token_urlsafe(12) for user in USERS if user not in known}
+    if missing:
+        _write_secret(file, json.dumps(known | missing))
+    return known | missing
 
 
 def _write_secret(file: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 
 from filelock import FileLock, Timeout
 
+from conf.approval import load_approval_flow
 from conf.campaigns import load_campaigns
 from conf.errors import AlreadyRunning, ClosedLoopError
 from conf.settings import Settings
@@ -154,21 +155,19 @@ def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> li
 
 
 def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell) -> None:
-    """Answer as the campaign manager until every campaign asked for is released."""
+    """Answer each step as a person it was put before, until every campaign asked for is released."""
     from jobs.targeting.approval import approved_hash, content_hash
 
     campaigns = load_campaigns()
-    manager = stack.client(settings, "manager")
+    people = {login: stack.client(settings, login) for login in load_approval_flow().logins}
     patience = Patience(settings.services.silence_seconds)
     open_ones = set(waiting)
     seen: set[tuple[str, str]] = set()
     while open_ones and not patience.saw((frozenset(open_ones), frozenset(seen), _approval_states(api))):
         time.sleep(2)
-        requests = {
-            (a["task_instance"]["dag_run_id"], a["task_instance"]["task_id"]): a for a in manager.open_approvals()
-        }
+        requests = {(a["task_instance"]["dag_run_id"], a["task_instance"]["task_id"]): a for a in api.open_approvals()}
         for request in seen & set(requests):  # an answer given in the instant the request appears can be lost
-            _answer(manager, requests[request], tell)
+            _answer(people, requests[request], tell)
         seen = set(requests)
         open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
     if open_ones:
@@ -182,14 +181,15 @@ def _approval_states(api: AirflowClient) -> frozenset[tuple[str, str]]:
     return frozenset((run["dag_run_id"], run["state"]) for run in api.runs("campaign_approval"))
 
 
-def _answer(manager: AirflowClient, approval: dict, tell: Tell) -> None:
+def _answer(people: dict[str, AirflowClient], approval: dict, tell: Tell) -> None:
+    login = next(user["id"] for user in approval["assigned_users"] if user["id"] in people)
     try:
-        manager.answer(approval, "Approve")
+        people[login].answer(approval, "Approve")
     except RunFailed as refusal:
         if " 409 " not in str(refusal):  # answered already: the next look will not list it
             raise
         return
-    tell(f"manager approves: {approval['subject']}")
+    tell(f"{login} approves: {approval['subject']}")
 
 
 def _play_night(settings: Settings, api: AirflowClient, night: date, tell: Tell) -> None:

@@ -202,8 +202,7 @@ def _require_work_done(settings: Settings, day: date) -> None:
 
 def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     from conf.campaigns import load_campaigns
-    from jobs.targeting.approval import content_hash as campaign_hash
-    from jobs.targeting.approval import record_decision
+    from jobs.targeting.approval import record_whole_way
 
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
@@ -217,5 +216,5 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
         )  # fmt: skip
         if done.returncode != 0:
             raise KillProofFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
-    for campaign_id, campaign in load_campaigns().items():
-        record_decision(settings, campaign_id, campaign_hash(campaign), "RELEASE", "APPROVED", "prove-kill")
+    for campaign in load_campaigns().values():
+        record_whole_way(settings, campaign, "prove-kill")

@@ -54,7 +54,11 @@ def places(settings: Settings) -> list[tuple[str, str, str]]:
     """Name, address and login of each page."""
     words = airflow_server.passwords(settings)
     return [
-        ("Airflow", airflow_server.address(settings), f"admin / {words['admin']}   manager / {words['manager']}"),
+        (
+            "Airflow",
+            airflow_server.address(settings),
+            "   ".join(f"{user} / {words[user]}" for user in airflow_server.USERS),
+        ),
         ("MLflow", web.mlflow_address(settings), "no login, this machine only"),
         ("Data Docs", f"{web.docs_address(settings)}/data_docs/", "no login, this machine only"),
         ("Reports", f"{web.docs_address(settings)}/reports/", "no login, this machine only"),

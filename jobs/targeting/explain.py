@@ -14,7 +14,9 @@ from jobs.ingest.msisdn import national_mobile
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.withheld import WITHDRAWALS
 from jobs.targeting.campaign_rules import compile_campaign
+from jobs.targeting.freeze import contact_id_of
 from jobs.targeting.reasons import reasons_of
 
 _IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
@@ -55,7 +57,15 @@ def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: da
     opened = [code for code, channel in load_channels().items() if row["channel_verdicts"] >> channel.bit & 1]
     kept = {name: row[name] for name in ("verdict", "first_reason", "channel_code", "wave_no", "score", "value_yuan", "is_model_selected",
                                          "campaign_version", "policy_version")}  # fmt: skip
-    return {**answer, **kept, "all_reasons": reasons, "open_channels": opened, "text": _sentence(row, reasons, opened)}
+    text = _sentence(row, reasons, opened) + _withdrawal(settings, row)
+    return {**answer, **kept, "all_reasons": reasons, "open_channels": opened, "text": text}
+
+
+def _withdrawal(settings: Settings, row: dict) -> str:
+    """What became of the contact after it was decided: words when it was taken out of its list, else nothing."""
+    contact = contact_id_of(row["campaign_id"], row["wave_no"], row["subscription_id"], row["business_date"])
+    found = ledger.read(settings, WITHDRAWALS, filters=[("contact_id", "=", contact)]).to_pylist()
+    return "".join(f"; {each['kind'].lower()} afterwards by {each['withdrawn_by']}: {each['reason']}" for each in found)
 
 
 def _sentence(row: dict, reasons: list[str], opened: list[str]) -> str:

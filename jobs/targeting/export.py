@@ -42,7 +42,7 @@ from jobs.targeting.export_files import (
     write_manifest,
     write_private,
 )
-from jobs.targeting.export_layout import file_bytes
+from jobs.targeting.export_layout import file_bytes, misfit
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
 from jobs.targeting.file_status import ENDED, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
@@ -219,8 +219,10 @@ def _checked_list(
 ) -> tuple[list[dict], Checked | None]:
     """Write a list without the contacts that are not to be made; a second look must find nobody any more."""
     kept = [contact for contact in contacts if contact["contact_id"] not in night.withdrawn]
-    nameless = {n: NO_NUMBER for n, row in enumerate(kept, 1) if not night.directory.knows(row["subscription_id"])}
-    kept = _drop(night, target, kept, nameless)
+    unwritable = _unwritable(night, layout, kept)
+    if unwritable and len(unwritable) == len(kept):
+        raise ExportRefused(f"{target.name}: found for everybody on it: {_by_reason(unwritable)}; it cannot be checked")
+    kept = _drop(night, target, kept, unwritable)
     if not kept:
         return [], None
     checked = _write_and_check(night, layout, target.name, kept)
@@ -236,6 +238,21 @@ def _checked_list(
         checked.private.unlink()
         raise NotClean(f"{target.name}: {len(checked.violations)} contacts must not be made and could not be dropped")
     return kept, checked
+
+
+def _unwritable(night: Night, layout: ExportLayout, contacts: list[dict]) -> dict[int, str]:
+    """Lines (from 1) whose customer has no number, or a number or place the channel's file cannot hold, with the reason."""
+    found = {}
+    for line, contact in enumerate(contacts, start=1):
+        person = contact["subscription_id"]
+        if not night.directory.knows(person):
+            found[line] = NO_NUMBER
+            continue
+        cells = {"msisdn": night.directory.number(person), "city_code": night.directory.city(person)}
+        column = misfit(layout, cells)
+        if column:
+            found[line] = f"{column} does not fit the channel's file"
+    return found
 
 
 def _write_and_check(night: Night, layout: ExportLayout, file_name: str, contacts: list[dict]) -> Checked:

@@ -50,6 +50,12 @@ def file_bytes(layout: ExportLayout, rows: Iterable[Cells], file_name: str) -> b
     return content.encode(layout.encoding)
 
 
+def misfit(layout: ExportLayout, cells: Cells) -> str | None:
+    """The first of these cells that its column of the layout cannot hold, by name; columns it does not have are free."""
+    columns = (column for column in layout.columns if column.name in cells)
+    return next((column.name for column in columns if _fault(layout, column, cells[column.name])), None)
+
+
 def _join(layout: ExportLayout, cells: list[str]) -> str:
     if layout.format == "fixed_width":
         return "".join(cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -28,12 +28,13 @@ def contacts_by_file(lake: Lake, business_date: date) -> dict[str, list[dict]]:
 
 
 class Directory:
-    """Numbers and places of subscriptions on the night: the only place where a list meets personal data."""
+    """Numbers and places of subscriptions on the night, of all or of some: the only place where a list meets personal data."""
 
-    def __init__(self, lake: Lake, business_date: date):
+    def __init__(self, lake: Lake, business_date: date, subscriptions: Collection[str] | None = None):
+        only = [] if subscriptions is None else [("subscription_id", "in", list(subscriptions))]
         self._view = lake.arrow(
             "gold.customer_360",
-            filters=[("snapshot_date", "=", business_date)],
+            filters=[("snapshot_date", "=", business_date), *only],
             columns=["subscription_id", "msisdn", "city_code"],
         )
         self._places = dict(zip(self._texts("subscription_id"), self._texts("city_code"), strict=True))

@@ -134,6 +134,7 @@ ANSWERS = {
          "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
         *({"contact_id": contact, "subscription_id": sub, "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
            "file_name": name} for contact, sub, name in (("REFUSED_LIST", "S24", "refused"), ("RECALLED_LIST", "S24", "recalled"),
+                                                         ("CLOSED_LIST", "S24", "closed"), ("DROPPED", "S24", "left"),
                                                          ("ANSWERED_ALL_THE_SAME", "S25", "recalled"))),
         {"contact_id": "TONIGHT", "subscription_id": "S22", "planned_date": NIGHT + timedelta(days=1), "business_date": NIGHT},
     ],
@@ -237,8 +238,11 @@ def built(spark: object) -> Settings:
     tables = {name: [*ANSWERS.get(name, []), *PROTECTION.get(name, [])] for name in {**ANSWERS, **PROTECTION}}
     put(settings, **tables)
     files = [{"business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "sha256": "",
-              "file_name": status.lower(), "rows": 1, "status": status, "run_id": "tests"} for status in ("REFUSED", "RECALLED")]  # fmt: skip
+              "file_name": status.lower(), "rows": 1, "status": status, "run_id": "tests"} for status in ("REFUSED", "RECALLED", "CLOSED")]  # fmt: skip
     ledger.append(settings, "ops.export_ledger", files)
+    dropped = {"contact_id": "DROPPED", "business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS",
+               "file_name": "left", "kind": "DROPPED", "reason": "opted out (SYSTEM)", "withdrawn_by": "tests", "run_id": "tests"}  # fmt: skip
+    ledger.append(settings, "ops.contact_withdrawal", [dropped])
     torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NEXT,
             "rows_unreadable": 1, "status": "LANDED", "run_id": "tests"}  # fmt: skip
     ledger.append(settings, "ops.file_ledger", [torn])

@@ -28,3 +28,13 @@ def dag_bag():
     from airflow.dag_processing.dagbag import DagBag
 
     return DagBag(dag_folder=str(ROOT / "dags"))
+
+
+@pytest.fixture(scope="session")
+def airflow_tables():
+    """Airflow's own tables on SQLite, and the writers' pool."""
+    from airflow.models.pool import Pool
+    from airflow.utils.db import initdb
+
+    initdb()
+    Pool.create_or_update_pool("writer", slots=1, description="", include_deferred=False)

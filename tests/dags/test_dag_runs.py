@@ -17,16 +17,6 @@ CALLS = {  # DAG: the jobs its tasks call, in order
 RANGES = {"initial_load": ["ingest", "conform", "respond", "view"], "training": ["train"], "maintenance": ["maintain"]}
 
 
-@pytest.fixture(scope="module")
-def airflow_tables():
-    """Airflow's own tables on SQLite, and the writers' pool."""
-    from airflow.models.pool import Pool
-    from airflow.utils.db import initdb
-
-    initdb()
-    Pool.create_or_update_pool("writer", slots=1, description="", include_deferred=False)
-
-
 @pytest.fixture
 def called(monkeypatch):
     """Jobs called, as (job, first date, last date)."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import itertools
-from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -83,35 +81,25 @@ def test_writing_tasks_share_the_writer_pool(dag_bag):
     assert {task.pool for task in writers} == {"writer"}
 
 
-def test_approval_has_six_steps_one_after_the_other(dag_bag):
-    """Domain rule M4: the way of approval was cut from ten steps to six."""
+def test_approval_is_put_before_the_approvers_of_the_flow_and_twenty_can_wait(dag_bag):
+    from conf.approval import load_approval_flow
+
     dag = dag_bag.dags["campaign_approval"]
-    steps = ["check_definition", "pre_run", "submit", "approve_campaign", "approve_tasks", "release"]
+    asked = {
+        task.task_id: {user["id"] for user in task.assigned_users}
+        for task in dag.tasks
+        if hasattr(task, "assigned_users")
+    }
 
-    assert [task.task_id for task in dag.topological_sort()] == steps
-    for before, after in itertools.pairwise(steps):
-        assert dag.get_task(before).downstream_task_ids == {after}
+    assert asked == {step.task_id: set(step.approvers) for step in load_approval_flow().steps}
+    assert dag.max_active_runs >= 20
 
 
-@pytest.mark.parametrize(("option", "decision"), [("Approve", "APPROVED"), ("Reject", "REJECTED")])
-def test_answer_is_recorded_in_the_persons_name_and_a_rejection_is_final(
-    dag_bag, settings, monkeypatch, option, decision
-):
-    from airflow.sdk.exceptions import AirflowFailException
+def test_approval_of_no_campaign_does_not_start(dag_bag):
+    from airflow.sdk.exceptions import ParamValidationError
 
-    from jobs.targeting.approval import decisions_about
-
-    monkeypatch.setenv("CLOSEDLOOP_HOME", str(settings.home))
-    step = dag_bag.dags["campaign_approval"].get_task("approve_tasks")
-    context = {"params": {"campaign_id": "CRBT_SAVE"}, "ti": SimpleNamespace(xcom_pull=lambda task_ids: "0" * 64)}
-    event = {"chosen_options": [option], "params_input": {}, "responded_at": datetime(2026, 3, 1, tzinfo=UTC),
-             "responded_by_user": {"id": "7", "name": "li.wei"}}  # fmt: skip
-
-    with pytest.raises(AirflowFailException) if option == "Reject" else nullcontext():
-        step.execute_complete(context, event)
-
-    (row,) = decisions_about(settings, "CRBT_SAVE")
-    assert (row["step"], row["decision"], row["decided_by"]) == ("TASKS", decision, "li.wei")
+    with pytest.raises(ParamValidationError, match="campaign_id"):
+        dag_bag.dags["campaign_approval"].params.validate()
 
 
 def test_demo_profile_waits_for_a_key_and_the_server_profile_ticks_at_midnight(monkeypatch):

@@ -65,13 +65,12 @@ class Loop:
 
 
 def approve_all(settings: Settings) -> int:
-    """Record the release of every campaign as it stands on disk."""
+    """See every campaign as it stands on disk through all steps of its approval."""
     from conf.campaigns import load_campaigns
-    from jobs.targeting.approval import content_hash, record_decision
+    from tests.builders.targeting_night import approve
 
     campaigns = load_campaigns()
-    for campaign_id, campaign in campaigns.items():
-        record_decision(settings, campaign_id, content_hash(campaign), "RELEASE", "APPROVED", "tests")
+    approve(settings, *campaigns.values())
     return len(campaigns)
 
 

@@ -10,6 +10,7 @@ from conf.responses import load_response_rules
 from jobs.evaluation import job
 from jobs.lakehouse import ledger, published
 from jobs.targeting.reasons import Reason
+from jobs.targeting.withdrawals import DROPPED, withdraw
 from tests.builders.contacts import put
 
 NIGHT = date(2026, 3, 10)
@@ -214,7 +215,7 @@ def reported(spark, tmp_path_factory):
         gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
         gold__control_group=late_groups,
         gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
-                                 "business_date": NIGHT, "file_name": "recalled" if n == 7 else "f"} for n in range(8)],
+                                 "business_date": NIGHT, "file_name": {7: "recalled", 6: "closed"}.get(n, "f")} for n in range(8)],
         **lines_of_the_year(),
         silver__product_subscription=[
             *held,
@@ -222,7 +223,15 @@ def reported(spark, tmp_path_factory):
             *({"subscription_id": f"S{n}", "valid_date": date(2026, 2, 10), "load_date": date(2026, 2, 10)} for n in range(480, 580)),
         ],
     )  # fmt: skip
-    ledger.append(settings, "ops.export_ledger", [recalled])
+    ledger.append(settings, "ops.export_ledger", [recalled, recalled | {"file_name": "closed", "status": "CLOSED"}])
+    dropped = {
+        "contact_id": "T5",
+        "business_date": NIGHT,
+        "campaign_id": "CRBT_ACQUISITION",
+        "channel_code": "SMS",
+        "file_name": "f",
+    }
+    withdraw(settings, [(dropped, "suppressed (SYSTEM)")], DROPPED, "tests", "tests")
     job.run(spark, settings, DateRange.of(NIGHT))
     return settings
 
@@ -365,7 +374,9 @@ def test_other_reports_add_up_given_same_contacts(reported):
     assert model["model_contacted"] == offer["contacted"] == 1800
     assert offer["accept_share"] + offer["consider_share"] + offer["other_share"] == pytest.approx(1)
     assert sum(row["planned"] for row in progress) == 50
-    assert summary["contacts"] == 7  # the recalled list did not leave
+    assert (
+        summary["contacts"] == 5
+    )  # the recalled and the closed list did not leave, nor did the contact that was dropped
 
 
 def test_reports_are_the_same_given_second_run(spark, reported):
@@ -385,7 +396,8 @@ def test_page_of_the_night_needs_no_network_and_names_open_cells(spark, reported
     assert "not yet mature" in text
     assert "void: other campaigns differ" in text
     assert "10 still open" in text  # the campaign of every night shows its rates and how many they leave out
-    assert "contacts withheld: 1" in text
+    assert "contacts withheld: 2" in text
+    assert "Contacts taken out of their lists: 1 dropped" in text
     assert f"{load_response_rules().attribution.window_days} days" in text
     for identifier, title in (
         ("HIST_CRBT_2025Q4", "CRBT autumn 2025"),

@@ -57,9 +57,9 @@ def test_only_what_was_known_is_there_given_later_loads_and_lists(told):
     assert told[1]["C:CRBT_ACQUISITION:S23"]["is_control"]
 
 
-def test_withheld_list_uses_up_nothing_given_file_refused_or_recalled(told):
+def test_withheld_list_uses_up_nothing_given_file_refused_closed_or_recalled_or_contact_dropped(told):
     assert "X1" in told[1]  # the list beside them left
-    assert not {"REFUSED_LIST", "RECALLED_LIST"} & told[1].keys()
+    assert not {"REFUSED_LIST", "RECALLED_LIST", "CLOSED_LIST", "DROPPED"} & told[1].keys()
     assert told[1]["ANSWERED_ALL_THE_SAME"]["is_contacted"]  # recalled too late: the customer was contacted
 
 

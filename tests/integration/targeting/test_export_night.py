@@ -26,6 +26,7 @@ from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, pr
 from jobs.targeting import export
 from jobs.targeting import job as targeting_job
 from jobs.targeting.close_file import close_file
+from jobs.targeting.explain import explain
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE, done_of, write_private
 from jobs.targeting.export_rows import contacts_by_file
@@ -304,6 +305,8 @@ def test_one_late_opt_out_drops_its_row_and_nothing_else(targeted_copy, undistur
     assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "suppressed (SYSTEM)")]
     (alert,) = targeted_copy.path("alerts").glob("*CONTACTS_DROPPED*")
     assert f"1 of {len(contacts)}; suppressed (SYSTEM) 1" in alert.read_text(encoding="utf-8")
+    told = explain(targeted_copy, contact["campaign_id"], msisdn_of(int(contact["subscription_id"][1:])), NIGHT)["text"]
+    assert told.endswith("; dropped afterwards by last gate: suppressed (SYSTEM)")
 
 
 def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
@@ -385,6 +388,33 @@ def test_torn_file_is_refused_with_an_alert_and_the_others_leave(targeted_copy, 
     assert {name for name, status in found.items() if status == "REFUSED"} == torn
     assert {path.name for path in released(targeted_copy)} == set(found) - torn != set()
     assert len(list(targeted_copy.path("alerts").glob("*FILE_WITHHELD*"))) == len(torn) > 3
+
+
+def test_one_customers_data_that_no_file_can_hold_drops_one_contact(targeted_copy):
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    contact = next(row for row in contacts if row["channel_code"] == "STORE")
+    view = lake_of(targeted_copy).arrow("gold.customer_360").to_pylist()
+    person = contact["subscription_id"]
+    put(
+        targeted_copy,
+        "gold.customer_360",
+        [row | {"city_code": "59,1"} if row["subscription_id"] == person else row for row in view],
+    )
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert (summary["dropped"], summary["withheld"]) == (1, [])
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "city_code does not fit the channel's file")]
+
+
+def test_vault_without_numbers_withholds_and_drops_nobody(targeted_copy):
+    """A fault of ours and no wish of customers: once it is mended every contact is made."""
+    vault = ledger.read(targeted_copy, "vault.identity")
+    ledger.delete(targeted_copy, "vault.identity", "true")
+    with pytest.raises(ExportRefused, match="cannot be checked"):
+        export.run(None, targeted_copy, RANGE)
+    assert withdrawn(targeted_copy) == []
+    ledger.append(targeted_copy, "vault.identity", vault)
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    assert (set(summary["files"]), summary["dropped"]) == ({"SENT"}, 0)
 
 
 def tear_everything(root, name, content):
