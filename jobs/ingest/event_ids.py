@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jobs.ingest.byte_lines import hash_lines
 from jobs.ingest.layout import Records
-from jobs.ingest.siphash import WORD_BYTES, siphash
+from jobs.ingest.siphash import siphash
 
 
 def identities(
@@ -21,10 +21,8 @@ def identities(
     """
     parts = [_words(records, name, column_of) for name in names] or [records.digests]
     words = np.column_stack([word for part in parts for word in part])
-    size = WORD_BYTES * words.shape[1]
-    starts = np.arange(len(words), dtype=np.int64) * size
     ids = np.empty(len(words), dtype=np.uint64)
-    siphash(words.view(np.uint8).reshape(-1), starts, starts + size, *key, ids)
+    siphash(words, *key, ids)
     return ids
 
 

@@ -41,25 +41,19 @@ def _mixed(v0, v1, v2, v3):
 
 
 @nb.njit(nogil=True, cache=True)
-def siphash(data, starts, ends, k0, k1, out):
-    """SipHash-2-4 of each run of bytes data[starts[i]:ends[i]]."""
-    for row in range(len(starts)):
-        at, end = starts[row], ends[row]
+def siphash(words, k0, k1, out):
+    """SipHash-2-4 of each row of words of 64 bits (bytes in little-endian order)."""
+    size = words.shape[1]
+    last = np.uint64((WORD_BYTES * size) & 0xFF) << np.uint64(56)
+    for row in range(len(words)):
         v0, v1 = k0 ^ np.uint64(0x736F6D6570736575), k1 ^ np.uint64(0x646F72616E646F6D)
         v2, v3 = k0 ^ np.uint64(0x6C7967656E657261), k1 ^ np.uint64(0x7465646279746573)
-        last = np.uint64((end - at) & 0xFF) << np.uint64(56)
-        while True:
-            is_last = end - at < WORD_BYTES
-            word = last if is_last else np.uint64(0)
-            for i in range(min(WORD_BYTES, end - at)):
-                word |= np.uint64(data[at + i]) << np.uint64(8 * i)
+        for place in range(size + 1):
+            word = words[row, place] if place < size else last
             v3 ^= word
             v0, v1, v2, v3 = _mixed(v0, v1, v2, v3)
             v0, v1, v2, v3 = _mixed(v0, v1, v2, v3)
             v0 ^= word
-            at += WORD_BYTES
-            if is_last:
-                break
         v2 ^= np.uint64(0xFF)
         for _ in range(4):
             v0, v1, v2, v3 = _mixed(v0, v1, v2, v3)

@@ -4,16 +4,16 @@ import numpy as np
 
 from jobs.ingest.siphash import siphash, siphash_key
 
-VECTORS = {0: 0x726FDB47DD0E0E31, 1: 0x74F839C593DC67FD, 15: 0xA129CA6149BE45E5}
+VECTORS = {0: 0x726FDB47DD0E0E31, 8: 0x93F5F5799A932462, 16: 0x3F2ACC7F57C29BDB}  # by length in bytes
 
 
 def test_hashes_are_those_of_the_paper():
     key = bytes(range(16))
     halves = (np.uint64(int.from_bytes(key[:8], "little")), np.uint64(int.from_bytes(key[8:], "little")))
-    ends = np.array(sorted(VECTORS), dtype=np.int32)
-    out = np.empty(len(ends), dtype=np.uint64)
-    siphash(np.arange(16, dtype=np.uint8), np.zeros(len(ends), np.int32), ends, *halves, out)
-    assert dict(zip(ends.tolist(), out.tolist(), strict=True)) == VECTORS
+    for length, wanted in VECTORS.items():
+        out = np.empty(1, dtype=np.uint64)
+        siphash(np.arange(length, dtype=np.uint8).view(np.uint64).reshape(1, -1), *halves, out)
+        assert int(out[0]) == wanted
 
 
 def test_another_key_gives_another_identity():
