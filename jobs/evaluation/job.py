@@ -25,7 +25,7 @@ from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
 from jobs.rules.control_share import control_share
-from jobs.targeting.reasons import DUE_ALL_THE_SAME, NOT_CHOSEN, SUPPRESSING, Reason, mask_of
+from jobs.targeting.reasons import DUE_ALL_THE_SAME, LEFT_OUT_BY_PLAN, SUPPRESSING, Reason, mask_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -131,20 +131,27 @@ def _per_contact(channel_counts: list[dict]) -> list[dict]:
     return [{**counts, "contacted_cnt": counts["contact_cnt"]} for counts in channel_counts]
 
 
+def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
+    """All named parameters of the queries under counts/ but the range of dates; lists are joined by commas, reasons bit sets."""
+    campaigns, kpis = load_campaigns(), load_kpis()
+    return {
+        "report_dates": ",".join(str(night) for night in nights),
+        "horizon_days": load_response_rules().lift.horizon_days,
+        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
+        "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
+        "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
+        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
+        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
+        "control_reason": Reason.CONTROL_GROUP.mask,
+        "due_reasons": mask_of(DUE_ALL_THE_SAME),
+        "not_chosen_reasons": ",".join(reason.name for reason in LEFT_OUT_BY_PLAN),
+        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
+    }
+
+
 def _counts(lake: Lake, name: str, dates: DateRange, nights: list[date]) -> list[dict]:
     text = (COUNTS / f"{name}.sql").read_text(encoding="utf-8")
-    params = {
-        "first_date": dates.first, "last_date": dates.last, "report_dates": ",".join(str(night) for night in nights),
-        "horizon_days": load_response_rules().lift.horizon_days,
-        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in load_campaigns().items()),
-        "retention_campaigns": ",".join(key for key, campaign in load_campaigns().items() if campaign.keeps_product),
-        "kpi_products": _joined(kpi.product_id for kpi in load_kpis().values()),
-        "paying_products": _joined(kpi.product_id for kpi in load_kpis().values() if kpi.series == "CRBT_PAYING"),
-        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
-        "control_reason": Reason.CONTROL_GROUP.mask, "due_reasons": mask_of(DUE_ALL_THE_SAME),
-        "not_chosen_reasons": ",".join(reason.name for reason in NOT_CHOSEN),
-        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
-    }  # fmt: skip
+    params = {"first_date": dates.first, "last_date": dates.last, **count_parameters(nights)}
     frame = lake.sql(text, **{key: value for key, value in params.items() if f":{key}" in text})
     return frame.toArrow().to_pylist()
 

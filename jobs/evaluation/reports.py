@@ -5,7 +5,7 @@ The job feeds them with counts of the tables; the acceptance tests feed them wit
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from conf.responses import load_response_rules
@@ -13,6 +13,7 @@ from jobs.evaluation.lift import Interval, newcombe, same_share_p_value, sample_
 from jobs.evaluation.rates import funnel_of, has_mature, maturity_text, ratio
 
 Row = dict[str, object]
+UNKNOWN = "UNKNOWN"
 VOID_SPLIT = "void: split not as drawn"
 VOID_OTHERS = "void: other campaigns differ"
 
@@ -116,9 +117,11 @@ def model_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
 
 
 def strategy_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
-    """Acceptance of each offer: shares of accept, consider and everything else among those contacted."""
-    rows = []
-    for (day, campaign, offer), counts in _summed(contact_counts, ("business_date", "campaign_id", "offer_id")):
+    """Acceptance of each offer: shares of accept, consider and everything else among those contacted, and why it was refused."""
+    rows, keys = [], ("business_date", "campaign_id", "offer_id")
+    contact_counts = list(contact_counts)
+    reasons = _refusals_by_reason(contact_counts, keys)
+    for (day, campaign, offer), counts in _summed(contact_counts, keys):
         contacted, still_open = _mature(counts, "contacted"), counts["open_cnt"]
         is_mature = has_mature(counts["planned_cnt"], still_open)
         accept = ratio(_mature(counts, "accepted"), contacted) if is_mature else None
@@ -128,11 +131,22 @@ def strategy_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
             "contacted": counts["contacted_cnt"],
             "accepted_so_far": counts["accepted_cnt"], "considering": counts["considering_cnt"],
             "refused": counts["refused_cnt"], "still_open": still_open,
+            "refuse_reasons": reasons[day, campaign, offer].most_common(),
             "accept_share": accept, "consider_share": consider,
             "other_share": None if accept is None or consider is None else 1 - accept - consider,
             "is_mature": is_mature, "acceptance_text": maturity_text(is_mature, still_open),
         })  # fmt: skip
     return rows
+
+
+def _refusals_by_reason(contact_counts: Iterable[Mapping], keys: tuple[str, ...]) -> dict[tuple, Counter[str]]:
+    found: dict[tuple, Counter[str]] = defaultdict(Counter)
+    for counts in contact_counts:
+        if counts.get("refused_cnt"):
+            found[tuple(counts.get(key) for key in keys)][counts.get("refuse_reason") or UNKNOWN] += counts[
+                "refused_cnt"
+            ]
+    return found
 
 
 def staff_rows(contact_counts: Iterable[Mapping]) -> list[Row]:

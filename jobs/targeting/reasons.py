@@ -72,11 +72,11 @@ SUPPRESSION_REASONS = (
 
 # Nothing stood in the way but the plan itself: contactable, and a level of the funnel of their own. NOT_CHOSEN_CAPACITY is not
 # among them: a channel that is full suppresses (domain rules, CHANNEL_CAPACITY).
-NOT_CHOSEN = (Reason.NOT_CHOSEN_CONFLICT, Reason.NOT_CHOSEN_VALUE, Reason.NOT_CHOSEN_BUDGET)
-SUPPRESSING = tuple(reason for reason in Reason if reason not in NOT_CHOSEN)
+LEFT_OUT_BY_PLAN = (Reason.NOT_CHOSEN_CONFLICT, Reason.NOT_CHOSEN_VALUE, Reason.NOT_CHOSEN_BUDGET)
+SUPPRESSING = tuple(reason for reason in Reason if reason not in LEFT_OUT_BY_PLAN)
 # Beside these a customer was due all the same: only the draw or the allocation kept the campaign from him. Both arms of a
 # lift take their members by this one set, so that they enter on the same nights.
-DUE_ALL_THE_SAME = (Reason.CONTROL_GROUP, *NOT_CHOSEN, Reason.NOT_CHOSEN_CAPACITY)
+DUE_ALL_THE_SAME = (Reason.CONTROL_GROUP, *LEFT_OUT_BY_PLAN, Reason.NOT_CHOSEN_CAPACITY)
 
 
 def mask_of(reasons: Iterable[Reason]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -208,18 +209,22 @@ def test_suite_with_a_misspelt_name_or_code_is_refused(tmp_path, monkeypatch, ru
         load_suites.__wrapped__()
 
 
-def test_parameters_of_table_queries_are_dates_or_named_by_their_job():
+def test_parameters_of_queries_are_given_by_their_job():
+    from jobs.evaluation import job as evaluate
+    from jobs.responses import job as respond
+    from jobs.responses.parameters import query_parameters
+    from jobs.scoring import job as score
+
+    night = date(2026, 3, 10)
+    dates = {"first_date": night, "last_date": night}
+    of_job = {respond: query_parameters([night]), score: score.lifecycle_parameters(load_models())}
+    given = {name: params for job, params in of_job.items() for name in job.TABLES}
     for path in (ROOT / "sql").rglob("*.sql"):
-        text = path.read_text(encoding="utf-8")
-        assert bind_parameters(text, _Anything()) is not None
-
-
-class _Anything(dict):
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __getitem__(self, key: object) -> None:
-        return None
+        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **given.get(f"{path.parent.name}.{path.stem}", {})})
+    for path in respond.QUERIES.glob("*.sql"):
+        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **of_job[respond]})
+    for path in evaluate.COUNTS.glob("*.sql"):
+        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **evaluate.count_parameters([night])})
 
 
 def test_data_dictionary_says_what_the_contracts_say():

@@ -62,6 +62,7 @@ def running_campaign():
         "source": "EXPORT",
         "planned_date": planned,
         "response_code": "REFUSE",
+        "refuse_reason": "PRICE",
         "attribution_window_ends": planned + timedelta(days=7),
     }
     return rows + [a_contact(n, "CRBT_ACQUISITION", **call) for n in range(3040, 3050)]
@@ -372,6 +373,9 @@ def test_other_reports_add_up_given_same_contacts(reported):
     (summary,) = report(reported, "rpt.export_summary")
 
     assert model["model_contacted"] == offer["contacted"] == 1800
+    (running,) = report(reported, "rpt.eval_strategy", campaign_id="CRBT_ACQUISITION")
+
+    assert (running["refused"], running["refuse_reasons"]) == (10, [("PRICE", 10)])
     assert offer["accept_share"] + offer["consider_share"] + offer["other_share"] == pytest.approx(1)
     assert sum(row["planned"] for row in progress) == 50
     assert (
@@ -381,8 +385,10 @@ def test_other_reports_add_up_given_same_contacts(reported):
 
 def test_reports_are_the_same_given_second_run(spark, reported):
     before = {name: report(reported, name) for name in job.TABLES}
-    job.run(spark, reported, DateRange.of(NIGHT))
+    again = job.run(spark, reported, DateRange.of(NIGHT))
 
+    assert again["rows"] == {name: len(rows) for name, rows in before.items()}, "floor: every table was written again"
+    assert min(again["rows"].values()) > 0
     assert {name: report(reported, name) for name in job.TABLES} == before
 
 

@@ -24,7 +24,17 @@ from jobs.targeting.identity import counts_by_reason
 from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import InputsMissing, NightNotClosed, StaleSuppression, require_inputs, skip_night
 from jobs.targeting.value import Evidence, read_evidence
-from tests.builders.targeting_night import NIGHT, a_row, a_subscriber, a_suppression, feeds_are_fresh, msisdn_of, put
+from tests.builders.targeting_night import (
+    NIGHT,
+    a_row,
+    a_subscriber,
+    a_suppression,
+    a_town,
+    feeds_are_fresh,
+    msisdn_of,
+    put,
+)
+from tests.integration.targeting.conftest import PEOPLE, SEED
 from tests.unit.targeting.campaigns_for_tests import CRBT
 
 RANGE = DateRange(NIGHT, NIGHT)
@@ -84,7 +94,7 @@ def test_rerun_gives_the_same_tables(spark, targeted_copy):
     before = {
         name: lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]) for name, key in KEYS.items()
     }
-    job.run(spark, settings, RANGE)
+    assert job.run(spark, settings, RANGE)[str(NIGHT)]["status"] == "PUBLISHED", "floor: the night was made again"
     for name, key in KEYS.items():
         assert lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]).equals(before[name]), name
 
@@ -153,17 +163,56 @@ def test_unapproved_and_changed_campaigns_do_not_run(spark, targeted_copy):
     assert lake_of(targeted_copy).arrow("gold.campaign_contact").num_rows == 0
 
 
-def test_why_in_and_why_out(targeted):
+def test_why_out_is_what_the_town_says_of_the_person(targeted):
     settings, _ = targeted
-    lake = lake_of(settings)
-    rows = lake.arrow("gold.campaign_decision").to_pylist()
-    for row in random.Random(5).sample(rows, 40):
-        answer = explain(settings, row["campaign_id"], msisdn_of(int(row["subscription_id"][1:])))
-        assert answer["verdict"] == row["verdict"]
-        assert answer["first_reason"] == row["first_reason"]
-        if row["first_reason"]:
-            assert answer["all_reasons"][0] == row["first_reason"]
-            assert row["first_reason"] in answer["text"]
+    selected_by = {
+        row["subscription_id"]: row["campaign_id"]
+        for row in lake_of(settings).arrow("gold.campaign_decision").to_pylist()
+    }
+    for reason, people in _who_is_out(a_town(PEOPLE, SEED)).items():
+        asked = [person for person in people if person in selected_by][:3]
+        assert asked, f"nobody with {reason} was selected: the test asks nothing"
+        for person in asked:
+            answer = explain(settings, selected_by[person], msisdn_of(int(person[1:])))
+            assert (answer["subscription_id"], answer["verdict"], answer["first_reason"]) == (
+                person,
+                "EXCLUDED",
+                reason,
+            )
+            assert answer["all_reasons"][0] == reason
+            assert f"not contacted because of {reason}" in answer["text"]
+
+
+def _who_is_out(town: dict[str, list[dict]]) -> dict[str, list[str]]:
+    """People of the town by the first reason that the facts of their rows give."""
+    protected: dict[str, set[str]] = {}
+    for row in town["suppressions"]:
+        if row["scope_type"] == "SYSTEM":
+            protected.setdefault(row["subscription_id"], set()).add(row["reason"])
+    found: dict[str, list[str]] = {"NOT_LIVE": [], "TEST_NUMBER": [], "LIST_BLACK": [], "DND_SYSTEM": []}
+    for person in town["subscribers"]:
+        reasons = protected.get(person["subscription_id"], set())
+        first = "NOT_LIVE" if not person["is_live"] else "TEST_NUMBER" if person["user_type"] != "1" else None
+        first = first or next((reason for reason in ("LIST_BLACK", "DND_SYSTEM") if reason in reasons), None)
+        if first:
+            found[first].append(person["subscription_id"])
+    return found
+
+
+def test_why_in_is_what_the_list_says_of_the_contact(targeted):
+    settings, _ = targeted
+    contacts = lake_of(settings).arrow("gold.campaign_contact").to_pylist()
+    for contact in random.Random(5).sample(contacts, 10):
+        answer = explain(settings, contact["campaign_id"], msisdn_of(int(contact["subscription_id"][1:])))
+        assert answer["verdict"] == ("RECOMMENDED" if contact["channel_class"] == "PASSIVE" else "EXPORTED")
+        assert (answer["channel_code"], answer["wave_no"]) == (contact["channel_code"], contact["wave_no"])
+        assert contact["channel_code"] in answer["open_channels"]
+        assert f"{contact['channel_code']}, wave {contact['wave_no']}" in answer["text"]
+
+
+def test_who_is_no_target_was_not_selected(targeted):
+    settings, _ = targeted
+    rows = lake_of(settings).arrow("gold.campaign_decision").to_pylist()
     outside = explain(settings, "NEWSPAPER_GROWTH", "+86 " + msisdn_of(_nobodys_target(rows)))
     assert outside["verdict"] == "NOT_SELECTED"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jobs.evaluation.job import expected_control_share
-from jobs.evaluation.lift import newcombe, sample_ratio_p_value, wilson
+from jobs.evaluation.lift import newcombe, same_share_p_value, sample_ratio_p_value, wilson
 from jobs.evaluation.reports import lift_rows
 from tests.conftest import settings_for_tests
 
@@ -73,6 +73,34 @@ def test_lift_is_positive_given_clear_effect_and_unclear_given_none():
     assert rows[0]["lift_low"] > 0
     assert rows[1]["lift_low"] < 0 < rows[1]["lift_high"]
     assert all(row["is_sample_ratio_ok"] for row in rows)
+
+
+@pytest.mark.parametrize(("held_back_reached", "is_void"), [(10, False), (14, False), (30, True), (0, True)])
+def test_lift_is_void_given_other_campaigns_reach_one_arm_more(held_back_reached, is_void):
+    reached = {"treated_reached_cnt": 90, "control_reached_cnt": held_back_reached}
+    (row,) = lift_rows([arms(**reached)], a_tenth)
+
+    assert row["is_comparable"] is not is_void
+    assert (row["lift"] is None) is is_void
+    assert row["lift_text"] == ("void: other campaigns differ" if is_void else "positive")
+
+
+def test_lift_is_void_given_another_split_than_drawn():
+    (row,) = lift_rows([arms(control_cnt=160)], a_tenth)
+
+    assert (row["lift"], row["lift_text"], row["is_comparable"]) == (None, "void: split not as drawn", False)
+
+
+def test_members_held_back_from_all_campaigns_count_for_the_split_alone():
+    (row,) = lift_rows([arms(control_cnt=80, global_control_cnt=20)], a_tenth)
+
+    assert (row["control"], row["global_control"], row["is_sample_ratio_ok"]) == (80, 20, True)
+    assert row["control_rate"] == pytest.approx(2 / 80)
+
+
+def test_shares_of_small_groups_are_compared_exactly():
+    assert same_share_p_value(0, 180, 1, 20) == pytest.approx(0.1)  # one of 200, by chance among the twenty
+    assert same_share_p_value(3, 10, 0, 0) is None
 
 
 def test_lift_says_so_given_no_control_group():

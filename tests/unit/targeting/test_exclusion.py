@@ -15,7 +15,7 @@ from jobs.lakehouse.run import Run
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.control import GLOBAL, bucket
 from jobs.targeting.decide import find_targets
-from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason, first_reason, reasons_of
+from jobs.targeting.reasons import DUE_ALL_THE_SAME, SUPPRESSION_REASONS, Reason, first_reason, mask_of, reasons_of
 from tests.builders.targeting_night import FOREVER, NIGHT, a_contact, a_night, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
 from tests.unit.targeting.campaigns_for_tests import ALL
@@ -176,6 +176,7 @@ def named_cases(town: Town) -> None:
     contacted(ladder, "T_CRBT", date(2026, 3, 1), OLD, date(2026, 3, 3))
     contacted(ladder, "X_OLD", date(2026, 3, 8), response_code="REFUSE", response_at=datetime(2026, 3, 8, 4))
     contacted(ladder, "X_OLD", date(2026, 3, 7), response_code="ACCEPT", response_at=datetime(2026, 3, 7, 4))
+    town.person("nothing against but the draw", control=GLOBAL)
 
 
 def consider_cases(town: Town) -> None:
@@ -273,6 +274,9 @@ class Verdicts:
     def first(self, name: str, campaign: str = "T_CRBT") -> str | None:
         reason = first_reason(self._row(name, campaign)["all_reasons"])
         return reason.name if reason else None
+
+    def is_due(self, name: str, campaign: str) -> bool:
+        return self._row(name, campaign)["all_reasons"] & ~mask_of(DUE_ALL_THE_SAME) == 0
 
     def wave(self, name: str, campaign: str = "T_CRBT") -> int:
         return self._row(name, campaign)["wave_no"]
@@ -457,11 +461,23 @@ def test_waves_wait_their_days(verdicts, name, campaign, reasons, opened, wave):
     assert verdicts.wave(name, campaign) == wave
 
 
-def test_nobody_is_approached_on_a_blackout_date(spark, home, town):
+@pytest.fixture(scope="module")
+def closed(spark, home, town) -> Verdicts:
+    """The night before a day without contacts."""
     sending = POLICY.sending.model_copy(update={"blackout_dates": (CONTACT_DAY,)})
-    closed = decide(spark, home, town, POLICY.model_copy(update={"sending": sending}))
+    return decide(spark, home, town, POLICY.model_copy(update={"sending": sending}))
+
+
+def test_nobody_is_approached_on_a_blackout_date(closed):
     assert closed.open("nothing against") == ["STORE"], "who comes by himself is served"
     assert closed.reasons("nothing against", "T_ONLY_SMS") == ["BLACKOUT_DATE"]
+    assert closed.reasons("nothing against but the draw", "T_ONLY_SMS") == ["CONTROL_GROUP", "BLACKOUT_DATE"]
+
+
+def test_both_arms_are_due_on_the_same_nights(verdicts, closed):
+    for name in ("nothing against", "nothing against but the draw"):
+        assert verdicts.is_due(name, "T_ONLY_SMS")
+        assert not closed.is_due(name, "T_ONLY_SMS")
 
 
 def test_third_cap_bites_given_a_higher_second_one(spark, home, town):
