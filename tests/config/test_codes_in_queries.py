@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.feeds import load_feeds
+from conf.feeds import UNKNOWN, load_feeds
 from conf.reading import ROOT
 from conf.tables import load_tables
 from jobs.lakehouse.sqltext import tables_in
@@ -37,7 +37,7 @@ def known_codes(tables: set[str] | None = None, feeds: set[str] | None = None) -
             codes[column.name] |= set(column.codes)
     for name, feed in load_feeds().items():
         for field in feed.fields if feeds is None or name in feeds else ():
-            codes[field.column] |= set(field.allowed or ())
+            codes[field.column] |= {*(field.allowed or ()), *([UNKNOWN] if field.error_action == "unknown" else [])}
     return {name: found for name, found in codes.items() if found}
 
 

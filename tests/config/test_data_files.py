@@ -222,7 +222,7 @@ def test_parameters_of_queries_are_given_by_their_job():
     for path in (ROOT / "sql").rglob("*.sql"):
         bind_parameters(path.read_text(encoding="utf-8"), {**dates, **given.get(f"{path.parent.name}.{path.stem}", {})})
     for path in respond.QUERIES.glob("*.sql"):
-        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **of_job[respond]})
+        bind_parameters(path.read_text(encoding="utf-8"), {**dates, "loaded_from": night, **of_job[respond]})
     for path in evaluate.COUNTS.glob("*.sql"):
         bind_parameters(path.read_text(encoding="utf-8"), {**dates, **evaluate.count_parameters([night])})
 
