@@ -10,8 +10,9 @@ from typing import Literal
 from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
+from conf.codes import load_code_lists
 from conf.errors import ConfigError
-from conf.feeds import Feed, Field, load_feeds
+from conf.feeds import UNKNOWN, Feed, Field, load_feeds
 from conf.reading import ROOT, Strict, load
 
 SQL = ROOT / "sql"
@@ -185,6 +186,7 @@ def _bronze_columns(field: Field) -> list[Column]:
                 unit=unit,
                 description=described,
                 nullable=field.is_nullable,
+                values={**load_code_lists()[field.code_list], UNKNOWN: "a code of no list"} if field.code_list else {},
             )
         ]
     columns = [
