@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from filelock import FileLock
+from pyarrow.dataset import Expression, dataset, partitioning
 
+from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.settings import Settings
 from conf.tables import Table, load_tables, table_of
@@ -170,6 +172,24 @@ def read(
         return _project(arrow_schema(table_of(name)).empty_table(), columns)
     found = DeltaTable(str(path), version=version)
     return found.to_pyarrow_table(filters=filters or None, columns=columns)
+
+
+def read_nights(
+    settings: Settings, name: str, nights: DateRange, columns: list[str], where: Expression | None = None
+) -> pa.Table:
+    """Some columns of a bronze table's nights (load dates), read from the files of these nights alone.
+
+    `read` looks at the statistics of every file of the table, which grow with its history; this does not.
+    """
+    table = table_of(name)
+    path = table_path(settings, name)
+    files: list[str] = []
+    if DeltaTable.is_deltatable(str(path)):
+        files = DeltaTable(str(path)).file_uris(file_pruning_predicate=nights.predicate("load_date"))
+    if not files:
+        return _project(arrow_schema(table).empty_table(), columns)
+    by_night = partitioning(pa.schema([("load_date", pa.date32())]), flavor="hive")
+    return dataset(files, arrow_schema(table), "parquet", partitioning=by_night).to_table(columns, filter=where)
 
 
 def batches(
