@@ -11,8 +11,9 @@ from pydantic import Field as Bound
 from pydantic import field_validator, model_validator
 
 from conf.code_lists import code_list, require_list
+from conf.codes import load_code_lists
 from conf.errors import ConfigError
-from conf.feeds import Feed, Field, load_feeds
+from conf.feeds import UNKNOWN, Feed, Field, load_feeds
 from conf.reading import ROOT, Strict, load, yaml_files
 
 SQL = ROOT / "sql"
@@ -207,6 +208,7 @@ def _bronze_columns(field: Field) -> list[Column]:
                 unit=unit,
                 description=described,
                 nullable=field.is_nullable,
+                values={**load_code_lists()[field.code_list], UNKNOWN: "a code of no list"} if field.code_list else {},
             )
         ]
     columns = [

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.dates import DateRange
 from conf.feeds import Feed
@@ -60,11 +60,11 @@ def _no_pairs() -> pd.DataFrame:
 def _pairs_of(settings: Settings, feed: Feed, judged: DateRange) -> pd.DataFrame:
     """Each later copy of the judged nights with each earlier file of the nights it looks back on."""
     nights = DateRange(judged.first - timedelta(days=feed.duplicate_days or 0), judged.last)
-    repeated = _repeated(ledger.read(settings, feed.table, _between(nights), columns=["event_id"])["event_id"])
+    repeated = _repeated(ledger.read_nights(settings, feed.table, nights, ["event_id"])["event_id"])
     if not len(repeated):
         return _no_pairs()
-    wanted: list[tuple[str, str, Any]] = [*_between(nights), ("event_id", "in", repeated)]
-    rows = ledger.read(settings, feed.table, wanted, columns=["event_id", *_FILE, "line_number"]).to_pandas()
+    columns, is_wanted = ["event_id", *_FILE, "line_number"], pc.field("event_id").isin(repeated)
+    rows = ledger.read_nights(settings, feed.table, nights, columns, is_wanted).to_pandas()
     rows["place"] = rows.groupby(_FILE, sort=True).ngroup()
     firsts = rows.sort_values("line_number").drop_duplicates(["event_id", "place"])
     pairs = rows.merge(firsts, on="event_id", suffixes=("", "_earlier"))

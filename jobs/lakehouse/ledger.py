@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from pyarrow.dataset import Expression, dataset, partitioning
 
+from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.files import write_whole
 from conf.settings import Settings
@@ -199,6 +201,24 @@ def _dates_in_log(table: DeltaTable, column: str, is_whole: bool) -> list[date] 
         day for day, rows in zip(files[known].to_pylist(), files["num_records"].to_pylist(), strict=True) if rows != 0
     ]
     return None if None in dates else dates
+
+
+def read_nights(
+    settings: Settings, name: str, nights: DateRange, columns: list[str], where: Expression | None = None
+) -> pa.Table:
+    """Some columns of a bronze table's nights (load dates), read from the files of these nights alone.
+
+    `read` looks at the statistics of every file of the table, which grow with its history; this does not.
+    """
+    table = table_of(name)
+    path = table_path(settings, name)
+    files: list[str] = []
+    if DeltaTable.is_deltatable(str(path)):
+        files = DeltaTable(str(path)).file_uris(file_pruning_predicate=nights.predicate("load_date"))
+    if not files:
+        return _project(arrow_schema(table).empty_table(), columns)
+    by_night = partitioning(pa.schema([("load_date", pa.date32())]), flavor="hive")
+    return dataset(files, arrow_schema(table), "parquet", partitioning=by_night).to_table(columns, filter=where)
 
 
 def batches(

@@ -17,7 +17,8 @@ def test_every_query_on_listed_contacts_leaves_out_what_was_withheld_or_withdraw
         path
         for path in QUERIES
         if "gold.campaign_contact" in path.read_text(encoding="utf-8")
-        and path.name != "wishes.sql"  # asks which product a contact was about; a wish counts whatever became of the list
+        and path.name
+        != "wishes.sql"  # asks which product a contact was about; a wish counts whatever became of the list
     ]
     assert len(readers) >= 2, "floor: contact history and export summary"
     for path in readers:
