@@ -62,6 +62,13 @@ def quality(settings: Settings, day: date) -> Parts:
         ("Quarantine by reason", _ask(settings, f"""
             SELECT feed, rule, field, count(*) AS records FROM ops.quarantine
             WHERE load_date = {when} GROUP BY ALL ORDER BY records DESC, feed, rule, field""")),
+        ("Cells of good records that are empty, UNKNOWN or unusual", _ask(settings, f"""
+            SELECT feed, file_name, marks_by_field FROM ops.file_ledger
+            WHERE load_date = {when} AND marks_by_field IS NOT NULL ORDER BY feed, file_name""")),
+        ("Records another file of the feed brought first (counted once)", _ask(settings, f"""
+            SELECT d.feed, f.file_name, e.file_name AS earlier_file, count(*) AS records FROM ops.duplicate_row d
+            JOIN ops.file_ledger f ON f.file_id = d.file_id JOIN ops.file_ledger e ON e.file_id = d.earlier_file_id
+            WHERE d.load_date = {when} GROUP BY ALL ORDER BY ALL""")),
         ("Rules that did not hold", _ask(settings, f"""
             SELECT stage, table_name, severity, expectation, observed FROM ops.gate_result
             WHERE business_date = {when} AND NOT success GROUP BY ALL ORDER BY ALL""")),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
 from conf.feeds import Feed, Field
-from simulator.extract import MONEY, Delivery
+from simulator.extract import AGAIN, MONEY, UTF8, Delivery
 from simulator.facts import Facts
 from simulator.files import BROKEN, STAND_IN
 from simulator.planted import Planted
@@ -18,6 +20,10 @@ WAYS = (("+86", ""), ("86", ""), ("12530", ""), ("", "  "))  # before and behind
 MOBILE_DIGITS = 11
 SOMETIMES = 0.06  # chance of one dirty row in a file too small for its share
 ROW_NUMBER = "_row_no"
+REMARK = "remark"
+UTF8_REMARK = "此行编码不同"  # remark of a line written in UTF-8
+UNKNOWN_CODE = "ZZ9"
+UNKNOWN_CODES = {"product_order": "channel_id", "misc_order": "channel_id"}
 
 
 def plant(feed: Feed, delivery: Delivery, facts: Facts, rng: np.random.Generator) -> pl.DataFrame | None:
@@ -31,7 +37,7 @@ def plant(feed: Feed, delivery: Delivery, facts: Facts, rng: np.random.Generator
     if not broken + copies:
         return None
     source = rng.choice(rows, min(rows, broken + copies), replace=False)
-    text = delivery.clean[source].with_columns(pl.exclude(MONEY).cast(pl.String))
+    text = delivery.clean[source].with_columns(pl.exclude(MONEY, UTF8).cast(pl.String))
     kinds = rng.integers(0, len(faults), max(len(source) - copies, 0))
     parts = [
         _break(text.slice(0, len(kinds)).filter(pl.Series(kinds == number)), *faults[number])
@@ -59,11 +65,15 @@ def possible_faults(feed: Feed) -> list[tuple[str, Field | None, str]]:
 
 
 def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
+    """A blank where a value is wanted, and the values that cost their record by the contract."""
+    faults = _value_faults(field) if field.error_action == "refuse_row" else []
+    if field.required:
+        faults.append(("REQUIRED_MISSING", field, ""))
+    return faults
+
+
+def _value_faults(field: Field) -> list[tuple[str, Field | None, str]]:
     faults: list[tuple[str, Field | None, str]] = []
-    if field.error_action != "refuse_row":  # a bad value costs the cell, not the row
-        return [("REQUIRED_MISSING", field, "")] if field.required else []
-    if field.type == "text":
-        faults.append(("NOT_DECODABLE", field, f"{BROKEN}X"))
     if field.type in TIMES:
         faults.append(("BAD_DATE", field, TIMES[field.type]))
     if field.type in NUMBERS:
@@ -72,10 +82,10 @@ def _field_faults(field: Field) -> list[tuple[str, Field | None, str]]:
             faults.append(("OUT_OF_RANGE", field, str(field.min - 7)))
     if field.allowed:
         faults.append(("NOT_ALLOWED", field, "Z" * min(field.width or 2, 2)))
-    if field.required:
-        faults.append(("REQUIRED_MISSING", field, ""))
-        if field.type == "msisdn":
-            faults.append(("BAD_MSISDN", field, "ERR0000000"))
+    if field.pattern:
+        faults.append(("BAD_FORM", field, "X" * min(field.width or 2, 2)))
+    if field.required and field.type == "msisdn":
+        faults.append(("BAD_MSISDN", field, "ERR0000000"))
     if field.max_length:
         faults.append(("TOO_LONG", field, "9" * (field.max_length + 3)))
     return faults
@@ -113,3 +123,50 @@ def vary_numbers(
         before, behind = (pl.Series([pair[end] for pair in ways]).gather(way) for end in (0, 1))
         changes.append(plain.scatter(odd, before + plain.gather(odd) + behind).alias(field.name))
     return rows.with_columns(changes) if changes else rows
+
+
+def spoil_cells(
+    feed: Feed, rows: pl.DataFrame, facts: Facts, rng: np.random.Generator, planted: Planted
+) -> pl.DataFrame:
+    """Cells that are emptied or made UNKNOWN while their record stays (D19, D22), and lines in another encoding (D19 mixed)."""
+    if not len(rows):
+        return rows
+    code = UNKNOWN_CODES.get(feed.feed)
+    if code:
+        rows = _write_some(feed, rows, code, UNKNOWN_CODE, _chosen(rows, facts.dirt["unknown_code_share"], rng))
+        planted.add("D22", feed.feed, (rows[code] == UNKNOWN_CODE).sum(), code)
+    if feed.style == "fixed_width" or REMARK not in rows.columns:
+        return rows
+    in_utf8 = _chosen(rows, facts.dirt["utf8_line_share"], rng)
+    broken = _chosen(rows, facts.dirt["unreadable_text_share"], rng) & ~in_utf8
+    rows = _write_some(feed, rows, REMARK, UTF8_REMARK, in_utf8)
+    rows = _write_some(feed, rows, REMARK, f"{BROKEN}X", broken)
+    planted.add("D19", feed.feed, in_utf8.sum(), f"{REMARK} UTF-8")
+    planted.add("D19", feed.feed, broken.sum(), f"{REMARK} NOT_DECODABLE")
+    return rows.with_columns(pl.Series(UTF8, in_utf8))
+
+
+def _chosen(rows: pl.DataFrame, share: float, rng: np.random.Generator) -> np.ndarray:
+    return rng.random(len(rows)) < share
+
+
+def _write_some(feed: Feed, rows: pl.DataFrame, column: str, value: str, where: np.ndarray) -> pl.DataFrame:
+    return rows.with_columns(pl.when(pl.Series(where)).then(pl.lit(value)).otherwise(pl.col(column)).alias(column))
+
+
+def repeat_yesterday(
+    feed: Feed, delivery: Delivery, yesterday: Path, facts: Facts, rng: np.random.Generator, planted: Planted
+) -> None:
+    """Add lines of yesterday's first file to a delivery of events without a key (D10): in bronze twice, counted once."""
+    if feed.content != "event" or feed.key or feed.style != "dollar" or feed.money_total is None:
+        return
+    money_field = feed.field(feed.money_total)
+    if money_field.type != "li" or not yesterday.is_file():
+        return
+    lines = yesterday.read_bytes().splitlines(keepends=True)
+    count = min(int(rng.poisson(len(lines) * facts.dirt["again_share"])), len(lines) // 4)  # dirt stands in the middle
+    delivery.again = lines[:count]
+    if count:
+        place = feed.fields.index(money_field)
+        delivery.again_money = sum(int(line.split(b"$")[place] or 0) for line in delivery.again)
+        planted.add("D10", feed.feed, count, AGAIN)

@@ -10,6 +10,10 @@ import polars as pl
 MONEY = "_money"  # helper column: exact value of the feed's money_total in the file's unit (yuan: fen), never written
 
 
+UTF8 = "_utf8"  # helper column: lines to be written in UTF-8, never written itself
+AGAIN = "again"  # rows of yesterday's file delivered once more
+
+
 @dataclass
 class Delivery:
     """Rows of a feed for one data date in the contract's field order, ready for a writer.
@@ -25,11 +29,13 @@ class Delivery:
     resend_no: int = 0
     is_full: bool = False
     notes: list[str] = field(default_factory=list)
+    again: list[bytes] = field(default_factory=list)  # lines of yesterday's file, as they were written
+    again_money: int = 0
 
     @property
     def rows(self) -> int:
         """Rows the files will hold."""
-        return len(self.clean) + (len(self.dirty) if self.dirty is not None else 0)
+        return len(self.clean) + (len(self.dirty) if self.dirty is not None else 0) + len(self.again)
 
     def cut(self, rows: int) -> Delivery:
         """The first rows only: a transmission that broke off, later replaced by a resend."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from conf.feeds import Feed
-from simulator.extract import MONEY, Delivery
+from simulator.extract import MONEY, UTF8, Delivery
 
 EURO = b"\x80"
 STAND_IN = "\x01"  # separator while the row is still text; no GBK character contains it
@@ -70,7 +70,7 @@ def _parts(feed: Feed, delivery: Delivery, split_rows: int) -> list[Delivery]:
                 delivery.feed, delivery.data_date, piece, delivery.created, None, delivery.resend_no, delivery.is_full
             )
         )
-    parts[-1].dirty = delivery.dirty
+    parts[-1].dirty, parts[-1].again, parts[-1].again_money = delivery.dirty, delivery.again, delivery.again_money
     return parts
 
 
@@ -84,12 +84,14 @@ def _content(feed: Feed, part: Delivery) -> bytes:
     pieces.append((part.clean.slice(head), offset))
     encode = {"dollar": _dollar, "euro": _euro, "fixed_width": _fixed}[feed.style]
     content = b"".join(encode(feed, frame, first) for frame, first in pieces if len(frame))
-    return content.replace(BROKEN.encode(), BROKEN_BYTES)
+    return content.replace(BROKEN.encode(), BROKEN_BYTES) + b"".join(part.again)
 
 
 def _dollar(feed: Feed, frame: pl.DataFrame, _: int) -> bytes:
     rows = frame.select([field.name for field in feed.fields])
-    return _encoded(feed, rows.write_csv(None, separator="$", include_header=False, quote_style="never"))
+    return _encoded(
+        feed, rows.write_csv(None, separator="$", include_header=False, quote_style="never"), _utf8_lines(frame)
+    )
 
 
 def _euro(feed: Feed, frame: pl.DataFrame, first: int) -> bytes:
@@ -98,7 +100,7 @@ def _euro(feed: Feed, frame: pl.DataFrame, first: int) -> bytes:
         number = pl.coalesce(pl.col("_row_no"), number.cast(pl.String)).alias("row_no")
     rows = frame.select(number, *[field.name for field in feed.fields])
     text = rows.write_csv(None, separator=STAND_IN, include_header=False, quote_style="never")
-    return _encoded(feed, text).replace(STAND_IN.encode(), EURO)
+    return _encoded(feed, text, _utf8_lines(frame)).replace(STAND_IN.encode(), EURO)
 
 
 def _fixed(feed: Feed, frame: pl.DataFrame, first: int) -> bytes:
@@ -118,8 +120,18 @@ def _padded(name: str, width: int, is_text: bool) -> pl.Expr:
     return pl.concat_str([text, pl.lit(" " * width)]).str.slice(0, pl.lit(width) - wide)
 
 
-def _encoded(feed: Feed, text: str) -> bytes:
-    return text.encode("ascii") if text.isascii() else text.encode(feed.codec)
+def _utf8_lines(frame: pl.DataFrame) -> list[int]:
+    """Lines to be written in UTF-8 among those of the feed's encoding."""
+    return frame[UTF8].fill_null(False).arg_true().to_list() if UTF8 in frame.columns else []
+
+
+def _encoded(feed: Feed, text: str, utf8_lines: list[int]) -> bytes:
+    if not utf8_lines:
+        return text.encode("ascii") if text.isascii() else text.encode(feed.codec)
+    lines = [line.encode(feed.codec) for line in text.splitlines(keepends=True)]
+    for at, line in [(at, lines[at].decode(feed.codec)) for at in utf8_lines]:
+        lines[at] = line.encode()
+    return b"".join(lines)
 
 
 def _control(feed: Feed, delivery: Delivery, written: list[dict]) -> bytes:

@@ -15,7 +15,7 @@ from simulator.files import money_of
 
 RULES = (
     "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "REQUIRED_MISSING", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN",
-    "OUT_OF_RANGE", "NOT_ALLOWED", "TOO_LONG", "DUPLICATE_ROW",
+    "OUT_OF_RANGE", "NOT_ALLOWED", "TOO_LONG", "BAD_FORM", "DUPLICATE_ROW",
 )  # fmt: skip
 UNREADABLE = ("FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER")  # the money of such a row cannot be read
 
@@ -32,7 +32,7 @@ def file_counts(feed: Feed, delivery: Delivery, written: dict, cutoff_hour: int)
         "load_date": load_date_of(delivery.created, cutoff_hour), "resend_no": delivery.resend_no,
         "sequence_no": written["sequence_no"], "bytes": written["bytes"], "rows_in": part.rows, "good": part.rows - bad,
         "quarantined": bad, "duplicates": by_rule.get("DUPLICATE_ROW", 0),
-        "money_good": money_of(part.clean, feed), "money_quarantined": money_of(readable, feed), "created": delivery.created,
+        "money_good": money_of(part.clean, feed) + part.again_money, "money_quarantined": money_of(readable, feed), "created": delivery.created,
         **{rule: by_rule.get(rule, 0) for rule in RULES},
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from conf.settings import Settings
 from simulator import clock, dirt, key, schedule
 from simulator.extract import Delivery
 from simulator.facts import Facts, load_facts
-from simulator.files import write_delivery
+from simulator.files import data_name, write_delivery
 from simulator.identity import build_identity
 from simulator.operator_day import Operator
 from simulator.planted import Planted
@@ -79,10 +79,15 @@ class Plant:
             rows = pl.DataFrame({field.name: [] for field in feed.fields})
         planted.count_rows(feed, rows, schedule.data_date(feed, day))
         rows = dirt.vary_numbers(feed, rows, self.facts, rng, planted)
+        rows = dirt.spoil_cells(feed, rows, self.facts, rng, planted)
         is_full = feed.full_snapshot_day is not None and day.day == feed.full_snapshot_day
         created = self.schedule.created(feed, day, self.slots[name])
         delivery = Delivery(name, schedule.data_date(feed, day), rows, created, None, 0, is_full)
         delivery.dirty = dirt.plant(feed, delivery, self.facts, rng)
+        if feed.cadence == "daily":
+            before = Delivery(name, delivery.data_date - timedelta(days=1), rows, created, None, 0, is_full)
+            yesterday = self.home / "landing" / feed.source / data_name(feed, before, self.facts.province_code, 1)
+            dirt.repeat_yesterday(feed, delivery, yesterday, self.facts, rng, planted)
         return self._write(feed, self.schedule.versions(feed, delivery, day))
 
     def _write(self, feed: Feed, versions: list[Delivery]) -> list[dict]:

@@ -1,6 +1,6 @@
 """Counts of planted dirt (domain rules 2.12) by class, feed and day: written to the answer key while the files are made.
 
-D10, D19 and D21 are broken or doubled rows, which the key counts file by file (simulator/key.py).
+D21 and the exact copies inside a file (D10) are broken or doubled rows, which the key counts file by file (simulator/key.py).
 """
 
 from __future__ import annotations

@@ -10,12 +10,14 @@ from pathlib import Path
 import polars as pl
 
 from conf.codes import load_status_codes
-from conf.feeds import load_feeds
+from conf.feeds import UNKNOWN, load_feeds
 from conf.settings import Settings
+from simulator.dirt import UTF8_REMARK
+from simulator.extract import AGAIN
 from simulator.planted import read_planted
 from simulator.verify_with import Difference, scan, table
 
-BY_RULE = {"D10": "DUPLICATE_ROW", "D19": "NOT_DECODABLE", "D21": "OUT_OF_RANGE"}
+BY_RULE = {"D10": "DUPLICATE_ROW", "D21": "OUT_OF_RANGE"}
 NUMBERS = ("D1", "D4", "D5", "D6", "D8")  # of the subscription master: counted over all days together
 PLACE = ["class", "feed", "column", "day"]
 
@@ -36,7 +38,7 @@ def compare_dirt(settings: Settings, expected: pl.DataFrame) -> tuple[pl.DataFra
 
 
 def _rules(settings: Settings, expected: pl.DataFrame) -> pl.DataFrame:
-    """D10, D19, D21: quarantined rows by the rule they break; file by file they are compared elsewhere."""
+    """D10, D21: quarantined rows by the rule they break; file by file they are compared elsewhere."""
     broken = table(settings, "ops", "quarantine", ["rule"])["rule"]
     rows = [
         (name, "all feeds", int(expected[rule].sum()), int((broken == rule).sum())) for name, rule in BY_RULE.items()
@@ -91,19 +93,34 @@ def _days(settings: Settings, daily: pl.DataFrame) -> pl.DataFrame:
     """The other classes, each counted in the bronze table of its feed by data date."""
     parts = []
     for (dirt, feed, column), planted in sorted(daily.group_by("class", "feed", "column")):
-        found = _standing(settings, str(feed)).group_by(pl.col("data_date").alias("day"))
-        counted = found.agg(_count(settings, str(dirt), str(feed), str(column)).cast(pl.Int64).alias("found")).collect()
+        if column == AGAIN:
+            counted = _copies(settings, str(feed))
+        else:
+            found = _standing(settings, str(feed)).group_by(pl.col("data_date").alias("day"))
+            count = _count(settings, str(dirt), str(feed), str(column)).cast(pl.Int64).alias("found")
+            counted = found.agg(count).collect()
         both = planted.join(counted, on="day", how="left").with_columns(pl.col("found").fill_null(0))
         parts.append(_frame(_normalised(both) if _is_variant(str(dirt), str(column)) else both))
     return pl.concat(parts) if parts else _frame(daily.with_columns(found=pl.lit(0)))
 
 
+def _copies(settings: Settings, feed: str) -> pl.DataFrame:
+    """Later copies of events of a feed by the data date of their file (D10)."""
+    copies = table(settings, "ops", "duplicate_row", ["feed", "file_id", "line_number"]).filter(pl.col("feed") == feed)
+    files = table(settings, "ops", "file_ledger", ["file_id", "data_date"])
+    lines = copies.unique(["file_id", "line_number"]).join(files, on="file_id")
+    return lines.group_by(pl.col("data_date").alias("day")).agg(pl.len().cast(pl.Int64).alias("found"))
+
+
 def _standing(settings: Settings, feed: str) -> pl.LazyFrame:
+    """Records of a feed that count: of the newest delivery of their date, and no later copy of another file's."""
     rows = scan(settings, "bronze", feed)
     if rows is None:
         raise FileNotFoundError(f"bronze.{feed} is not there: load the files first")
     newest = rows.group_by("data_date").agg(pl.col("resend_no").max())
-    return rows.join(newest, on=["data_date", "resend_no"], how="semi")
+    copies = table(settings, "ops", "duplicate_row", ["file_id", "line_number"]).lazy()
+    counted = rows.join(copies, on=["file_id", "line_number"], how="anti")
+    return counted.join(newest, on=["data_date", "resend_no"], how="semi")
 
 
 def _is_variant(dirt: str, column: str) -> bool:
@@ -125,4 +142,10 @@ def _count(settings: Settings, dirt: str, feed: str, column: str) -> pl.Expr:
         return (event < pl.col("data_date")).sum()
     if dirt == "D12":
         return (pl.col(column) < 0).sum()
+    if dirt == "D19":
+        name, _, kind = column.partition(" ")
+        broken = pl.col("dq_flag").fill_null("").str.contains(f"{name} {kind}", literal=True)
+        return (pl.col(name) == UTF8_REMARK).sum() if kind == "UTF-8" else broken.sum()
+    if dirt == "D22":
+        return (pl.col(column) == UNKNOWN).sum()
     return pl.col(column).is_null().sum() if dirt == "D13" else pl.col(column).fill_null(0).sum()

@@ -14,6 +14,7 @@ from conf.feeds import load_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
+from jobs.overview import quality
 from jobs.view import asof
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, euro, fee_record, fixed, payments, too_late
@@ -52,6 +53,10 @@ def test_a_call_again_and_a_file_under_another_day_are_copies_in_any_order_of_lo
         found = {name: content_hash(settings, name) for name in TABLES}
         wanted = wanted or found
         assert found == wanted, f"order {order}"
+    (shown,) = [rows for title, rows in quality(settings, DAYS[1]) if title.startswith("Records another file")]
+    assert [tuple(row.values()) for row in shown] == [
+        ("cdr_voice", "S0400820260311000000.AVL", "S0400820260310000000.AVL", 1)
+    ]
     told = [path.read_text(encoding="utf-8") for path in settings.path("alerts").glob("*_FILE_REPEATED_*.json")]
     assert len(told) == 1
     assert "S0400820260312000000.AVL: found 3 records, each in an earlier file" in told[0]

@@ -12,6 +12,7 @@ from conf.dates import DateRange
 from jobs.ingest.job import run
 from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
+from jobs.overview import quality
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY
 
@@ -84,3 +85,11 @@ def test_marked_cells_are_a_number_of_the_run(home):
     assert metrics["bronze.subscription_imei", "cells_marked"] == 5
     assert metrics["bronze.cdr_gprs", "cells_marked"] == 1
     assert metrics["bronze.cdr_gprs", "rows_quarantined"] == 0
+
+
+def test_the_night_is_told_what_was_emptied_or_is_unusual(home):
+    parts = dict(quality(home, A_DAY))
+    (told,) = [rows for title, rows in parts.items() if title.startswith("Cells of good records")]
+    assert {(row["feed"], row["marks_by_field"]) for row in told} == {
+        ("cdr_gprs", '{"duration": {"ABOVE_USUAL": 1}}'), ("subscription_imei", '{"imei": {"BAD_IMEI": 5}}'),
+    }  # fmt: skip

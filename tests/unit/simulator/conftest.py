@@ -29,10 +29,9 @@ def small_settings(home, seed=11):
 def lively_facts():
     """The operator's facts with more broken rows, changed numbers and owners, and files of more than 350 rows split."""
     facts = load_facts()
-    rates, dirt = (
-        {**facts.other_rates, "number_change": 0.001, "owner_change": 0.002},
-        {**facts.dirt, "row_share": 0.002},
-    )
+    rates = {**facts.other_rates, "number_change": 0.001, "owner_change": 0.002}
+    shares = {"row_share": 0.002, "unreadable_text_share": 0.03, "utf8_line_share": 0.03, "unknown_code_share": 0.05}
+    dirt = {**facts.dirt, **shares, "again_share": 0.003}
     return replace(facts, split_rows=350, other_rates=rates, dirt=dirt)
 
 
