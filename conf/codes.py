@@ -1,15 +1,33 @@
-"""Code lists the view needs: status codes of BOSS and the hotlines of competitors, each a data file beside this one."""
+"""Code lists the view needs: codes and words, status codes of BOSS, hotlines of competitors; each a data file beside this one."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from conf.reading import ROOT, Strict, load
 
 STATUS_CODES_FILE = ROOT / "conf" / "status_codes.yaml"
 HOTLINES_FILE = ROOT / "conf" / "competitor_hotlines.yaml"
+CODE_LISTS_FILE = ROOT / "conf" / "code_lists.yaml"
+UNKNOWN = "UNKNOWN"  # the word of every code that stands in no list
+Word = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+class CodeLists(Strict):
+    """Raw code -> word, by list."""
+
+    lists: dict[Word, dict[str, Word]]
+
+    @field_validator("lists")
+    @classmethod
+    def _not_empty(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for name, words in value.items():
+            if not words or UNKNOWN in words.values():
+                raise ValueError(f"list {name} with at least one code, and none for {UNKNOWN}")
+        return value
 
 
 class StatusCode(Strict):
@@ -41,6 +59,12 @@ class Hotlines(Strict):
 
     own_hotline: str = Field(pattern=r"^\d{3,12}$")
     hotlines: tuple[Hotline, ...]
+
+
+@cache
+def load_code_lists() -> dict[str, dict[str, str]]:
+    """Raw code -> word, by list."""
+    return load(CodeLists, CODE_LISTS_FILE).lists
 
 
 @cache
