@@ -1,16 +1,34 @@
-"""Code lists the view needs: status codes of BOSS and the hotlines of competitors, each a data file beside this one."""
+"""Code lists the view needs: codes and words, status codes of BOSS, hotlines of competitors; each a data file beside this one."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from conf.reading import ROOT, Strict, load
 
 STATUS_CODES_FILE = ROOT / "conf" / "status_codes.yaml"
 CODE_LISTS_FILE = ROOT / "conf" / "code_lists.yaml"
 HOTLINES_FILE = ROOT / "conf" / "competitor_hotlines.yaml"
+SOURCE_CODES_FILE = ROOT / "conf" / "source_codes.yaml"
+UNKNOWN = "UNKNOWN"  # the word of every code that stands in no list
+Word = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+class SourceCodes(Strict):
+    """Raw code -> word, by list."""
+
+    lists: dict[Word, dict[str, Word]]
+
+    @field_validator("lists")
+    @classmethod
+    def _not_empty(cls, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        for name, words in value.items():
+            if not words or UNKNOWN in words.values():
+                raise ValueError(f"list {name} with at least one code, and none for {UNKNOWN}")
+        return value
 
 
 class CodeLists(Strict):
@@ -54,6 +72,12 @@ class Hotlines(Strict):
 def load_code_lists() -> dict[str, dict[str, str]]:
     """The shared code lists by name, each {code: word}."""
     return load(CodeLists, CODE_LISTS_FILE).model_dump()
+
+
+@cache
+def load_source_codes() -> dict[str, dict[str, str]]:
+    """Raw code of a source system -> our word, by list."""
+    return load(SourceCodes, SOURCE_CODES_FILE).lists
 
 
 @cache

@@ -130,13 +130,24 @@ class ValueTierWeights(Strict):
     arpu: float = Share
     return_rate: float = Share
     circle: float = Share
-    key_person: float = Share
+    key_account: float = Share
+
+
+class UnitCost(Strict):
+    """What serving a line costs: a minute, a message, an MMS, a megabyte, and the line itself for a month."""
+
+    voice_minute_fen: float = Field(ge=0)
+    message_fen: float = Field(ge=0)
+    mms_fen: float = Field(ge=0)
+    data_mb_fen: float = Field(ge=0)
+    line_month_fen: float = Field(ge=0)
 
 
 class ValueTierRule(Strict):
-    """Weights and shares of the value tiers."""
+    """Weights and shares of the value tiers, and the unit costs behind the return rate."""
 
     weights: ValueTierWeights
+    unit_cost: UnitCost
     high_share: float = Share
     mid_share: float = Share
 
@@ -158,6 +169,12 @@ class AnomalyRule(Strict):
     competitor_hotline_calls: int = Field(ge=1)
     forwarded_calls: int = Field(ge=1)
     balance_days_left: int = Field(ge=0)
+
+
+class UsageRule(Strict):
+    """When use may be compared with earlier use."""
+
+    trend_min_earlier_days: int = Field(ge=1)
 
 
 class LifecycleRule(Strict):
@@ -207,6 +224,7 @@ class Judgements(Strict):
     """conf/segments/judgements.yaml."""
 
     version: str
+    usage: UsageRule
     crbt: CrbtRule
     value_tier: ValueTierRule
     stickiness: StickinessRule

@@ -156,6 +156,14 @@ class Predictor:
         self.contract, self.calibration = check_texts(bundle)
         self._booster = lgb.Booster(model_str=bundle.model_text)
 
+    @property
+    def used_features(self) -> set[str]:
+        """Single features some tree splits on, alone or in a pair; the others cannot move a score."""
+        splits = zip(self.contract.names, self._booster.feature_importance("split"), strict=True)
+        used = {name for name, count in splits if count}
+        pairs = [cross for cross in self.contract.crosses if cross.name in used]
+        return used & {f.name for f in self.contract.features} | {c.feature for p in pairs for c in (p.left, p.right)}
+
     def predict_raw(self, matrix: np.ndarray) -> np.ndarray:
         """Raw scores of an encoded matrix: probability, or expected count."""
         if not matrix.shape[0]:

@@ -39,7 +39,7 @@ def filled(state: State, day: int) -> dict[str, np.ndarray]:
     known_birth, managed = ~state.hide_birth[owner], (state.manager[owner] >= 0) | (state.corporate[owner] >= 0)
     return {
         "gender_code": ~state.hide_sex[owner], "birth_date": known_birth, "age_years": known_birth,
-        "sub_brand_code": ~gotone, "vip_tier": gotone & (state.vip[owner] > 0), "acquisition_channel_code": gotone,
+        "sub_brand_code": ~gotone, "vip_tier": gotone & ~state.prepaid & (state.vip[owner] > 0), "acquisition_channel_code": gotone,
         "permanent_home_area_code": called_three_months(state, day),
         "bundle_end_date": (state.contract_seq > 0) & (state.contract_to >= day),
         "is_in_grace": state.prepaid, "grace_start_date": state.prepaid & (state.grace_day > 0),

@@ -45,8 +45,9 @@ class State:
         return (591 + self.city[index].astype(np.int64)) * 10**11 + np.asarray(index, dtype=np.int64) * 13 + 1_000_003
 
     def acct_id(self, index: np.ndarray) -> np.ndarray:
-        """Billing account of a subscription."""
-        return 9 * 10**13 + np.asarray(index, dtype=np.int64)
+        """Billing account of a subscription; most second lines are on their owner's first account."""
+        index = np.asarray(index, dtype=np.int64)
+        return 9 * 10**13 + np.where(index % 5 < 4, self.customer[index], index)
 
     def cust_id(self, customer: np.ndarray) -> np.ndarray:
         """Customer id: county of the home address and a running number."""

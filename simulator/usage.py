@@ -137,11 +137,16 @@ def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
     called = _voice_rows(
         now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True
     )
-    diverted = people[rng.random(len(people)) < 0.004]
+    often = np.where(state.competitor[people], facts.moods["competitor_forward"], facts.usage["forward"])
+    diverted = people[rng.random(len(people)) < often]
     third = np.where(diverted % 5 > 0, state.msisdn[diverted], 0)
+    to, to_operator = outside_numbers(diverted * 8, facts)
+    leaves = rng.random(len(diverted)) < np.where(state.competitor[diverted], 0.9, facts.usage["forward_outside_share"])
+    to = np.where(leaves, to, other_province_numbers(diverted, facts))
+    to_operator = np.where(leaves, to_operator, OWN)
+    now.planted.add("D9", "cdr_voice", (to_operator == FIXED_LINE).sum(), "opposite_no FIXED")
     forward = _voice_rows(
-        now, diverted, rng.integers(29_000, 79_000, len(diverted)),
-        other_province_numbers(diverted, facts), np.full(len(diverted), OWN), rng.integers(5, 300, len(diverted)), "FW", free=True,
+        now, diverted, rng.integers(29_000, 79_000, len(diverted)), to, to_operator, rng.integers(5, 300, len(diverted)), "FW", free=True,
     )  # fmt: skip
     return pl.concat([called, forward.with_columns(third_no=pl.Series(third).cast(pl.String))])
 

@@ -1,4 +1,4 @@
-"""Anomaly by rule (5.21): use breaks down, competitors are called, calls are forwarded, the balance is run down."""
+"""Anomaly by rule (5.21): use breaks down, competitors are called, calls are forwarded to another network, the balance is run down."""
 
 from __future__ import annotations
 

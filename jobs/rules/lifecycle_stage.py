@@ -13,19 +13,17 @@ if TYPE_CHECKING:
 
 
 def lifecycle_stage(
-    is_live: Column, anomaly: Column, tenure_days: Column, arpu_slope: Column, minutes_trend: Column, bundle_days_left: Column,
-    termination_requested: Column, rule: LifecycleRule,
+    is_live: Column, anomaly: Column, tenure_days: Column, arpu_slope: Column, arpu_change: Column,
+    minutes_trend: Column, bundle_days_left: Column, termination_requested: Column, rule: LifecycleRule,
 ) -> Column:  # fmt: skip
-    """Stage of a subscription; `arpu_slope` is per month, so three months are compared with the limit over three months."""
+    """Stage of a subscription; `arpu_change` is over three bills, as the limit is, `arpu_slope` (only its sign) per month."""
     no = F.lit(False)
     save = (
         F.coalesce(anomaly == "YES", no)
         | F.coalesce(bundle_days_left <= rule.commitment_days, no)
         | F.coalesce(termination_requested, no)
     )
-    declines = F.coalesce(arpu_slope * 3 <= rule.decline_slope, no) | F.coalesce(
-        minutes_trend <= rule.decline_slope, no
-    )
+    declines = F.coalesce(arpu_change <= rule.decline_slope, no) | F.coalesce(minutes_trend <= rule.decline_slope, no)
     grows = F.coalesce((tenure_days <= rule.growth_days) & (arpu_slope > 0), no)
     return (
         F.when(~F.coalesce(is_live, no), "CHURNED")

@@ -1,4 +1,7 @@
-"""Stickiness (rule 5.20): mean of family, services, convergent and circle, plus a bonus for a bundle that still runs."""
+"""Stickiness (rule 5.20): mean of shared account, services, closed group and circle, plus a bonus for a bundle that still runs.
+
+Rule 5.20 asks for convergent products (fixed line, broadband) where the closed group (mobile VPN) stands: no feed tells of them.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def stickiness_score(
-    family: Column,
+    shared_account: Column,
     services: Column,
-    convergent: Column,
+    closed_group: Column,
     circle_share: Column,
     bundle_days_left: Column,
     rule: StickinessRule,
 ) -> Column:
-    """0 to 1.2: `family` and `convergent` are yes/no, `services` a count, `circle_share` the share of own contacts."""
+    """0 to 1.2: `shared_account` (the rule's family) and `closed_group` are yes/no, `services` a count, `circle_share` a share."""
     none = F.lit(0.0)
     parts = (
-        F.when(F.coalesce(family, F.lit(False)), 1.0).otherwise(none)
+        F.when(F.coalesce(shared_account, F.lit(False)), 1.0).otherwise(none)
         + F.least(F.lit(1.0), F.coalesce(services, F.lit(0)) / F.lit(rule.sticky_vas_full_at))
-        + F.when(F.coalesce(convergent, F.lit(False)), 1.0).otherwise(none)
+        + F.when(F.coalesce(closed_group, F.lit(False)), 1.0).otherwise(none)
         + F.coalesce(circle_share, none)
     )
     bonus = F.when(F.coalesce(bundle_days_left > rule.bundle_days, F.lit(False)), rule.bundle_bonus).otherwise(none)

@@ -1,4 +1,4 @@
-"""Value tier (rule 5.19): weighted ranks of the bill, the return rate and the circle, and a bonus for key persons."""
+"""Value tier (rule 5.19): weighted ranks of the bill, the return rate and the circle, and a bonus for key accounts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,43 @@ from pyspark.sql import functions as F
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-    from conf.segments import ValueTierRule
+    from conf.segments import UnitCost, ValueTierRule
+
+
+def return_rate(
+    monthly_bill_fen: Column,
+    seconds: Column,
+    messages: Column,
+    mms: Column,
+    volume_kb: Column,
+    days: Column,
+    cost: UnitCost,
+) -> Column:
+    """Share of the mean bill that serving leaves: use of the window and its `days` lived give the cost of 30 days, in fen.
+
+    Null without a bill; below 0 where serving costs more than it brings.
+    """
+    none = F.lit(0)
+    used = (
+        F.coalesce(seconds, none) / 60.0 * cost.voice_minute_fen
+        + F.coalesce(messages, none) * cost.message_fen
+        + F.coalesce(mms, none) * cost.mms_fen
+        + F.coalesce(volume_kb, none) / 1024.0 * cost.data_mb_fen
+    )
+    monthly = used / F.greatest(F.coalesce(days, F.lit(1)), F.lit(1)) * 30.0 + cost.line_month_fen
+    return F.when(monthly_bill_fen > 0, (monthly_bill_fen - monthly) / monthly_bill_fen)
 
 
 def value_score(
-    arpu_rank: Column, return_rank: Column, circle_rank: Column, key_person: Column, rule: ValueTierRule
+    arpu_rank: Column, return_rank: Column, circle_rank: Column, key_account: Column, rule: ValueTierRule
 ) -> Column:
-    """0.7 rank of the bill + 0.1 rank of the return rate + 0.15 rank of the circle + 0.05 for a key person."""
+    """0.7 rank of the bill + 0.1 rank of the return rate + 0.15 rank of the circle + 0.05 for a key account."""
     weights, none = rule.weights, F.lit(0.0)
     return (
         F.coalesce(arpu_rank, none) * weights.arpu
         + F.coalesce(return_rank, none) * weights.return_rate
         + F.coalesce(circle_rank, none) * weights.circle
-        + F.when(F.coalesce(key_person, F.lit(False)), weights.key_person).otherwise(none)
+        + F.when(F.coalesce(key_account, F.lit(False)), weights.key_account).otherwise(none)
     )
 
 

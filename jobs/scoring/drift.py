@@ -16,7 +16,7 @@ from jobs.lakehouse import alerts
 from jobs.lakehouse.lake import Lake
 from jobs.scoring.matrix import CUSTOMER_360
 from jobs.scoring.partitions import ScoringModel
-from models.artifact import check_texts
+from models.artifact import Predictor
 from models.drift import Shift, Tonight, nulls_of
 from models.features import SNAPSHOT_DATE, FeatureContract, encode, population_mask
 
@@ -52,16 +52,20 @@ def fit_for(lake: Lake, models: list[ScoringModel], dates: DateRange, rules: Dri
 
 
 def judge(lake: Lake, models: list[ScoringModel], day: date, rules: DriftRules) -> list[Verdict]:
-    """A verdict a champion on one snapshot of the customer view; a snapshot without rows gives none."""
-    contracts = [check_texts(model.bundle)[0] for model in models]
+    """A verdict a champion on one snapshot of the customer view; a snapshot without rows gives none.
+
+    Only a feature that some tree splits on can refuse: the others cannot move a score, and are told.
+    """
+    predictors = [Predictor(model.bundle) for model in models]
+    contracts = [predictor.contract for predictor in predictors]
     nights = [Tonight(contract) for contract in contracts]
     for batch in sample(lake, models, day, rules.sample_rows):
         for model, contract, night in zip(models, contracts, nights, strict=True):
             _count(batch, model, contract, night)
     found = []
-    for model, night in zip(models, nights, strict=True):
-        shifts = night.shifts(rules)
-        refused = [shift for shift in shifts if shift.is_beyond(rules.refuse)]
+    for model, predictor, night in zip(models, predictors, nights, strict=True):
+        shifts, used = night.shifts(rules), predictor.used_features
+        refused = [shift for shift in shifts if shift.is_beyond(rules.refuse) and shift.feature in used]
         warned = [shift for shift in shifts if shift.is_beyond(rules.warn) and shift not in refused]
         found.append(Verdict(model, day, night.rows, warned, refused))
     return found if any(verdict.rows for verdict in found) else []

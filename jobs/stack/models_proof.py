@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conf.errors import ClosedLoopError
+from conf.models import load_models
 from conf.settings import Settings
 from jobs.stack.screen import NOT_COMPARABLE, model_ceilings
 from jobs.view.asof import newest_built
@@ -42,9 +43,9 @@ class Verdict:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the model keeps both promises; influence has no ceiling to compare with."""
+        """Whether the model keeps both promises; without a ceiling it must reach the AUC it is promoted with, and the linear rival's."""
         if self.ceiling is None:
-            return True
+            return self.auc >= max(load_models().models[self.model].thresholds.min_auc, self.logistic_auc)
         near = self.auc >= self.ceiling - MOST_BELOW_CEILING
         return near and self.auc >= self.logistic_auc + LEAST_ABOVE_LOGISTIC
 

@@ -9,8 +9,10 @@ from pyspark.sql import functions as F
 from conf.codes import load_status_codes
 from conf.kpi import load_kpi_rules
 from conf.policy import load_policy
+from conf.segments import load_judgements
 from conf.tables import table_of
 from jobs.lakehouse.planning import static_plans
+from jobs.rules import value_tier
 from jobs.view import circle, contacts, profile, services, usage, value
 from jobs.view.judgements import judge
 from jobs.view.snapshot import Snapshot, month_id
@@ -45,6 +47,7 @@ def customer_360(snap: Snapshot) -> DataFrame:
 def joined_facts(snap: Snapshot) -> DataFrame:
     """One row a subscription with the measures of all subjects, before any judgement."""
     base = base_of(snap).localCheckpoint()
+    activations = base.select("subscription_id", "activation_date")
     products = _once(snap, "silver.product_subscription", services.subscribed_products(snap))
     tones, owned, use = (
         services.crbt(snap),
@@ -58,7 +61,7 @@ def joined_facts(snap: Snapshot) -> DataFrame:
         .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
     )
     subjects = [
-        _once(snap, "silver.usage_daily", usage.usage(snap)), value.bills(snap), value.payments(snap), value.balances(snap), value.complaints(snap),
+        _once(snap, "silver.usage_daily", usage.usage(snap, activations)), value.bills(snap, activations), value.payments(snap), value.balances(snap), value.complaints(snap),
         tones, owned, use, circle.circle(snap, pairs, flags),
         circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
@@ -79,20 +82,22 @@ def _once(snap: Snapshot, table: str, frame: DataFrame) -> DataFrame:
 
 
 def base_of(snap: Snapshot) -> DataFrame:
-    """Profile with customer, whether it is live and marketable, and how many live lines the customer has."""
+    """Profile with customer, whether it is live and marketable, and whether it shares its billing account with another line."""
     people = profile.customers(snap)
     rows = profile.profile(snap).where(F.coalesce("activation_date", F.lit(snap.day)) <= F.lit(snap.day))
-    lines = rows.where("is_live").groupBy("customer_id").agg(F.count(F.lit(1)).alias("live_lines"))
-    rows = rows.join(people, "customer_id", "left").join(lines, "customer_id", "left")
+    lines = rows.where("is_live").groupBy("acct_id").agg(F.count(F.lit(1)).alias("lines_of_account"))
+    rows = rows.join(people, "customer_id", "left").join(lines, "acct_id", "left")
     rules = load_policy().contactable
     marketable = (
         F.col("is_live") & F.col("subscription_status").isin(*rules.statuses) & F.col("user_type").isin(*rules.user_types)
         & F.col("msisdn_class").isin(*rules.msisdn_classes)
     )  # fmt: skip
+    is_corporate = F.col("corporate_id").isNotNull() | F.coalesce("is_company_registered", F.lit(False))
     return rows.withColumns(
         {
             "is_marketable": F.coalesce(marketable, F.lit(False)),
-            "is_corporate": F.col("corporate_id").isNotNull() | F.coalesce("is_company_registered", F.lit(False)),
+            "is_corporate": is_corporate,
+            "shares_account": ~is_corporate & F.coalesce(F.col("lines_of_account") > 1, F.lit(False)),
             "tenure_days": F.datediff(F.lit(snap.day), "activation_date"),
             "left_on": F.when(~F.col("is_live"), F.to_date("status_time")),
             "dq_flag": F.coalesce(
@@ -112,11 +117,16 @@ def _joined_measures(snap: Snapshot) -> dict[str, Column]:
     events = F.col("service_events_90d") + F.col("sms_sp_cnt_90d") + F.col("mms_sp_cnt_90d")
     daily_fee = F.col("arpu_3m_fen") / 30.0
     prepaid = F.col("payment_mode") == "PREPAID"
+    return_rate = value_tier.return_rate(
+        F.col("arpu_3m_fen"), F.col("seconds_90d"), F.col("sms_mo_cnt_90d"), F.col("mms_p2p_cnt_90d"), F.col("data_volume_kb_90d"),
+        F.least(F.lit(usage.WINDOW_DAYS), F.col("tenure_days") + 1), load_judgements().value_tier.unit_cost,
+    )  # fmt: skip
     days_left = F.when(prepaid & (daily_fee > 0), F.floor(F.greatest(F.col("balance_fen"), F.lit(0)) / daily_fee))
     return {
         "vas_codes": F.array_sort(with_tones),
         "vas_active_cnt": F.size(with_tones),
         "vas_events_90d": events,
+        "return_rate_3m": return_rate,
         "balance_days_left": F.least(days_left, F.lit(9999)).cast("int"),
         "bundle_days_left": F.datediff("bundle_end_date", F.lit(snap.day)),
     }
@@ -138,7 +148,7 @@ def _fields(snap: Snapshot) -> dict[str, Column]:
         "contact_address": F.col("contact_address_token"),
         "home_address": F.col("home_address_token"),
         "id_number": F.col("id_number_token"),
-        "vip_tier": F.when(gotone, F.col("vip_tier")),
+        "vip_tier": F.when(gotone & ~prepaid, F.col("vip_tier")),
         "acquisition_channel_code": F.when(gotone, F.col("acquisition_channel_code")),
         "home_area_code": F.coalesce("called_area", "city_code"),
         "permanent_home_area_code": F.col("permanent_area"),

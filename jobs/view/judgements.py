@@ -22,7 +22,7 @@ def ranks(facts: DataFrame) -> DataFrame:
     """Ranks 0-1 among live, marketable subscriptions; the others have none."""
     rule = load_judgements().influence
     people = facts.where("is_marketable").select(
-        "subscription_id", "arpu_3m_fen", "discount_share_3m", "reach_score", "adoption_rank",
+        "subscription_id", "arpu_3m_fen", "discount_share_3m", "return_rate_3m", "reach_score", "adoption_rank",
         "vas_active_cnt", "vas_events_90d", "vas_fee_3m_fen",
         influence.diffusion_score(F.col("gift_cnt"), F.col("copied_cnt"), F.col("follower_cnt"), rule).alias("diffusion"),
     )  # fmt: skip
@@ -33,7 +33,7 @@ def ranks(facts: DataFrame) -> DataFrame:
         ((active[0] + active[1] + active[2]) / 3.0).alias("activity"),
         rank_above_zero(F.col("reach_score")).alias("influence_c"),
         rank_of_all(F.col("arpu_3m_fen")).alias("arpu_rank"),
-        rank_of_all(-F.col("discount_share_3m")).alias("return_rank"),
+        rank_of_all(F.col("return_rate_3m")).alias("return_rank"),
         F.when(F.col("discount_share_3m").isNotNull(), rank_above_zero(F.col("discount_share_3m"))).alias(
             "discount_rank"
         ),
@@ -109,19 +109,18 @@ def _orientations(rows: DataFrame) -> dict[str, Column]:
 def _value_and_risk(day: date) -> dict[str, Column]:
     rules = load_judgements()
     traits = (F.col("influence_a"), F.col("influence_b"), F.col("influence_c"))
-    key_person = F.col("is_corporate") | F.col("account_manager_id").isNotNull()
     left = F.datediff("bundle_end_date", F.lit(day))
     score = value_tier.value_score(
-        F.col("arpu_rank"), F.col("return_rank"), F.col("influence_c"), key_person, rules.value_tier
+        F.col("arpu_rank"), F.col("return_rank"), F.col("influence_c"), F.col("is_key_account"), rules.value_tier
     )
     return {
         "influence_formula": influence.influence_formula(*traits, rules.influence),
         "value_score": F.when(F.col("is_marketable"), F.round(score, 6)),
         "stickiness_score": F.round(stickiness.stickiness_score(
-            F.col("live_lines") > 1, F.col("vas_active_cnt"), F.col("is_vpn_member"), F.col("in_network_top10_share"), left,
+            F.col("shares_account"), F.col("vas_active_cnt"), F.col("is_vpn_member"), F.col("in_network_top10_share"), left,
             rules.stickiness), 6),
         "anomaly_reasons": F.when(F.col("is_live"), anomaly.anomaly_reasons(
-            F.col("mou_trend"), F.col("voice_mo_trend"), F.col("hotline_competitor_90d"), F.col("forward_cnt_30d"),
+            F.col("mou_trend"), F.col("voice_mo_trend"), F.col("hotline_competitor_90d"), F.col("forward_other_network_30d"),
             F.col("balance_days_left"), F.col("topup_cnt_30d"), rules.anomaly)).otherwise(F.array().cast("array<string>")),
         "crbt_lifecycle_state": crbt_lifecycle_state(
             F.lit(day), F.col("has_crbt"), F.col("crbt_open_date"), F.col("crbt_close_date"), F.col("crbt_trial_end_date"),
@@ -149,7 +148,7 @@ def _tiers(rows: DataFrame, day: date) -> dict[str, Column]:
 
 def _last_judgements(day: date) -> dict[str, Column]:
     stage = lifecycle_stage.lifecycle_stage(
-        F.col("is_live"), F.col("anomaly_level"), F.col("tenure_days"), F.col("arpu_slope_3m"), F.col("mou_trend"),
+        F.col("is_live"), F.col("anomaly_level"), F.col("tenure_days"), F.col("arpu_slope_3m"), F.col("arpu_change_3m"), F.col("mou_trend"),
         F.datediff("bundle_end_date", F.lit(day)), F.col("termination_requested"), load_judgements().lifecycle,
     )  # fmt: skip
     return {"lifecycle_stage": stage}

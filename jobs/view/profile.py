@@ -46,7 +46,7 @@ def _keep_one_live_per_number(rows: DataFrame) -> DataFrame:
 
 
 def customers(snap: Snapshot) -> DataFrame:
-    """Customers with their corporate customer's manager where they have none of their own."""
+    """Customers with their corporate customer's manager where they have none of their own; key accounts have their own."""
     own = snap.latest("silver.customer", "customer_id")
     companies = snap.latest("silver.corporate_customer", "corporate_id").select(
         "corporate_id", F.col("account_manager_id").alias("company_manager_id")
@@ -55,8 +55,11 @@ def customers(snap: Snapshot) -> DataFrame:
         "account_manager_id", F.col("name_token").alias("account_manager_name"),
         F.col("phone_token").alias("account_manager_phone"),
     )  # fmt: skip
-    managed = own.join(companies, "corporate_id", "left").withColumn(
-        "account_manager_id", F.coalesce("account_manager_id", "company_manager_id")
+    managed = own.join(companies, "corporate_id", "left").withColumns(
+        {
+            "is_key_account": F.col("account_manager_id").isNotNull(),
+            "account_manager_id": F.coalesce("account_manager_id", "company_manager_id"),
+        }
     )
     return managed.join(managers, "account_manager_id", "left").drop("company_manager_id")
 
@@ -116,7 +119,7 @@ def _activation_handsets(seen: DataFrame, subscriptions: DataFrame) -> DataFrame
     owner = subscriptions.select("subscription_id", "activation_date", "msisdn_token", "brand_code")
     first = (
         seen.join(owner, "subscription_id")
-        .where((F.col("first_seen") <= F.last_day("activation_date")) & (F.col("last_seen") >= month))
+        .where((F.col("first_seen") <= F.last_day("activation_date")) & (F.coalesce("last_seen", "first_seen") >= month))
         .groupBy("subscription_id")
         .agg(F.min_by("imei_token", F.struct("first_seen", "imei_token")).alias("activation_month_imei"),
              F.min("activation_date").alias("activation_date"))

@@ -17,8 +17,12 @@ BILLS = 3
 METERED = ("local_fen", "toll_fen", "roam_fen", "data_fen", "sms_fen", "mms_fen")
 
 
-def bills(snap: Snapshot) -> DataFrame:
-    """Measures of the last three bills known (a bill comes on the 8th of the next month)."""
+def bills(snap: Snapshot, activations: DataFrame) -> DataFrame:
+    """Measures of the last three bills known (a bill comes on the 8th of the next month).
+
+    Trends look at whole months only: the bill of the month of activation (`activations`: subscription_id, activation_date)
+    is left out of them, unless the line began on the first.
+    """
     since = snap.since_months(5)
     items = ("total_fen", "local_fen", "vas_fen", "crbt_fen", "newspaper_fen", "discount_fen")
     rows = snap.standing("silver.bill_month", since=since)
@@ -28,6 +32,10 @@ def bills(snap: Snapshot) -> DataFrame:
     )
     newest_first = Window.partitionBy("subscription_id").orderBy(F.col("month_id").desc())
     recent = monthly.withColumn("place", F.row_number().over(newest_first)).where(F.col("place") <= BILLS)
+    begun_in = F.date_format(F.date_sub("activation_date", 1), "yyyyMM")
+    recent = recent.join(activations, "subscription_id", "left").withColumn(
+        "whole", F.coalesce(F.col("month_id") > begun_in, F.lit(True))
+    )
     service_fees = F.col("vas_fen") + F.col("crbt_fen") + F.col("newspaper_fen")
     summed = recent.groupBy("subscription_id").agg(
         F.max(F.when(F.col("place") == 1, F.col("total_fen"))).alias("arpu_fen"),
@@ -36,6 +44,7 @@ def bills(snap: Snapshot) -> DataFrame:
         F.sum("discount_fen").alias("discounts"),
         F.sum(F.col("total_fen") - F.col("discount_fen")).alias("gross"),
         _slope("total_fen").alias("arpu_slope_3m"),
+        _change("total_fen").alias("arpu_change_3m"),
         _slope("local_fen").alias("local_fee_trend_3m"),
         _slope("metered_fen").alias("metered_fee_trend_3m"),
     )
@@ -46,12 +55,22 @@ def bills(snap: Snapshot) -> DataFrame:
 
 
 def _slope(item: str) -> Column:
-    """Change per month from the oldest of the bills to the newest, as a share of their mean; empty with fewer than two."""
-    months = F.max("place")
-    newest = F.max(F.when(F.col("place") == 1, F.col(item)))
-    oldest = F.max_by(item, "place")
-    mean = F.avg(item)
-    return F.when((months > 1) & (mean > 0), (newest - oldest) / (months - 1) / mean)
+    """Change per month from the oldest whole month to the newest, as a share of their mean; empty with fewer than two."""
+    newest, oldest, steps = _ends(item)
+    mean = F.avg(F.when(F.col("whole"), F.col(item)))
+    return F.when((steps > 0) & (mean > 0), (newest - oldest) / steps / mean)
+
+
+def _change(item: str) -> Column:
+    """Newest of three whole months over the oldest, minus 1, to six places (8,000 on 10,000 is -0.2); empty with fewer."""
+    newest, oldest, steps = _ends(item)
+    return F.when((steps == BILLS - 1) & (oldest > 0), F.round(newest / oldest - 1.0, 6))
+
+
+def _ends(item: str) -> tuple[Column, Column, Column]:
+    """Newest and oldest whole month of the bills, and the bills between them."""
+    place = F.when(F.col("whole"), F.col("place"))
+    return F.min_by(item, place), F.max_by(item, place), F.max(place) - F.min(place)
 
 
 def payments(snap: Snapshot) -> DataFrame:

@@ -1,4 +1,4 @@
--- One account pays one prepaid subscription; should two accounts name it, their balances add up.
+-- An account may carry several lines, one row each; should two accounts name one line, their balances add up.
 SELECT
   user_id AS subscription_id, SUM(balance_fen) AS balance_fen, SUM(owe_fen) AS owe_fen, MAX(valid_to) AS valid_to,
   MAX(data_date) AS data_date, load_date, MIN(superseded_on) AS superseded_on

@@ -13,6 +13,7 @@ WITH voice AS (
     COUNT_IF(call_type = 'MO' AND h.owner = 'COMPETITOR') AS hotline_competitor_cnt,
     COUNT_IF(call_type = 'MO' AND h.owner = 'OWN') AS hotline_10086_cnt,
     COUNT_IF(call_type = 'FW') AS forward_cnt,
+    COUNT_IF(call_type = 'FW' AND opp_operator <> 'CMCC') AS forward_other_network_cnt,
     SUM(COALESCE(base_call_fee, 0) + COALESCE(toll_call_fee, 0) + COALESCE(info_fee, 0)) AS voice_fee_li,
     APPROX_COUNT_DISTINCT(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
   FROM asof_cdr_voice AS v
@@ -53,22 +54,23 @@ used AS (
   SELECT
     msisdn_token, event_date, load_date, superseded_on, voice_mo_cnt, voice_mt_cnt, voice_mo_seconds, voice_mt_seconds,
     toll_seconds, roam_seconds, calls_to_competitor_cnt, hotline_competitor_cnt, hotline_10086_cnt, forward_cnt,
-    voice_fee_li, partner_cnt, 0 AS sms_mo_cnt, 0 AS sms_mt_cnt, 0 AS sms_sp_cnt, 0 AS sms_fee_li, 0 AS gprs_sessions,
+    forward_other_network_cnt, voice_fee_li, partner_cnt, 0 AS sms_mo_cnt, 0 AS sms_mt_cnt, 0 AS sms_sp_cnt, 0 AS sms_fee_li,
+    0 AS gprs_sessions,
     0 AS data_volume_kb, 0 AS gprs_fee_li, 0 AS mms_p2p_cnt, 0 AS mms_sp_cnt, 0 AS mms_fee_li
   FROM voice
   UNION ALL
   SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     sms_mo_cnt, sms_mt_cnt, sms_sp_cnt, sms_fee_li, 0, 0, 0, 0, 0, 0
   FROM sms
   UNION ALL
   SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     gprs_sessions, data_volume_kb, gprs_fee_li, 0, 0, 0
   FROM gprs
   UNION ALL
   SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     mms_p2p_cnt, mms_sp_cnt, mms_fee_li
   FROM mms
 ),
@@ -83,6 +85,7 @@ SELECT
   SUM(voice_mt_seconds) AS voice_mt_seconds, SUM(toll_seconds) AS toll_seconds, SUM(roam_seconds) AS roam_seconds,
   SUM(calls_to_competitor_cnt) AS calls_to_competitor_cnt, SUM(hotline_competitor_cnt) AS hotline_competitor_cnt,
   SUM(hotline_10086_cnt) AS hotline_10086_cnt, SUM(forward_cnt) AS forward_cnt,
+  SUM(forward_other_network_cnt) AS forward_other_network_cnt,
   (SUM(voice_fee_li) + 5) DIV 10 AS voice_fee_fen, SUM(sms_mo_cnt) AS sms_mo_cnt, SUM(sms_mt_cnt) AS sms_mt_cnt,
   SUM(sms_sp_cnt) AS sms_sp_cnt, (SUM(sms_fee_li) + 5) DIV 10 AS sms_fee_fen, SUM(gprs_sessions) AS gprs_sessions,
   SUM(data_volume_kb) AS data_volume_kb, (SUM(gprs_fee_li) + 5) DIV 10 AS gprs_fee_fen,

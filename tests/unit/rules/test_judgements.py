@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conf.segments import load_judgements, load_orientation
+from conf.segments import UnitCost, load_judgements, load_orientation, load_strategic
 from jobs.rules import anomaly, orientation, stickiness, value_tier
 from jobs.rules.crbt_lifecycle import crbt_lifecycle_state
 from jobs.rules.lifecycle_stage import lifecycle_stage
+from jobs.view.roll_ups import strategic_segment
 
 DAY = "2026-03-09"
 
@@ -54,28 +55,28 @@ def test_crbt_lifecycle(spark):
     assert dict(zip([case[0] for case in CRBT_CASES], found, strict=True)) == {case[0]: case[-1] for case in CRBT_CASES}
 
 
-# live, anomaly, tenure, slope, minutes trend, bundle days left, termination asked -> stage
+# live, anomaly, tenure, slope a month, change over three bills, minutes trend, bundle days left, termination asked -> stage
 STAGES = [
-    (False, "YES", 10, 0.1, 0.0, None, True, "CHURNED"),
-    (True, "YES", 10, 0.1, 0.0, None, False, "SAVE"),
-    (True, "NO", 10, 0.1, 0.0, 90, False, "SAVE"),
-    (True, "NO", 10, 0.1, 0.0, 91, True, "SAVE"),
-    (True, "NO", 90, -0.5, 0.0, None, False, "ENTRY"),
-    (True, "NO", 91, -0.07, 0.0, None, False, "DECLINE"),
-    (True, "NO", 91, 0.1, -0.2, None, False, "DECLINE"),
-    (True, "NO", 365, 0.1, 0.0, None, False, "GROWTH"),
-    (True, "NO", 366, 0.1, 0.0, None, False, "STABLE"),
-    (True, None, None, None, None, None, None, "STABLE"),
+    (False, "YES", 10, 0.1, 0.2, 0.0, None, True, "CHURNED"),
+    (True, "YES", 10, 0.1, 0.2, 0.0, None, False, "SAVE"),
+    (True, "NO", 10, 0.1, 0.2, 0.0, 90, False, "SAVE"),
+    (True, "NO", 10, 0.1, 0.2, 0.0, 91, True, "SAVE"),
+    (True, "NO", 90, -0.5, -0.8, 0.0, None, False, "ENTRY"),
+    (True, "NO", 91, -0.11, -0.2, 0.0, None, False, "DECLINE"),
+    (True, "NO", 91, -0.07, -0.134, 0.0, None, False, "STABLE"),
+    (True, "NO", 91, 0.1, 0.2, -0.2, None, False, "DECLINE"),
+    (True, "NO", 365, 0.1, 0.2, 0.0, None, False, "GROWTH"),
+    (True, "NO", 366, 0.1, 0.2, 0.0, None, False, "STABLE"),
+    (True, None, None, None, None, None, None, None, "STABLE"),
 ]
 
 
 def test_lifecycle_stage_takes_the_first_match(spark):
-    schema = (
-        "live boolean, anomaly string, tenure int, slope double, trend double, left int, asked boolean, wanted string"
-    )
+    schema = "live boolean, anomaly string, tenure int, slope double, change double, trend double, left int, asked boolean, wanted string"
     found = evaluate(
         spark, STAGES, schema,
-        lambda c: lifecycle_stage(c["live"], c["anomaly"], c["tenure"], c["slope"], c["trend"], c["left"], c["asked"], load_judgements().lifecycle),
+        lambda c: lifecycle_stage(
+            c["live"], c["anomaly"], c["tenure"], c["slope"], c["change"], c["trend"], c["left"], c["asked"], load_judgements().lifecycle),
     )  # fmt: skip
     assert found == [case[-1] for case in STAGES]
 
@@ -129,6 +130,30 @@ def test_fashion_orientation_by_adoption_rank(spark):
     assert found == [case[-1] for case in cases]
 
 
+def test_return_rate_is_what_serving_leaves_of_the_bill(spark):
+    cost = UnitCost(voice_minute_fen=4, message_fen=2, mms_fen=12, data_mb_fen=8, line_month_fen=300)
+    cases = [
+        (5000, 90 * 600, 300, 0, 30 * 1024, 90, (5000 - (900 * 4 + 600 + 240) / 3 - 300) / 5000),
+        (
+            5000,
+            90 * 600,
+            300,
+            0,
+            30 * 1024,
+            30,
+            (5000 - (900 * 4 + 600 + 240) - 300) / 5000,
+        ),  # the same in one month of life
+        (200, 0, 0, 0, 0, 90, -0.5),  # costs more than it brings
+        (0, 60, 0, 0, 0, 90, None),
+        (None, None, None, None, None, None, None),
+    ]
+    found = evaluate(
+        spark, cases, "bill long, seconds long, messages long, mms long, kb long, days int, wanted double",
+        lambda c: value_tier.return_rate(c["bill"], c["seconds"], c["messages"], c["mms"], c["kb"], c["days"], cost),
+    )  # fmt: skip
+    assert found == [None if case[-1] is None else pytest.approx(case[-1]) for case in cases]
+
+
 def test_value_score_and_tier(spark):
     rule = load_judgements().value_tier
     scores = evaluate(
@@ -149,8 +174,8 @@ def test_stickiness_levels(spark):
     rule = load_judgements().stickiness
     cases = [(True, 2, True, 1.0, 91, 1.2), (False, 1, False, None, 90, 0.125), (None, None, None, None, None, 0.0)]
     scores = evaluate(
-        spark, [case[:-1] for case in cases], "family boolean, services int, convergent boolean, circle double, left int",
-        lambda c: stickiness.stickiness_score(c["family"], c["services"], c["convergent"], c["circle"], c["left"], rule),
+        spark, [case[:-1] for case in cases], "account boolean, services int, closed boolean, circle double, left int",
+        lambda c: stickiness.stickiness_score(c["account"], c["services"], c["closed"], c["circle"], c["left"], rule),
     )  # fmt: skip
     assert scores == pytest.approx([case[-1] for case in cases])
     levels = evaluate(
@@ -174,3 +199,28 @@ def test_anomaly_names_the_parts_that_hold(spark):
         lambda c: anomaly.anomaly_reasons(c["minutes"], c["calls"], c["hot"], c["fwd"], c["days"], c["topups"], rule),
     )  # fmt: skip
     assert found == [case[-1] for case in cases]
+
+
+# value tier, anomaly, roaming seconds, fashion, corporate, active days, value orientation, pay ability -> strategic segment (4.5)
+STRATEGIC = [
+    ("HIGH", "YES", 9000, "LEAD", False, 20, "INSENSITIVE", "HIGH", "SS6"),
+    ("HIGH", "NO", 7200, "LEAD", False, 20, "INSENSITIVE", "HIGH", "SS7"),
+    ("HIGH", "NO", 7199, "FOLLOW", False, 20, "INSENSITIVE", "HIGH", "SS2"),
+    ("HIGH", "NO", 0, "FOLLOW", True, 20, "INSENSITIVE", "HIGH", "SS1"),
+    ("MID", "YES", 9000, "LEAD", False, 0, "THRIFTY", "LOW", "SS3"),
+    ("LOW", "NO", 0, "CONSERVATIVE", False, 5, "THRIFTY", "HIGH", "SS5"),
+    ("LOW", "NO", 0, "CONSERVATIVE", False, 6, "ECONOMICAL", "HIGH", "SS9"),
+    ("LOW", "NO", 0, "CONSERVATIVE", False, 6, "INSENSITIVE", "MID", "SS8"),
+    (None, "NO", 0, None, False, 6, None, None, "SS4"),
+]
+
+
+def test_each_strategic_segment_takes_whom_its_rule_names_in_order(spark):
+    schema = (
+        "value_tier string, anomaly_level string, roam_seconds_90d long, fashion_orientation string, is_corporate boolean, "
+        "active_days_30d int, value_orientation string, pay_ability string, wanted string"
+    )
+    frame = spark.createDataFrame(STRATEGIC, schema).selectExpr("*", "true AS is_live")
+    found = [row["code"] for row in frame.select(strategic_segment().alias("code")).collect()]
+    assert found == [case[-1] for case in STRATEGIC]
+    assert set(found) == {segment.code for segment in load_strategic().segments}, "floor: every segment is reached"
