@@ -12,7 +12,7 @@ def test_every_approver_has_a_login_that_configures_nothing(settings):
     roles = {login: airflow_server.USERS.get(login) for login in load_approval_flow().logins}
     assert len(roles) >= 2
     assert set(roles.values()) == {"op"}
-    shown = dict((name, login) for name, _, login in stack.places(settings))["Airflow"]
+    shown = {name: login for name, _, login in stack.places(settings)}["Airflow"]
     assert all(f"{login} / " in shown for login in roles)
 
 
