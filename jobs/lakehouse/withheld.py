@@ -16,9 +16,9 @@ RELEASING, EXPORTED, RECALLED, REFUSED, CLOSED = "RELEASING", "EXPORTED", "RECAL
 WITHHELD = (REFUSED, RECALLED, CLOSED)  # nobody was contacted from such a file
 
 
-def withdrawn_contacts(settings: Settings, business_date: date | None = None) -> set[str]:
-    """Ids of the contacts that were withdrawn one by one, of one night or of all."""
-    filters = None if business_date is None else [("business_date", "=", business_date)]
+def withdrawn_contacts(settings: Settings, business_date: date | None = None, kind: str | None = None) -> set[str]:
+    """Ids of the contacts that were withdrawn one by one, of one night and kind or of all."""
+    filters = [(name, "=", value) for name, value in (("business_date", business_date), ("kind", kind)) if value]
     return set(ledger.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
 
 

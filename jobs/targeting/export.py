@@ -155,7 +155,7 @@ def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] 
     return Night(
         lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
         load_campaigns() if campaigns is None else campaigns, load_policy(), files_of_night(settings, business_date),
-        withdrawn_contacts(settings, business_date),
+        withdrawn_contacts(settings, business_date, DROPPED),
     )  # fmt: skip
 
 

@@ -1,0 +1,26 @@
+"""Every approver of conf/approval.yaml can log in to the Airflow we start, also on a home whose passwords are older."""
+
+from __future__ import annotations
+
+import json
+
+from conf.approval import load_approval_flow
+from jobs.stack import airflow_server, stack
+
+
+def test_every_approver_has_a_login_that_configures_nothing(settings):
+    roles = {login: airflow_server.USERS.get(login) for login in load_approval_flow().logins}
+    assert len(roles) >= 2
+    assert set(roles.values()) == {"op"}
+    shown = {name: login for name, _, login in stack.places(settings)}["Airflow"]
+    assert all(f"{login} / " in shown for login in roles)
+
+
+def test_passwords_of_an_older_home_stay_and_new_approvers_get_one(settings):
+    file = settings.path("secrets", "airflow_passwords.json")
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"admin": "kept", "manager": "kept too"}))
+    words = airflow_server.passwords(settings)
+    assert (words["admin"], words["manager"]) == ("kept", "kept too")
+    assert set(words) == set(airflow_server.USERS)
+    assert airflow_server.passwords(settings) == words
