@@ -1,6 +1,6 @@
 -- First half of gold.contact_history: everything sent and its answer, as known on each snapshot date. A row counts as known on a date when it was
 -- loaded by then and its file was not replaced by then; lists of a night are known from the next night on. Rows of a file that
--- was refused or recalled are not there, unless the channel answered for them all the same.
+-- was refused or recalled, and contacts recalled one by one, are not there, unless the channel answered for them all the same.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
 ),
@@ -22,6 +22,9 @@ control_members AS (
 withheld AS (
   SELECT file_name FROM ops.export_ledger WHERE status IN ('REFUSED', 'RECALLED')
 ),
+recalled AS (
+  SELECT DISTINCT contact_id FROM ops.contact_recall
+),
 planned AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id,
          CASE WHEN NOT is_control THEN channel_code END AS channel_code,
@@ -34,10 +37,11 @@ planned AS (
   SELECT s.snapshot_date, c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id,
          c.channel_code, c.channel_class, c.contact_class,
          c.planned_date, c.business_date, false AS is_control, c.is_model_selected, 'EXPORT' AS source,
-         w.file_name IS NOT NULL AS is_withheld
+         w.file_name IS NOT NULL OR r.contact_id IS NOT NULL AS is_withheld
   FROM gold.campaign_contact AS c
   JOIN snapshots AS s ON c.business_date < s.snapshot_date
   LEFT JOIN withheld AS w ON w.file_name = c.file_name
+  LEFT JOIN recalled AS r ON r.contact_id = c.contact_id
   UNION ALL
   SELECT snapshot_date, concat_ws(':', 'C', campaign_id, subscription_id) AS contact_id, campaign_id,
          NULL AS task_id, 1 AS wave_no, subscription_id, str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id,
@@ -94,7 +98,7 @@ ranked AS (
 answered AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id, channel_code,
          channel_class, contact_class, planned_date, business_date, is_control, is_model_selected, source, contacted_at,
-         reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk,
+         reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk, is_withheld,
          min_by(struct(placed_order_id, ordered_at), struct(ordered_at, placed_order_id))
            FILTER (WHERE is_touch AND is_bulk AND nth_touch = 1
                    AND coalesce(answer NOT IN ('ACCEPT', 'REFUSE', 'CONSIDER'), true)) AS attributed,
@@ -103,7 +107,7 @@ answered AS (
   FROM ranked
   GROUP BY snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id, channel_code,
            channel_class, contact_class, planned_date, business_date, is_control, is_model_selected, source, contacted_at,
-           reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk
+           reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk, is_withheld
 ),
 windows AS (
   SELECT *, attributed IS NOT NULL AS is_inferred,
@@ -115,6 +119,13 @@ windows AS (
   FROM answered
 )
 SELECT *,
+       -- What waves, recency, attempts and caps go by: did it happen, may its result still come, or was it in vain.
+       CASE WHEN is_control THEN NULL
+            WHEN is_contacted THEN 'MADE'
+            WHEN is_withheld THEN 'RECALLED'
+            WHEN NOT has_result AND snapshot_date < date_add(planned_date, CAST(
+                   str_to_map(:late_result_nights, ',', '=')[coalesce(contact_class, channel_class)] AS INT)) THEN 'OPEN'
+            ELSE 'MISSED' END AS contact_state,
        CASE WHEN is_control THEN NULL
             WHEN answer IN ('ACCEPT', 'REFUSE') THEN answer
             WHEN answer = 'CONSIDER' THEN CASE WHEN snapshot_date <= consider_until THEN 'CONSIDER' ELSE 'NO_RESPONSE' END

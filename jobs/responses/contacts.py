@@ -76,10 +76,11 @@ def _lists_ahead(settings: Settings, subscription_id: str, newest: date, version
         settings, "ops.export_ledger", [("status", "in", ["REFUSED", "RECALLED"])], columns=["file_name"]
     )
     withheld = set(files["file_name"].to_pylist())
+    recalled = set(ledger.read(settings, "ops.contact_recall", columns=["contact_id"])["contact_id"].to_pylist())
     return [
         _line(settings, row["planned_date"], "OUT", row, answer="on a list")
         for row in rows
-        if row["file_name"] not in withheld
+        if row["file_name"] not in withheld and row["contact_id"] not in recalled
     ]
 
 

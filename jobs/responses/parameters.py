@@ -31,6 +31,7 @@ def _answer_parameters() -> dict[str, Any]:
         "use_days": rules.effective.use_days,
         "consider_days": policy.stop.consider_days,
         "count_failed": policy.caps.count_failed,
+        "late_result_nights": _pairs({name: str(n) for name, n in policy.contacts.late_result_nights.items()}),
         "inferred_classes": ",".join(rules.attribution.inferred_classes),
         "contacted_codes": ",".join(rules.attribution.contacted_codes),
         "channel_classes": _pairs({code: channel.channel_class for code, channel in load_channels().items()}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute
@@ -13,14 +13,17 @@ from conf.errors import ExportRefused
 from conf.policy import Policy
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
+from jobs.rules.list_rows import last_valid_day
+from jobs.targeting.file_status import without_unsent
 
 UNKNOWN_PLACE = "NA"
 Cells = dict[str, str]
 
 
 def contacts_by_file(lake: Lake, business_date: date) -> dict[str, list[dict]]:
-    """The frozen contacts of the night by file name, each list in line order."""
-    rows = lake.arrow("gold.campaign_contact", filters=[("business_date", "=", business_date)]).to_pylist()
+    """The frozen contacts of the night by file name, each list in line order, less those recalled before it left."""
+    frozen = lake.arrow("gold.campaign_contact", filters=[("business_date", "=", business_date)]).to_pylist()
+    rows = without_unsent(lake.settings, frozen)
     files: dict[str, list[dict]] = {}
     for row in sorted(rows, key=lambda row: (row["file_name"], row["line_number"])):
         files.setdefault(row["file_name"], []).append(row)
@@ -68,7 +71,7 @@ def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Po
     """All values a layout may ask for of one contact, as text."""
     task = campaign.task_of(contact["channel_code"])
     planned: date = contact["planned_date"]
-    valid_to = planned + timedelta(days=policy.export.expires_after_days)
+    valid_to = last_valid_day(planned)
     return {
         "contact_id": contact["contact_id"], "campaign_id": contact["campaign_id"], "task_id": contact["task_id"],
         "wave_no": str(contact["wave_no"]), "msisdn": directory.number(contact["subscription_id"]),

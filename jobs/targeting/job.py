@@ -18,10 +18,10 @@ from expectations.gate import run_gate
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.targeting import freeze
+from jobs.targeting import control_shares, freeze
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
-from jobs.targeting.file_status import has_left, without_withheld
+from jobs.targeting.file_status import has_left, recalled_alone, without_withheld
 from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.question import budget_left
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STAGE = "targeting"
-DECISION, CONTACT, CONTROL, RECOMMENDATION = (
-    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation",
+DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE = (
+    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation", "gold.control_share",
 )  # fmt: skip
-TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION)
+TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE)
 Summary = dict[str, Any]
 
 
@@ -110,6 +110,8 @@ def budgets_left(lake: Lake, campaigns: dict[str, Campaign], business_date: date
     listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
     earlier = without_withheld(lake.settings, listed).to_pylist()
     counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
+    recalled = [row for row in recalled_alone(lake.settings) if row["business_date"] < business_date]
+    counts.subtract((row["campaign_id"], row["channel_code"]) for row in recalled)
     spent = {
         name: sum(n * load_channels()[code].cost_yuan for (owner, code), n in counts.items() if owner == name)
         for name in campaigns
@@ -156,8 +158,13 @@ def freeze_night(
     tables = {
         DECISION: decisions, CONTACT: contacts,
         CONTROL: freeze.control_rows_of(targets, decisions, earlier, business_date),
-        RECOMMENDATION: freeze.recommendations_of(contacts, policy),
+        RECOMMENDATION: freeze.recommendations_of(contacts),
     }  # fmt: skip
+    shares = control_shares.rows_to_fix(
+        control_shares.fixed_shares(lake, business_date), targets, campaigns, lake.settings, policy, business_date
+    )
+    if shares.num_rows or lake.arrow(SHARE, filters=[("business_date", "=", business_date)]).num_rows:
+        tables[SHARE] = shares  # most nights fix none, and none is no commit
     for name, rows in tables.items():
         lake.replace(name, lake.spark.createDataFrame(rows), night)
     for (campaign_id, key), count in counts_by_reason(decisions).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from datetime import date, timedelta
 
 from conf.errors import ExportRefused, InputRefused
@@ -11,7 +12,7 @@ from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
-from jobs.targeting.file_status import without_withheld
+from jobs.targeting.file_status import recalled_alone, without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
 SKIPPED = "night_skipped"
@@ -106,7 +107,9 @@ def _require_history(lake: Lake, business_date: date) -> None:
     """The history of the night must know the newest lists that left before it: else caps, waves and stops count wrong."""
     filters, columns = [("business_date", "<", business_date)], ["business_date", "file_name"]
     earlier = without_withheld(lake.settings, lake.arrow("gold.campaign_contact", filters=filters, columns=columns))
-    newest = max(earlier["business_date"].unique().to_pylist(), default=None)
+    listed = Counter(earlier["business_date"].to_pylist())
+    listed.subtract(row["business_date"] for row in recalled_alone(lake.settings))
+    newest = max((day for day, contacts in listed.items() if contacts > 0), default=None)
     if newest is None:
         return
     filters = [("snapshot_date", "=", business_date), ("business_date", "=", newest)]

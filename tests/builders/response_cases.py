@@ -103,6 +103,8 @@ ANSWERS = {
         a_result("CALL_MAYBE", "S9", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("CALL_OLD_MAYBE", "S10", -40, channel_code="OUTBOUND", reach_code="REACHED", response_code="CONSIDER"),
         a_result("ANSWERED_ALL_THE_SAME", "S25", 0),
+        a_result("RECALLED_AND_ANSWERED", "S24", 0, reach_code="FAILED"),
+        a_result("X3", "S21", 1, channel_code="STORE", reach_code="SHOWN"),
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [
@@ -125,6 +127,12 @@ ANSWERS = {
         {"contact_id": "X1", "subscription_id": "S20", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)},
         {"contact_id": "X2", "subscription_id": "S21", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
          "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        {"contact_id": "X3", "subscription_id": "S21", "planned_date": NIGHT - timedelta(days=1),
+         "business_date": NIGHT - timedelta(days=2), "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        {"contact_id": "CALL_WITHOUT_RESULT", "subscription_id": "S22", "planned_date": NIGHT - timedelta(days=1),
+         "business_date": NIGHT - timedelta(days=2), "channel_code": "OUTBOUND", "channel_class": "ACTIVE", "contact_class": "ACTIVE"},
+        *({"contact_id": contact, "subscription_id": "S24", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)}
+          for contact in ("RECALLED_ALONE", "RECALLED_AND_ANSWERED")),
         *({"contact_id": contact, "subscription_id": sub, "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
            "file_name": name} for contact, sub, name in (("REFUSED_LIST", "S24", "refused"), ("RECALLED_LIST", "S24", "recalled"),
                                                          ("ANSWERED_ALL_THE_SAME", "S25", "recalled"))),
@@ -195,5 +203,9 @@ def built(spark: object) -> Settings:
     files = [{"business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "sha256": "",
               "file_name": status.lower(), "rows": 1, "status": status, "run_id": "tests"} for status in ("REFUSED", "RECALLED")]  # fmt: skip
     ledger.append(settings, "ops.export_ledger", files)
+    recalls = [{"business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "file_name": "f",
+                "contact_id": contact, "has_left": True, "recalled_by": "tests", "reason": "late opt-out", "run_id": "tests"}
+               for contact in ("RECALLED_ALONE", "RECALLED_AND_ANSWERED")]  # fmt: skip
+    ledger.append(settings, "ops.contact_recall", recalls)
     job.run(spark, settings, DateRange(NIGHT, NEXT))
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, prove_point
 from jobs.targeting import export
+from jobs.targeting.contact_recall import recall_contact
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE, done_of, write_private
+from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import StaleSuppression
 from jobs.targeting.recall import recall
 from tests.builders import export_reader
@@ -82,7 +85,7 @@ def test_manifest_and_done_name_the_content(targeted_copy):
         digest = sha256(path.read_bytes()).hexdigest()
         assert manifest["sha256"] == digest == path.with_name(path.name + ".done").read_text(encoding="ascii").strip()
         assert manifest["file_name"] == path.name
-        assert manifest["expires_on"] == "2026-03-12"
+        assert manifest["expires_on"] == manifest["planned_date"] == "2026-03-11", "valid on its planned day alone"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not list(targeted_copy.path("exports", PRIVATE).iterdir()), "nothing is left in the private folder"
 
@@ -148,6 +151,71 @@ def test_recall_of_a_list_that_never_left_is_refused(targeted_copy):
         recall(targeted_copy, NIGHT, "SMS", "desk", "wrong list")
     with pytest.raises(InputRefused, match="who recalls and why"):
         recall(targeted_copy, NIGHT, "SMS", " ", "wrong list")
+
+
+def recall_file(settings, contact: dict) -> dict:
+    path = settings.path("exports", contact["channel_code"], contact["file_name"] + ".recall.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_one_contact_is_recalled_from_a_list_that_left(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    before = contents(targeted_copy)
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    first, second = [row for row in contacts if row["file_name"] == "OUTBOUND_20260311_CRBT_SAVE_001.csv"][:2]
+    by_id = ["--contact", first["contact_id"]]
+    by_number = ["--msisdn", "+86 " + msisdn_of(int(second["subscription_id"][1:])), "--campaign", "CRBT_SAVE"]
+    for which in (by_id, by_number):
+        result = CliRunner().invoke(app, ["recall", *which, "--by", "desk", "--reason", "asked in the store"])
+        assert result.exit_code == 0, result.output
+    marker = recall_file(targeted_copy, first)
+    assert (marker["all"], marker["sha256"]) == (False, before[f"OUTBOUND/{first['file_name']}"])
+    assert {row["contact_id"] for row in marker["contacts"]} == {first["contact_id"], second["contact_id"]}
+    assert {(row["recalled_by"], row["reason"]) for row in marker["contacts"]} == {("desk", "asked in the store")}
+    rows = ledger.read(targeted_copy, "ops.contact_recall").to_pylist()
+    assert {(row["contact_id"], row["has_left"]) for row in rows} == {(c["contact_id"], True) for c in (first, second)}
+    assert len(list(targeted_copy.path("alerts").glob("*CONTACT_RECALLED*"))) == 2
+    assert set(export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]) == {"ALREADY_SENT"}
+    after = contents(targeted_copy)
+    assert {name: after[name] for name in before} == before, "the list itself stays as it left"
+    recall(targeted_copy, NIGHT, "OUTBOUND", "desk", "wrong list", "CRBT_SAVE")
+    assert recall_file(targeted_copy, first)["all"] is True
+    with pytest.raises(InputRefused, match="recalled already"):
+        recall_contact(targeted_copy, "desk", "asked in the store", first["contact_id"])
+
+
+def test_contact_recalled_before_its_list_left_is_not_in_the_file(targeted_copy):
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    spent = budgets_left(lake_of(targeted_copy), load_campaigns(), NIGHT + timedelta(days=1))
+    contact = next(row for row in contacts if row["channel_code"] == "OUTBOUND")
+    others = [row for row in contacts if row["file_name"] == contact["file_name"] and row is not contact]
+    recall_contact(targeted_copy, "desk", "asked in the store", contact["contact_id"])
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    sent = {row["contact_id"] for row in exported_rows(targeted_copy)}
+    assert sent == {row["contact_id"] for row in contacts} - {contact["contact_id"]}
+    assert others, "floor: the rest of the list left"
+    path = targeted_copy.path("exports", contact["channel_code"], contact["file_name"] + ".manifest.json")
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == len(others)
+    assert summary["rows"] == len(contacts) - 1
+    assert [row["contact_id"] for row in recall_file(targeted_copy, contact)["contacts"]] == [contact["contact_id"]]
+    left = budgets_left(lake_of(targeted_copy), load_campaigns(), NIGHT + timedelta(days=1))
+    campaign_id, price = contact["campaign_id"], load_channels()["OUTBOUND"].cost_yuan
+    total = load_campaigns()[campaign_id].budget.total_yuan
+    assert price > 0
+    assert left[campaign_id] == pytest.approx(
+        min(spent[campaign_id] + price, total, load_campaigns()[campaign_id].budget.per_night_yuan)
+    )
+
+
+def test_recall_of_a_contact_that_is_on_no_list_is_refused(targeted_copy):
+    with pytest.raises(InputRefused, match="found nothing on the lists"):
+        recall_contact(targeted_copy, "desk", "asked", "K0")
+    with pytest.raises(InputRefused, match="who recalls and why"):
+        recall_contact(targeted_copy, "desk", " ", "K0")
+    with pytest.raises(InputRefused, match="neither a contact nor a number with its campaign"):
+        recall_contact(targeted_copy, "desk", "asked", msisdn=msisdn_of(1))
+    assert "wanted --date and --channel" in CliRunner().invoke(app, ["recall", "--by", "d", "--reason", "r"]).output
+    assert ledger.read(targeted_copy, "ops.contact_recall").num_rows == 0
 
 
 @pytest.mark.parametrize(
