@@ -55,12 +55,16 @@ class ValueRule(Strict):
 
 
 class Task(Strict):
-    """One channel of the campaign: its offer, its script, how it relates to the other channels, its contact class."""
+    """One channel of the campaign: its offer, its script, how it relates to the other channels, its contact class.
+
+    `attempts`: contacts that may fail in one wave before the channel is spent for it; the policy's by class when left out.
+    """
 
     channel_code: str
     # For people; no rule reads it before channels are coordinated.
     relation: Literal["COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"]
     contact_class: ChannelClass | None = None
+    attempts: int | None = Field(default=None, ge=1, le=9)
     offer_id: str
     script_id: str = Field(pattern=_CODE)
     script_title: str = Field(max_length=40)
@@ -69,7 +73,7 @@ class Task(Strict):
 
 
 class Wave(Strict):
-    """A wave of contacts: the channels it may use, and days after the last unanswered contact before it may start."""
+    """A wave of contacts: the channels it may use, and days after the last contact that took place before it may start."""
 
     wave_no: int = Field(ge=1, le=9)
     channels: tuple[str, ...] = Field(min_length=1)

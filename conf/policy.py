@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from conf.channels import load_channels
+from conf.channels import ChannelClass, load_channels
 from conf.reading import ROOT, Strict, load, remembered, require_known
 from conf.tables import table_of
 
@@ -132,10 +132,19 @@ class StaffRules(Strict):
     staff_hours_per_day: dict[str, float]
 
 
-class ExportRules(Strict):
-    """Days after the planned day on which a list is void."""
+class ContactRules(Strict):
+    """By class: nights in which a late result may still come, and attempts that may fail in a wave (null: no limit)."""
 
-    expires_after_days: int = Field(ge=0)
+    late_result_nights: dict[ChannelClass, Annotated[int, Field(ge=0)]]
+    attempts: dict[ChannelClass, Annotated[int, Field(ge=1)] | None]
+
+    @field_validator("late_result_nights", "attempts")
+    @classmethod
+    def _names_every_class(cls, value: dict) -> dict:
+        missing = set(get_args(ChannelClass)) - set(value)
+        if missing:
+            raise ValueError(f"a number for every class, found none for {', '.join(sorted(missing))}")
+        return value
 
 
 class Policy(Strict):
@@ -153,7 +162,7 @@ class Policy(Strict):
     preference: PreferenceRules
     allocation: AllocationRules
     staff: StaffRules
-    export: ExportRules
+    contacts: ContactRules
 
 
 @remembered

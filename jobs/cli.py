@@ -226,17 +226,30 @@ def explain(
 
 @app.command()
 def recall(
-    date: DateOption,
-    channel: Annotated[str, typer.Option(help="channel code, as OUTBOUND")],
     by: Annotated[str, typer.Option(help="who recalls")],
     reason: Annotated[str, typer.Option(help="why, for the channel to read")],
+    date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="night that exported the lists")] = None,
+    channel: Annotated[str | None, typer.Option(help="channel code, as OUTBOUND: its lists of the night")] = None,
     campaign: Annotated[str | None, typer.Option(help="campaign id, else all lists of the channel")] = None,
+    contact: Annotated[str | None, typer.Option(help="one contact by its id")] = None,
+    msisdn: Annotated[
+        str | None, typer.Option(help="one contact by number as a person writes it, with --campaign")
+    ] = None,
 ) -> None:
-    """Take a night's lists back from a channel: the marker of the channel handbook, and RECALLED in the ledger."""
+    """Take a night's lists, or one contact, back from a channel: the recall file of the channel handbook, and the ledger."""
     from jobs.show import show
+
+    night = date.date() if date else None
+    if contact or msisdn:
+        from jobs.targeting.contact_recall import recall_contact
+
+        show([recall_contact(load_settings(), by, reason, contact, msisdn, campaign, night)])
+        return
+    if night is None or channel is None:
+        raise typer.BadParameter("wanted --date and --channel for lists, or --contact, or --msisdn with --campaign")
     from jobs.targeting.recall import recall as recall_lists
 
-    show(recall_lists(load_settings(), date.date(), channel, by, reason, campaign))
+    show(recall_lists(load_settings(), night, channel, by, reason, campaign))
 
 
 @app.command("close-file")

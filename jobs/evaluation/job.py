@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ import pyarrow as pa
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
 from conf.kpi import load_kpi_rules, load_kpis
-from conf.policy import load_policy
 from conf.responses import load_response_rules
 from conf.tables import load_tables, table_of
 from expectations.gate import run_gate
@@ -24,7 +23,7 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
-from jobs.rules.control_share import control_share
+from jobs.rules import control_share
 from jobs.targeting.reasons import DUE_ALL_THE_SAME, LEFT_OUT_BY_PLAN, SUPPRESSING, Reason, mask_of
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         counts = {
             name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")
         }
-        rows = report_rows(counts, nights, settings)
+        rows = report_rows(counts, nights, lake.arrow(control_share.TABLE).to_pylist())
         written = {name: _write(lake, name, rows[name], dates) for name in rows}
         selected = [name for name in TABLES if name not in rows]  # one SELECT each, beside the contract
         written |= {name: commit.rows for name, commit in lake.run_tables(selected, dates).items()}
@@ -65,13 +64,13 @@ def report_dates(lake: Lake, dates: DateRange) -> list[date]:
     return sorted(row["snapshot_date"] for row in found.select("snapshot_date").distinct().collect())
 
 
-def report_rows(counts: Mapping[str, list[dict]], nights: list[date], settings: Settings) -> dict[str, list[dict]]:
-    """Rows of every report table that is arithmetic on counts."""
+def report_rows(counts: Mapping[str, list[dict]], nights: list[date], shares: list[dict]) -> dict[str, list[dict]]:
+    """Rows of every report table that is arithmetic on counts; `shares` are the rows of gold.control_share."""
     return {
         "rpt.campaign_funnel": reports.funnel_rows(counts["campaign"]),
         "rpt.campaign_channel": reports.channel_rows(counts["channel"]),
         "rpt.campaign_progress": reports.progress_rows(_per_contact(counts["channel"])),
-        "rpt.campaign_lift": reports.lift_rows(counts["lift"], partial(expected_control_share, settings)),
+        "rpt.campaign_lift": reports.lift_rows(counts["lift"], partial(expected_control_share, shares)),
         "rpt.eval_model": reports.model_rows(counts["contact"]),
         "rpt.eval_strategy": reports.strategy_rows(counts["contact"]),
         "rpt.eval_staff": reports.staff_rows(counts["contact"]),
@@ -108,22 +107,18 @@ def _kpi_row(night: date, kpi: str, month: int, target: float, values: dict | No
     }  # fmt: skip
 
 
-def expected_control_share(settings: Settings, cohort: Mapping[str, Any]) -> float | None:
+def expected_control_share(shares: list[dict], cohort: Mapping[str, Any]) -> float | None:
     """Share to be held back of a cohort: of an earlier campaign as its owner wrote it, of ours as its night drew it.
 
-    Ours: the campaign's own share or the profile's, raised to the profile's minimum as targeting raises it, and beside it
-    those nobody contacts. None for a campaign that is in no file any more.
+    Ours: the share in force on the night the cohort became due (`shares`, rows of gold.control_share), and beside it those
+    nobody contacts. None for a cohort whose night fixed no share.
     """
     name = cohort["campaign_id"]
-    earlier, campaign = load_response_rules().earlier_campaigns.get(name), load_campaigns().get(name)
+    earlier = load_response_rules().earlier_campaigns.get(name)
     if earlier is not None:
         return earlier.control_share
-    if campaign is None:
-        return None
-    own = settings.control.share if campaign.control_share is None else campaign.control_share
-    if settings.control.minimum:
-        own = control_share(own, settings.control.minimum, cohort["targeted_cnt"] or 0)
-    return 1 - (1 - load_policy().control.global_share) * (1 - own)
+    drawn = control_share.share_in_force(shares, name, cohort["starts_on"] - timedelta(days=1))
+    return None if drawn is None else control_share.held_back_share(drawn)
 
 
 def _per_contact(channel_counts: list[dict]) -> list[dict]:

@@ -1,6 +1,6 @@
 -- First half of gold.contact_history: everything sent and its answer, as known on each snapshot date. A row counts as known on a date when it was
 -- loaded by then and its file was not replaced by then; lists of a night are known from the next night on. Rows of a file that
--- was refused, closed or recalled are not there, nor are contacts that were withdrawn one by one, unless the channel answered for them all the same.
+-- was refused, closed or recalled, and contacts withdrawn one by one, are not there, unless the channel answered for them all the same.
 WITH snapshots AS (
   SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
 ),
@@ -99,7 +99,7 @@ ranked AS (
 answered AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id, channel_code,
          channel_class, contact_class, planned_date, business_date, is_control, is_model_selected, source, contacted_at,
-         reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk,
+         reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk, is_withheld,
          min_by(struct(placed_order_id, ordered_at), struct(ordered_at, placed_order_id))
            FILTER (WHERE is_touch AND is_bulk AND nth_touch = 1
                    AND coalesce(answer NOT IN ('ACCEPT', 'REFUSE', 'CONSIDER'), true)) AS attributed,
@@ -108,7 +108,7 @@ answered AS (
   FROM ranked
   GROUP BY snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id, channel_code,
            channel_class, contact_class, planned_date, business_date, is_control, is_model_selected, source, contacted_at,
-           reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk
+           reach_code, answer, refuse_reason, staff_id, answer_order_id, has_result, is_contacted, is_bulk, is_withheld
 ),
 windows AS (
   SELECT *, attributed IS NOT NULL AS is_inferred,
@@ -120,6 +120,13 @@ windows AS (
   FROM answered
 )
 SELECT *,
+       -- What waves, recency, attempts and caps go by: did it happen, may its result still come, or was it in vain.
+       CASE WHEN is_control THEN NULL
+            WHEN is_contacted THEN 'MADE'
+            WHEN is_withheld THEN 'RECALLED'
+            WHEN NOT has_result AND snapshot_date < date_add(planned_date, CAST(
+                   str_to_map(:late_result_nights, ',', '=')[coalesce(contact_class, channel_class)] AS INT)) THEN 'OPEN'
+            ELSE 'MISSED' END AS contact_state,
        CASE WHEN is_control THEN NULL
             WHEN answer IN ('ACCEPT', 'REFUSE') THEN answer
             WHEN answer = 'CONSIDER' THEN CASE WHEN snapshot_date <= consider_until THEN 'CONSIDER' ELSE 'NO_RESPONSE' END

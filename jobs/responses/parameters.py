@@ -31,6 +31,7 @@ def _answer_parameters() -> dict[str, Any]:
         "use_days": rules.effective.use_days,
         "consider_days": policy.stop.consider_days,
         "count_failed": policy.caps.count_failed,
+        "late_result_nights": _pairs({name: str(n) for name, n in policy.contacts.late_result_nights.items()}),
         "inferred_classes": ",".join(rules.attribution.inferred_classes),
         "contacted_codes": ",".join(rules.attribution.contacted_codes),
         "channel_classes": _pairs({code: channel.channel_class for code, channel in load_channels().items()}),
@@ -67,7 +68,6 @@ def _preference_parameters() -> dict[str, Any]:
         "brand_prior": rules.preference.brand_prior_contacts,
         "own_order_weight": rules.preference.own_order_weight,
         "self_order_channels": ",".join(rules.preference.self_order_channels),
-        "expires_after_days": load_policy().export.expires_after_days,
         "affinity_months": rules.affinity.months,
         "affinity_prior": rules.affinity.prior_contacts,
     }

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EMPTY_CONTACTS = (
     "array<struct<campaign_id:string,product_id:string,channel_bits:bigint,planned_date:date,in_month:boolean,"
-    "counts:boolean,response_code:string,response_date:date,wave_no:int>>"
+    "counts:boolean,state:string,is_passive:boolean,response_code:string,response_date:date,wave_no:int>>"
 )
 EMPTY_SUPPRESSIONS = "array<struct<reason_mask:bigint,product_id:string,closed_bits:bigint>>"
 
@@ -40,8 +40,18 @@ class TargetingContext:
     control_shares: dict[str, float]
 
 
-def join_facts(subscribers: DataFrame, contacts: DataFrame, suppressions: DataFrame, held_back: DataFrame) -> DataFrame:
-    """Attach contacts, protection and earlier control groups to the subscribers; nobody's row is lost or doubled."""
+def join_facts(
+    subscribers: DataFrame,
+    contacts: DataFrame,
+    suppressions: DataFrame,
+    held_back: DataFrame,
+    due_before: DataFrame | None = None,
+) -> DataFrame:
+    """Attach contacts, protection and earlier assignments to the subscribers; nobody's row is lost or doubled."""
+    if due_before is None:
+        subscribers = subscribers.withColumn("due_before_in", F.array().cast("array<string>"))
+    else:
+        subscribers = subscribers.join(due_before, "subscription_id", "left")
     joined = (
         subscribers.join(contacts, "subscription_id", "left")
         .join(suppressions, "subscription_id", "left")
@@ -53,6 +63,7 @@ def join_facts(subscribers: DataFrame, contacts: DataFrame, suppressions: DataFr
             "month_contacts": F.coalesce("month_contacts", F.array().cast(EMPTY_CONTACTS)),
             "suppressions": F.coalesce("suppressions", F.array().cast(EMPTY_SUPPRESSIONS)),
             "held_back_by": F.coalesce("held_back_by", F.array().cast("array<string>")),
+            "due_before_in": F.coalesce("due_before_in", F.array().cast("array<string>")),
         }
     )
 
@@ -72,6 +83,7 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
     campaign = compiled.campaign
     owned = load_products()[campaign.product_id].owned_when
     model = campaign.value.score
+    share = context.control_shares[campaign.campaign_id]
     always, never = F.lit(True), F.lit(False)
     is_model_selected = compiled.model_selected.to_column() if compiled.model_selected else never
     # Found by a rule alone = valued by the base rate: else the model would choose among them too, and "model against
@@ -95,10 +107,10 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "excluded_colours": _texts(campaign.exclusions.list_colours),
         "campaign_channels": F.lit(bits_of(campaign.channel_codes)).cast("bigint"),
         "wave_channels": F.array(*(F.lit(bits_of(wave.channels)) for wave in campaign.waves)).cast("array<bigint>"),
+        "attempt_limits": channels.attempt_limits(campaign, context.policy),
         "wave_after_days": F.array(*(F.lit(wave.after_days) for wave in campaign.waves)),
-        "is_drawn": is_control(
-            context.policy.control.salt, campaign.campaign_id, context.control_shares[campaign.campaign_id]
-        ),
+        "control_share": F.lit(share).cast("double"),
+        "is_drawn": is_control(context.policy.control.salt, campaign.campaign_id, share),
     }
     return F.struct(*(column.alias(name) for name, column in facts.items()))
 
@@ -117,18 +129,19 @@ def _is_in_scope(compiled: CompiledCampaign) -> Column:
 
 
 def add_wave(targets: DataFrame, context: TargetingContext) -> DataFrame:
-    """Find the campaign's last contact with each target, an open CONSIDER, the wave that is next and the channels due for it."""
+    """Find what the campaign did with each target, an open CONSIDER, the wave that is next and the channels due for it."""
     day, policy = context.contact_day, context.policy
-    return (
-        targets.withColumns(
-            {
-                "last_contact": channels.last_contact(),
-                "considered_contact": channels.considered_contact(policy, day),
-            }
-        )
-        .withColumns({"is_considering": channels.is_considering(), "wave_no": channels.next_wave_no()})
-        .withColumn("due_channels", channels.channels_of_wave(policy, day))
+    steps = (
+        {"own_contacts": channels.own_contacts()},
+        {"last_made": channels.last_made(), "considered_contact": channels.considered_contact(policy, day)},
+        {"is_considering": channels.is_considering(), "begun_wave": channels.begun_wave()},
+        {"missed_in_wave": channels.missed_in_wave()},
+        {"spent_channels": channels.spent_channels()},
+        {"is_wave_spent": channels.is_wave_spent()},
+        {"wave_no": channels.next_wave_no()},
+        {"due_channels": channels.channels_of_wave(policy, day)},
     )
+    return reduce(lambda frame, columns: frame.withColumns(columns), steps, targets)
 
 
 def add_reasons(targets: DataFrame, context: TargetingContext) -> DataFrame:
@@ -191,8 +204,12 @@ def is_held_back(policy: Policy) -> Column:
 
 
 def is_in_campaign_control() -> Column:
-    """Held back from this campaign: since an earlier night, or drawn and never contacted by it."""
-    return F.array_contains("held_back_by", F.col("campaign_id")) | (F.col("is_drawn") & F.col("last_contact").isNull())
+    """Held back from this campaign: since an earlier night, or drawn and assigned to nothing yet.
+
+    Whom the campaign has planned a contact for, made or in vain, or was to contact before its share was raised, is not drawn.
+    """
+    is_assigned = (F.size("own_contacts") > 0) | F.array_contains("due_before_in", F.col("campaign_id"))
+    return F.array_contains("held_back_by", F.col("campaign_id")) | (F.col("is_drawn") & ~is_assigned)
 
 
 def is_in_global_control(policy: Policy) -> Column:
@@ -210,7 +227,10 @@ def candidate_columns(policy: Policy) -> list[Column]:
     """What goes on to the allocation: a row per target, small enough for one driver."""
     preferences = [F.col("channel_preference_score")[code].alias(f"preference_{code}") for code in load_channels()]
     return [
-        *map(F.col, ("subscription_id", "campaign_id", "product_id", "wave_no", "score", "is_model_selected")),
+        *map(
+            F.col,
+            ("subscription_id", "campaign_id", "product_id", "wave_no", "control_share", "score", "is_model_selected"),
+        ),
         F.col("all_reasons"),
         F.col("open_channels"),
         is_in_campaign_control().alias("is_campaign_control"),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.products import load_products
-from jobs.targeting.exclusion_rules import is_known
+from jobs.targeting.exclusion_rules import MADE, MISSED, OPEN, is_known
 from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
@@ -99,22 +100,25 @@ def closed_channels(policy: Policy, contact_day: date) -> dict[Reason, Column]:
     }
 
 
-def last_contact() -> Column:
-    """The campaign's latest contact with the subscription: planned_date, wave_no, response_code, response_date; null if none."""
-    return _latest_own(lambda c: F.lit(True))
+def own_contacts() -> Column:
+    """Everything the campaign has planned for the subscription so far, in vain or not."""
+    return F.filter("contacts", lambda c: c.campaign_id == F.col("campaign_id"))
+
+
+def last_made() -> Column:
+    """The campaign's latest contact that took place: planned_date, wave_no; null if none (of `own_contacts`)."""
+    return _latest(lambda c: is_known(c.state == MADE))
 
 
 def considered_contact(policy: Policy, contact_day: date) -> Column:
     """The campaign's latest contact answered with a CONSIDER that is still open, whatever was shown since; null if none."""
     oldest = F.date_sub(F.lit(contact_day), policy.stop.consider_days)
-    return _latest_own(lambda c: is_known((c.response_code == "CONSIDER") & (c.response_date >= oldest)))
+    return _latest(lambda c: is_known((c.response_code == "CONSIDER") & (c.response_date >= oldest)))
 
 
-def _latest_own(condition: Callable[[Column], Column]) -> Column:
-    own = F.filter("contacts", lambda c: (c.campaign_id == F.col("campaign_id")) & condition(c))
-    return F.array_max(
-        F.transform(own, lambda c: F.struct(c.planned_date, c.wave_no, c.response_code, c.response_date))
-    )
+def _latest(condition: Callable[[Column], Column]) -> Column:
+    contacts = F.filter("own_contacts", condition)
+    return F.array_max(F.transform(contacts, lambda c: F.struct(c.planned_date, c.wave_no, c.response_date)))
 
 
 def is_considering() -> Column:
@@ -122,42 +126,113 @@ def is_considering() -> Column:
     return F.col("considered_contact").isNotNull()
 
 
-def next_wave_no() -> Column:
-    """Wave the next contact belongs to: one more than the last; what follows an open CONSIDER stays in its wave."""
-    following = F.coalesce(F.col("last_contact.wave_no"), F.lit(0)) + 1
+def begun_wave() -> Column:
+    """Wave in which the next contact is sought: the one tried in vain since the last contact that took place, else the next one.
+
+    A contact that did not take place uses up no wave; what follows an open CONSIDER stays in its wave.
+    """
+    made = F.coalesce(F.col("last_made.wave_no"), F.lit(0))
+    tried = F.filter("own_contacts", lambda c: is_known(c.state.isin(MISSED, OPEN) & (c.wave_no > made)))
+    following = F.coalesce(F.array_max(F.transform(tried, lambda c: c.wave_no)), made + 1)
     return F.coalesce(F.col("considered_contact.wave_no"), following)
 
 
+def missed_in_wave() -> Column:
+    """Contacts of the begun wave that did not take place; while the customer considers, those planned since he said so."""
+    since = F.col("considered_contact.planned_date")
+    return F.filter(
+        "own_contacts",
+        lambda c: is_known(
+            (c.state == MISSED) & (c.wave_no == F.col("begun_wave")) & (since.isNull() | (c.planned_date > since))
+        ),
+    )
+
+
+def attempt_limits(campaign: Campaign, policy: Policy) -> Column:
+    """Channels of a campaign that may be tried so often in a wave and no more: structs of channel_bits and attempts."""
+    limits = [
+        F.struct(F.lit(bits_of([code])).cast("bigint").alias("channel_bits"), F.lit(limit).alias("attempts"))
+        for code in campaign.channel_codes
+        if (limit := _attempts(campaign, code, policy)) is not None
+    ]
+    return F.array(*limits).cast("array<struct<channel_bits:bigint,attempts:int>>")
+
+
+def _attempts(campaign: Campaign, channel_code: str, policy: Policy) -> int | None:
+    task = campaign.task_of(channel_code)
+    by_class = policy.contacts.attempts[task.contact_class or load_channels()[channel_code].channel_class]
+    return by_class if task.attempts is None else task.attempts
+
+
+def spent_channels() -> Column:
+    """Bit set of the channels on which every attempt of the begun wave was in vain."""
+
+    def _joined(bits: Column, limit: Column) -> Column:
+        tried = F.size(F.filter("missed_in_wave", lambda c: c.channel_bits == limit.channel_bits))
+        return F.when(tried >= limit.attempts, bits.bitwiseOR(limit.channel_bits)).otherwise(bits)
+
+    return F.aggregate("attempt_limits", F.lit(NO_CHANNEL).cast("bigint"), _joined)
+
+
+def is_wave_spent() -> Column:
+    """Every channel of the begun wave was tried in vain as often as it may be: the next wave is to start."""
+    left = _channels_at(F.col("begun_wave")).bitwiseAND(F.bitwise_not("spent_channels"))
+    return (left == NO_CHANNEL) & (F.col("begun_wave") <= F.size("wave_channels")) & ~F.col("is_considering")
+
+
+def _channels_at(wave_no: Column) -> Column:
+    return F.element_at("wave_channels", F.least(wave_no, F.size("wave_channels")))
+
+
+def next_wave_no() -> Column:
+    """Wave the next contact belongs to: the begun one, or the one after it when that is spent."""
+    return F.col("begun_wave") + F.col("is_wave_spent").cast("int")
+
+
 def is_follow_up_due(policy: Policy, contact_day: date) -> Column:
-    """The one active contact after a CONSIDER: some days after the answer, and none was planned since (5.16)."""
+    """The one active contact after a CONSIDER: some days after the answer, and none was made or is open since (5.16)."""
     days_since_answer = F.datediff(F.lit(contact_day), F.col("considered_contact.response_date"))
+    channel = bits_of([policy.stop.follow_up_channel])
     followed = F.exists(
-        "contacts",
-        lambda c: (
-            (c.campaign_id == F.col("campaign_id"))
-            & (c.channel_bits == bits_of([policy.stop.follow_up_channel]))
+        "own_contacts",
+        lambda c: is_known(
+            (c.channel_bits == channel)
+            & c.state.isin(MADE, OPEN)
             & (c.planned_date > F.col("considered_contact.planned_date"))
         ),
     )
-    return days_since_answer.between(policy.stop.follow_up_from_days, policy.stop.follow_up_to_days) & ~followed
+    is_in_time = days_since_answer.between(policy.stop.follow_up_from_days, policy.stop.follow_up_to_days)
+    return is_in_time & ~followed & (F.col("spent_channels").bitwiseAND(channel) == NO_CHANNEL)
 
 
 def is_wave_finished() -> Column:
-    """WAVES_FINISHED: all waves had their contact and no CONSIDER is open."""
+    """WAVES_FINISHED: all waves had their contact, or were tried in vain, and no CONSIDER is open."""
     return (F.col("wave_no") > F.size("wave_channels")) & ~F.col("is_considering")
+
+
+def is_wave_due(contact_day: date) -> Column:
+    """The days before the wave have passed since the last contact that took place, or was the last attempt of the wave before.
+
+    While a proactive contact of the campaign is open nothing is due: it may have taken place.
+    """
+    attempts = F.array_max(F.transform("missed_in_wave", lambda c: c.planned_date))
+    since = F.greatest(F.col("last_made.planned_date"), F.when(F.col("is_wave_spent"), attempts))
+    waits = F.element_at("wave_after_days", F.least(F.col("wave_no"), F.size("wave_channels")))
+    has_passed = since.isNull() | (F.datediff(F.lit(contact_day), since) >= waits)
+    is_open = F.exists("own_contacts", lambda c: is_known((c.state == OPEN) & ~c.is_passive))
+    return is_known(has_passed) & ~is_open
 
 
 def channels_of_wave(policy: Policy, contact_day: date) -> Column:
     """Channels due for the next contact: those of the wave when it is due, or of the CONSIDER coordination (5.16)."""
-    days_since_contact = F.datediff(F.lit(contact_day), F.col("last_contact.planned_date"))
-    position = F.least(F.col("wave_no"), F.size("wave_channels"))
-    is_due = F.col("last_contact").isNull() | (days_since_contact >= F.element_at("wave_after_days", position))
     follow_up = F.when(
         is_follow_up_due(policy, contact_day),
         F.lit(passive_channels() | bits_of([policy.stop.follow_up_channel])),
     ).otherwise(F.lit(passive_channels()))
-    of_wave = F.when(is_known(is_due) & ~is_wave_finished(), F.element_at("wave_channels", position)).otherwise(
-        F.lit(NO_CHANNEL)
-    )
+    spent = F.when(F.col("is_wave_spent"), F.lit(NO_CHANNEL)).otherwise(F.col("spent_channels"))
+    of_wave = F.when(
+        is_wave_due(contact_day) & ~is_wave_finished(),
+        _channels_at(F.col("wave_no")).bitwiseAND(F.bitwise_not(spent)),
+    ).otherwise(F.lit(NO_CHANNEL))
     due = F.when(F.col("is_considering"), follow_up.cast("bigint").bitwiseAND(F.col("campaign_channels")))
     return due.otherwise(of_wave.cast("bigint"))

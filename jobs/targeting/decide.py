@@ -14,8 +14,7 @@ from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
-from jobs.rules.control_share import control_share
-from jobs.targeting import inputs
+from jobs.targeting import control_shares, inputs
 from jobs.targeting.approval import refusal_of
 from jobs.targeting.campaign_rules import CompiledCampaign, compile_campaign, running_campaigns
 from jobs.targeting.candidates import TargetingContext, decide_candidates, join_facts, select_targets
@@ -72,28 +71,32 @@ def candidate_frame(
     wanted = frozenset().union(*(campaign.columns for campaign in compiled))
     score_date = _score_date(lake, wanted, business_date, policy)
     subscribers = inputs.read_subscribers(lake, business_date, wanted, score_date)
-    shares = {campaign.campaign.campaign_id: _share(campaign.campaign, lake.settings) for campaign in compiled}
-    context = TargetingContext(contact_day_of(business_date), policy, shares)
-    if lake.settings.control.minimum:
-        context = _with_minimum(subscribers, compiled, context, lake.settings.control.minimum)
+    fixed = control_shares.fixed_shares(lake, business_date)
+    context = TargetingContext(
+        contact_day_of(business_date),
+        policy,
+        _shares(lake.settings, subscribers, compiled, fixed, business_date, policy),
+    )
+    raised = control_shares.raised_campaigns(fixed, context.control_shares)
     facts = join_facts(
         subscribers, inputs.read_contacts(lake, business_date), inputs.read_suppressions(lake, business_date),
-        inputs.read_held_back(lake, business_date),
+        inputs.read_held_back(lake, business_date), inputs.read_due_before(lake, business_date, raised) if raised else None,
     )  # fmt: skip
     return decide_candidates(facts, compiled, context)
 
 
-def _share(campaign: Campaign, settings: Settings) -> float:
-    return settings.control.share if campaign.control_share is None else campaign.control_share
+def _shares(
+    settings: Settings, subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
+    business_date: date, policy: Policy,
+) -> dict[str, float]:  # fmt: skip
+    def count(names: list[str]) -> dict[str, int]:
+        asked = [campaign for campaign in compiled if campaign.campaign.campaign_id in names]
+        context = TargetingContext(contact_day_of(business_date), policy, dict.fromkeys(names, 0.0))
+        rows = select_targets(subscribers, asked, context).groupBy("campaign_id").count().collect()
+        return {row["campaign_id"]: row["count"] for row in rows}
 
-
-def _with_minimum(
-    subscribers: DataFrame, compiled: list[CompiledCampaign], context: TargetingContext, minimum: int
-) -> TargetingContext:
-    counts = select_targets(subscribers, compiled, context).groupBy("campaign_id").count().collect()
-    sizes = {row["campaign_id"]: row["count"] for row in counts}
-    shares = {name: control_share(share, minimum, sizes.get(name, 0)) for name, share in context.control_shares.items()}
-    return TargetingContext(context.contact_day, context.policy, shares)
+    campaigns = {campaign.campaign.campaign_id: campaign.campaign for campaign in compiled}
+    return control_shares.shares_of_night(fixed, campaigns, settings, business_date, count)
 
 
 def _score_date(lake: Lake, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
@@ -112,7 +115,7 @@ def _score_date(lake: Lake, wanted: frozenset[str], business_date: date, policy:
 def no_targets() -> pa.Table:
     """Targets of a night without any approved campaign: none, with the columns the next steps read."""
     texts = [(name, pa.string()) for name in ("subscription_id", "campaign_id", "product_id")]
-    numbers = [("wave_no", pa.int32()), ("score", pa.float64()), ("is_model_selected", pa.bool_()), ("all_reasons", pa.int64()),
+    numbers = [("wave_no", pa.int32()), ("control_share", pa.float64()), ("score", pa.float64()), ("is_model_selected", pa.bool_()), ("all_reasons", pa.int64()),
                ("open_channels", pa.int64()), ("is_campaign_control", pa.bool_()), ("month_contact_cnt", pa.int32())]  # fmt: skip
     return pa.schema(
         [*texts, *numbers, *((f"preference_{code}", pa.float64()) for code in load_channels())]

@@ -1,8 +1,8 @@
 """The exclusion rules as Columns over one row per selected subscription and campaign (the frame of jobs/targeting/candidates.py).
 
 Default deny: what is unknown about being live, ordinary or reachable counts as not contactable. Rules over contacts read
-the array `contacts` (own columns: campaign_id, product_id, channel_bits, planned_date, in_month, counts, response_code,
-response_date, wave_no); rules over protection read `suppressions` (reason_mask, product_id or null for all, closed_bits).
+the array `contacts` (own columns: campaign_id, product_id, channel_bits, planned_date, in_month, counts, state, is_passive,
+response_code, response_date, wave_no); rules over protection read `suppressions` (reason_mask, product_id or null for all, closed_bits).
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
+
+
+# What became of an earlier contact (gold.contact_history, contact_state); a recalled one is neither.
+MADE, OPEN, MISSED = "MADE", "OPEN", "MISSED"
 
 
 def is_known(condition: Column) -> Column:
@@ -75,12 +79,12 @@ def has_refused(policy: Policy, contact_day: date) -> Column:
 
 
 def is_in_recent_campaign(policy: Policy, contact_day: date) -> Column:
-    """RECENT_CAMPAIGN: contacted for the same product by another campaign in the last days; CONSIDER follow-ups exempt."""
+    """RECENT_CAMPAIGN: contacted for the product by another campaign in the last days, or may still be; CONSIDER follow-ups exempt."""
     since = F.date_sub(F.lit(contact_day), policy.suppress.recent_days)
     met = F.exists(
         "contacts",
         lambda c: is_known(
-            c.counts
+            c.state.isin(MADE, OPEN)
             & (c.product_id == F.col("product_id"))
             & (c.campaign_id != F.col("campaign_id"))
             & (c.planned_date >= since)
@@ -90,7 +94,7 @@ def is_in_recent_campaign(policy: Policy, contact_day: date) -> Column:
 
 
 def is_excluded_by_campaign(contact_day: date) -> Column:
-    """CAMPAIGN_EXCLUSION: the set operations the campaign asks for: its rule, list colours, earlier campaigns."""
+    """CAMPAIGN_EXCLUSION: the set operations the campaign asks for: its rule, list colours, lists of earlier campaigns."""
     since = F.date_sub(F.lit(contact_day), F.col("excluded_campaigns_days"))
     in_campaign = F.exists(
         "contacts",

@@ -33,7 +33,7 @@ def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: da
         raise InputRefused(f"campaign: found '{campaign_id}', wanted one of {', '.join(campaigns)}")
     lake = Lake(None, settings, Run("explain", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
     night = business_date or _newest_decision(lake)
-    subscription_id = _subscription_of(lake, msisdn, night)
+    subscription_id = subscription_of(lake, msisdn, night)
     filters = [
         ("business_date", "=", night),
         ("campaign_id", "=", campaign_id),
@@ -88,7 +88,8 @@ def _newest_decision(lake: Lake) -> date:
     return newest
 
 
-def _subscription_of(lake: Lake, msisdn: str, night: date) -> str:
+def subscription_of(lake: Lake, msisdn: str, night: date) -> str:
+    """Subscription that held a number, as a person writes it, on a night; InputRefused when nobody did."""
     number = national_mobile(msisdn)
     tokens = ledger.read(
         lake.settings,

@@ -48,13 +48,12 @@ from jobs.targeting.file_status import ENDED, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
 from jobs.targeting.readiness import require_fresh_suppression
-from jobs.targeting.withdrawals import DROPPED, withdraw
+from jobs.targeting.withdrawals import DROPPED, LAST_GATE, withdraw
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STAGE = "targeting"
-LAST_GATE = "last gate"
 NO_NUMBER = "no number in view and vault"
 Summary = dict[str, Any]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from conf.exports import ExportLayout
 from conf.policy import Policy
+from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.slots import sending_plan
 
 PRIVATE = ".private"
@@ -78,7 +78,7 @@ def write_manifest(
 ) -> None:
     """Say beside the file what it holds: rows, bytes, SHA-256, campaign, layout version, when it expires."""
     first = contacts[0]
-    expires = first["planned_date"] + timedelta(days=policy.export.expires_after_days)
+    expires = last_valid_day(first["planned_date"])
     manifest = {
         "file_name": target.name, "channel_code": layout.channel_code, "campaign_id": first["campaign_id"],
         "business_date": str(first["business_date"]), "planned_date": str(first["planned_date"]), "expires_on": str(expires),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, timedelta
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute
@@ -13,6 +13,7 @@ from conf.errors import ExportRefused
 from conf.policy import Policy
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
+from jobs.rules.list_rows import last_valid_day
 
 UNKNOWN_PLACE = "NA"
 Cells = dict[str, str]
@@ -73,7 +74,7 @@ def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Po
     """All values a layout may ask for of one contact, as text."""
     task = campaign.task_of(contact["channel_code"])
     planned: date = contact["planned_date"]
-    valid_to = planned + timedelta(days=policy.export.expires_after_days)
+    valid_to = last_valid_day(planned)
     return {
         "contact_id": contact["contact_id"], "campaign_id": contact["campaign_id"], "task_id": contact["task_id"],
         "wave_no": str(contact["wave_no"]), "msisdn": directory.number(contact["subscription_id"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.withheld import CLOSED, EXPORT_LEDGER, EXPORTED, RECALLED, RELEASING
@@ -27,3 +28,9 @@ def write_status(settings: Settings, row: dict) -> None:
 def has_left(settings: Settings, business_date: date) -> bool:
     """Whether a channel may have seen any list of the night."""
     return any(row["status"] in MAY_HAVE_LEFT for row in files_of_night(settings, business_date).values())
+
+
+def require_person(by: str, reason: str) -> None:
+    """Raise InputRefused unless a recall says who recalls and why."""
+    if not by.strip() or not reason.strip():
+        raise InputRefused(f"recall: found by '{by}', reason '{reason}'; wanted who recalls and why")

@@ -12,6 +12,7 @@ import pyarrow as pa
 from conf.campaigns import Campaign
 from conf.exports import load_exports
 from conf.policy import Policy, load_policy
+from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.allocate import NOT_CHOSEN, Allocation
 from jobs.targeting.approval import content_hash
 from jobs.targeting.control import GLOBAL
@@ -167,9 +168,8 @@ def control_rows_of(
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def recommendations_of(contacts: pa.Table, policy: Policy) -> pa.Table:
+def recommendations_of(contacts: pa.Table) -> pa.Table:
     """What passive channels show: the chosen contacts on them, best first for each subscription."""
-    valid = timedelta(days=policy.export.expires_after_days)
     passive = [row for row in contacts.to_pylist() if row["channel_class"] == "PASSIVE"]
     passive.sort(key=lambda row: (row["subscription_id"], -row["expected_value_yuan"], row["contact_id"]))
     rows, rank, before = [], 0, None
@@ -178,7 +178,7 @@ def recommendations_of(contacts: pa.Table, policy: Policy) -> pa.Table:
         before = row["subscription_id"]
         kept = {name: row[name] for name in RECOMMENDED_TEXTS}
         rows.append({**kept, "rank_no": rank, "expected_value_yuan": row["expected_value_yuan"], "valid_from": row["planned_date"],
-                     "valid_to": row["planned_date"] + valid, "business_date": row["business_date"]})  # fmt: skip
+                     "valid_to": last_valid_day(row["planned_date"]), "business_date": row["business_date"]})  # fmt: skip
     texts = [(name, pa.string()) for name in RECOMMENDED_TEXTS]
     schema = pa.schema([*texts, ("rank_no", pa.int32()), ("expected_value_yuan", pa.float64()), ("valid_from", pa.date32()),
                         ("valid_to", pa.date32()), ("business_date", pa.date32())])  # fmt: skip

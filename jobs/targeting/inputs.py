@@ -17,7 +17,7 @@ from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
-from jobs.targeting.exclusion_rules import counts_to_caps_this_month
+from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
 from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def read_contacts(lake: Lake, business_date: date) -> DataFrame:
     in_month = F.trunc("planned_date", "month") == F.lit(day.replace(day=1))
     contact = F.struct(
         F.col("campaign_id"), F.col("product_id"), _bit_of_channel().alias("channel_bits"), F.col("planned_date"),
-        in_month.alias("in_month"), F.col("counts_to_cap").alias("counts"), F.col("response_code"),
+        in_month.alias("in_month"), F.col("counts_to_cap").alias("counts"), F.col("contact_state").alias("state"),
+        is_known(F.coalesce("contact_class", "channel_class") == "PASSIVE").alias("is_passive"), F.col("response_code"),
         F.to_date("response_at").alias("response_date"), F.coalesce("wave_no", F.lit(1)).alias("wave_no"),
     )  # fmt: skip
     arrays = history.groupBy("subscription_id").agg(F.collect_list(contact).alias("contacts"))
@@ -152,3 +153,17 @@ def read_held_back(lake: Lake, business_date: date) -> DataFrame:
     groups = lake.read("gold.control_group").filter(F.col("business_date") < F.lit(business_date))
     held = F.when(F.col("control_kind") == GLOBAL, F.lit(GLOBAL)).otherwise(F.col("campaign_id"))
     return groups.groupBy("subscription_id").agg(F.collect_set(held).alias("held_back_by"))
+
+
+def read_due_before(lake: Lake, business_date: date, campaign_ids: Collection[str]) -> DataFrame:
+    """Campaigns for which a subscription was due and not held back on an earlier night, as an array `due_before_in`.
+
+    Due: nothing up to the draw spoke against it, whether the allocation chose it or not. Read only when a share was raised.
+    """
+    against = sum(reason.mask for reason in Reason if reason.step <= Reason.CONTROL_GROUP.step)
+    decided = lake.read("gold.campaign_decision").filter(
+        (F.col("business_date") < F.lit(business_date))
+        & F.col("campaign_id").isin(list(campaign_ids))
+        & (F.col("all_reasons").bitwiseAND(against) == 0)
+    )
+    return decided.groupBy("subscription_id").agg(F.collect_set("campaign_id").alias("due_before_in"))

@@ -19,7 +19,7 @@ from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import without_withheld
-from jobs.targeting import freeze
+from jobs.targeting import control_shares, freeze
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
 from jobs.targeting.file_status import has_left
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 STAGE = "targeting"
-DECISION, CONTACT, CONTROL, RECOMMENDATION = (
-    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation",
+DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE = (
+    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation", "gold.control_share",
 )  # fmt: skip
-TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION)
+TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE)
 Summary = dict[str, Any]
 
 
@@ -161,8 +161,13 @@ def freeze_night(
     tables = {
         DECISION: decisions, CONTACT: contacts,
         CONTROL: freeze.control_rows_of(targets, decisions, earlier, business_date),
-        RECOMMENDATION: freeze.recommendations_of(contacts, policy),
+        RECOMMENDATION: freeze.recommendations_of(contacts),
     }  # fmt: skip
+    shares = control_shares.rows_to_fix(
+        control_shares.fixed_shares(lake, business_date), targets, campaigns, lake.settings, policy, business_date
+    )
+    if shares.num_rows or lake.arrow(SHARE, filters=[("business_date", "=", business_date)]).num_rows:
+        tables[SHARE] = shares  # most nights fix none, and none is no commit
     for name, rows in tables.items():
         lake.replace(name, lake.spark.createDataFrame(rows), night)
     for (campaign_id, key), count in counts_by_reason(decisions).items():

@@ -12,15 +12,14 @@ from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.withheld import RECALLED
 from jobs.targeting.export_files import recall_marker_of, write_atomically
-from jobs.targeting.file_status import MAY_HAVE_LEFT, files_of_night, write_status
+from jobs.targeting.file_status import MAY_HAVE_LEFT, files_of_night, require_person, write_status
 
 
 def recall(
     settings: Settings, business_date: date, channel_code: str, by: str, reason: str, campaign_id: str | None = None
 ) -> list[dict[str, Any]]:
     """Recall the lists of a night's channel, all or one campaign's; the marker stands before the ledger says so."""
-    if not by.strip() or not reason.strip():
-        raise InputRefused(f"recall: found by '{by}', reason '{reason}'; wanted who recalls and why")
+    require_person(by, reason)
     recalled = _files(settings, business_date, channel_code, campaign_id)
     for row in recalled:
         target = settings.path("exports", row["channel_code"], row["file_name"])

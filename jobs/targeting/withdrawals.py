@@ -1,4 +1,4 @@
-"""Contacts taken out of a frozen list one by one: dropped by the last gate before release, or taken back by a person after it."""
+"""Contacts taken out of a frozen list one by one: dropped before its release (by the last gate, a person) or taken back after."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from jobs.lakehouse import ledger
 from jobs.lakehouse.withheld import WITHDRAWALS, withdrawn_contacts
 
 DROPPED, RECALLED = "DROPPED", "RECALLED"
+LAST_GATE = "last gate"  # who withdraws when no person does
 _OF_THE_CONTACT = ("contact_id", "business_date", "campaign_id", "channel_code", "file_name")
 
 

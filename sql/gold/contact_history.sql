@@ -54,7 +54,7 @@ kept AS (
 )
 SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id, c.channel_code,
        c.channel_class, c.contact_class, c.planned_date, c.business_date, c.is_control, c.is_model_selected,
-       c.contacted_at, c.reach_code, c.is_contacted, c.response_code,
+       c.contacted_at, c.reach_code, c.is_contacted, c.contact_state, c.response_code,
        CASE WHEN c.answer IN ('ACCEPT', 'REFUSE', 'CONSIDER') THEN c.contacted_at ELSE c.accepted_at END AS response_at,
        c.is_inferred, c.consider_until, c.refuse_reason, c.staff_id, c.order_id, c.accepted_at,
        CASE WHEN c.effective_known_on <= c.snapshot_date
@@ -67,8 +67,8 @@ SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.p
             ELSE c.ordered_in_window END AS ordered_in_window,
        c.attribution_window_ends,
        CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END AS is_mature,
-       CASE WHEN c.is_control THEN false
-            WHEN c.is_contacted THEN true
+       CASE WHEN c.is_control OR c.contact_state = 'RECALLED' THEN false
+            WHEN c.contact_state IN ('MADE', 'OPEN') THEN true
             WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
             ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE' END AS counts_to_cap,
        c.source, c.planned_date >= coalesce(o.owner_since, DATE '1900-01-01') AS is_present_owner, c.snapshot_date

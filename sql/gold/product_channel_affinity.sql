@@ -5,7 +5,7 @@
 WITH contacts AS (
   SELECT snapshot_date, product_id, channel_code, is_contacted, response_code,
          CASE WHEN coalesce(contact_class, channel_class) = 'PASSIVE'
-              THEN date_add(planned_date, :expires_after_days) <= snapshot_date ELSE has_result END AS is_known,
+              THEN date_add(planned_date, CAST(str_to_map(:late_result_nights, ',', '=')['PASSIVE'] AS INT)) <= snapshot_date ELSE has_result END AS is_known,
          is_contacted AND response_code IS NOT NULL
            AND NOT array_contains(split(:retention_campaigns, ','), campaign_id) AS is_answered
   FROM contact_answers

@@ -110,6 +110,8 @@ ANSWERS = {
         a_result("SAVE_SAID_YES", "S28", -20, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
         a_result("BULK_OPEN", "S3", -2, reach_code="UNKNOWN", nth_row=2),  # a wish beside the answer is no answer
         a_result("CALL_OLD_MAYBE", "S10", -41, channel_code="OUTBOUND", reach_code="UNKNOWN"),  # nobody can read what became of it
+        a_result("RECALLED_AND_ANSWERED", "S24", 0, reach_code="FAILED"),
+        a_result("X3", "S21", 1, channel_code="STORE", reach_code="SHOWN"),
         a_result("CALL_UNUSED", "S13", -70, channel_code="OUTBOUND", reach_code="REACHED", response_code="ACCEPT"),
     ],
     "silver__product_order": [
@@ -132,6 +134,12 @@ ANSWERS = {
         {"contact_id": "X1", "subscription_id": "S20", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)},
         {"contact_id": "X2", "subscription_id": "S21", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
          "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        {"contact_id": "X3", "subscription_id": "S21", "planned_date": NIGHT - timedelta(days=1),
+         "business_date": NIGHT - timedelta(days=2), "channel_code": "STORE", "channel_class": "PASSIVE", "contact_class": "PASSIVE"},
+        {"contact_id": "CALL_WITHOUT_RESULT", "subscription_id": "S22", "planned_date": NIGHT - timedelta(days=1),
+         "business_date": NIGHT - timedelta(days=2), "channel_code": "OUTBOUND", "channel_class": "ACTIVE", "contact_class": "ACTIVE"},
+        *({"contact_id": contact, "subscription_id": "S24", "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1)}
+          for contact in ("RECALLED_ALONE", "RECALLED_AND_ANSWERED")),
         *({"contact_id": contact, "subscription_id": sub, "planned_date": NIGHT, "business_date": NIGHT - timedelta(days=1),
            "file_name": name} for contact, sub, name in (("REFUSED_LIST", "S24", "refused"), ("RECALLED_LIST", "S24", "recalled"),
                                                          ("CLOSED_LIST", "S24", "closed"), ("DROPPED", "S24", "left"),
@@ -242,7 +250,9 @@ def built(spark: object) -> Settings:
     ledger.append(settings, "ops.export_ledger", files)
     dropped = {"contact_id": "DROPPED", "business_date": NIGHT - timedelta(days=1), "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS",
                "file_name": "left", "kind": "DROPPED", "reason": "opted out (SYSTEM)", "withdrawn_by": "tests", "run_id": "tests"}  # fmt: skip
-    ledger.append(settings, "ops.contact_withdrawal", [dropped])
+    recalled = [dropped | {"contact_id": contact, "file_name": "f", "kind": "RECALLED", "reason": "late opt-out"}
+                for contact in ("RECALLED_ALONE", "RECALLED_AND_ANSWERED")]  # fmt: skip
+    ledger.append(settings, "ops.contact_withdrawal", [dropped, *recalled])
     torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NEXT,
             "rows_unreadable": 1, "status": "LANDED", "run_id": "tests"}  # fmt: skip
     ledger.append(settings, "ops.file_ledger", [torn])

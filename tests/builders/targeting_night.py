@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from conf.channels import load_channels
 from conf.feeds import load_feeds
 from conf.settings import Settings
 from conf.tables import table_of
@@ -70,12 +71,20 @@ def a_subscriber(number: int, **values: Any) -> dict[str, Any]:
 
 
 def a_contact(subscription: dict, campaign_id: str, planned: date, **values: Any) -> dict[str, Any]:
-    """An earlier contact as the history knows it tonight: delivered, no answer, counting to the caps."""
+    """An earlier contact as the history knows it tonight: delivered, no answer, counting to the caps.
+
+    `contact_state` MISSED or OPEN makes it one that did not arrive, or may still.
+    """
+    state = values.get("contact_state", "MADE")
+    reach = {"MADE": "DELIVERED", "MISSED": "FAILED"}.get(state)
+    channel = load_channels().get(values.get("channel_code", "SMS"))
     usual = {
         "contact_id": f"H-{subscription['subscription_id']}-{campaign_id}-{planned}-{values.get('channel_code', 'SMS')}",
         "campaign_id": campaign_id, "wave_no": 1, "subscription_id": subscription["subscription_id"], "product_id": "CRBT",
         "channel_code": "SMS", "planned_date": planned, "business_date": planned - timedelta(days=1), "is_control": False,
-        "is_contacted": True, "reach_code": "DELIVERED", "response_code": "NO_RESPONSE", "counts_to_cap": True, "source": "EXPORT",
+        "is_contacted": state == "MADE", "reach_code": reach, "contact_state": state, "counts_to_cap": state != "MISSED",
+        "response_code": {"MADE": "NO_RESPONSE", "MISSED": "NOT_REACHED"}.get(state), "source": "EXPORT",
+        "contact_class": channel.channel_class if channel else None,
         "snapshot_date": NIGHT, "attribution_window_ends": planned + timedelta(days=7),
         "is_present_owner": True,
     }  # fmt: skip

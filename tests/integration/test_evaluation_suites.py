@@ -34,7 +34,7 @@ PLANTED = {  # table: the change of a good row that must turn its suite red, and
 }
 GOOD_VALUES = {
     "is_control": False, "is_contacted": True, "response_code": "ACCEPT", "reach_code": "REACHED", "source": "EXPORT",
-    "counts_to_cap": True, "is_mature": True, "is_effective_mature": True, "planned_date": date(2026, 3, 1), "attribution_window_ends": date(2026, 3, 8),
+    "contact_state": "MADE", "counts_to_cap": True, "is_mature": True, "is_effective_mature": True, "planned_date": date(2026, 3, 1), "attribution_window_ends": date(2026, 3, 8),
     "scope_type": "SYSTEM", "scope_value": "*", "reason": "LIST_BLACK", "valid_from": date(2026, 1, 1), "valid_to": date(9999, 12, 31),
     "channel_class": "BROADCAST", "contact_class": "BROADCAST", "preferred_channel": "SMS",
     "affinity_band": "MID", "channel_code": "SMS", "is_sample_ratio_ok": True, "channel_preference_score": [("SMS", 0.1)], "refuse_reasons": [("PRICE", 1)],
@@ -102,3 +102,14 @@ def test_suite_passes_given_good_rows(judged, table):
 @pytest.mark.parametrize(("table", "rule"), [(table, rule) for table, (_, rule) in PLANTED.items()], ids=list(PLANTED))
 def test_suite_turns_red_given_planted_violation(judged, table, rule):
     assert rule in judged[1][table]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"contact_state": "LOST"}, {"contact_state": "MISSED"}, {"is_contacted": False, "response_code": None}]
+)
+def test_state_of_a_contact_agrees_with_what_came_of_it(tmp_path, changed):
+    broken = broken_rules(as_tables({"gold.contact_history": changed}), tmp_path)["gold.contact_history"]
+    assert any(
+        rule.startswith(("not_allowed_count__contact_state", "not_allowed_count__is_contacted__true"))
+        for rule in broken
+    )

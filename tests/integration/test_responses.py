@@ -38,7 +38,8 @@ CASES = [  # contact, response, inferred, mature, counts to the caps
     ("CALL_OLD_MAYBE", "NO_RESPONSE", False, True, True),  # a CONSIDER is valid for 30 days
     ("CONTROL_ORDERED", None, False, True, False),
     ("X1", None, False, False, True),  # exported, no result yet: counts already
-    ("X2", None, False, False, False),  # passive: counts when shown
+    ("X2", None, False, False, True),  # passive, tonight's results may be late: keeps its place for a night
+    ("X3", None, False, False, False),  # passive and nobody saw it: counts nothing
 ]
 
 
@@ -51,6 +52,28 @@ def test_answer_is_read_given_contact(told, contact, response, inferred, mature,
     )  # fmt: skip
 
 
+STATES = [  # contact, state on the night, state on the next one
+    ("BULK_SILENT", "MADE", "MADE"),
+    ("CALL_NO", "MADE", "MADE"),
+    ("BULK_FAILED", "MISSED", "MISSED"),
+    ("CONTROL_QUIET", None, None),
+    ("X1", "OPEN", "OPEN"),  # a delivery may be told for three nights
+    ("X2", "OPEN", "MISSED"),  # a recommendation for one
+    ("X3", "MISSED", "MADE"),  # told as shown later still
+    ("CALL_WITHOUT_RESULT", "OPEN", "MISSED"),  # a call for two
+    ("ANSWERED_ALL_THE_SAME", "MADE", "MADE"),
+    ("RECALLED_AND_ANSWERED", "RECALLED", "RECALLED"),
+]
+
+
+@pytest.mark.parametrize(("contact", "now", "a_night_later"), STATES, ids=[c[0] for c in STATES])
+def test_contact_took_place_is_open_or_was_in_vain_given_result(told, contact, now, a_night_later):
+    later = history(told[0], NEXT)
+    assert (told[1][contact]["contact_state"], later[contact]["contact_state"]) == (now, a_night_later)
+    counts = [rows[contact]["counts_to_cap"] for rows in (told[1], later)]
+    assert all(count for count, state in zip(counts, (now, a_night_later), strict=True) if state in ("MADE", "OPEN"))
+
+
 def test_only_what_was_known_is_there_given_later_loads_and_lists(told):
     assert "LATER" not in told[1]  # loaded a night later
     assert "TONIGHT" not in told[1]  # tonight's own list
@@ -59,7 +82,9 @@ def test_only_what_was_known_is_there_given_later_loads_and_lists(told):
 
 def test_withheld_list_uses_up_nothing_given_file_refused_closed_or_recalled_or_contact_dropped(told):
     assert "X1" in told[1]  # the list beside them left
-    assert not {"REFUSED_LIST", "RECALLED_LIST", "CLOSED_LIST", "DROPPED"} & told[1].keys()
+    gone = {"REFUSED_LIST", "RECALLED_LIST", "CLOSED_LIST", "DROPPED", "RECALLED_ALONE"}
+    assert not gone & told[1].keys()
+    assert not told[1]["RECALLED_AND_ANSWERED"]["counts_to_cap"]
     assert told[1]["ANSWERED_ALL_THE_SAME"]["is_contacted"]  # recalled too late: the customer was contacted
 
 

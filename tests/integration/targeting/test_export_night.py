@@ -26,12 +26,15 @@ from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, pr
 from jobs.targeting import export
 from jobs.targeting import job as targeting_job
 from jobs.targeting.close_file import close_file
+from jobs.targeting.contact_recall import recall_contact
 from jobs.targeting.explain import explain
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_files import PRIVATE, done_of, write_private
 from jobs.targeting.export_rows import contacts_by_file
+from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import StaleSuppression
 from jobs.targeting.recall import recall
+from jobs.targeting.value import Evidence
 from tests.builders import export_reader
 from tests.builders.targeting_night import (
     NIGHT,
@@ -97,7 +100,7 @@ def test_manifest_and_done_name_the_content(targeted_copy):
         digest = sha256(path.read_bytes()).hexdigest()
         assert manifest["sha256"] == digest == path.with_name(path.name + ".done").read_text(encoding="ascii").strip()
         assert manifest["file_name"] == path.name
-        assert manifest["expires_on"] == "2026-03-12"
+        assert manifest["expires_on"] == manifest["planned_date"] == "2026-03-11", "valid on its planned day alone"
         is_bulk = manifest["channel_code"] in ("SMS", "MMS", "WAP_PUSH")
         assert sum(slot["rows"] for slot in manifest.get("slots", [])) == (manifest["rows"] if is_bulk else 0)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -165,6 +168,76 @@ def test_recall_of_a_list_that_never_left_is_refused(targeted_copy):
         recall(targeted_copy, NIGHT, "SMS", "desk", "wrong list")
     with pytest.raises(InputRefused, match="who recalls and why"):
         recall(targeted_copy, NIGHT, "SMS", " ", "wrong list")
+
+
+def recall_file(settings, contact: dict) -> dict:
+    path = settings.path("exports", contact["channel_code"], contact["file_name"] + ".recall.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_one_contact_is_recalled_from_a_list_that_left(targeted_copy):
+    export.run(None, targeted_copy, RANGE)
+    before = contents(targeted_copy)
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    first, second = [row for row in contacts if row["file_name"] == "OUTBOUND_20260311_CRBT_SAVE_001.csv"][:2]
+    by_id = ["--contact", first["contact_id"]]
+    by_number = ["--msisdn", "+86 " + msisdn_of(int(second["subscription_id"][1:])), "--campaign", "CRBT_SAVE"]
+    for which in (by_id, by_number):
+        result = CliRunner().invoke(app, ["recall", *which, "--by", "desk", "--reason", "asked in the store"])
+        assert result.exit_code == 0, result.output
+    marker = recall_file(targeted_copy, first)
+    assert (marker["all"], marker["sha256"]) == (False, before[f"OUTBOUND/{first['file_name']}"])
+    assert {row["contact_id"] for row in marker["contacts"]} == {first["contact_id"], second["contact_id"]}
+    assert {(row["recalled_by"], row["reason"]) for row in marker["contacts"]} == {("desk", "asked in the store")}
+    rows = ledger.read(targeted_copy, "ops.contact_withdrawal").to_pylist()
+    assert {(row["contact_id"], row["kind"]) for row in rows} == {
+        (c["contact_id"], "RECALLED") for c in (first, second)
+    }
+    assert len(list(targeted_copy.path("alerts").glob("*CONTACT_RECALLED*"))) == 2
+    assert set(export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]) == {"ALREADY_SENT"}
+    after = contents(targeted_copy)
+    assert {name: after[name] for name in before} == before, "the list itself stays as it left"
+    recall(targeted_copy, NIGHT, "OUTBOUND", "desk", "wrong list", "CRBT_SAVE")
+    assert recall_file(targeted_copy, first)["all"] is True
+    with pytest.raises(InputRefused, match="recalled already"):
+        recall_contact(targeted_copy, "desk", "asked in the store", first["contact_id"])
+
+
+def test_contact_recalled_before_its_list_left_is_not_in_the_file(targeted_copy):
+    contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    spent = budgets_left(lake_of(targeted_copy), load_campaigns(), NIGHT + timedelta(days=1), Evidence())
+    contact = next(row for row in contacts if row["channel_code"] == "OUTBOUND")
+    others = [row for row in contacts if row["file_name"] == contact["file_name"] and row is not contact]
+    recall_contact(targeted_copy, "desk", "asked in the store", contact["contact_id"])
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+    sent = {row["contact_id"] for row in exported_rows(targeted_copy)}
+    assert sent == {row["contact_id"] for row in contacts} - {contact["contact_id"]}
+    assert others, "floor: the rest of the list left"
+    path = targeted_copy.path("exports", contact["channel_code"], contact["file_name"] + ".manifest.json")
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == len(others)
+    assert summary["rows"] == len(contacts) - 1
+    assert [row["contact_id"] for row in recall_file(targeted_copy, contact)["contacts"]] == [contact["contact_id"]]
+    left = budgets_left(lake_of(targeted_copy), load_campaigns(), NIGHT + timedelta(days=1), Evidence())
+    campaign_id, price = (
+        contact["campaign_id"],
+        Evidence().use(load_channels()["OUTBOUND"]) * load_channels()["OUTBOUND"].cost_yuan,
+    )
+    total = load_campaigns()[campaign_id].budget.total_yuan
+    assert price > 0
+    assert left[campaign_id] == pytest.approx(
+        min(spent[campaign_id] + price, total, load_campaigns()[campaign_id].budget.per_night_yuan)
+    )
+
+
+def test_recall_of_a_contact_that_is_on_no_list_is_refused(targeted_copy):
+    with pytest.raises(InputRefused, match="found nothing on the lists"):
+        recall_contact(targeted_copy, "desk", "asked", "K0")
+    with pytest.raises(InputRefused, match="who recalls and why"):
+        recall_contact(targeted_copy, "desk", " ", "K0")
+    with pytest.raises(InputRefused, match="neither a contact nor a number with its campaign"):
+        recall_contact(targeted_copy, "desk", "asked", msisdn=msisdn_of(1))
+    assert "wanted --date and --channel" in CliRunner().invoke(app, ["recall", "--by", "d", "--reason", "r"]).output
+    assert ledger.read(targeted_copy, "ops.contact_withdrawal").num_rows == 0
 
 
 @pytest.mark.parametrize(
@@ -324,9 +397,9 @@ def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
     everybody = lake_of(targeted_copy).arrow("gold.campaign_contact")
     assert set(everybody["contact_id"].to_pylist()) - set(kept["contact_id"].to_pylist()) == {contact["contact_id"]}
     next_night = DateRange(NIGHT, NIGHT).last + timedelta(days=1)
-    left = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    left = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     ledger.delete(targeted_copy, "ops.contact_withdrawal", "true")
-    with_it = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night)
+    with_it = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     cost = load_channels()[contact["channel_code"]].cost_yuan
     owner = contact["campaign_id"]
     assert left[owner] == pytest.approx(min(with_it[owner] + cost, campaigns[owner].budget.per_night_yuan))

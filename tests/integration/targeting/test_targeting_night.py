@@ -89,6 +89,14 @@ def test_bound_gap_and_shadow_prices_are_kept(targeted):
     assert any(name.startswith("allocation.shadow_price.capacity_") and value > 0 for name, value in found.items())
 
 
+def test_shares_of_the_control_groups_are_fixed_with_the_night(targeted):
+    settings, summary = targeted
+    rows = {row["campaign_id"]: row for row in lake_of(settings).arrow("gold.control_share").to_pylist()}
+    assert set(rows) == set(summary["by_campaign"])
+    assert {row["control_share"] for row in rows.values()} == {0.10}
+    assert sum(row["targeted_cnt"] for row in rows.values()) == summary["targeted"]
+
+
 def test_rerun_gives_the_same_tables(spark, targeted_copy):
     settings = targeted_copy
     before = {
@@ -103,6 +111,7 @@ KEYS = {
     "gold.campaign_decision": ["campaign_id", "subscription_id"],
     "gold.campaign_contact": ["contact_id"],
     "gold.control_group": ["campaign_id", "subscription_id"],
+    "gold.control_share": ["campaign_id"],
     "gold.recommendation": ["contact_id"],
 }
 

@@ -1,5 +1,6 @@
 """The interval of the lift covers the truth as often as it says, and broken splits are found."""
 
+from datetime import date, timedelta
 from functools import partial
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from jobs.evaluation.job import expected_control_share
 from jobs.evaluation.lift import newcombe, same_share_p_value, sample_ratio_p_value, wilson
 from jobs.evaluation.reports import lift_rows
-from tests.conftest import settings_for_tests
+from jobs.rules.control_share import control_share
 
 CAMPAIGNS = 600
+FIRST = date(2026, 3, 10)  # night on which the campaign began
 
 
 def test_interval_covers_the_truth_in_95_percent_given_simulated_campaigns():
@@ -112,17 +114,25 @@ def test_lift_says_so_given_no_control_group():
 @pytest.mark.parametrize(
     ("targeted", "held_back", "is_ok"), [(5000, 1000, True), (5000, 250, False), (50_000, 2500, True)]
 )
-def test_split_is_as_drawn_given_profile_with_a_minimum(tmp_path, targeted, held_back, is_ok):
-    settings = settings_for_tests(tmp_path)
-    raised = settings.model_copy(
-        update={"control": settings.control.model_copy(update={"share": 0.05, "minimum": 1000})}
-    )
+def test_split_is_as_drawn_given_share_raised_to_a_minimum_on_the_first_night(targeted, held_back, is_ok):
+    fixed = [a_share(FIRST, control_share(0.05, 1000, targeted)), a_share(FIRST + timedelta(days=9), 0.5)]
     nobody = round(0.02 * (targeted - held_back))  # beside them those nobody contacts
-    cohort = arms(campaign_id="CRBT_ACQUISITION", targeted_cnt=targeted, treated_cnt=targeted - held_back - nobody,
+    cohort = arms(campaign_id="CRBT_ACQUISITION", starts_on=FIRST + timedelta(days=3), treated_cnt=targeted - held_back - nobody,
                   control_cnt=held_back + nobody)  # fmt: skip
-    (row,) = lift_rows([cohort], partial(expected_control_share, raised))
+    (row,) = lift_rows([cohort], partial(expected_control_share, fixed))
 
     assert row["is_sample_ratio_ok"] is is_ok
+
+
+def test_share_is_not_judged_given_cohort_whose_night_fixed_none():
+    assert expected_control_share([a_share(FIRST, 0.2)], arms(campaign_id="CRBT_ACQUISITION", starts_on=FIRST)) is None
+    drawn = arms(campaign_id="CRBT_ACQUISITION", starts_on=FIRST + timedelta(days=1))
+    assert expected_control_share([a_share(FIRST, 0.2)], drawn) == pytest.approx(1 - 0.98 * 0.8)
+
+
+def a_share(night, share):
+    """A row of gold.control_share."""
+    return {"campaign_id": "CRBT_ACQUISITION", "business_date": night, "control_share": share, "global_share": 0.02}
 
 
 def a_tenth(cohort):

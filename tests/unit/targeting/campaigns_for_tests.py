@@ -9,7 +9,9 @@ from conf.campaigns import Campaign
 EVERYBODY = {"column": "subscription_id", "op": "is_not_null"}
 
 
-def a_campaign(campaign_id: str, product_id: str, channels: list[str], **values: Any) -> Campaign:
+def a_campaign(
+    campaign_id: str, product_id: str, channels: list[str], attempts: dict[str, int] | None = None, **values: Any
+) -> Campaign:
     """A campaign for everybody on these channels, three waves without waiting, without a control group of its own."""
     usual = {
         "campaign_id": campaign_id, "program_id": "TESTS", "title": campaign_id, "name": campaign_id, "owner": "tests",
@@ -18,7 +20,8 @@ def a_campaign(campaign_id: str, product_id: str, channels: list[str], **values:
         "value": {"base_response": 0.3}, "selection": EVERYBODY,
         "tasks": [
             {"channel_code": code, "relation": "COMPLEMENTARY", "offer_id": "GIFT", "script_id": f"TEXT_{code}", "script_title": "Test",
-             "script_text": "Test, reply TD to refuse", "script_url": "https://www.operator.example/test"}
+             "script_text": "Test, reply TD to refuse", "script_url": "https://www.operator.example/test",
+             "attempts": (attempts or {}).get(code)}
             for code in channels
         ],
         "waves": [{"wave_no": number, "channels": channels, "after_days": 0} for number in (1, 2, 3)],
@@ -48,4 +51,8 @@ NEWS = a_campaign(
     exclusions={"list_colours": ["GREY"], "campaigns": ["T_CRBT"]},
 )
 ONLY_SMS = a_campaign("T_ONLY_SMS", "MUSIC_CLUB_PREMIUM", ["SMS"])
-ALL = {campaign.campaign_id: campaign for campaign in (CRBT, CRBT_OTHER, CRBT_KEEP, NEWS, ONLY_SMS)}
+ONE_CALL = a_campaign(
+    "T_ONE_CALL", "CRBT", ["OUTBOUND"], attempts={"OUTBOUND": 1}, goal="RETAIN",
+    waves=[{"wave_no": number, "channels": ["OUTBOUND"], "after_days": 5} for number in (1, 2)],
+)  # fmt: skip
+ALL = {campaign.campaign_id: campaign for campaign in (CRBT, CRBT_OTHER, CRBT_KEEP, NEWS, ONLY_SMS, ONE_CALL)}

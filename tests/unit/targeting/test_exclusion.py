@@ -60,7 +60,9 @@ class Town:
 def contacted(case: Case, campaign: str, *days: date, product: str = "CRBT", channel: str = "SMS", **values) -> None:
     for wave, day in enumerate(days, start=1):
         case.contacts.append(
-            a_contact(case.row, campaign, day, product_id=product, channel_code=channel, wave_no=wave, **values)
+            a_contact(
+                case.row, campaign, day, **{"product_id": product, "channel_code": channel, "wave_no": wave, **values}
+            )
         )
 
 
@@ -98,8 +100,7 @@ def named_cases(town: Town) -> None:
         "X_GPRS",
         *(date(2026, 3, day) for day in range(4, 9)),
         product="GPRS_PACK_5",
-        counts_to_cap=False,
-        reach_code="FAILED",
+        contact_state="MISSED",
     )
     everything = town.person("all caps at once")
     contacted(everything, "T_CRBT", date(2026, 3, 1), OLD)
@@ -154,6 +155,10 @@ def named_cases(town: Town) -> None:
     )
     contacted(town.person("contacted for the product six days ago"), "X_OLD", date(2026, 3, 5))
     contacted(
+        town.person("not reached for the product six days ago"), "X_OLD", date(2026, 3, 5), contact_state="MISSED"
+    )
+    contacted(town.person("on a list for the product, no result yet"), "X_OLD", date(2026, 3, 9), contact_state="OPEN")
+    contacted(
         town.person("considers since four days"),
         "T_CRBT",
         date(2026, 3, 7),
@@ -169,6 +174,7 @@ def named_cases(town: Town) -> None:
     )
     consider_cases(town)
     wave_cases(town)
+    attempt_cases(town)
     ladder = town.person("everything against", control=GLOBAL, is_live=False, user_type="3", msisdn_class="FIXED", has_crbt=True,
                          list_colours=["BLACK"], account_manager_id=None, device_supports_mms=False)  # fmt: skip
     for reason in SUPPRESSION_REASONS:
@@ -183,8 +189,8 @@ def consider_cases(town: Town) -> None:
     """CONSIDER of the two-wave kind: what came after it was only shown, or was the one call."""
     answer = {"response_code": "CONSIDER", "response_at": datetime(2026, 3, 7, 4)}
     for name, values in (
-        ("shown since", {"reach_code": "SHOWN"}),
-        ("recommended since", {"reach_code": None, "counts_to_cap": False}),
+        ("shown since", {}),
+        ("recommended since", {"contact_state": "MISSED"}),
     ):
         between = town.person(f"considers since four days, {name}")
         contacted(between, "T_CRBT", date(2026, 3, 7), **answer)
@@ -193,11 +199,13 @@ def consider_cases(town: Town) -> None:
     contacted(last_wave, "T_CRBT", date(2026, 2, 1), date(2026, 2, 5))
     last_wave.contacts.append(a_contact(last_wave.row, "T_CRBT", date(2026, 3, 7), wave_no=3, **answer))
     last_wave.contacts.append(
-        a_contact(last_wave.row, "T_CRBT", date(2026, 3, 9), wave_no=3, channel_code="STORE", counts_to_cap=False)
+        a_contact(last_wave.row, "T_CRBT", date(2026, 3, 9), wave_no=3, channel_code="STORE", contact_state="MISSED")
     )
-    called = town.person("considers since five days, called since")
-    contacted(called, "T_CRBT", date(2026, 3, 6), **{**answer, "response_at": datetime(2026, 3, 6, 4)})
-    contacted(called, "T_CRBT", date(2026, 3, 9), channel="OUTBOUND", response_code="NOT_REACHED")
+    for name, state, calls in (("called", "MADE", 1), ("call open", "OPEN", 1), ("not reached", "MISSED", 1), ("not reached thrice", "MISSED", 3)):  # fmt: skip
+        called = town.person(f"considers since five days, {name} since")
+        contacted(called, "T_CRBT", date(2026, 3, 6), **{**answer, "response_at": datetime(2026, 3, 6, 4)})
+        for day in range(9 - calls, 9):
+            contacted(called, "T_CRBT", date(2026, 3, day + 1), channel="OUTBOUND", contact_state=state)
 
 
 def wave_cases(town: Town) -> None:
@@ -212,6 +220,36 @@ def wave_cases(town: Town) -> None:
     protect(early, "LIST_GREY", "CHANNEL", "OUTBOUND")
     contacted(town.person("second wave six days ago"), "T_CRBT_KEEP", date(2026, 3, 1), date(2026, 3, 5))
     contacted(town.person("second wave seven days ago"), "T_CRBT_KEEP", date(2026, 2, 25), date(2026, 3, 4))
+
+
+def attempt_cases(town: Town) -> None:
+    """Contacts that did not take place: T_CRBT_KEEP calls (three attempts) or recommends, T_ONLY_SMS sends (two attempts)."""
+
+    def missed(name: str, campaign: str, channel: str, *days: int, wave: int = 1, state: str = "MISSED") -> Case:
+        case = town.cases.get(name) or town.person(name)
+        product = ALL[campaign].product_id
+        case.contacts += [
+            a_contact(case.row, campaign, date(2026, 3, day), product_id=product, channel_code=channel, wave_no=wave, contact_state=state)
+            for day in days
+        ]  # fmt: skip
+        return case
+
+    missed("not reached once", "T_CRBT_KEEP", "OUTBOUND", 10)
+    missed("not reached three times", "T_CRBT_KEEP", "OUTBOUND", 8, 9, 10)
+    missed("six recommendations nobody saw", "T_CRBT_KEEP", "STORE", 4, 5, 6, 7, 8, 10)
+    missed("recommendation not answered yet", "T_CRBT_KEEP", "STORE", 10, state="OPEN")
+    missed("call not answered yet", "T_CRBT_KEEP", "OUTBOUND", 10, state="OPEN")
+    second = missed("reached in the first wave, not in the second", "T_CRBT_KEEP", "OUTBOUND", 9, wave=2)
+    contacted(second, "T_CRBT_KEEP", date(2026, 3, 5), channel="OUTBOUND")
+    recalled = town.person("recalled twice")
+    for day in (9, 10):
+        contacted(recalled, "T_ONLY_SMS", date(2026, 3, day), product="MUSIC_CLUB_PREMIUM", contact_state="RECALLED", is_contacted=False,
+                  counts_to_cap=False, response_code="NOT_REACHED")  # fmt: skip
+    missed("one failed sending", "T_ONLY_SMS", "SMS", 10)
+    missed("two failed sendings", "T_ONLY_SMS", "SMS", 9, 10)
+    for wave, days in ((1, (1, 2)), (2, (3, 4)), (3, (5, 6))):
+        missed("two failed sendings in every wave", "T_ONLY_SMS", "SMS", *days, wave=wave)
+    missed("one failed call of a task with one attempt", "T_ONE_CALL", "OUTBOUND", 8)
 
 
 def random_people(town: Town, rng: random.Random) -> None:
@@ -233,7 +271,12 @@ def random_people(town: Town, rng: random.Random) -> None:
             protect(case, reason, *scope, valid_to=rng.choice([FOREVER, date(2026, 3, 10), date(2026, 4, 1)]))
         for _ in range(rng.choice([0, 0, 1, 2, 4, 6])):
             day = NIGHT - timedelta(days=rng.choice([0, 1, 3, 5, 6, 7, 8, 9, 12, 30, 80, 100]))
-            code = rng.choice([None, "NO_RESPONSE", "NO_RESPONSE", "CONSIDER", "REFUSE", "ACCEPT"])
+            state = rng.choice(["MADE", "MADE", "MISSED", "OPEN"])
+            code = (
+                rng.choice([None, "NO_RESPONSE", "NO_RESPONSE", "CONSIDER", "REFUSE", "ACCEPT"])
+                if state == "MADE"
+                else None
+            )
             answer = {
                 "response_code": code,
                 "response_at": datetime.combine(day, datetime.min.time()) + timedelta(hours=4) if code else None,
@@ -256,7 +299,8 @@ def random_people(town: Town, rng: random.Random) -> None:
                 day,
                 product=product,
                 channel=rng.choice(["SMS", "OUTBOUND", "STORE"]),
-                counts_to_cap=rng.random() < 0.8,
+                contact_state=state,
+                wave_no=rng.choice([1, 1, 2, 3]),
                 **answer,
             )
 
@@ -389,6 +433,8 @@ def test_do_not_disturb_table(verdicts, name, campaign, reasons, closed):
         ("refused the product in November", "T_CRBT", None),
         ("accepted the product", "T_CRBT", "RESP_ACCEPTED"),
         ("contacted for the product six days ago", "T_CRBT", "RECENT_CAMPAIGN"),
+        ("not reached for the product six days ago", "T_CRBT", None),
+        ("on a list for the product, no result yet", "T_CRBT", "RECENT_CAMPAIGN"),  # it may still arrive
         ("all waves done", "T_CRBT", "WAVES_FINISHED"),
         ("everything against", "T_CRBT", "NOT_LIVE"),
     ],
@@ -437,6 +483,9 @@ def test_consider_opens_passive_channels_and_one_call_after_three_days(verdicts)
         ("considers since four days, shown since", ["CAP_CAMPAIGN"], {"STORE", "OUTBOUND"}, 1),  # caps hold for it too
         ("considers in the last wave, recommended since", [], {"STORE", "OUTBOUND"}, 3),
         ("considers since five days, called since", ["CAP_CAMPAIGN"], {"STORE"}, 1),
+        ("considers since five days, call open since", ["CAP_CAMPAIGN"], {"STORE"}, 1),
+        ("considers since five days, not reached since", [], {"STORE", "OUTBOUND"}, 1),  # nobody spoke to him
+        ("considers since five days, not reached thrice since", [], {"STORE"}, 1),
     ],
 )
 def test_consider_stays_open_after_a_recommendation_and_gets_one_call(verdicts, name, reasons, opened, wave):
@@ -456,6 +505,30 @@ def test_consider_stays_open_after_a_recommendation_and_gets_one_call(verdicts, 
     ],
 )
 def test_waves_wait_their_days(verdicts, name, campaign, reasons, opened, wave):
+    assert verdicts.reasons(name, campaign) == reasons
+    assert set(verdicts.open(name, campaign)) == opened
+    assert verdicts.wave(name, campaign) == wave
+
+
+@pytest.mark.parametrize(
+    ("name", "campaign", "reasons", "opened", "wave"),
+    [
+        ("not reached once", "T_CRBT_KEEP", [], {"OUTBOUND", "STORE"}, 1),
+        ("not reached three times", "T_CRBT_KEEP", [], {"STORE"}, 1),  # the call is spent, the wave is not
+        ("six recommendations nobody saw", "T_CRBT_KEEP", [], {"OUTBOUND", "STORE"}, 1),
+        ("recommendation not answered yet", "T_CRBT_KEEP", [], {"OUTBOUND", "STORE"}, 1),
+        ("call not answered yet", "T_CRBT_KEEP", ["WAVE_NOT_DUE"], set(), 1),
+        ("reached in the first wave, not in the second", "T_CRBT_KEEP", [], {"OUTBOUND", "STORE"}, 2),
+        ("recalled twice", "T_ONLY_SMS", [], {"SMS"}, 1),
+        ("one failed sending", "T_ONLY_SMS", [], {"SMS"}, 1),
+        ("two failed sendings", "T_ONLY_SMS", [], {"SMS"}, 2),  # nothing is left of the first wave
+        ("two failed sendings in every wave", "T_ONLY_SMS", ["WAVES_FINISHED"], set(), 4),
+        ("one failed call of a task with one attempt", "T_ONE_CALL", ["WAVE_NOT_DUE"], set(), 2),  # waits five days
+    ],
+)
+def test_contact_that_did_not_take_place_uses_up_an_attempt_and_no_wave(
+    verdicts, name, campaign, reasons, opened, wave
+):
     assert verdicts.reasons(name, campaign) == reasons
     assert set(verdicts.open(name, campaign)) == opened
     assert verdicts.wave(name, campaign) == wave

@@ -28,6 +28,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "gold.control_group": {
         "campaign_id": "C", "subscription_id": "S1", "assigned_on": NIGHT, "control_kind": "CAMPAIGN", "is_model_selected": False, "business_date": NIGHT,
     },
+    "gold.control_share": {
+        "campaign_id": "C", "control_share": 0.2, "asked_share": 0.05, "global_share": 0.02, "targeted_cnt": 5000, "business_date": NIGHT,
+    },
     "gold.recommendation": {
         "contact_id": "K1", "subscription_id": "S1", "campaign_id": "C", "product_id": "CRBT", "offer_id": "O", "channel_code": "STORE", "script_id": "T",
         "rank_no": 1, "expected_value_yuan": 1.0, "valid_from": DAY, "valid_to": DAY, "business_date": NIGHT,
@@ -58,10 +61,15 @@ PLANTED = [
     ("gold.control_group", {"control_kind": "SOMETIMES"}, "not_allowed_count__control_kind"),
     ("gold.control_group", {"assigned_on": DAY}, "order_violation_count__assigned_on"),
     ("gold.control_group", {"assigned_on": date(2026, 3, 9)}, "order_violation_count__business_date"),
+    ("gold.control_share", {"asked_share": -0.1, "control_share": -0.1}, "min__control_share"),
+    ("gold.control_share", {"control_share": 0.6}, "max__control_share"),
+    ("gold.control_share", {"control_share": 0.01}, "order_violation_count__asked_share"),
+    ("gold.control_share", {"targeted_cnt": 0}, "min__targeted_cnt"),
     ("gold.recommendation", {"channel_code": "SMS"}, "not_allowed_count__channel_code"),
     ("gold.recommendation", {"product_id": "CRBTT"}, "not_allowed_count__product_id"),
     ("gold.recommendation", {"rank_no": 0}, "min__rank_no"),
     ("gold.recommendation", {"valid_to": NIGHT}, "order_violation_count__valid_from"),
+    ("gold.recommendation", {"valid_to": date(2026, 3, 12)}, "order_violation_count__valid_to"),  # one day and no more
     ("gold.recommendation", {"valid_from": date(2026, 3, 1)}, "order_violation_count__business_date"),
 ]
 
