@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -101,10 +102,13 @@ def run(dag_bag, settings, monkeypatch):
     monkeypatch.setenv("CLOSEDLOOP_HOME", str(settings.home))
     monkeypatch.setattr(SerializedDAG, "create_dagrun", as_the_maker)
 
+    dag = dag_bag.dags[APPROVAL]
+    monkeypatch.setattr(dag, "params", copy.deepcopy(dag.params))  # a test run writes its campaign into them
+
     def play(people: Callable[[], Any]) -> tuple[dict[str, str], Any]:
         with ThreadPoolExecutor(1) as pool:
             answers = pool.submit(end_the_run_when_they_fail, people)
-            found = dag_bag.dags[APPROVAL].test(logical_date=None, run_conf={"campaign_id": "CRBT_SAVE"})
+            found = dag.test(logical_date=None, run_conf={"campaign_id": "CRBT_SAVE"})
             states = {instance.task_id: str(instance.state) for instance in found.get_task_instances()}
             return states, answers.result()
 

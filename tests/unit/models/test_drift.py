@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
+from types import SimpleNamespace
+
+import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import dataset
 
-from conf.models import load_models
+from conf.models import Condition, load_models
+from jobs.scoring.drift import judge
+from jobs.scoring.partitions import ScoringModel
+from models.artifact import Bundle, Predictor
+from models.calibration import Calibration
 from models.drift import Tonight, nulls_of, profiles_of
 from models.errors import ModelRefused
-from models.features import FeatureContract, encode, fit_contract
+from models.features import Cross, Cut, FeatureContract, encode, fit_contract
 
 RULES = load_models().drift
+DAY = date(2026, 3, 9)
 FEATURES = tuple(
     feature
     for feature in load_models().features_of("churn_offnet")
@@ -136,3 +146,62 @@ def test_a_contract_without_its_profiles_is_refused(harm):
 
     with pytest.raises(ModelRefused, match="profile"):
         FeatureContract.from_dict(body)
+
+
+def a_champion(contract, view):
+    """A model that splits on the bill and on a pair of the trend and the brand, and on nothing else."""
+    crossed = contract.with_crosses((Cross(Cut("mou_trend", 0.0, False), Cut("brand_code", 1, True)),))
+    matrix = encode(crossed, view)
+    place = crossed.names.index("arpu_fen")
+    label = (matrix[:, place] > 5000).astype(float) + (matrix[:, -1] == 3.0)
+    shown = np.full_like(matrix, np.nan)
+    shown[:, [place, -1]] = matrix[:, [place, -1]]  # the others are hidden, so no tree can split on them
+    rows = lgb.Dataset(
+        shown,
+        label=(label > 0).astype(float),
+        feature_name=crossed.names,
+        categorical_feature=crossed.categorical_positions,
+    )
+    booster = lgb.train(
+        {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_per_group": 10}, rows, num_boost_round=5
+    )
+    bundle = Bundle(booster.model_to_string(), crossed.to_json(), Calibration("platt", (1.0, 0.0)).to_json())
+    return ScoringModel("churn_offnet", 3, bundle.sha256, (Condition(column="is_live", equals=True),), bundle)
+
+
+def verdict_on(view, champion, sample_rows=10**6):
+    days = pa.array([DAY] * view.num_rows, pa.date32())
+    night = view.append_column("snapshot_date", days).append_column("is_live", pa.array([True] * view.num_rows))
+    lake = SimpleNamespace(dataset=lambda name: dataset.dataset(night))
+    return judge(lake, [champion], DAY, RULES.model_copy(update={"sample_rows": sample_rows}))[0]
+
+
+def test_only_features_a_model_splits_on_can_refuse_it_the_others_are_told():
+    champion = a_champion(a_trained_contract(), a_night(8000, seed=11))
+
+    assert Predictor(champion.bundle).used_features == {"arpu_fen", "mou_trend", "brand_code"}
+    broken = {
+        "arpu_fen": pa.nulls(4000, pa.int64()), "mou_trend": pa.nulls(4000, pa.float64()), "age_years": pa.nulls(4000, pa.int64()),
+    }  # fmt: skip
+    verdict = verdict_on(a_night(seed=4, **broken), champion)
+
+    assert {shift.feature for shift in verdict.refused} == {"arpu_fen", "mou_trend"}
+    assert {shift.feature for shift in verdict.warned} == {"age_years"}
+    ordinary = verdict_on(a_night(seed=4), champion)
+    assert (ordinary.rows, ordinary.warned, ordinary.refused) == (4000, [], [])
+
+
+def test_a_large_base_is_judged_by_a_sample_spread_over_all_of_it():
+    champion = a_champion(a_trained_contract(), a_night(8000, seed=11))
+    half_empty = np.arange(50_000) >= 20_000
+    view = a_night(50_000, seed=5)
+    view = view.set_column(
+        view.schema.get_field_index("arpu_fen"), "arpu_fen", pa.array(view["arpu_fen"].to_numpy(), mask=half_empty)
+    )
+
+    verdict = verdict_on(view, champion, sample_rows=1000)
+
+    assert verdict.rows == 1000
+    assert next(shift for shift in verdict.refused if shift.feature == "arpu_fen").emptied == pytest.approx(
+        0.6, abs=0.01
+    )
