@@ -16,11 +16,13 @@ from jobs.rules.control_share import TABLE, held_back_share, share_in_force
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting import control_shares
 from jobs.targeting.channel_rules import channels_of
+from jobs.targeting.control import GLOBAL
 from jobs.targeting.decide import find_targets
 from jobs.targeting.reasons import Reason
 from tests.builders.targeting_night import NIGHT, a_contact, a_night, a_row, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
 from tests.unit.targeting.campaigns_for_tests import a_campaign
+from tests.unit.targeting.reference_model import hashed_below
 
 POLICY = load_policy()
 NIGHTS = [NIGHT + timedelta(days=n) for n in range(6)]
@@ -167,6 +169,8 @@ def test_open_recommendation_keeps_its_place_in_the_caps(worked):
 
 # Control groups: the minimum binds, the list changes its size from night to night.
 MINIMUM, EVERYBODY, HALF = 40, 200, 100
+SALT, GLOBAL_SHARE = POLICY.control.salt, POLICY.control.global_share
+GLOBALLY = {f"S{n:05d}" for n in range(EVERYBODY + 100) if hashed_below(SALT, GLOBAL, f"S{n:05d}", GLOBAL_SHARE)}
 NEXT, THIRD = NIGHT + timedelta(days=1), NIGHT + timedelta(days=2)
 DRAWN = a_campaign("T_DRAWN", "CRBT", ["SMS"], control_share=0.05)
 
@@ -189,7 +193,7 @@ def decide(spark, settings, night: date, campaign=DRAWN):
         fixed, targets, {campaign.campaign_id: campaign}, settings, POLICY, night
     ).to_pylist()
     put(settings, TABLE, [*fixed, *new])
-    held = {row["subscription_id"] for row in targets.to_pylist() if row["is_campaign_control"]}
+    held = {row["subscription_id"] for row in targets.to_pylist() if row["is_campaign_control"]} - GLOBALLY
     return targets.to_pylist(), new, held
 
 
