@@ -9,7 +9,7 @@ WITH contacts AS (
          is_contacted AND response_code IS NOT NULL
            AND NOT array_contains(split(:retention_campaigns, ','), campaign_id) AS is_answered
   FROM contact_answers
-  WHERE NOT is_control AND product_id IS NOT NULL AND channel_code IS NOT NULL
+  WHERE NOT is_control AND contact_state <> 'RECALLED' AND product_id IS NOT NULL AND channel_code IS NOT NULL
     AND planned_date > add_months(snapshot_date, -:affinity_months)
 ),
 counted AS (

@@ -215,6 +215,8 @@ def reported(spark, tmp_path_factory):
         silver__product_order=orders + nightly_orders + late_orders,
         gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
         gold__control_group=late_groups,
+        gold__control_share=[{"campaign_id": "MUSIC_CLUB_PREMIUM", "control_share": 0.10, "asked_share": 0.10, "global_share": 0.02,
+                              "targeted_cnt": 70, "business_date": before(31)}],
         gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
                                  "business_date": NIGHT, "file_name": {7: "recalled", 6: "closed"}.get(n, "f")} for n in range(8)],
         **lines_of_the_year(),

@@ -37,7 +37,7 @@ GOOD_VALUES = {
     "contact_state": "MADE", "counts_to_cap": True, "is_mature": True, "is_effective_mature": True, "planned_date": date(2026, 3, 1), "attribution_window_ends": date(2026, 3, 8),
     "scope_type": "SYSTEM", "scope_value": "*", "reason": "LIST_BLACK", "valid_from": date(2026, 1, 1), "valid_to": date(9999, 12, 31),
     "channel_class": "BROADCAST", "contact_class": "BROADCAST", "preferred_channel": "SMS",
-    "affinity_band": "MID", "channel_code": "SMS", "is_sample_ratio_ok": True, "channel_preference_score": [("SMS", 0.1)], "refuse_reasons": [("PRICE", 1)],
+    "affinity_band": "MID", "channel_code": "SMS", "is_sample_ratio_ok": True, "lift_text": "positive", "channel_preference_score": [("SMS", 0.1)], "refuse_reasons": [("PRICE", 1)],
     "targeted": 10, "accounted_for": 10, "suppressed": 1, "contactable": 9, "chosen": 8, "not_chosen": 1, "contacted": 8, "accepted": 4, "accepted_so_far": 4, "effective": 2, "mature_targeted": 9, "mature_contacted": 7, "contact_cnt": 5, "contacted_cnt": 5,
     "planned": 10, "resulted": 9, "treated": 10, "control": 10, "mature_treated": 5, "mature_control": 5, "model_contacted": 8, "other_contacted": 8, "contacts": 5, "customers": 5,
     "lift_low": 0.1, "lift": 0.2, "lift_high": 0.3, "annual_target": 100.0,

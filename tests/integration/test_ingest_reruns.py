@@ -226,7 +226,7 @@ def test_a_suppression_list_that_lost_a_fifth_is_refused_and_the_feed_says_so(se
     assert ledger.read(settings, "bronze.list_member").num_rows == 190
     status, detail = status_of(settings, A_DAY + timedelta(days=2), "list_member")
     assert status == "REJECTED"
-    assert "found 70 rows, wanted at least 80% of the last list's 90" in detail
+    assert "found 70 readable rows, wanted at least 80% of the last list's 90" in detail
     assert "max_shrink_share" in detail
 
 

@@ -57,7 +57,7 @@ def _seen(settings) -> set[str]:
 def test_old_rows_go_and_what_stays_is_published_at_once(spark, settings, visits):
     done = job.run(spark, settings, TONIGHT)
 
-    assert done == {"expired_tables": 2, "compacted_tables": 0, "left_tables": 0}
+    assert done == {"expired_tables": 2, "compacted_tables": 0, "left_tables": 0, "removed_logs": 0}
     assert _seen(settings) == {"just kept", "tonight"}
     assert ledger.holds_version(settings, "gold.visit", published.published_versions(settings)["gold.visit"])
     assert ledger.read(settings, "ops.gate_result").num_rows == 2
