@@ -37,7 +37,7 @@ class Rarely:
     """A sign that costs something to read, read again only after `every_seconds`."""
 
     def __init__(
-        self, read: Callable[[], Hashable], every_seconds: float = 15, clock: Callable[[], float] = time.monotonic
+        self, read: Callable[[], Hashable], every_seconds: float = 60, clock: Callable[[], float] = time.monotonic
     ):
         self._read, self._every, self._clock = read, every_seconds, clock
         self._sign, self._due = read(), clock() + every_seconds
