@@ -244,8 +244,8 @@ def test_the_view_of_anna(town):
 
 def test_what_the_owner_before_did_counts_not_for_the_present_one(town):
     anna, ben = view_of(town)[ANNA], view_of(town)[BEN]
-    counts = ("accept_cnt_6m", "refuse_cnt_6m", "last_response_code", "hotline_calls_3m", "plan_changes_12m")
-    assert [anna[name] for name in counts] == [1, 0, "ACCEPT", 1, 1]
+    counts = ("accept_cnt_6m", "refuse_cnt_6m", "last_response_code", "hotline_calls_3m")
+    assert [anna[name] for name in counts] == [1, 0, "ACCEPT", 1]
     assert (anna["complaint_cnt_90d"], ben["complaint_cnt_90d"]) == (1, 2)
     assert (anna["complaint_open_cnt"], ben["complaint_open_cnt"]) == (1, 2)
 
