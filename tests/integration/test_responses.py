@@ -146,7 +146,9 @@ def test_reach_and_answers_of_a_product_on_a_channel_are_counted(told):
     tonight = affinity(told[0], NIGHT)
 
     assert tonight["CRBT", "SMS"] == (9, 8, 6, 2), "one failed; two are open; the later touch and one more ordered"
-    assert tonight["CRBT", "OUTBOUND"] == (8, 8, 7, 3), "who was kept was reached, and is no sale; two owners of one line are two"
+    assert tonight["CRBT", "OUTBOUND"] == (8, 8, 7, 3), (
+        "who was kept was reached, and is no sale; two owners of one line are two"
+    )
     assert ("CRBT", "STORE") not in tonight, "who did not come yet may still come"
     assert affinity(told[0], NEXT)["CRBT", "STORE"] == (1, 0, 0, 0), "the recommendation has expired and nobody came"
 
