@@ -86,7 +86,8 @@ def _as_json() -> logging.Formatter:
 
 def _open_facts(logger: Any, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """The values of a fact stand beside its event, not inside it."""
-    return {**line, **line.pop(FACTS, {})}
+    facts = line.pop(FACTS, {})
+    return {**line, **facts}
 
 
 def _folder(settings: Settings) -> Path:

@@ -53,6 +53,7 @@ def test_fact_alert_and_plain_line_are_json_objects(settings):
 
     fact, alert, plain = _lines(settings)
 
+    assert "facts" not in fact
     assert (fact["event"], fact["stage"], fact["published_seq"], fact["level"]) == ("PUBLISHED", "view", 7, "info")
     assert (alert["event"], alert["feed"], alert["text"]) == ("FEED_LATE", "cdr_voice", "话单 is late")
     assert (plain["event"], plain["logger"]) == ("one\nmessage of two lines", "models")
