@@ -62,7 +62,7 @@ def run_night(
     targets, policy = find_targets(lake, approved, business_date), load_policy()
     allocation = allocate_night(lake, settings, targets, approved, policy, business_date)
     decisions = freeze_night(lake, targets, allocation, approved, policy, business_date)
-    run_gate(lake, STAGE, list(TABLES), night)
+    run_gate(lake, STAGE, [name for name in TABLES if name != SHARE or name in lake.written], night)
     lake.publish()
     return _summary(decisions, allocation, refusals)
 
