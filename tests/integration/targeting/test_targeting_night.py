@@ -97,6 +97,17 @@ def test_shares_of_the_control_groups_are_fixed_with_the_night(targeted):
     assert sum(row["targeted_cnt"] for row in rows.values()) == summary["targeted"]
 
 
+def test_night_that_fixes_no_share_is_published_without_that_table(spark, targeted_copy):
+    fixed = lake_of(targeted_copy).arrow("gold.control_share").to_pylist()
+    put(targeted_copy, "gold.control_share", [row | {"business_date": NIGHT - timedelta(days=1)} for row in fixed])
+
+    summary = job.run_night(spark, targeted_copy, NIGHT, {"CRBT_SAVE": load_campaigns()["CRBT_SAVE"]})
+
+    assert summary["status"] == "PUBLISHED"
+    assert summary["targeted"] > 0, "floor: the night was decided"
+    assert lake_of(targeted_copy).arrow("gold.control_share").num_rows == len(fixed)
+
+
 def test_rerun_gives_the_same_tables(spark, targeted_copy):
     settings = targeted_copy
     before = {
