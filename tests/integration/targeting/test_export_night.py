@@ -550,7 +550,7 @@ def test_each_source_of_protection_fires_alone(targeted_copy, gate):
     person = contact["subscription_id"]
     if gate == "list":
         row = a_row("silver.list_member", msisdn_token=1, subscription_id=person, list_code="B", list_colour="BLACK", scope_type="SYSTEM",
-                    load_date=NIGHT, superseded_on=_forever())  # fmt: skip
+                    valid_from=NIGHT, valid_to=_forever(), load_date=NIGHT, superseded_on=_forever())  # fmt: skip
         put(targeted_copy, "silver.list_member", [row])
     elif gate == "opt-out":
         row = a_row("silver.channel_result", contact_id="X", subscription_id=person, campaign_id="C", channel_code="SMS", reach_code="REACHED",
