@@ -50,14 +50,29 @@ def _of_night(contacts, night):
     return found
 
 
+def _transferred(loop) -> dict[str, str]:
+    """Day (YYYYMMDD) on which the present owner got the line, by number, of lines that changed hands (D6)."""
+    owners = table(loop, "silver.subscription").sort("data_date").group_by("subscription_id", maintain_order=True)
+    changed = owners.agg(
+        pl.col("data_date").filter(pl.col("customer_id") != pl.col("customer_id").shift()).last().alias("since")
+    ).drop_nulls()
+    numbers = table(loop, "silver.msisdn_assignment").select("subscription_id", "msisdn_token").unique()
+    vault = pl.from_arrow(ledger.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
+    known = changed.join(numbers, on="subscription_id").join(vault, left_on="msisdn_token", right_on="token")
+    return {row["value"]: row["since"].strftime("%Y%m%d") for row in known.iter_rows(named=True)}
+
+
 def test_nobody_on_the_list_of_a_night_is_in_a_file_of_it(loop, exported):
-    rows = export_reader.landing_rows(loop.settings.home, "02090")
+    rows, since = export_reader.landing_rows(loop.settings.home, "02090"), _transferred(loop)
+    assert since, "floor: lines changed hands"
     for night in loop.nights:
         sent = _of_night(exported, night)
         black, red, channel_closed = set(), set(), set()
         for name, fields in rows:
             number = export_reader.bare(fields[0])
             if name[6:14] != night.strftime("%Y%m%d") or number is None:
+                continue
+            if fields[7][:8] < since.get(number, ""):  # an entry of the owner before ends with the transfer
                 continue
             if fields[2] == "BLACK":
                 black.add(number)
