@@ -16,12 +16,13 @@ from airflow.providers.standard.exceptions import HITLRejectException
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, chain, task
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.hitl import HITLUser
 from shared_parts import DEFAULT_ARGS, START, Tag
 
 from conf.approval import load_approval_flow
 
 FLOW = load_approval_flow()
-PEOPLE = {login: {"id": login, "name": login} for login in FLOW.logins}  # as Airflow assigns steps to them
+PEOPLE = {login: HITLUser(id=login, name=login) for login in FLOW.logins}  # as Airflow assigns steps to them
 BODY = """Campaign **{{ params.campaign_id }}**, content `{{ ti.xcom_pull(task_ids='submit') }}`: %s.
 
 {{ ti.xcom_pull(task_ids='check_definition') }}
