@@ -39,11 +39,6 @@ members AS (
   LEFT JOIN held_back_from_all AS g ON g.subscription_id = d.subscription_id
   WHERE d.decided_on = d.due_on
 ),
-targeted AS (
-  SELECT campaign_id, date_add(business_date, 1) AS starts_on, count(*) AS targeted_cnt
-  FROM gold.campaign_decision
-  GROUP BY campaign_id, business_date
-),
 starts AS (
   SELECT business_date, campaign_id, starts_on, starts_on AS first_day FROM members
   UNION
@@ -111,7 +106,7 @@ results AS (
   LEFT JOIN reached AS o
     ON o.business_date = w.business_date AND o.campaign_id = w.campaign_id AND o.subscription_id = w.subscription_id
 )
-SELECT r.business_date, r.campaign_id, r.starts_on, r.is_open, max(t.targeted_cnt) AS targeted_cnt,
+SELECT r.business_date, r.campaign_id, r.starts_on, r.is_open,
        count_if(r.is_treated) AS treated_cnt, count_if(r.is_control) AS control_cnt, count_if(r.is_global) AS global_control_cnt,
        count_if(r.is_treated AND r.has_succeeded) AS treated_success_cnt,
        count_if(r.is_control AND r.has_succeeded) AS control_success_cnt,
@@ -120,6 +115,5 @@ SELECT r.business_date, r.campaign_id, r.starts_on, r.is_open, max(t.targeted_cn
        coalesce(sum(r.other_cnt) FILTER (WHERE r.is_treated), 0) AS treated_other_cnt,
        coalesce(sum(r.other_cnt) FILTER (WHERE r.is_control), 0) AS control_other_cnt
 FROM results AS r
-LEFT JOIN targeted AS t ON t.campaign_id = r.campaign_id AND t.starts_on = r.starts_on
 GROUP BY r.business_date, r.campaign_id, r.starts_on, r.is_open
 ORDER BY r.business_date, r.campaign_id, r.starts_on
