@@ -8,7 +8,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from conf.settings import Settings
-from jobs.ingest.tokens import secret_key
+from jobs.lakehouse import secrets
 
 NONCE_BYTES = 12
 
@@ -23,7 +23,7 @@ class Sealer:
     @classmethod
     def of(cls, settings: Settings) -> Sealer:
         """The sealer of this home."""
-        return cls(secret_key(settings, "quarantine"))
+        return cls(secrets.key(settings, "quarantine"))
 
     def seal(self, record: bytes, place: str) -> bytes:
         """Nonce and ciphertext; `place` (file and line) is bound to it."""

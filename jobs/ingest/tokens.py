@@ -6,54 +6,18 @@ A plain hash of phone numbers could be tried through in minutes; without the key
 from __future__ import annotations
 
 import hmac
-import os
-import secrets
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.sha256_kernel import ROUNDS, pad_state, tokens_of
 from jobs.ingest.siphash import siphash_key
+from jobs.lakehouse import secrets
 
 KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
-KEY_BYTES = 32
-
-
-def secret_key(settings: Settings, name: str) -> bytes:
-    """Key secrets/<name>.key, made once with permissions 0600; a key others may read is refused."""
-    path = settings.path("secrets", f"{name}.key")
-    if not path.is_file():
-        _make_key(path)
-    if path.stat().st_mode & 0o077:
-        raise InputRefused(
-            f"{path}: found permissions {path.stat().st_mode & 0o777:o}, wanted 600\n  to do:  chmod 600 {path}"
-        )
-    key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    if len(key) != KEY_BYTES:
-        raise InputRefused(f"{path}: found a key of {len(key)} bytes, wanted {KEY_BYTES} (64 hexadecimal digits)")
-    return key
-
-
-def _make_key(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(partial, path)  # fails when another process was first: then its key counts
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
 
 
 class Tokenizer:
@@ -65,7 +29,7 @@ class Tokenizer:
     @classmethod
     def of(cls, settings: Settings) -> Tokenizer:
         """The tokenizer of this home, with the key in secrets/token.key."""
-        return cls(secret_key(settings, "token"))
+        return cls(secrets.key(settings, "token"))
 
     @cached_property
     def _states(self) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import httpx
 
 from conf.approval import load_approval_flow
 from conf.settings import Settings
+from jobs.lakehouse import secrets as secret_files
 from jobs.stack import processes
 
 COMPONENTS = {
@@ -20,6 +21,8 @@ COMPONENTS = {
     "airflow-dags": ["airflow", "dag-processor"],
     "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
 }
+PASSWORDS = "airflow_passwords.json"
+JWT_KEY_BYTES = 64  # as long as the SHA-512 that signs with it
 # Approvers (conf/approval.yaml) answer approvals, they configure nothing.
 USERS = {"admin": "admin"} | dict.fromkeys(load_approval_flow().logins, "op")
 
@@ -31,28 +34,21 @@ def address(settings: Settings) -> str:
 
 def passwords(settings: Settings) -> dict[str, str]:
     """The generated password of each user, kept in a file only its owner can read."""
-    file = settings.path("secrets", "airflow_passwords.json")
-    known = json.loads(file.read_text()) if file.exists() else {}
+    known = json.loads(secret_files.known_secret(settings, PASSWORDS) or "{}")
     missing = {user: secrets.token_urlsafe(12) for user in USERS if user not in known}
     if missing:
-        _write_secret(file, json.dumps(known | missing))
+        secret_files.replace_secret(settings, PASSWORDS, json.dumps(known | missing))
     return known | missing
 
 
-def _write_secret(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(text)
+def _fernet_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
 
 
-def _secret(settings: Settings, name: str) -> str:
-    file = settings.path("secrets", name)
-    if not file.exists():
-        from cryptography.fernet import Fernet
-
-        _write_secret(file, Fernet.generate_key().decode())
-    return file.read_text()
+def _long_key() -> str:
+    return secrets.token_hex(JWT_KEY_BYTES)
 
 
 def environment(settings: Settings, database_uri: str) -> dict[str, str]:
@@ -67,17 +63,17 @@ def environment(settings: Settings, database_uri: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "3",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.time_zone,
-        "AIRFLOW__CORE__FERNET_KEY": _secret(settings, "airflow_fernet.key"),
+        "AIRFLOW__CORE__FERNET_KEY": secret_files.secret(settings, "airflow_fernet.key", _fernet_key),
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(settings.path("secrets", "airflow_passwords.json")),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(settings.path(secret_files.FOLDER, PASSWORDS)),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(settings)}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_uri,
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": address(settings),
-        "AIRFLOW__API__SECRET_KEY": _secret(settings, "airflow_api.key"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(settings, "airflow_jwt.key"),
+        "AIRFLOW__API__SECRET_KEY": secret_files.secret(settings, "airflow_api.key", _long_key),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secret_files.secret(settings, "airflow_jwt.key", _long_key),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # each parse costs seconds of a core
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",

@@ -167,8 +167,17 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
 @pytest.mark.parametrize(
     ("call", "homes"),
     [
-        # The export has a private folder of its own, so that a channel never sees a name it might take.
-        ("os.replace", ("conf/files.py", "jobs/targeting/export.py", "jobs/targeting/export_files.py")),
+        # The export has a private folder of its own, so that a channel never sees a name it might take; a secret is
+        # never for an instant readable by others.
+        (
+            "os.replace",
+            (
+                "conf/files.py",
+                "jobs/lakehouse/secrets.py",
+                "jobs/targeting/export.py",
+                "jobs/targeting/export_files.py",
+            ),
+        ),
         ("create_time", ("jobs/lakehouse/process_mark.py",)),
         ("RotatingFileHandler", ()),
     ],

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from conf.errors import ClosedLoopError, InputRefused
+from conf.errors import ClosedLoopError
 from jobs.ingest.parse import Identity
-from jobs.ingest.tokens import Tokenizer, secret_key
+from jobs.ingest.tokens import Tokenizer
 from jobs.ingest.vault import distinct_identities
 
 KEY = bytes(range(32))
@@ -33,16 +33,6 @@ def test_a_slice_of_values_gives_the_tokens_of_the_slice():
 def test_the_same_value_of_another_kind_or_key_has_another_token():
     tokens = {Tokenizer(key).token(kind, "13800138000") for key in (KEY, KEY[::-1]) for kind in ("MSISDN", "NAME")}
     assert len(tokens) == 4
-
-
-def test_the_key_is_made_once_and_only_its_owner_may_read_it(settings):
-    first = secret_key(settings, "token")
-    path = settings.path("secrets", "token.key")
-    assert secret_key(settings, "token") == first
-    assert path.stat().st_mode & 0o777 == 0o600
-    path.chmod(0o644)
-    with pytest.raises(InputRefused, match="chmod 600"):
-        secret_key(settings, "token")
 
 
 def test_two_values_under_one_token_stop_the_load():

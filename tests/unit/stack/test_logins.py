@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from conf.approval import load_approval_flow
+from jobs.lakehouse import secrets
 from jobs.stack import airflow_server, stack
 
 
@@ -17,10 +18,9 @@ def test_every_approver_has_a_login_that_configures_nothing(settings):
 
 
 def test_passwords_of_an_older_home_stay_and_new_approvers_get_one(settings):
-    file = settings.path("secrets", "airflow_passwords.json")
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"admin": "kept", "manager": "kept too"}))
+    old = json.dumps({"admin": "kept", "manager": "kept too"})
+    file = secrets.replace_secret(settings, airflow_server.PASSWORDS, old)
     words = airflow_server.passwords(settings)
     assert (words["admin"], words["manager"]) == ("kept", "kept too")
     assert set(words) == set(airflow_server.USERS)
-    assert airflow_server.passwords(settings) == words
+    assert airflow_server.passwords(settings) == words == json.loads(file.read_text())

@@ -1,0 +1,97 @@
+"""Keys and passwords of a home: one file each below secrets/, made whole, readable by their owner only.
+
+A file or folder that others may read is refused, never mended in silence: whoever could read it may have.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from conf.errors import InputRefused
+from conf.settings import Settings
+
+FOLDER = "secrets"
+KEY_BYTES = 32
+
+
+def secret(settings: Settings, name: str, make: Callable[[], str]) -> str:
+    """Text of secrets/<name>; made once, and then the one of whoever was first counts.
+
+    Raises InputRefused when the file or its folder may be read by others, or the file is empty.
+    """
+    path = _path(settings, name)
+    if not path.exists():
+        _write(path, make(), is_kept=True)
+    return _read(path)
+
+
+def known_secret(settings: Settings, name: str) -> str | None:
+    """The same for one that is not to be made here; None when there is none."""
+    path = _path(settings, name)
+    return _read(path) if path.exists() else None
+
+
+def replace_secret(settings: Settings, name: str, text: str) -> Path:
+    """Put another text in the place of secrets/<name>, in one step; returns the file."""
+    path = _path(settings, name)
+    _write(path, text, is_kept=False)
+    return path
+
+
+def key(settings: Settings, name: str) -> bytes:
+    """Key of 32 bytes in secrets/<name>.key, made once."""
+    text = secret(settings, f"{name}.key", new_key)
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != KEY_BYTES:
+        raise InputRefused(
+            f"{_path(settings, name)}.key: found no key of {KEY_BYTES} bytes, wanted {2 * KEY_BYTES} hexadecimal digits\n"
+            "  to do:  bring the file back from the backup; a new key would not read what is there"
+        )
+    return found
+
+
+def new_key() -> str:
+    """A new key as its file holds it."""
+    return secrets.token_hex(KEY_BYTES)
+
+
+def _path(settings: Settings, name: str) -> Path:
+    return settings.path(FOLDER, name)
+
+
+def _read(path: Path) -> str:
+    for place, mode in ((path.parent, "700"), (path, "600")):
+        found = place.stat().st_mode & 0o777
+        if found & 0o077:
+            raise InputRefused(
+                f"{place}: found permissions {found:o}, wanted {mode}\n  to do:  chmod {mode} {place}; others could read it"
+            )
+    text = path.read_text(encoding="utf-8").strip()
+    if not text:
+        raise InputRefused(f"{path}: found an empty file, wanted a secret\n  to do:  bring it back from the backup")
+    return text
+
+
+def _write(path: Path, text: str, is_kept: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if is_kept:
+            os.link(partial, path)  # fails when another process was first: then its secret counts
+        else:
+            os.replace(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink(missing_ok=True)
