@@ -115,6 +115,8 @@ def _run_checkpoint(
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
 
+    from expectations.pages import lay_assets
+
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
     batch = _batch_definition(context)
@@ -127,12 +129,13 @@ def _run_checkpoint(
         for name, own in rules.items()
     ]
     checkpoint = context.checkpoints.add_or_update(
-        gx.Checkpoint(name="gate", validation_definitions=definitions, result_format="BOOLEAN_ONLY")
+        gx.Checkpoint(name="gate", validation_definitions=definitions, result_format="BASIC")
     )
     result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run_name))
     # Once for all tables: as an action of the checkpoint the index would be rebuilt after each of them.
     pages: Any = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
     if with_pages:
+        lay_assets(docs)
         context.build_data_docs(site_names=["pages"], resource_identifiers=pages)
     return {run.suite_name: _successes(run) for run in result.run_results.values()}
 
@@ -161,12 +164,20 @@ def _file_stores(docs: Path) -> Any:
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
                 "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view("OfflineIndex")},
+                "site_section_builders": {
+                    "expectations": {"view": _view("OfflinePage")},
+                    "validations": {"view": _view("OfflinePage")},
+                },
             }
         },
         progress_bars={"globally": False},  # type: ignore[arg-type]
         analytics_enabled=False,
     )
+
+
+def _view(name: str) -> dict[str, str]:
+    return {"module_name": "expectations.pages", "class_name": name}
 
 
 def _batch_definition(context: Any) -> Any:
@@ -180,14 +191,18 @@ def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
         common = {
             "column": _cell(name, rule),
             "severity": "critical" if rule.severity == "fail" else "warning",
+            "description": f"{rule.words} ({rule.reason})",
             "meta": {"rule": rule.id, "reason": rule.reason},
         }
         # Great Expectations passes a missing number whatever the bounds: what must be known is asked for as such.
         if numbers[rule.id] is None and not _may_be_unknown(name, rule, numbers):
             suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(**common))
+        elif numbers[rule.id] is None:
+            suite.add_expectation(gx.expectations.ExpectColumnValuesToBeNull(**common))
         else:
+            # Of one row the largest value is the value; this expectation shows it on its page.
             bounds = {"min_value": rule.min, "max_value": rule.max}
-            suite.add_expectation(gx.expectations.ExpectColumnValuesToBeBetween(**common, **bounds))
+            suite.add_expectation(gx.expectations.ExpectColumnMaxToBeBetween(**common, **bounds))
     return suite
 
 
