@@ -22,7 +22,7 @@ from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.patience import Patience
-from jobs.lakehouse.process_mark import ProcessMark
+from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds
 from jobs.lakehouse.session import session_conf, static_conf
 
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -179,15 +179,7 @@ def _patience(settings: Settings) -> Patience:
 def _signs_of_start(settings: Settings, pid: int) -> tuple[int, int]:
     """What moves while the server comes up: lines in its log and seconds of processor time, up to a limit of work."""
     log = settings.path("logs", "spark-server.log")
-    return log.stat().st_size if log.exists() else 0, min(_cpu_seconds(pid), START_CPU_SECONDS)
-
-
-def _cpu_seconds(pid: int) -> int:
-    try:
-        used = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return 0
-    return int(used.user + used.system)
+    return log.stat().st_size if log.exists() else 0, min(cpu_seconds(pid), START_CPU_SECONDS)
 
 
 def _connects(settings: Settings) -> bool:

@@ -19,6 +19,7 @@ from conf.settings import load_settings
 from jobs import catalogue
 from jobs.lakehouse import server
 from jobs.lakehouse.patience import Patience
+from jobs.lakehouse.process_mark import ProcessMark
 from jobs.lakehouse.session import get_session
 
 
@@ -33,19 +34,19 @@ def own_port(settings):
     return settings.model_copy(update={"spark": spark})
 
 
-def _record(settings, pid: int, created: float) -> None:
-    settings.path("run", "spark-server.json").write_text(json.dumps({"pid": pid, "created": created}), encoding="utf-8")
+def _record(settings, mark: ProcessMark) -> None:
+    settings.path("run", "spark-server.json").write_text(json.dumps(mark.as_note()), encoding="utf-8")
 
 
 def test_no_server_runs_given_the_process_id_now_belongs_to_somebody_else(own_port):
-    _record(own_port, os.getpid(), created=1.0)
+    _record(own_port, ProcessMark(os.getpid(), "another boot:1"))
 
     assert not server.status(own_port).running
     assert server.stop(own_port) is False  # and nobody was killed
 
 
 def test_second_start_is_refused_at_once_and_told_the_process(own_port):
-    _record(own_port, os.getpid(), psutil.Process().create_time())
+    _record(own_port, ProcessMark.of())
     begun = time.monotonic()
 
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
@@ -80,7 +81,7 @@ def stand_in(own_port):
     def start(code: str) -> subprocess.Popen:
         process = subprocess.Popen([sys.executable, "-c", code, str(own_port.spark.port)], start_new_session=True)
         started.append(process)
-        _record(own_port, process.pid, psutil.Process(process.pid).create_time())
+        _record(own_port, ProcessMark.of(process.pid))
         return process
 
     yield start
