@@ -14,6 +14,7 @@ from urllib.parse import urlparse
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
 from jobs.lakehouse.orphans import end_orphans, new_session_address
+from jobs.lakehouse.spark_door import bring_token
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +45,7 @@ def _connect(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    bring_token(settings)
     try:
         end_orphans(settings)
         spark = SparkSession.builder.remote(new_session_address(settings)).appName(app).getOrCreate()
@@ -109,6 +111,8 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # The driver's own ports ask for a secret too; under a local master Spark makes one at each start, in memory only.
+        "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.retentionDurationCheck.enabled": "true",

@@ -29,7 +29,7 @@ def own_port(settings):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    spark = settings.spark.model_copy(update={"port": port, "remote": f"sc://127.0.0.1:{port}"})
+    spark = settings.spark.model_copy(update={"port": port, "remote": f"sc://localhost:{port}"})
     settings.path("run").mkdir(parents=True)
     return settings.model_copy(update={"spark": spark})
 
@@ -113,6 +113,7 @@ def test_server_that_hangs_is_stopped_and_another_started(own_port, stand_in, mo
 
 
 def test_job_starts_no_server_given_one_run_by_others(settings, monkeypatch):
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "theirs")
     spark = load_settings("cluster").spark
     at_cluster = settings.model_copy(update={"spark": spark})
     monkeypatch.setattr(
@@ -122,6 +123,6 @@ def test_job_starts_no_server_given_one_run_by_others(settings, monkeypatch):
 
     done = catalogue.run_job(at_cluster, "maintain", DateRange(date(2026, 3, 10), date(2026, 3, 10)))
 
-    assert done == {"session": "session of sc://spark-connect.internal:15002"}
+    assert done == {"session": "session of sc://spark-connect.internal:15002/;use_ssl=true"}
     with pytest.raises(ServerUnavailable, match="run by others"):
         server.start(at_cluster)
