@@ -135,6 +135,13 @@ class RetentionSettings(Strict):
     log_days: int = Field(ge=1)
 
 
+class LogSettings(Strict):
+    """How long a log of a server may grow before a job cuts it, and how many older parts of each stay beside it."""
+
+    max_bytes: int = Field(ge=100_000)
+    kept_files: int = Field(ge=1)
+
+
 class ServiceSettings(Strict):
     """Loopback ports of what people look at, where Airflow's and MLflow's records lie, and how long nothing may move.
 
@@ -172,6 +179,7 @@ class Settings(Strict):
     alerts: AlertSettings
     training: TrainingSettings
     retention: RetentionSettings
+    logs: LogSettings
     services: ServiceSettings
     spark: SparkSettings
 

@@ -22,6 +22,8 @@ from conf.settings import Settings
 from jobs.lakehouse.process_mark import began
 
 OURS = ("closedloop", "jobs", "models", "expectations")
+# Libraries that tell of each call or import: what they have to say begins at a warning.
+CHATTERING = ("great_expectations", "httpx", "py4j")
 ON_SCREEN = "%(asctime)s %(levelname)s %(name)s %(message)s"
 FACTS = "facts"
 
@@ -41,6 +43,8 @@ def log_to_home(settings: Settings, verbose: bool = False) -> Path:
         logger.setLevel(logging.INFO)
         logger.addHandler(to_home)
         logger.propagate = verbose
+    for name in CHATTERING:
+        logging.getLogger(name).setLevel(logging.WARNING)
     if verbose:
         logging.basicConfig(level=logging.INFO, format=ON_SCREEN, stream=sys.stderr)
     return file
