@@ -54,8 +54,14 @@ def _connect(settings: Settings, app: str) -> SparkSession:
         for key, value in session_conf(settings).items():
             spark.conf.set(key, value)
     except (PySparkException, OSError, RuntimeError) as error:
-        raise _unavailable(settings, type(error).__name__) from None
+        raise _unavailable(settings, _reason(error)) from None
     return spark
+
+
+def _reason(error: Exception) -> str:
+    if "UNAUTHENTICATED" in str(error):
+        return "it was started with another token than ours: stop it first"
+    return type(error).__name__
 
 
 def _refuse_silence(settings: Settings) -> None:

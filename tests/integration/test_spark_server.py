@@ -19,7 +19,7 @@ from conf.settings import SPARK_TOKEN_VARIABLE
 from jobs.lakehouse import server
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.process_mark import session_members
-from jobs.lakehouse.session import get_session
+from jobs.lakehouse.session import _reason, get_session
 from jobs.lakehouse.spark_door import token
 
 ENDLESS = """
@@ -65,8 +65,9 @@ def test_who_has_the_token_is_served_and_nobody_else(served, monkeypatch, given,
     if is_served:
         assert client.get_configs("spark.authenticate") == ("true",)
     else:
-        with pytest.raises(PySparkException, match="UNAUTHENTICATED"):
+        with pytest.raises(PySparkException, match="UNAUTHENTICATED") as refused:
             client.get_configs("spark.authenticate")
+        assert "another token" in _reason(refused.value)
     client.close()
 
 
