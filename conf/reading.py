@@ -142,7 +142,7 @@ def remembered(loader: Callable[[], Read]) -> Callable[[], Read]:
 def _first_problem(model: type[BaseModel], error: ValidationError, path: str | Path) -> ConfigError:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"]) or "(file)"
-    found: object = problem.get("input")
+    found: object = problem.get("ctx", {}).get("found", problem.get("input"))  # a secret is described, not shown
     wanted: object = problem["msg"]
     if problem["type"] == "extra_forbidden":
         found, wanted = f"unknown key '{problem['loc'][-1]}'", "one of: " + _known_keys(model, problem["loc"])

@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
@@ -19,10 +20,16 @@ from conf.reading import ROOT, Strict, parse, read_yaml, yaml_files
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
 HOME_VARIABLE = "CLOSEDLOOP_HOME"
+SPARK_TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # where Spark's server and client look for the token
+SPARK_TOKEN_FILE = "spark.token"  # below secrets/
 
 
 class SparkSettings(Strict):
-    """Where Spark runs: `remote` set = a Spark Connect server, empty = a session inside this process (tests)."""
+    """Where Spark runs: `remote` set = a Spark Connect server, empty = a session inside this process (tests).
+
+    A server of this machine is `sc://localhost:<port>`; one elsewhere is reached by TLS (`use_ssl=true`) only. No address
+    holds a token: addresses are shown and logged.
+    """
 
     remote: str | None
     port: int = Field(ge=1, le=65535)
@@ -39,6 +46,30 @@ class SparkSettings(Strict):
     def is_our_server(self) -> bool:
         """Whether `remote` is a server of this machine, which we start and stop; one elsewhere is run by others."""
         return bool(self.remote) and _is_loopback(urlparse(str(self.remote)).hostname)
+
+    @field_validator("remote")
+    @classmethod
+    def _remote_is_guarded(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        address = urlparse(value)
+        given = {name.strip().lower(): text for name, _, text in (p.partition("=") for p in address.path.split(";"))}
+        if "token" in given:
+            raise PydanticCustomError(
+                "token_in_address",
+                f"an address without it; the token belongs into ${SPARK_TOKEN_VARIABLE} or secrets/{SPARK_TOKEN_FILE}",
+                {"found": "an address with a token"},
+            )
+        if address.scheme != "sc" or not address.hostname:
+            raise ValueError("sc://<host>:<port>")
+        if _is_loopback(address.hostname):
+            if address.hostname != "localhost" or address.path.strip("/"):
+                raise ValueError(
+                    "sc://localhost:<port>: by another name the client would insist on TLS, here as elsewhere"
+                )
+        elif given.get("use_ssl", "").lower() != "true":
+            raise ValueError(f"{value.rstrip('/')}/;use_ssl=true: over a network customers' data travels by TLS only")
+        return value
 
     @model_validator(mode="after")
     def _ports_agree(self) -> SparkSettings:
@@ -104,6 +135,13 @@ class RetentionSettings(Strict):
     log_days: int = Field(ge=1)
 
 
+class LogSettings(Strict):
+    """How long a log of a server may grow before a job cuts it, and how many older parts of each stay beside it."""
+
+    max_bytes: int = Field(ge=100_000)
+    kept_files: int = Field(ge=1)
+
+
 class ServiceSettings(Strict):
     """Loopback ports of what people look at, where Airflow's and MLflow's records lie, and how long nothing may move.
 
@@ -141,6 +179,7 @@ class Settings(Strict):
     alerts: AlertSettings
     training: TrainingSettings
     retention: RetentionSettings
+    logs: LogSettings
     services: ServiceSettings
     spark: SparkSettings
 
@@ -197,10 +236,22 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
     elif merged.get("operator"):
         merged["operator"] = checked_folder(str(merged["operator"]), str(profile_file))
     try:
-        return parse(Settings, merged, profile_file)
+        settings = parse(Settings, merged, profile_file)
+        _refuse_no_token(settings)
+        return settings
     except ConfigError as error:
         place = profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
         raise ConfigError(place, error.key, error.found, error.wanted) from None
+
+
+def _refuse_no_token(settings: Settings) -> None:
+    """A server that others run is asked with the token they gave, or not at all."""
+    remote, file = settings.spark.remote, settings.path("secrets", SPARK_TOKEN_FILE)
+    if not remote or settings.spark.is_our_server or os.environ.get(SPARK_TOKEN_VARIABLE) or os.path.lexists(file):
+        return
+    raise ConfigError(
+        "", "spark.remote", f"{remote} and no token", f"that server's token in ${SPARK_TOKEN_VARIABLE} or in {file}"
+    )
 
 
 def _mapping(path: Path) -> dict[str, Any]:

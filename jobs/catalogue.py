@@ -54,7 +54,9 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
         raise UnknownJob(f"no job is called '{name}'\n  wanted: one of {', '.join(JOBS)}")
     job = JOBS[name]
     from jobs.lakehouse.run import exclusive
+    from jobs.lakehouse.server_logs import cut_long_logs
 
+    cut_long_logs(settings)
     with exclusive(settings, job.stage):
         run = import_module(job.module).run
         if job.needs_registry:

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,17 +19,18 @@ import structlog
 
 from conf.errors import HomeUnusable
 from conf.settings import Settings
-from jobs.lakehouse.process_mark import ProcessMark
+from jobs.lakehouse.process_mark import began
 
 OURS = ("closedloop", "jobs", "models", "expectations")
+# Libraries that tell of each call or import: what they have to say begins at a warning.
+CHATTERING = ("great_expectations", "httpx", "py4j")
 ON_SCREEN = "%(asctime)s %(levelname)s %(name)s %(message)s"
 FACTS = "facts"
 
 
 def log_to_home(settings: Settings, verbose: bool = False) -> Path:
     """Send the log of our packages to a file of this process below home, and to the screen when asked; returns the file."""
-    me = ProcessMark.of()
-    file = _folder(settings) / f"{datetime.fromtimestamp(me.created, UTC):%Y%m%dT%H%M%SZ}-{me.pid}.jsonl"
+    file = _folder(settings) / f"{began():%Y%m%dT%H%M%SZ}-{os.getpid()}.jsonl"
     for name in OURS:
         logger = logging.getLogger(name)
         for old in [handler for handler in logger.handlers if isinstance(handler, _ToHome)]:
@@ -42,6 +43,8 @@ def log_to_home(settings: Settings, verbose: bool = False) -> Path:
         logger.setLevel(logging.INFO)
         logger.addHandler(to_home)
         logger.propagate = verbose
+    for name in CHATTERING:
+        logging.getLogger(name).setLevel(logging.WARNING)
     if verbose:
         logging.basicConfig(level=logging.INFO, format=ON_SCREEN, stream=sys.stderr)
     return file

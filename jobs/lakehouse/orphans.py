@@ -10,6 +10,7 @@ from uuid import uuid4
 from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse.process_mark import ProcessMark
+from jobs.lakehouse.spark_door import bring_token
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ def end_orphans(settings: Settings) -> int:
         note = _read(file)
         if note is None or ProcessMark.read(note).process():
             continue
+        bring_token(settings)
         _end(_address(settings, note["session_id"]))
         file.unlink(missing_ok=True)
         ended += 1

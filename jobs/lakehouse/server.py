@@ -19,11 +19,12 @@ from filelock import FileLock, Timeout
 
 from conf.errors import AlreadyRunning, ServerUnavailable
 from conf.files import write_whole
-from conf.settings import Settings
+from conf.settings import SPARK_TOKEN_VARIABLE, Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.patience import Patience
-from jobs.lakehouse.process_mark import ProcessMark
+from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds
 from jobs.lakehouse.session import session_conf, static_conf
+from jobs.lakehouse.spark_door import token
 
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 STOP_PATIENCE_SECONDS = 30
@@ -85,7 +86,7 @@ def status(settings: Settings) -> ServerStatus:
     """What is known about the server of this home, in well under a second."""
     pid = recorded_pid(settings)
     is_others = settings.spark.remote and not settings.spark.is_our_server
-    address = f"{settings.spark.remote}, run by others" if is_others else f"127.0.0.1:{settings.spark.port}"
+    address = f"{settings.spark.remote}, run by others" if is_others else f"localhost:{settings.spark.port}"
     return ServerStatus(pid is not None, pid, _port_answers(settings), address)
 
 
@@ -129,6 +130,7 @@ def _launch(settings: Settings) -> subprocess.Popen:
     environment = {
         **os.environ, "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(settings.path("run", "spark-local")),
+        SPARK_TOKEN_VARIABLE: token(settings),
     }  # fmt: skip
     command = [
         str(home / "bin" / "spark-submit"),
@@ -179,15 +181,7 @@ def _patience(settings: Settings) -> Patience:
 def _signs_of_start(settings: Settings, pid: int) -> tuple[int, int]:
     """What moves while the server comes up: lines in its log and seconds of processor time, up to a limit of work."""
     log = settings.path("logs", "spark-server.log")
-    return log.stat().st_size if log.exists() else 0, min(_cpu_seconds(pid), START_CPU_SECONDS)
-
-
-def _cpu_seconds(pid: int) -> int:
-    try:
-        used = psutil.Process(pid).cpu_times()
-    except psutil.Error:
-        return 0
-    return int(used.user + used.system)
+    return log.stat().st_size if log.exists() else 0, min(cpu_seconds(pid), START_CPU_SECONDS)
 
 
 def _connects(settings: Settings) -> bool:
@@ -196,14 +190,10 @@ def _connects(settings: Settings) -> bool:
         "import sys; from pyspark.sql import SparkSession; "
         "s = SparkSession.builder.remote(sys.argv[1]).getOrCreate(); s.sql('SELECT 1').collect()"
     )
-    address = f"sc://127.0.0.1:{settings.spark.port}"
+    command = [sys.executable, "-c", code, f"sc://localhost:{settings.spark.port}"]
+    environment = {**os.environ, SPARK_TOKEN_VARIABLE: token(settings)}
     try:
-        return (
-            subprocess.run(
-                [sys.executable, "-c", code, address], capture_output=True, timeout=90, check=False
-            ).returncode
-            == 0
-        )
+        return subprocess.run(command, capture_output=True, timeout=90, check=False, env=environment).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 

@@ -14,6 +14,7 @@ from urllib.parse import urlparse
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
 from jobs.lakehouse.orphans import end_orphans, new_session_address
+from jobs.lakehouse.spark_door import bring_token
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,6 +45,7 @@ def _connect(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
+    bring_token(settings)
     try:
         end_orphans(settings)
         spark = SparkSession.builder.remote(new_session_address(settings)).appName(app).getOrCreate()
@@ -52,8 +54,14 @@ def _connect(settings: Settings, app: str) -> SparkSession:
         for key, value in session_conf(settings).items():
             spark.conf.set(key, value)
     except (PySparkException, OSError, RuntimeError) as error:
-        raise _unavailable(settings, type(error).__name__) from None
+        raise _unavailable(settings, _reason(error)) from None
     return spark
+
+
+def _reason(error: Exception) -> str:
+    if "UNAUTHENTICATED" in str(error):
+        return "it was started with another token than ours: stop it first"
+    return type(error).__name__
 
 
 def _refuse_silence(settings: Settings) -> None:
@@ -109,6 +117,8 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark.driver_memory,
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
+        # The driver's own ports ask for a secret too; under a local master Spark makes one at each start, in memory only.
+        "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.retentionDurationCheck.enabled": "true",

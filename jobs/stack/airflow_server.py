@@ -21,6 +21,7 @@ COMPONENTS = {
     "airflow-dags": ["airflow", "dag-processor"],
     "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
 }
+ACCESS_LOG = "http.access"  # a line for each heartbeat and poll; who changed what stands in Airflow's audit log
 PASSWORDS = "airflow_passwords.json"
 JWT_KEY_BYTES = 64  # as long as the SHA-512 that signs with it
 # Approvers (conf/approval.yaml) answer approvals, they configure nothing.
@@ -78,7 +79,9 @@ def environment(settings: Settings, database_uri: str) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # each parse costs seconds of a core
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "3600",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{ACCESS_LOG}=WARNING",
         "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
         "CLOSEDLOOP_HOME": str(settings.home),
         "CLOSEDLOOP_PROFILE": settings.profile,

@@ -6,12 +6,12 @@ import os
 import warnings
 from pathlib import Path
 
+import psutil
+
 from conf.errors import ConfigError
 from conf.settings import SETTINGS_FILE, Settings
-from jobs.lakehouse.process_mark import ProcessMark
 
 DATABASES = ("airflow", "mlflow")
-START_SECONDS = 300  # Postgres notes when it was up, some seconds after its process began
 AIRFLOW_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
@@ -69,13 +69,13 @@ def _keeps_mlflow(settings: Settings) -> bool:
 
 
 def is_running(settings: Settings) -> bool:
-    """Whether our Postgres runs, judged by its own process file."""
+    """Whether our Postgres runs: the process its own file names, at work in our data folder as only Postgres is."""
+    folder = settings.path("postgres")
     try:
-        pid, _, started = (settings.path("postgres") / "postmaster.pid").read_text().splitlines()[:3]
-        mark = ProcessMark(int(pid), float(started))
-    except (FileNotFoundError, ValueError):
+        process = psutil.Process(int((folder / "postmaster.pid").read_text().split(maxsplit=1)[0]))
+        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder.resolve()
+    except (OSError, ValueError, IndexError, psutil.Error):
         return False
-    return mark.process(within_seconds=START_SECONDS) is not None
 
 
 def stop(settings: Settings) -> bool:

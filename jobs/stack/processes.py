@@ -1,15 +1,13 @@
-"""Servers as processes of their own group: started once, remembered by id and start time, stopped exactly."""
+"""Servers as processes of their own group: started once, remembered by id and start, stopped exactly."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import psutil
 from conf.errors import ClosedLoopError
 from conf.files import write_whole
 from jobs.lakehouse.patience import Patience
-from jobs.lakehouse.process_mark import ProcessMark
+from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds, session_members
 
 STOP_SECONDS = 20
 KILL_ROUNDS = 10
@@ -48,9 +46,14 @@ def find(folder: Path, name: str) -> Server | None:
 
 def _recorded(folder: Path, name: str) -> Server | None:
     try:
-        return Server(**json.loads(_record(folder, name).read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        note = json.loads(_record(folder, name).read_text(encoding="utf-8"))
+        return _named(ProcessMark.read(note), name)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+
+
+def _named(mark: ProcessMark, name: str) -> Server:
+    return Server(mark.pid, mark.start, name)
 
 
 def start(folder: Path, name: str, command: list[str], env: dict[str, str], log: Path, cwd: Path) -> Server:
@@ -64,7 +67,7 @@ def start(folder: Path, name: str, command: list[str], env: dict[str, str], log:
         child = subprocess.Popen(
             command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    server = Server(**ProcessMark.of(child.pid).as_note(), name=name)  # type: ignore[arg-type]
+    server = _named(ProcessMark.of(child.pid), name)
     write_whole(_record(folder, name), json.dumps(server.as_note()))
     return server
 
@@ -93,16 +96,7 @@ def _end_session(server: Server) -> bool:
 
 def _session_members(server: Server) -> list[psutil.Process]:
     """Living processes of the server's session; none when its number belongs to somebody else now."""
-    if server.is_number_reused:
-        return []
-    members = []
-    for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) == server.pid and process.status() != psutil.STATUS_ZOMBIE:
-                members.append(process)
-        except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
-            continue
-    return members
+    return [] if server.is_number_reused else session_members(server.pid)
 
 
 def _signal_all(members: list[psutil.Process], number: int) -> None:
@@ -138,20 +132,10 @@ def wait_until(
     while not check():
         if server is not None and server.process() is None:
             raise ServerFailed(f"{what} stopped while starting; its last words are in {log}")
-        worked = cpu_seconds(server) if server else 0
+        worked = cpu_seconds(server.pid) if server else 0
         if worked > CPU_LIMIT_SECONDS:
             raise ServerFailed(f"{what} is not ready after {worked} s of its own work; see {log}")
         if patience.saw((worked, log.stat().st_size if log.exists() else 0)):
             raise ServerFailed(f"{what} is not ready, and nothing has moved for {silence_seconds:.0f} s; see {log}")
         time.sleep(0.5)
     return time.monotonic() - begun
-
-
-def cpu_seconds(server: Server) -> int:
-    """Processor time of the living processes of a server's session, in whole seconds."""
-    total = 0.0
-    for process in _session_members(server):
-        with suppress(psutil.Error):
-            used = process.cpu_times()
-            total += used.user + used.system
-    return int(total)

@@ -32,6 +32,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_UVICORN_OPTS": "--no-access-log",
     }
 
 

@@ -35,7 +35,8 @@ def test_yaml_file_parses_with_each_key_once(path):
 
 
 @pytest.mark.parametrize("path", sorted(PROFILES.glob("*.yaml")), ids=_name)
-def test_profile_gives_settings(path):
+def test_profile_gives_settings(path, monkeypatch):
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "for a server that others run")
     assert load_settings(path.stem).profile == path.stem
 
 

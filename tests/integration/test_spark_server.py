@@ -1,17 +1,26 @@
-"""A real Spark server: what a killed client left running ends when the next client comes."""
+"""A real Spark server: who has no token is refused, and what a killed client left running ends when the next one comes."""
 
 from __future__ import annotations
 
+import os
 import socket
+import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.client import SparkConnectClient
 
+from conf.settings import SPARK_TOKEN_VARIABLE
 from jobs.lakehouse import server
 from jobs.lakehouse.orphans import end_orphans, new_session_address
+from jobs.lakehouse.process_mark import session_members
+from jobs.lakehouse.session import _reason, get_session
+from jobs.lakehouse.spark_door import token
 
 ENDLESS = """
 import sys
@@ -21,8 +30,7 @@ print("connected", flush=True)
 spark.sql("SELECT sum(pmod(id, 7)) FROM range(4000000000000)").collect()
 """
 NOTING = """
-import sys, time
-from pathlib import Path
+import sys
 from conf.settings import load_settings
 from jobs.lakehouse.orphans import new_session_address
 settings = load_settings("demo", sys.argv[1])
@@ -31,17 +39,73 @@ sys.argv[1] = new_session_address(settings.model_copy(update={"spark": spark}))
 """
 
 
-@pytest.fixture
-def served(settings):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
     """Settings of a home with a server of its own on a free port."""
+    from tests.conftest import settings_for_tests
+
+    settings = settings_for_tests(tmp_path_factory.mktemp("served"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    update = {"port": port, "remote": f"sc://127.0.0.1:{port}", "driver_memory": "1g"}
+    update = {"port": port, "remote": f"sc://localhost:{port}", "driver_memory": "1g"}
     with_port = settings.model_copy(update={"spark": settings.spark.model_copy(update=update)})
     server.start(with_port)
     yield with_port
     server.stop(with_port)
+
+
+@pytest.mark.parametrize(("given", "is_served"), [("ours", True), (None, False), ("f" * 64, False)])
+def test_who_has_the_token_is_served_and_nobody_else(served, monkeypatch, given, is_served):
+    monkeypatch.delenv(SPARK_TOKEN_VARIABLE, raising=False)
+    if given:
+        monkeypatch.setenv(SPARK_TOKEN_VARIABLE, token(served) if given == "ours" else given)
+    client = SparkConnectClient(str(served.spark.remote))
+
+    if is_served:
+        assert client.get_configs("spark.authenticate") == ("true",)
+    else:
+        with pytest.raises(PySparkException, match="UNAUTHENTICATED") as refused:
+            client.get_configs("spark.authenticate")
+        assert "another token" in _reason(refused.value)
+    client.close()
+
+
+def test_token_stands_in_no_process_list_and_no_log(served):
+    secret, members = token(served), session_members(server.status(served).pid)
+    lines = [Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in members]
+
+    assert any(b"SparkConnectServer" in line for line in lines), "floor: the server is among them"
+    assert len(secret) == 64
+    assert not [line for line in lines if secret.encode() in line]
+    assert secret not in served.path("logs", "spark-server.log").read_text(encoding="utf-8")
+    assert served.path("secrets", "spark.token").stat().st_mode & 0o777 == 0o600
+
+
+def test_inner_ports_of_the_driver_ask_for_a_secret_too(served):
+    connections = psutil.Process(server.status(served).pid).net_connections("tcp")
+    inner = {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN} - {served.spark.port}
+
+    assert len(inner) >= 2, "floor: RPC and block manager"
+    for port in inner:
+        assert b"Expected SaslMessage" in _answer_to_a_stranger(port)
+
+
+def _answer_to_a_stranger(port: int) -> bytes:
+    """What a Spark port says to a request that begins with no handshake (message type 3: a remote call)."""
+    call = struct.pack(">BqI", 3, 1, 4) + b"ping"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(struct.pack(">q", 8 + len(call)) + call)
+        return connection.recv(4096)
+
+
+def test_job_brings_the_token_itself(served, monkeypatch):
+    monkeypatch.delenv(SPARK_TOKEN_VARIABLE, raising=False)
+
+    session = get_session(served, "test")
+
+    assert session.sql("SELECT 6 * 7").collect()[0][0] == 42
+    session.stop()
 
 
 def _cpu_seconds(pid: int, during: float = 3.0) -> float:
@@ -58,7 +122,8 @@ def _cpu_seconds(pid: int, during: float = 3.0) -> float:
 def test_work_of_a_killed_client_ends_when_the_next_one_comes(served):
     pid = server.status(served).pid
     command = [sys.executable, "-c", NOTING + ENDLESS, str(served.home), str(served.spark.remote)]
-    client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=served.root)
+    environment = {**os.environ, SPARK_TOKEN_VARIABLE: token(served)}
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=served.root, env=environment)
     assert client.stdout.readline() == "connected\n"
     time.sleep(3)
     client.kill()
@@ -74,7 +139,7 @@ def test_work_of_a_killed_client_ends_when_the_next_one_comes(served):
 
 def test_session_of_a_living_client_is_left_alone(settings):
     address = new_session_address(
-        settings.model_copy(update={"spark": settings.spark.model_copy(update={"remote": "sc://127.0.0.1:1"})})
+        settings.model_copy(update={"spark": settings.spark.model_copy(update={"remote": "sc://localhost:1"})})
     )
 
     assert "session_id=" in address

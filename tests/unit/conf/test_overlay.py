@@ -41,6 +41,7 @@ def profile_capacities(monkeypatch, profile: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("profile", ["server", "cluster"])
 def test_a_province_sends_what_the_deck_says_and_no_demonstration_figure(monkeypatch, profile):
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "the cluster's")
     assert load_settings(profile).operator is None
     found = profile_capacities(monkeypatch, profile)
 
@@ -61,7 +62,8 @@ def test_the_town_of_the_simulator_keeps_its_small_figures(monkeypatch, profile)
     assert {campaign.minimum_per_night for campaign in load_campaigns().values()} == {40}
 
 
-def test_profiles_that_play_the_simulator_are_those_tried_above():
+def test_profiles_that_play_the_simulator_are_those_tried_above(monkeypatch):
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "the cluster's")
     named = {path.stem for path in PROFILES.glob("*.yaml") if load_settings(path.stem).operator}
 
     assert named == {"demo", "local", "proof", "province"}

@@ -166,17 +166,57 @@ def test_file_of_another_encoding_is_refused_with_the_remedy(tmp_path):
     ("remote", "is_ours"),
     [
         (None, False),
-        ("sc://127.0.0.1:15002", True),
+        ("", False),
         ("sc://localhost:15002", True),
-        ("sc://[::1]:15002", True),
-        ("sc://spark-connect.internal:15002", False),
-        ("sc://10.1.2.3:15002", False),
+        ("sc://spark-connect.internal:15002/;use_ssl=true", False),
+        ("sc://10.1.2.3:15002/;user_id=closedloop;use_ssl=TRUE", False),
     ],
 )
 def test_only_a_server_of_this_machine_is_ours_to_start(remote, is_ours):
     spark = load_settings("demo").spark.model_dump()
 
     assert settings_module.SparkSettings(**{**spark, "remote": remote}).is_our_server is is_ours
+
+
+@pytest.mark.parametrize(
+    ("remote", "said"),
+    [
+        ("sc://127.0.0.1:15002", r"sc://localhost:<port>"),
+        ("sc://[::1]:15002", r"sc://localhost:<port>"),
+        ("sc://localhost:15002/;use_ssl=true", r"sc://localhost:<port>"),
+        ("sc://spark-connect.internal:15002", r"sc://spark-connect\.internal:15002/;use_ssl=true"),
+        ("sc://10.1.2.3:15002/;use_ssl=false", r"by TLS only"),
+        ("http://spark-connect.internal:15002", r"sc://<host>:<port>"),
+        ("sc://localhost:15002/;token=hunter2", r"SPARK_CONNECT_AUTHENTICATE_TOKEN"),
+        ("sc://spark-connect.internal:15002/;use_ssl=true;Token=hunter2", r"SPARK_CONNECT_AUTHENTICATE_TOKEN"),
+    ],
+)
+def test_address_without_a_guard_is_refused_and_no_token_is_shown(tmp_path, monkeypatch, remote, said):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"spark": {"remote": remote}}), encoding="utf-8")
+    monkeypatch.setattr(settings_module, "PROFILES", tmp_path)
+
+    with pytest.raises(ConfigError, match=said) as refused:
+        load_settings("mine")
+
+    assert refused.value.key == "spark.remote"
+    assert "hunter2" not in str(refused.value)
+
+
+def test_server_of_others_is_refused_until_its_token_is_there(tmp_path, monkeypatch):
+    monkeypatch.delenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", raising=False)
+    with pytest.raises(ConfigError, match=r"SPARK_CONNECT_AUTHENTICATE_TOKEN or in .*spark\.token") as refused:
+        load_settings("cluster", tmp_path)
+    assert (refused.value.file, refused.value.key) == (
+        str(settings_module.PROFILES / "cluster.yaml"),
+        "spark.remote",
+    )
+
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "theirs")
+    assert not load_settings("cluster", tmp_path).spark.is_our_server
+    monkeypatch.delenv("SPARK_CONNECT_AUTHENTICATE_TOKEN")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "spark.token").write_text("theirs\n", encoding="utf-8")
+    assert not load_settings("cluster", tmp_path).spark.is_our_server
 
 
 def test_unknown_key_inside_a_block_is_refused(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.lakehouse.alerts import raise_alert, raise_alert_once
-from jobs.lakehouse.logs import OURS, log_to_home, remove_old
+from jobs.lakehouse.logs import CHATTERING, OURS, log_to_home, remove_old
 from jobs.lakehouse.run import Run
 
 WRITER = """
@@ -34,7 +34,10 @@ for number in range(200):
 @pytest.fixture(autouse=True)
 def loggers_as_before():
     before = {name: (list(logging.getLogger(name).handlers), logging.getLogger(name).propagate) for name in OURS}
+    levels = {name: logging.getLogger(name).level for name in CHATTERING}
     yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     for name, (handlers, propagate) in before.items():
         logging.getLogger(name).handlers[:] = handlers
         logging.getLogger(name).propagate = propagate
@@ -96,3 +99,14 @@ def test_alert_asked_for_every_minute_is_told_once(settings):
         raise_alert_once(settings, "FEED_LATE", date(2026, 3, 10), "late", feed="cdr_voice")
 
     assert [line["event"] for line in _lines(settings)] == ["FEED_LATE"]
+
+
+def test_libraries_that_tell_of_each_call_are_heard_from_a_warning_on(settings, caplog):
+    caplog.set_level(logging.INFO)
+    log_to_home(settings)
+    for name in ("py4j.clientserver", "httpx", "great_expectations.expectations.registry"):
+        logging.getLogger(name).info("chatter of %s", name)
+        logging.getLogger(name).warning("words of %s", name)
+
+    assert "chatter" not in caplog.text
+    assert caplog.text.count("words") == 3

@@ -19,6 +19,7 @@ from conf.settings import load_settings
 from jobs import catalogue
 from jobs.lakehouse import server
 from jobs.lakehouse.patience import Patience
+from jobs.lakehouse.process_mark import ProcessMark
 from jobs.lakehouse.session import get_session
 
 
@@ -28,24 +29,24 @@ def own_port(settings):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    spark = settings.spark.model_copy(update={"port": port, "remote": f"sc://127.0.0.1:{port}"})
+    spark = settings.spark.model_copy(update={"port": port, "remote": f"sc://localhost:{port}"})
     settings.path("run").mkdir(parents=True)
     return settings.model_copy(update={"spark": spark})
 
 
-def _record(settings, pid: int, created: float) -> None:
-    settings.path("run", "spark-server.json").write_text(json.dumps({"pid": pid, "created": created}), encoding="utf-8")
+def _record(settings, mark: ProcessMark) -> None:
+    settings.path("run", "spark-server.json").write_text(json.dumps(mark.as_note()), encoding="utf-8")
 
 
 def test_no_server_runs_given_the_process_id_now_belongs_to_somebody_else(own_port):
-    _record(own_port, os.getpid(), created=1.0)
+    _record(own_port, ProcessMark(os.getpid(), "another boot:1"))
 
     assert not server.status(own_port).running
     assert server.stop(own_port) is False  # and nobody was killed
 
 
 def test_second_start_is_refused_at_once_and_told_the_process(own_port):
-    _record(own_port, os.getpid(), psutil.Process().create_time())
+    _record(own_port, ProcessMark.of())
     begun = time.monotonic()
 
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
@@ -80,7 +81,7 @@ def stand_in(own_port):
     def start(code: str) -> subprocess.Popen:
         process = subprocess.Popen([sys.executable, "-c", code, str(own_port.spark.port)], start_new_session=True)
         started.append(process)
-        _record(own_port, process.pid, psutil.Process(process.pid).create_time())
+        _record(own_port, ProcessMark.of(process.pid))
         return process
 
     yield start
@@ -112,6 +113,7 @@ def test_server_that_hangs_is_stopped_and_another_started(own_port, stand_in, mo
 
 
 def test_job_starts_no_server_given_one_run_by_others(settings, monkeypatch):
+    monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "theirs")
     spark = load_settings("cluster").spark
     at_cluster = settings.model_copy(update={"spark": spark})
     monkeypatch.setattr(
@@ -121,6 +123,6 @@ def test_job_starts_no_server_given_one_run_by_others(settings, monkeypatch):
 
     done = catalogue.run_job(at_cluster, "maintain", DateRange(date(2026, 3, 10), date(2026, 3, 10)))
 
-    assert done == {"session": "session of sc://spark-connect.internal:15002"}
+    assert done == {"session": "session of sc://spark-connect.internal:15002/;use_ssl=true"}
     with pytest.raises(ServerUnavailable, match="run by others"):
         server.start(at_cluster)

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
+from jobs.lakehouse.process_mark import ProcessMark, session_members
 from jobs.stack import processes
 
 FORKER = """
@@ -39,9 +41,7 @@ def server(tmp_path, monkeypatch):
 
 
 def _living(session: int) -> int:
-    return sum(
-        1 for p in psutil.process_iter(["status"]) if p.info["status"] != "zombie" and os.getsid(p.pid) == session
-    )
+    return len(session_members(session))
 
 
 def test_children_that_ignore_a_polite_stop_end_with_their_leader(server, tmp_path):
@@ -70,7 +70,8 @@ def test_children_are_stopped_given_a_leader_that_is_gone(server, tmp_path):
 def test_a_process_with_a_reused_number_is_left_alone(tmp_path):
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     try:
-        record = {"name": "forker", "pid": other.pid, "created": time.time() - 3600}
+        mark = ProcessMark.of(other.pid)
+        record = {"name": "forker", **replace(mark, start=f"{mark.start}0").as_note()}
         (tmp_path / "server-forker.json").write_text(json.dumps(record))
 
         assert not processes.stop(tmp_path, "forker")
@@ -78,3 +79,18 @@ def test_a_process_with_a_reused_number_is_left_alone(tmp_path):
     finally:
         other.kill()
         other.wait()
+
+
+def test_server_noted_by_an_earlier_version_is_still_ours_to_stop(server, tmp_path):
+    started = server("stays")
+    old = {"name": "forker", "pid": started.pid, "created": psutil.Process(started.pid).create_time()}
+    (tmp_path / "server-forker.json").write_text(json.dumps(old))
+
+    assert processes.stop(tmp_path, "forker")
+    assert _living(started.pid) == 0
+
+
+def test_a_note_that_is_no_note_names_no_server(tmp_path):
+    (tmp_path / "server-forker.json").write_text("[]")
+
+    assert processes.find(tmp_path, "forker") is None

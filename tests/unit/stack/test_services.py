@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from conf.errors import ConfigError
@@ -59,3 +62,15 @@ def test_embedded_postgres_is_started_given_the_demo(operator, monkeypatch):
     settings = operator(embedded_postgres=True)
 
     assert (postgres.airflow_database(settings), postgres.mlflow_records(settings)) == ("a", "m")
+
+
+def test_postgres_runs_while_a_process_of_that_number_works_in_its_folder(operator, tmp_path):
+    folder = tmp_path / "postgres"
+    folder.mkdir()
+    for place, is_ours in ((folder, True), (tmp_path, False)):
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd=place) as process:
+            # The third line says when it was up by the clock of then: whatever it says does not count.
+            (folder / "postmaster.pid").write_text(f"{process.pid}\n{folder}\n1\n5432\n", encoding="utf-8")
+            assert postgres.is_running(operator()) is is_ours
+            process.communicate(b"\n")
+        assert not postgres.is_running(operator())
