@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
+from jobs.lakehouse.doors import umask_of
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 
 if TYPE_CHECKING:
@@ -107,12 +108,14 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.path("lake", "_warehouse")),
         "spark.sql.catalogImplementation": settings.spark.catalog,
         "spark.driver.memory": settings.spark.driver_memory,
+        "spark.local.dir": str(settings.path("run", "spark-local")),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.retentionDurationCheck.enabled": "true",
         "spark.driver.extraJavaOptions": _java_options(settings),
+        "spark.hadoop.fs.permissions.umask-mode": f"{umask_of(settings):03o}",  # Hadoop sets modes by its own umask
     }
     if settings.spark.catalog == "hive":
         database = settings.path("metastore", "derby")
@@ -128,9 +131,17 @@ def _java_options(settings: Settings) -> str:
         f"-Dlog4j2.configurationFile=file:{log4j}",
         f"-Dderby.stream.error.file={settings.path('logs', 'derby.log')}",
         f"-Duser.timezone={settings.time_zone}",
+        f"-Djava.io.tmpdir={_temporary(settings)}",  # also Spark's artifacts and Hive's resources
         settings.spark.java_options,
     ]
     return " ".join(options).strip()
+
+
+def _temporary(settings: Settings) -> Path:
+    """Where Java puts what it forgets: inside the home, not in the machine's /tmp."""
+    folder = settings.path("run", "tmp")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def verified_jars(settings: Settings) -> list[Path]:
