@@ -77,6 +77,7 @@ def _unavailable(settings: Settings, reason: str) -> ServerUnavailable:
 def _classic(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    os.environ["SPARK_LOCAL_DIRS"] = str(settings.path("run", "spark-local"))  # else in the machine's /tmp
     builder = SparkSession.builder.master(settings.spark.master).appName(app)
     for key, value in {**static_conf(settings), **session_conf(settings)}.items():
         builder = builder.config(key, value)
@@ -108,7 +109,6 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(settings.path("lake", "_warehouse")),
         "spark.sql.catalogImplementation": settings.spark.catalog,
         "spark.driver.memory": settings.spark.driver_memory,
-        "spark.local.dir": str(settings.path("run", "spark-local")),
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",

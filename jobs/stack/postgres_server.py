@@ -76,7 +76,13 @@ def place_of(settings: Settings) -> Place:
             link.rename(moved)
         link.symlink_to(data)
     shutil.rmtree(moved, ignore_errors=True)
-    return Place(link.readlink(), programs, given.user)
+    data = link.readlink()
+    if not data.parent.is_dir():
+        raise ServerFailed(
+            f"{link}: found a link to {data}, which is not there; wanted the database of this home\n  to do : bring that"
+            f" folder back; or begin with an empty database (models are trained again): rm {link}"
+        )
+    return Place(data, programs, given.user)
 
 
 def is_to_be_moved(settings: Settings) -> bool:

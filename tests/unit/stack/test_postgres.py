@@ -102,3 +102,15 @@ def test_closed_folder_for_databases_is_refused_and_stays_closed(closed):
         postgres.start(closed)
 
     assert stat.S_IMODE(closed.services.postgres_as_root.folder.stat().st_mode) == 0o700
+
+
+@only_root
+def test_database_that_is_gone_is_told_and_not_begun_anew(closed):
+    link = closed.path("postgres")
+    link.symlink_to(closed.services.postgres_as_root.folder / "lost" / "data")
+
+    with pytest.raises(ServerFailed, match="which is not there") as refused:
+        postgres.start(closed)
+
+    assert f"rm {link}" in str(refused.value)
+    link.unlink()
