@@ -6,7 +6,7 @@ import pytest
 
 from conf.errors import ConfigError
 from conf.settings import load_settings
-from jobs.stack import postgres, web
+from jobs.stack import postgres, stack, web
 from models.registry import tracking_uri
 
 
@@ -59,3 +59,11 @@ def test_embedded_postgres_is_started_given_the_demo(operator, monkeypatch):
     settings = operator(embedded_postgres=True)
 
     assert (postgres.airflow_database(settings), postgres.mlflow_records(settings)) == ("a", "m")
+
+
+def test_asking_for_addresses_starts_no_database(operator):
+    settings = operator(embedded_postgres=True)  # whose start fails the test
+
+    shown = {name: address for name, address, _ in stack.places(settings)}
+
+    assert shown["MLflow"] == "http://127.0.0.1:5000"
