@@ -18,8 +18,8 @@ up: setup ## start Airflow, MLflow and the Data Docs on 127.0.0.1
 	@$(CLOSEDLOOP) up
 down: ## stop exactly what `make up` or `make demo` started
 	@if [ -x $(CLOSEDLOOP) ]; then $(CLOSEDLOOP) down; fi
-reset: down ## forget the demo's data (the set-up stays)
-	@rm -rf .run && echo "  .run is gone; make demo starts afresh"
+reset: ## say what the home holds, ask, and forget it (the set-up stays; YES=1 does not ask)
+	@if [ -x $(CLOSEDLOOP) ]; then $(CLOSEDLOOP) reset $(if $(YES),--yes); else echo "  nothing was set up here, nothing to forget"; fi
 
 ##@ To work on it
 test: setup ## all tests, on two processes

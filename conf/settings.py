@@ -142,6 +142,25 @@ class LogSettings(Strict):
     kept_files: int = Field(ge=1)
 
 
+class DoorSettings(Strict):
+    """Groups of this machine that may look in; null or not named: nobody but the user the pipeline runs as.
+
+    readers_group: reads all but vault, landing, exports and secrets. landing_group: delivers files. export_groups: by channel
+    code, the group of its transfer agent, which reads exports/<CHANNEL>/ and nothing else.
+    """
+
+    readers_group: str | None
+    landing_group: str | None
+    export_groups: dict[str, str]
+
+
+class PostgresAsRoot(Strict):
+    """Where the embedded Postgres, which never runs as root, lies when root starts it: as this user, below this folder."""
+
+    user: str = Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    folder: Path
+
+
 class ServiceSettings(Strict):
     """Loopback ports of what people look at, where Airflow's and MLflow's records lie, and how long nothing may move.
 
@@ -150,6 +169,7 @@ class ServiceSettings(Strict):
     """
 
     embedded_postgres: bool
+    postgres_as_root: PostgresAsRoot
     airflow_database_url: str | None
     mlflow_tracking_uri: str | None
     airflow_port: int
@@ -180,6 +200,7 @@ class Settings(Strict):
     training: TrainingSettings
     retention: RetentionSettings
     logs: LogSettings
+    doors: DoorSettings
     services: ServiceSettings
     spark: SparkSettings
 

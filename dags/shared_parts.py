@@ -12,6 +12,7 @@ from enum import StrEnum
 from airflow.sdk import Asset, CronPartitionTimetable, CronTriggerTimetable, PartitionedAtRuntime, task
 from airflow.sdk.exceptions import AirflowFailException
 
+os.umask(os.umask(0o077) | 0o027)  # whatever Airflow started us with, nothing a task writes is for everybody
 START = datetime(2025, 1, 1)
 PLAYED_PROFILES = {"demo"}  # their dates lie in the past: nothing may start the real yesterday
 WRITER_POOL = "writer"  # one slot: one writer at a time on the lake

@@ -69,6 +69,7 @@ def _choose(
     home: Annotated[str | None, typer.Option(help="folder of all data, instead of the profile's")] = None,
     verbose: Annotated[bool, typer.Option(help="show the log lines, and the stack trace of a failure")] = False,
 ) -> None:
+    from jobs.lakehouse.doors import keep
     from jobs.lakehouse.logs import log_to_home
 
     app.is_verbose = verbose
@@ -76,7 +77,9 @@ def _choose(
         os.environ[PROFILE_VARIABLE] = profile
     if home:
         os.environ[HOME_VARIABLE] = os.path.abspath(home)
-    log_to_home(load_settings(), verbose)
+    settings = load_settings()
+    keep(settings)
+    log_to_home(settings, verbose)
 
 
 def _dates(first: datetime, last: datetime | None) -> DateRange:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date, datetime
 from typing import Annotated
 
@@ -19,6 +20,13 @@ app = typer.Typer(
 )
 SHOWN_DAYS = (1, 10, 20)
 MOST_DIFFERENCES = 40
+
+
+@app.callback()
+def _private() -> None:
+    os.umask(
+        0o077
+    )  # its extracts, state and answer key name people, made-up ones; the pipeline gives its own folders their modes
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from conf.dates import DateRange
 from conf.settings import Settings, load_settings
 
+os.umask(0o077)  # as every process of ours begins (jobs/lakehouse/doors.py)
 A_NIGHT = DateRange.of("2026-03-10")
 
 

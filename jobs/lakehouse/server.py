@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from conf.errors import AlreadyRunning, ServerUnavailable
 from conf.files import write_whole
 from conf.settings import SPARK_TOKEN_VARIABLE, Settings
 from jobs.lakehouse import ledger
+from jobs.lakehouse.doors import umask_of
 from jobs.lakehouse.patience import Patience
 from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds
 from jobs.lakehouse.session import session_conf, static_conf
@@ -60,6 +62,7 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
     try:
         _refuse_second(settings)
         ledger.ensure_tables(settings)
+        shutil.rmtree(settings.path("run", "tmp"), ignore_errors=True)  # what a killed server left
         process = _launch(settings)
         write_whole(_record(settings), json.dumps(ProcessMark.of(process.pid).as_note()))
         _wait_until_it_answers(settings, process, tell)
@@ -152,7 +155,7 @@ def _launch(settings: Settings) -> subprocess.Popen:
     with (settings.path("logs") / "spark-server.log").open("ab") as log_file:
         return subprocess.Popen(
             command, stdout=log_file, stderr=log_file, stdin=subprocess.DEVNULL, env=environment,
-            cwd=settings.path("run"), start_new_session=True,
+            cwd=settings.path("run"), start_new_session=True, umask=umask_of(settings),
         )  # fmt: skip
 
 

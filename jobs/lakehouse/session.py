@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
+from jobs.lakehouse.doors import umask_of
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.spark_door import bring_token
 
@@ -84,6 +85,7 @@ def _unavailable(settings: Settings, reason: str) -> ServerUnavailable:
 def _classic(settings: Settings, app: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
+    os.environ["SPARK_LOCAL_DIRS"] = str(settings.path("run", "spark-local"))  # else in the machine's /tmp
     builder = SparkSession.builder.master(settings.spark.master).appName(app)
     for key, value in {**static_conf(settings), **session_conf(settings)}.items():
         builder = builder.config(key, value)
@@ -123,6 +125,7 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.databricks.delta.retentionDurationCheck.enabled": "true",
         "spark.driver.extraJavaOptions": _java_options(settings),
+        "spark.hadoop.fs.permissions.umask-mode": f"{umask_of(settings):03o}",  # Hadoop sets modes by its own umask
     }
     if settings.spark.catalog == "hive":
         database = settings.path("metastore", "derby")
@@ -138,9 +141,17 @@ def _java_options(settings: Settings) -> str:
         f"-Dlog4j2.configurationFile=file:{log4j}",
         f"-Dderby.stream.error.file={settings.path('logs', 'derby.log')}",
         f"-Duser.timezone={settings.time_zone}",
+        f"-Djava.io.tmpdir={_temporary(settings)}",  # also Spark's artifacts and Hive's resources
         settings.spark.java_options,
     ]
     return " ".join(options).strip()
+
+
+def _temporary(settings: Settings) -> Path:
+    """Where Java puts what it forgets: inside the home, not in the machine's /tmp."""
+    folder = settings.path("run", "tmp")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def verified_jars(settings: Settings) -> list[Path]:

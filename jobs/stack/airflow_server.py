@@ -14,6 +14,7 @@ import httpx
 from conf.approval import load_approval_flow
 from conf.settings import Settings
 from jobs.lakehouse import secrets as secret_files
+from jobs.lakehouse.doors import umask_of
 from jobs.stack import processes
 
 COMPONENTS = {
@@ -82,6 +83,9 @@ def environment(settings: Settings, database_uri: str) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "3600",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": f"{ACCESS_LOG}=WARNING",
+        # It sets the modes of its log files itself, whatever the umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": f"0o{0o777 & ~umask_of(settings):o}",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": f"0o{0o666 & ~umask_of(settings):o}",
         "PATH": binaries + os.pathsep + os.environ.get("PATH", ""),
         "CLOSEDLOOP_HOME": str(settings.home),
         "CLOSEDLOOP_PROFILE": settings.profile,

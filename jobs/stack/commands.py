@@ -1,4 +1,4 @@
-"""The commands `demo`, `up`, `down`, `prove-kill` and `prove-models`."""
+"""The commands `demo`, `up`, `down`, `reset`, `prove-kill` and `prove-models`."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def down() -> None:
 
     stopped = stack.down(load_settings())
     console.print("stopped: " + ", ".join(stopped) if stopped else "nothing of ours was running")
+
+
+@app.command()
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Stop the servers and remove the home with its keys, after saying what goes and asking."""
+    from jobs.stack import stack
+    from jobs.stack.reset import forget, what_goes
+
+    settings = load_settings()
+    gone = what_goes(settings)
+    if not gone:
+        console.print(f"{settings.home} holds nothing to forget")
+        return
+    console.print("This goes, and does not come back:\n  " + "\n  ".join(gone), soft_wrap=True)
+    if not yes:
+        typer.confirm("Remove it?", abort=True)
+    stack.down(settings)
+    forget(settings)
+    console.print(f"{settings.home} is gone; make demo starts afresh")
 
 
 @app.command(name="prove-kill")

@@ -20,6 +20,7 @@ from conf.campaigns import load_campaigns
 from conf.errors import AlreadyRunning, ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
+from jobs.lakehouse.doors import require_closed
 from jobs.lakehouse.patience import Patience, Rarely, signs_of_work
 from jobs.stack import stack
 from jobs.stack.airflow_client import AirflowClient, RunFailed
@@ -34,6 +35,7 @@ def run_demo(settings: Settings, tell: Tell) -> bool:
         todo = [night for night in settings.night_dates if not night_is_done(settings, night)]
         if not todo and history_is_loaded(settings):
             return False
+        require_closed(settings)
         _simulate(settings, tell, "history")
         try:
             with ThreadPoolExecutor(2) as pool:

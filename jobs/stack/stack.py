@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
+from jobs.lakehouse.doors import require_closed
 from jobs.lakehouse.server_logs import cut_long_logs
 from jobs.stack import airflow_server, postgres, web
 from jobs.stack.airflow_client import AirflowClient
@@ -34,6 +35,7 @@ def start_airflow(settings: Settings) -> AirflowClient:
 def up(settings: Settings) -> None:
     """All servers people look at, and the Spark server the DAGs work on."""
     cut_long_logs(settings)
+    require_closed(settings)
     web.start_docs(settings)
     web.start_mlflow(settings)
     if settings.spark.is_our_server:

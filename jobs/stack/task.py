@@ -52,9 +52,11 @@ def newest_loaded(settings: Settings) -> date:
 
 def _run(job: str, dates: DateRange) -> dict:
     from jobs.catalogue import run_job
+    from jobs.lakehouse.doors import keep
     from jobs.lakehouse.logs import log_to_home
 
     settings = load_settings()
+    keep(settings)
     log_to_home(settings, verbose=True)
     return dict(counts_of(run_job(settings, job, dates)))
 

@@ -14,10 +14,12 @@ from jobs.stack import postgres, processes
 
 
 def mlflow_address(settings: Settings) -> str:
-    """Where MLflow answers: the operator's own server, else ours."""
-    records = postgres.mlflow_records(settings)
-    if records.startswith("http"):
-        return records
+    """Where MLflow answers: the operator's own server, else ours; asking starts nothing."""
+    from models.registry import tracking_uri
+
+    given = tracking_uri(settings)
+    if given.startswith("http"):
+        return given
     return f"http://127.0.0.1:{settings.services.mlflow_port}"
 
 

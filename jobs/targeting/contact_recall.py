@@ -12,6 +12,7 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import WITHDRAWALS
@@ -81,6 +82,6 @@ def _mark(settings: Settings, contact: dict[str, Any], by: str, reason: str, dig
     contacts.setdefault(contact["contact_id"], {"recalled_by": by, "reason": reason})
     marker = {"file_name": contact["file_name"], "sha256": digest, "all": False,
               "contacts": [{"contact_id": name, **contacts[name]} for name in sorted(contacts)]}  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
+    export_folder(settings, contact["channel_code"])
     text = json.dumps(marker, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(settings.path("exports"), recall_marker_of(target), text.encode())

@@ -11,7 +11,6 @@ withheld only when it cannot be written or checked. A withheld file holds nothin
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,6 +27,7 @@ from conf.policy import Policy, load_policy
 from conf.settings import Settings
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import CLOSED, EXPORTED, REFUSED, RELEASING, withdrawn_contacts
@@ -36,8 +36,8 @@ from jobs.targeting.export_check import Protection, differences, read_back, viol
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
+    put_in_place,
     remove_unreleased,
-    sync_folder,
     write_atomically,
     write_manifest,
     write_private,
@@ -186,9 +186,8 @@ def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
         _close_empty(night, target, contacts)
         return []
     faults.point("export.before_rename")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(checked.private, target)
-    sync_folder(target.parent)
+    export_folder(night.lake.settings, layout.channel_code)
+    put_in_place(checked.private, target)
     faults.point("export.after_rename")
     write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
     _write_ledger(night, kept[0], len(kept), checked.digest, RELEASING)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from conf.exports import ExportLayout
 from conf.policy import Policy
+from jobs.lakehouse.doors import file_for_its_folder
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.slots import sending_plan
 
@@ -38,7 +39,13 @@ def clear_private(root: Path) -> None:
 
 def write_atomically(root: Path, target: Path, content: bytes) -> None:
     """Put a file into a channel's folder whole or not at all."""
-    os.replace(write_private(root, target.name, content), target)
+    put_in_place(write_private(root, target.name, content), target)
+
+
+def put_in_place(private: Path, target: Path) -> None:
+    """Let a finished private file appear in its channel's folder, for those whom the folder lets in."""
+    file_for_its_folder(private, target.parent)
+    os.replace(private, target)
     sync_folder(target.parent)
 
 

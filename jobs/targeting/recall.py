@@ -10,6 +10,7 @@ from typing import Any
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.withheld import RECALLED
 from jobs.targeting.export_files import recall_marker_of, write_atomically
 from jobs.targeting.file_status import MAY_HAVE_LEFT, files_of_night, require_person, write_status
@@ -31,7 +32,7 @@ def recall(
             "all": True,
         }
         text = json.dumps(marker, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        export_folder(settings, row["channel_code"])
         write_atomically(settings.path("exports"), recall_marker_of(target), text.encode())
         write_status(settings, row | {"status": RECALLED, "run_id": uuid.uuid4().hex[:12]})
         raise_alert(settings, "LIST_RECALLED", business_date, reason, file_name=row["file_name"], by=by)

@@ -174,7 +174,6 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
             (
                 "conf/files.py",
                 "jobs/lakehouse/secrets.py",
-                "jobs/targeting/export.py",
                 "jobs/targeting/export_files.py",
             ),
         ),

@@ -9,7 +9,7 @@ import pytest
 
 from conf.errors import ConfigError
 from conf.settings import load_settings
-from jobs.stack import postgres, web
+from jobs.stack import postgres, stack, web
 from models.registry import tracking_uri
 
 
@@ -74,3 +74,11 @@ def test_postgres_runs_while_a_process_of_that_number_works_in_its_folder(operat
             assert postgres.is_running(operator()) is is_ours
             process.communicate(b"\n")
         assert not postgres.is_running(operator())
+
+
+def test_asking_for_addresses_starts_no_database(operator):
+    settings = operator(embedded_postgres=True)  # whose start fails the test
+
+    shown = {name: address for name, address, _ in stack.places(settings)}
+
+    assert shown["MLflow"] == "http://127.0.0.1:5000"
