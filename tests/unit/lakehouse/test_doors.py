@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from conf.dates import DateRange
 from conf.errors import ConfigError
 from jobs import catalogue, cli
-from jobs.lakehouse import doors
+from jobs.lakehouse import doors, session
+from jobs.stack import airflow_server
 from jobs.targeting.export_files import write_atomically
 
+AIRFLOW_FOLDERS = "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS"
 NIGHT = DateRange.of("2026-03-10")
 OURS = grp.getgrgid(os.getgid()).gr_name  # a group whose member this user surely is
 PRIVATE = ("secrets", "lake/vault", "landing", "exports")
@@ -83,10 +85,12 @@ def test_job_behind_an_open_door_is_refused_until_the_command_it_names_was_run(s
     door = settings.path(place)
     door.mkdir(exist_ok=True)
     door.chmod(0o755)
+    os.umask(0o022)
 
     with pytest.raises(doors.DoorOpen) as refused:
         catalogue.run_job(settings, "ingest", NIGHT)
 
+    assert os.umask(0o022) == 0o077
     found, remedy = f"{door}: found 755", f"chmod 700 {door}"
     assert (found in str(refused.value), remedy in str(refused.value), mode_of(door), ran) == (True, True, 0o755, [])
     subprocess.run(remedy, shell=True, check=True)
@@ -136,3 +140,20 @@ def test_simulator_writes_for_its_owner_only(settings):
 
     settings.path("landing", "boss").mkdir(parents=True)
     assert {mode_of(settings.path(place)) for place in ("", "landing", "landing/boss")} == {0o700}
+
+
+def test_hadoop_and_airflow_which_set_modes_themselves_are_told(with_groups):
+    closed, read = with_groups(), with_groups(readers_group=OURS)
+    umasks = [session.static_conf(given)["spark.hadoop.fs.permissions.umask-mode"] for given in (closed, read)]
+    tasks = [airflow_server.environment(given, "") for given in (closed, read)]
+
+    assert umasks == ["077", "027"]
+    assert [each[AIRFLOW_FOLDERS] for each in tasks] == ["0o700", "0o750"]
+    assert [each[AIRFLOW_FOLDERS.replace("FOLDER", "FILE")] for each in tasks] == ["0o600", "0o640"]
+
+
+def test_java_keeps_what_it_forgets_inside_the_home(settings):
+    options = session.static_conf(settings)["spark.driver.extraJavaOptions"]
+
+    assert f"-Djava.io.tmpdir={settings.path('run', 'tmp')} " in f"{options} "
+    assert settings.path("run", "tmp").is_dir()
