@@ -109,10 +109,8 @@ def history_is_loaded(settings: Settings) -> bool:
 def training_is_done(settings: Settings) -> bool:
     """Whether every model has a champion."""
     from conf.models import load_models
-    from jobs.stack.postgres import point_mlflow_here
-    from models.registry import champion
+    from jobs.scoring.promoted import champion
 
-    point_mlflow_here(settings)
     return all(champion(settings, name) for name in load_models().models)
 
 

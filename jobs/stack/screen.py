@@ -92,7 +92,7 @@ def _models(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
         "SELECT model_name, auc, logistic_auc, validation_cut_off, verdict FROM ops_model_run QUALIFY row_number() OVER "
-        "(PARTITION BY model_name ORDER BY business_date DESC) = 1 ORDER BY 1",
+        "(PARTITION BY model_name ORDER BY business_date DESC, decided_at_text DESC NULLS LAST) = 1 ORDER BY 1",
         "ops.model_run",
     )
     return [
