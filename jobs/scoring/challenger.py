@@ -8,8 +8,8 @@ from datetime import date
 
 from conf.models import ModelsConfig, ModelSpec
 from conf.settings import Settings
-from jobs.scoring.matrix import CUSTOMER_360, CutOffs
 from jobs.scoring import promoted
+from jobs.scoring.matrix import CUSTOMER_360, CutOffs
 from jobs.scoring.promoted import PROMOTED, REFUSED, UNCHANGED, Champion
 from models import metrics, plots, registry
 from models.artifact import Bundle, Predictor

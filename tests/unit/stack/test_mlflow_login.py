@@ -50,7 +50,11 @@ def pages(settings, monkeypatch):
 def test_strangers_get_nothing_and_the_login_of_the_screen_opens_the_registry(pages):
     settings, _, env, _, folder = pages
     password = secrets.known_secret(settings, web.MLFLOW_PASSWORD)
-    given = {"_MLFLOW_SERVER_FILE_STORE": env["MLFLOW_BACKEND_STORE_URI"], "_MLFLOW_SERVER_SERVE_ARTIFACTS": "false", "_MLFLOW_SGI_NAME": "uvicorn"}
+    given = {
+        "_MLFLOW_SERVER_FILE_STORE": env["MLFLOW_BACKEND_STORE_URI"],
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "false",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+    }
 
     done = subprocess.run(
         [sys.executable, "-c", ASK, password, "password1234"], env=env | given, cwd=folder, capture_output=True, text=True, check=False
@@ -71,7 +75,10 @@ def test_the_server_is_started_with_login_without_files_and_its_secrets_are_no_a
     assert "--no-serve-artifacts" in command
     assert Path(folder).is_relative_to(settings.home)
     assert env["MLFLOW_AUTH_CONFIG_PATH"].startswith(str(settings.home))
-    hidden = [env[name] for name in ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "MLFLOW_BACKEND_STORE_URI")]
+    hidden = [
+        env[name]
+        for name in ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "MLFLOW_BACKEND_STORE_URI")
+    ]
     assert all(len(value) >= 20 for value in hidden)
     assert not [value for value in hidden if value in " ".join(command)]
 
