@@ -77,11 +77,19 @@ def complaints(known: AdvisoryList, packages: Iterable[Package], today: date) ->
             if key not in allowed:
                 said.append(f"{package.name} {package.version}: {advisory.id}, {advisory.about}; {fix}")
             elif allowed[key].until < today:
-                said.append(f"{package.name} {package.version}: {advisory.id} was let stand until {allowed[key].until}; {fix}")
-    said += [f"{each.package}: {each.id} is let stand and concerns no locked version" for key, each in allowed.items() if key not in used]
+                said.append(
+                    f"{package.name} {package.version}: {advisory.id} was let stand until {allowed[key].until}; {fix}"
+                )
+    said += [
+        f"{each.package}: {each.id} is let stand and concerns no locked version"
+        for key, each in allowed.items()
+        if key not in used
+    ]
     age = (today - known.as_of).days
     if age > known.max_age_days:
-        said.append(f"the list is {age} days old (of {known.as_of}), wanted at most {known.max_age_days}: docs/supply.md")
+        said.append(
+            f"the list is {age} days old (of {known.as_of}), wanted at most {known.max_age_days}: docs/supply.md"
+        )
     return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
+from typing import Any
 
 from conf.reading import Strict, load
 from supply.locks import ROOT, Package, locked
@@ -44,7 +45,7 @@ def policy() -> Policy:
 def licence_of(package: Package) -> str | None:
     """SPDX expression of an installed package, as far as known; None for one that is not installed on this system."""
     try:
-        about = metadata(package.name)
+        about: Any = metadata(package.name)
     except PackageNotFoundError:
         return None
     if package.name in policy().decided:
@@ -53,7 +54,7 @@ def licence_of(package: Package) -> str | None:
         return str(about["License-Expression"])
     classifiers = about.get_all("Classifier") or []
     words = [c.rsplit(" :: ", 1)[-1] for c in classifiers if c.startswith("License ::")]
-    words = words or [line for line in (about.get("License") or "").strip().splitlines()[:1]]
+    words = words or (about.get("License") or "").strip().splitlines()[:1]
     return " AND ".join(sorted({policy().spellings.get(word, word) for word in words})) or "none given"
 
 
