@@ -13,8 +13,6 @@ import pyarrow.compute as pc
 from conf.settings import Settings
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.withheld import WITHHELD
-from jobs.scoring.promoted import decisions as model_decisions
-from jobs.scoring.promoted import newest_trainings
 
 Rows = list[dict[str, Any]]
 _ON_A_LIST = ("EXPORTED", "RECOMMENDED")
@@ -102,7 +100,9 @@ def feed_status(tables: NightTables) -> dict[str, Any]:
 
 def models(tables: NightTables) -> Rows:
     """Newest training of each model up to the night: AUC of LightGBM and of its linear rival, lift of the best tenth, verdict."""
-    newest = newest_trainings([row for row in model_decisions(tables.settings) if row["business_date"] <= tables.night])
+    rows = ledger.read(tables.settings, "ops.model_run", [("business_date", "<=", tables.night)]).to_pylist()
+    rows.sort(key=lambda row: (row["business_date"], row["decided_at_text"] or ""))
+    newest = {row["model_name"]: row for row in rows}
     return [newest[name] for name in sorted(newest)]
 
 

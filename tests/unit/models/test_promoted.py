@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from types import SimpleNamespace
 
 import lightgbm as lgb
 import numpy as np
@@ -11,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from conf.errors import InputRefused
-from conf.models import Feature
+from conf.models import Feature, load_models
 from conf.tables import table_of
-from jobs.scoring import promoted
+from jobs.scoring import challenger, promoted
 from jobs.scoring.quality import realised_auc
 from models import registry
 from models.artifact import Bundle
@@ -138,8 +139,12 @@ def test_files_changed_together_with_their_tags_are_refused_with_what_to_do(worl
         with pytest.raises(ModelRefused, match=r"wanted " + second.sha256 + r"[\s\S]*closedloop rollback"):
             promoted.load_champion(settings, MODEL, LIMIT, NIGHT)
         assert any("not what was promoted" in alert["text"] for alert in alerts(settings))
+        assert challenger._kept_version(settings, MODEL, second.sha256, load_models()) is None, (
+            "training registers anew"
+        )
     finally:
         a_bundle(2).write(folder)
+    assert challenger._kept_version(settings, MODEL, second.sha256, load_models()) == second
 
 
 def test_files_that_are_gone_are_refused_with_what_to_do(world, stranger):
@@ -188,6 +193,9 @@ def test_a_person_rolls_back_and_it_is_kept_who_and_why(world, stranger):
         "training does not promote it again"
     )
     assert promoted.taken_back(settings, MODEL, first.sha256) is None
+    candidate = SimpleNamespace(name=MODEL, contest=SimpleNamespace(bundle=a_bundle(2)))
+    decision = challenger._decide(settings, candidate, promoted.champion(settings, MODEL), load_models())
+    assert (decision.verdict, decision.reason.split(":")[0]) == (promoted.REFUSED, "TAKEN_BACK")
 
     promoted.roll_back(settings, MODEL, second.version, "li.na", "the complaints were about something else", LIMIT)
 

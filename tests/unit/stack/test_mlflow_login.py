@@ -90,3 +90,18 @@ def test_a_lost_password_is_said_and_not_made_anew(pages):
 
     with pytest.raises(InputRefused, match="bring it back from the backup"):
         web.start_mlflow(settings)
+
+
+def test_without_the_pages_package_nothing_is_started_or_waited_for_and_the_screen_says_so(settings, monkeypatch):
+    services = settings.services.model_copy(update={"mlflow_tracking_uri": f"sqlite:///{settings.home}/mlflow.db"})
+    settings = settings.model_copy(update={"services": services})
+    monkeypatch.setattr(web, "find_spec", lambda name: None)
+    monkeypatch.setattr(web.processes, "start", lambda *given: pytest.fail("nothing to start"))
+    waited = []
+    monkeypatch.setattr(web.processes, "wait_until", lambda check, silence, name, *given: waited.append(name))
+
+    web.start_mlflow(settings)
+    web.wait(settings)
+
+    assert waited == ["docs"]
+    assert "not installed" in {name: login for name, _, login in stack.places(settings)}["MLflow"]
