@@ -105,7 +105,8 @@ def _champion_evidence(
         return recorded
     recorded = replace(recorded, cost=scoring_cost(bundle.model_text))
     predictor = Predictor(bundle)
-    is_unseen = row["label_end"] is not None and row["label_end"] <= candidate.cut_offs.validation
+    label_end = row.get("label_end")  # empty in rows of before
+    is_unseen = label_end is not None and label_end <= candidate.cut_offs.validation
     # With other features, or other codes for the same words, matrices do not compare.
     same_features = _names(predictor.contract) == _names(candidate.contest.contract)
     same_levels = predictor.contract.levels == candidate.contest.contract.levels

@@ -39,7 +39,7 @@ def decisions(settings: Settings, model_name: str | None = None) -> list[dict[st
     rows = ledger.read(settings, MODEL_RUN, filters).to_pylist()
     # Rows written before the column was have no time: they stand in the order of their training dates, before all others.
     return sorted(
-        rows, key=lambda row: (row["decided_at_text"] or "", row["verdict"] == PROMOTED, row["business_date"])
+        rows, key=lambda row: (row.get("decided_at_text") or "", row["verdict"] == PROMOTED, row["business_date"])
     )
 
 
@@ -142,6 +142,7 @@ def roll_back(
     if not by.strip() or not reason.strip():
         raise InputRefused(f"rollback: found by '{by}', reason '{reason}'; wanted who rolls back and why")
     with exclusive(settings, STAGE):
+        ledger.ensure_tables(settings)
         current = champion(settings, model_name)
         row = _once_promoted(settings, model_name, to_version, current)
         registry.load_version(settings, version_of(row), max_bytes)
