@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 CLOSEDLOOP := .venv/bin/closedloop
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary
+.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary sbom notice advisories
 
 ##@ To look at it
 help: ## list the targets
@@ -25,13 +25,20 @@ reset: ## say what the home holds, ask, and forget it (the set-up stays; YES=1 d
 test: setup ## all tests, on two processes
 	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 check: setup ## lint, format, types
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator dags
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator supply dags
 format: setup ## format the code
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 dictionary: setup ## write docs/data_dictionary.md from the contracts
 	@$(CLOSEDLOOP) dictionary
-lock: ## resolve requirements.in again, with hashes
-	@.venv/bin/uv pip compile requirements.in --python-version 3.11 --generate-hashes --quiet -o requirements.lock
+lock: ## resolve the requirements files again, with hashes; what is pinned stays (UPGRADE=--upgrade moves it)
+	@for use in "" -ui -dev -build; do .venv/bin/uv pip compile requirements$$use.in --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --quiet $(UPGRADE) -o requirements$$use.lock || exit 1; done
+sbom: setup ## write supply/sbom.cdx.json, the bill of materials (CycloneDX)
+	@$(PYTHON) -m supply sbom
+notice: setup ## write NOTICE, the licences of all packages
+	@$(PYTHON) -m supply notice
+advisories: setup ## hold the lock files against supply/advisories.yaml, and say how old that list is
+	@$(PYTHON) -m supply advisories
 
 ##@ To prove it
 bench: setup ## the benchmarks the documents quote

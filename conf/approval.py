@@ -28,11 +28,17 @@ class ApprovalStep(Strict):
 
 
 class ApprovalFlow(Strict):
-    """All steps of people in order; `response_days` until an unanswered one ends its run."""
+    """All steps of people in order; `response_days` until an unanswered one ends its run; `makers` are the logins that ask."""
 
     response_days: int = Field(ge=1)
     waiting_at_once: int = Field(ge=1)
+    makers: tuple[str, ...] = Field(min_length=1)
     steps: tuple[ApprovalStep, ...] = Field(min_length=1)
+
+    @property
+    def people(self) -> list[str]:
+        """Everybody who has a part in an approval: makers and approvers."""
+        return sorted({*self.makers, *self.logins})
 
     @property
     def names(self) -> tuple[str, ...]:

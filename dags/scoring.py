@@ -4,8 +4,9 @@
 
 **Normal**: 1 minute on the demo, 4 for a million subscriptions and five models. Late after 07:30.
 
-**At 3 a.m.** "no champion": run the `training` DAG once. "SHA-256 differs": the registered file was changed; move the
-alias back to the version before in MLflow and clear the run; nothing is scored with a file that was not promoted.
+**At 3 a.m.** "no champion": run the `training` DAG once. "SHA-256 over the three files": a file of the registry was
+changed; bring it back, or `closedloop rollback MODEL --to-version N --by WHO --reason WHY`, and clear the run. Alert
+MODEL_CHANGED with scores there: somebody moved the alias `champion` in MLflow; the promoted version went on scoring.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

@@ -1,6 +1,6 @@
 """Training: challengers are trained on published customer views and promoted where they pass.
 
-**Feeds** `scoring` through the alias `champion` of each model in MLflow. Inputs: `gold.customer_360` of the cut-off dates
+**Feeds** `scoring` through the newest PROMOTED row of each model in `ops.model_run`; MLflow shows it as `champion`. Inputs: `gold.customer_360` of the cut-off dates
 and the labels of the 30 days after them.
 
 **Normal**: 1 minute on the demo, 15 for a million subscriptions.

@@ -276,6 +276,24 @@ def skip(date: DateOption, by: Annotated[str, typer.Option(help="who decides it"
     typer.echo(skip_night(load_settings(), date.date(), by))
 
 
+@app.command()
+def rollback(
+    model: Annotated[str, typer.Argument(help="model of conf/models.yaml, as churn_offnet")],
+    to_version: Annotated[int, typer.Option(help="version in the registry that was champion before")],
+    by: Annotated[str, typer.Option(help="who decides it")],
+    reason: Annotated[str, typer.Option(help="why, for ops.model_run")],
+) -> None:
+    """Let an earlier champion of a model score again; training does not promote the files it replaces once more."""
+    from conf.models import load_models
+    from jobs.scoring.promoted import roll_back
+    from jobs.show import show
+    from jobs.stack.postgres import point_mlflow_here
+
+    settings = load_settings()
+    point_mlflow_here(settings)
+    show([roll_back(settings, model, to_version, by, reason, load_models().max_model_bytes)])
+
+
 @audience_app.command("preview")
 def audience_preview(
     campaign: Annotated[str, typer.Option(help="campaign id")],

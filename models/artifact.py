@@ -1,4 +1,4 @@
-"""A promoted model as three text files with recorded digests, and the only way to load one: no pickle, no pyfunc, no surprises."""
+"""A promoted model as three text files with a recorded digest, and the only way to load one: no pickle, no pyfunc, no surprises."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Bundle:
     @property
     def sha256(self) -> str:
         """One digest over the three: the identity of the model."""
-        return sha256_of("\n".join(f"{name} {digest}" for name, digest in sorted(self.digests.items())).encode())
+        return identity_of(self.digests)
 
     def write(self, folder: Path) -> Path:
         """Write the three files into an empty or own folder."""
@@ -51,34 +51,41 @@ class Bundle:
         return folder
 
 
+def identity_of(digests: dict[str, str]) -> str:
+    """One digest over those of all files, by name."""
+    return sha256_of("\n".join(f"{name} {digest}" for name, digest in sorted(digests.items())).encode())
+
+
 def sha256_of(content: bytes) -> str:
     """Hex SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
-def load_bundle(folder: Path, wanted_digests: dict[str, str], max_bytes: int) -> Bundle:
-    """Read a bundle whose files are exactly the allowed three, small enough, and byte for byte those recorded at promotion."""
+def load_bundle(folder: Path, wanted_sha256: str, max_bytes: int) -> Bundle:
+    """Read a bundle whose files are exactly the allowed three, small enough, and byte for byte those recorded at promotion.
+
+    `wanted_sha256` is the digest over the three, as Bundle.sha256 gives it. Raises ModelRefused.
+    """
     _check_lightgbm()
     found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     if found != sorted(FILES):
         raise ModelRefused(
             f"{folder}: found files {found}, wanted exactly {sorted(FILES)}; nothing else is ever opened"
         )
-    texts = {}
+    contents = {}
     for name in FILES:
         path = folder / name
         if path.is_symlink() or path.stat().st_size > max_bytes:
             raise ModelRefused(
                 f"{path}: {path.stat().st_size} bytes or a link, wanted a plain file of at most {max_bytes} bytes"
             )
-        content = path.read_bytes()
-        if sha256_of(content) != wanted_digests.get(name):
-            raise ModelRefused(
-                f"{path}: SHA-256 {sha256_of(content)}, wanted {wanted_digests.get(name, 'one recorded at promotion')}\n"
-                "  to do:  the file was changed after promotion; roll the alias back or train anew"
-            )
-        texts[name] = content.decode("utf-8")
-    bundle = Bundle(texts["model.txt"], texts["features.json"], texts["calibration.json"])
+        contents[name] = path.read_bytes()
+    sha256 = identity_of({name: sha256_of(content) for name, content in contents.items()})
+    if sha256 != wanted_sha256:
+        raise ModelRefused(
+            f"{folder}: SHA-256 over the three files {sha256}, wanted {wanted_sha256 or 'one recorded at promotion'}; a file was changed"
+        )
+    bundle = Bundle(*(contents[name].decode("utf-8") for name in FILES))
     check_texts(bundle)
     return bundle
 

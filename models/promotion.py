@@ -31,7 +31,7 @@ class Decision:
 
     @property
     def is_promoted(self) -> bool:
-        """Whether the alias champion moves."""
+        """Whether the challenger scores from now on."""
         return self.verdict == "PROMOTED"
 
 

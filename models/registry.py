@@ -1,4 +1,7 @@
-"""MLflow, and nobody else talks to it: training runs, versions, the alias champion, and the digests recorded at promotion."""
+"""MLflow, and nobody else talks to it: training runs, versions, their files, and the alias champion that people look at.
+
+Nothing here decides what scores: version and digest of the promoted model stand in ops.model_run (jobs/scoring/promoted.py).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from conf.settings import Settings
-from models.artifact import FILES, Bundle, load_bundle
+from models.artifact import Bundle, load_bundle
 from models.errors import ModelRefused
 
 EXPERIMENT = "closedloop"
@@ -24,22 +27,12 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered version: number, run, and the tags written when it was registered."""
+    """One registered version: number, run that holds its files, and the digest over them."""
 
     model_name: str
     version: int
     run_id: str
-    tags: dict[str, str]
-
-    @property
-    def sha256(self) -> str:
-        """Identity of the three files."""
-        return self.tags.get("bundle_sha256", "")
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """File name -> SHA-256 recorded when the version was registered."""
-        return {name: self.tags[f"sha256.{name}"] for name in FILES if f"sha256.{name}" in self.tags}
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -73,48 +66,33 @@ def _client(settings: Settings) -> Any:
     return mlflow.MlflowClient(tracking_uri(settings))
 
 
-def champion(settings: Settings, model_name: str) -> ModelVersion | None:
-    """The version the alias champion points to, or None when nothing was promoted yet."""
+def shown_champion(settings: Settings, model_name: str) -> ModelVersion | None:
+    """The version the alias champion points to and what its tags say, or None; for people, and to notice a change."""
     client = _client(settings)
     from mlflow.exceptions import MlflowException
 
     try:
-        return _version(client.get_model_version_by_alias(model_name, CHAMPION))
+        found = client.get_model_version_by_alias(model_name, CHAMPION)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-
-
-def version_with(settings: Settings, model_name: str, bundle_sha256: str) -> ModelVersion | None:
-    """A registered version with exactly these files, if there is one already."""
-    found = _client(settings).search_model_versions(f"name = '{model_name}'")
-    same = [version for version in map(_version, found) if version.sha256 == bundle_sha256]
-    return min(same, key=lambda version: version.version) if same else None
-
-
-def _version(found: Any) -> ModelVersion:
-    return ModelVersion(found.name, int(found.version), found.run_id, dict(found.tags))
-
-
-def load_champion(settings: Settings, model_name: str, max_bytes: int) -> tuple[ModelVersion, Bundle]:
-    """Download and verify the champion's three files; raises ModelRefused with what to do when there is none."""
-    version = champion(settings, model_name)
-    if version is None:
-        raise ModelRefused(
-            f"model {model_name}: no version has the alias '{CHAMPION}' in {_shown(tracking_uri(settings))}\n"
-            "  wanted: a promoted model\n"
-            "  to do:  run `closedloop run train --date D` (or the DAG training); if it refused, see ops.model_run.reason"
-        )
-    return version, load_version(settings, version, max_bytes)
+    return ModelVersion(found.name, int(found.version), found.run_id or "", found.tags.get("bundle_sha256", ""))
 
 
 def load_version(settings: Settings, version: ModelVersion, max_bytes: int) -> Bundle:
-    """The three files of a version, checked against the digests recorded when it was registered."""
+    """The three files of a version; ModelRefused when they are gone or their digest is not `version.sha256`."""
     client = _client(settings)
+    from mlflow.exceptions import MlflowException
+
     with tempfile.TemporaryDirectory(prefix="closedloop-model-") as folder:
-        found = Path(client.download_artifacts(version.run_id, BUNDLE_FOLDER, folder))
-        return load_bundle(found, version.digests, max_bytes)
+        try:
+            found = Path(client.download_artifacts(version.run_id, BUNDLE_FOLDER, folder))
+        except (MlflowException, OSError) as error:
+            raise ModelRefused(
+                f"run {version.run_id} in {_shown(tracking_uri(settings))}: its files cannot be fetched ({error})"
+            ) from None
+        return load_bundle(found, version.sha256, max_bytes)
 
 
 def _shown(uri: str) -> str:
@@ -139,10 +117,9 @@ def register(settings: Settings, record: TrainingRecord) -> ModelVersion:
         info = _log_native(mlflow, record)
     version = _new_version(client, record.model_name, run.info.run_id, info)
     tags = {**record.tags, "bundle_sha256": record.bundle.sha256}
-    tags.update({f"sha256.{name}": digest for name, digest in record.bundle.digests.items()})
     for key, value in tags.items():
         client.set_model_version_tag(record.model_name, str(version), key, value)
-    return ModelVersion(record.model_name, version, run.info.run_id, tags)
+    return ModelVersion(record.model_name, version, run.info.run_id, record.bundle.sha256)
 
 
 def _new_version(client: Any, model_name: str, run_id: str, info: Any) -> int:
@@ -191,9 +168,10 @@ def _log_native(mlflow: Any, record: TrainingRecord) -> Any:
     )  # fmt: skip
 
 
-def promote(settings: Settings, version: ModelVersion, reason: str) -> None:
-    """Record why and move the alias champion in one step each; rolling back is moving it again."""
+def show_champion(settings: Settings, version: ModelVersion, reason: str) -> None:
+    """Show a version as champion, with its digest and the reason."""
     client = _client(settings)
+    client.set_model_version_tag(version.model_name, str(version.version), "bundle_sha256", version.sha256)
     client.set_model_version_tag(version.model_name, str(version.version), "promotion_reason", reason)
     client.set_registered_model_alias(version.model_name, CHAMPION, str(version.version))
 

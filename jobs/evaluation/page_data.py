@@ -101,10 +101,8 @@ def feed_status(tables: NightTables) -> dict[str, Any]:
 def models(tables: NightTables) -> Rows:
     """Newest training of each model up to the night: AUC of LightGBM and of its linear rival, lift of the best tenth, verdict."""
     rows = ledger.read(tables.settings, "ops.model_run", [("business_date", "<=", tables.night)]).to_pylist()
-    newest: dict[str, dict] = {}
-    for row in rows:
-        if row["model_name"] not in newest or row["business_date"] >= newest[row["model_name"]]["business_date"]:
-            newest[row["model_name"]] = row
+    rows.sort(key=lambda row: (row["business_date"], row.get("decided_at_text") or ""))
+    newest = {row["model_name"]: row for row in rows}
     return [newest[name] for name in sorted(newest)]
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from conf.models import ModelsConfig, ModelSpec
 from conf.settings import Settings
+from jobs.scoring import promoted
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs
+from jobs.scoring.promoted import PROMOTED, REFUSED, UNCHANGED, Champion
 from models import metrics, plots, registry
-from models.artifact import Predictor
-from models.features import extended
+from models.artifact import Bundle, Predictor
+from models.errors import ModelRefused
+from models.features import FeatureContract, extended
 from models.promotion import Decision, Evidence, decide_promotion
 from models.training import Contest, Snapshot, scoring_cost, typical_row
 
@@ -33,24 +36,49 @@ class Candidate:
 
 
 def decide_and_register(settings: Settings, candidate: Candidate, config: ModelsConfig) -> dict:
-    """Register the candidate unless it exists already, promote or refuse it, and return its row for ops.model_run."""
+    """Register the candidate unless it exists already, and return its row for ops.model_run, which promotes or refuses it."""
     digest = candidate.contest.bundle.sha256
-    current = registry.champion(settings, candidate.name)
-    if current and current.sha256 == digest:
-        return _row(candidate, Decision("UNCHANGED", "the same files are champion already"), current)
-    decision = decide_promotion(
+    kept = _kept_version(settings, candidate.name, digest, config)
+    current = promoted.champion(settings, candidate.name)
+    if current and current.version.sha256 == digest:
+        if kept:
+            return _row(candidate, Decision(UNCHANGED, "the same files are champion already"), kept)
+        decision = Decision(PROMOTED, "the champion's own files again: those in the registry were changed or are gone")
+    else:
+        decision = _decide(settings, candidate, current, config)
+    version = kept or registry.register(settings, training_record(candidate))
+    if not decision.is_promoted:
+        registry.note_refusal(settings, version, decision.reason)
+    return _row(candidate, decision, version)
+
+
+def _decide(settings: Settings, candidate: Candidate, current: Champion | None, config: ModelsConfig) -> Decision:
+    taken_back = promoted.taken_back(settings, candidate.name, candidate.contest.bundle.sha256)
+    if taken_back:
+        return Decision(
+            REFUSED, f"TAKEN_BACK: {taken_back['decided_by']} took the same files back: {taken_back['reason']}"
+        )
+    return decide_promotion(
         _champion_evidence(settings, candidate, current, config),
         evidence_of(candidate, config),
         candidate.spec.thresholds,
     )
-    version = registry.version_with(settings, candidate.name, digest) or registry.register(
-        settings, training_record(candidate)
-    )
-    if decision.is_promoted:
-        registry.promote(settings, version, decision.reason)
-    else:
-        registry.note_refusal(settings, version, decision.reason)
-    return _row(candidate, decision, version)
+
+
+def _kept_version(
+    settings: Settings, model_name: str, sha256: str, config: ModelsConfig
+) -> registry.ModelVersion | None:
+    """A version of ours with exactly these files, if the registry still has them."""
+    ours = [
+        promoted.version_of(row) for row in promoted.decisions(settings, model_name) if row["model_sha256"] == sha256
+    ]
+    for version in dict.fromkeys(reversed(ours)):
+        try:
+            registry.load_version(settings, version, config.max_model_bytes)
+        except ModelRefused:
+            continue
+        return version
+    return None
 
 
 def evidence_of(candidate: Candidate, config: ModelsConfig) -> Evidence:
@@ -64,28 +92,34 @@ def evidence_of(candidate: Candidate, config: ModelsConfig) -> Evidence:
 
 
 def _champion_evidence(
-    settings: Settings, candidate: Candidate, current: registry.ModelVersion | None, config: ModelsConfig
+    settings: Settings, candidate: Candidate, current: Champion | None, config: ModelsConfig
 ) -> Evidence | None:
     """The champion on the candidate's judging rows, if it never saw them; else the figures it was promoted with."""
     if current is None:
         return None
-    recorded = current.tags
-    same_features = recorded.get("features") == base_features(candidate)
-    if same_features and recorded.get("label_end", "9999") <= str(candidate.cut_offs.validation):
-        return _measured_again(settings, candidate, current, config)
-    return Evidence(float(recorded["auc"]), float(recorded["ece"]), int(recorded["events"]), int(recorded["cost"]))
-
-
-def _measured_again(
-    settings: Settings, candidate: Candidate, current: registry.ModelVersion, config: ModelsConfig
-) -> Evidence:
-    bundle = registry.load_version(settings, current, config.max_model_bytes)
+    row = current.row
+    recorded = Evidence(auc=row["auc"], ece=row["ece"], events=row["validation_events"], cost=0)
+    try:
+        bundle = registry.load_version(settings, current.version, config.max_model_bytes)
+    except ModelRefused:  # its files are changed or gone, which scoring tells: what it costs is not known any more
+        return recorded
+    recorded = replace(recorded, cost=scoring_cost(bundle.model_text))
     predictor = Predictor(bundle)
-    if (
-        predictor.contract.levels != candidate.contest.contract.levels
-    ):  # other codes for the same words: matrices do not compare
-        recorded = current.tags
-        return Evidence(float(recorded["auc"]), float(recorded["ece"]), int(recorded["events"]), int(recorded["cost"]))
+    label_end = row.get("label_end")  # empty in rows of before
+    is_unseen = label_end is not None and label_end <= candidate.cut_offs.validation
+    # With other features, or other codes for the same words, matrices do not compare.
+    same_features = _names(predictor.contract) == _names(candidate.contest.contract)
+    same_levels = predictor.contract.levels == candidate.contest.contract.levels
+    if not (is_unseen and same_features and same_levels):
+        return recorded
+    return _measured_again(candidate, bundle, predictor)
+
+
+def _names(contract: FeatureContract) -> list[str]:
+    return [feature.name for feature in contract.features]
+
+
+def _measured_again(candidate: Candidate, bundle: Bundle, predictor: Predictor) -> Evidence:
     raw = predictor.predict_raw(extended(predictor.contract, candidate.validation.matrix))
     label = candidate.validation.label
     ece = metrics.calibration_error(label, predictor.calibration.apply(raw))
@@ -98,9 +132,7 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
     tags = {
         "owner": candidate.spec.owner, "label": candidate.spec.label.label_id, "training_date": str(candidate.training_date),
         "train_cut_off": ",".join(map(str, candidate.cut_offs.train)), "validation_cut_off": str(candidate.cut_offs.validation),
-        "label_end": str(candidate.label_end), "features": base_features(candidate),
-        "auc": repr(contest.figures["auc"]), "ece": repr(contest.figures["ece"]),
-        "events": str(candidate.validation.events), "cost": str(contest.cost),
+        "label_end": str(candidate.label_end), "features": ",".join(_names(contest.contract)),
     }  # fmt: skip
     figures = {**contest.figures, **{f"linear_{name}": value for name, value in contest.linear.items()}}
     return registry.TrainingRecord(
@@ -116,11 +148,6 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
             "features": plots.importance_chart(contest.importance, title),
         },
     )  # fmt: skip
-
-
-def base_features(candidate: Candidate) -> str:
-    """Names of the single features, which two models must share to be held against each other on one matrix."""
-    return ",".join(feature.name for feature in candidate.contest.contract.features)
 
 
 def matrix_digest(candidate: Candidate) -> str:
@@ -143,7 +170,8 @@ def _row(candidate: Candidate, decision: Decision, version: registry.ModelVersio
         "train_cut_off": candidate.cut_offs.train[0], "validation_cut_off": candidate.cut_offs.validation,
         "customer_360_version": candidate.table_version, "train_rows": candidate.train.label.size,
         "train_events": candidate.train.events, "validation_rows": candidate.validation.label.size,
-        "validation_events": candidate.validation.events, "logistic_auc": contest.linear["auc"], "rounds": contest.rounds, **figures,
+        "validation_events": candidate.validation.events, "logistic_auc": contest.linear["auc"], "rounds": contest.rounds,
+        "label_end": candidate.label_end, **figures,
     }  # fmt: skip
 
 
@@ -159,5 +187,5 @@ def untrained_row(
         "model_version": 0, "model_sha256": "", "mlflow_run_id": None, "train_cut_off": cut_offs.train[0],
         "validation_cut_off": cut_offs.validation, "train_rows": train.label.size, "train_events": train.events,
         "validation_rows": validation.label.size, "validation_events": validation.events, "auc": 0.5, "logistic_auc": 0.5,
-        "lift_top_decile": 1.0, "rounds": 0, **none,
+        "lift_top_decile": 1.0, "rounds": 0, "label_end": None, **none,
     }  # fmt: skip

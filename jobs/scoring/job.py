@@ -13,11 +13,10 @@ from conf.settings import Settings
 from jobs.lakehouse import alerts
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.scoring import drift
+from jobs.scoring import drift, promoted
 from jobs.scoring.matrix import CUSTOMER_360
 from jobs.scoring.partitions import SCORED_SCHEMA, ScoringModel, score_partitions
 from jobs.scoring.quality import realised_auc
-from models import registry
 from models.features import SNAPSHOT_DATE
 
 if TYPE_CHECKING:
@@ -65,10 +64,10 @@ def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[S
     refused = {name: row for name, row in realised_auc(settings).items() if row["verdict"] == "REFUSED"}
     models = []
     for name, spec in config.models.items():
-        if name in refused and registry.champion(settings, name) is None:
+        if name in refused and promoted.champion(settings, name) is None:
             _tell_without_champion(settings, run, name, refused[name])
             continue
-        version, bundle = registry.load_champion(settings, name, config.max_model_bytes)
+        version, bundle = promoted.load_champion(settings, name, config.max_model_bytes, run.dates.last)
         models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle))
     return models
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from conf.models import load_models
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.scoring.promoted import decisions, newest_trainings
 
 
 def realised_auc(settings: Settings) -> dict[str, dict]:
     """Newest training of each model: verdict, auc, logistic_auc, ece, lift_top_decile, events, version; models never trained are left out."""
-    newest: dict[str, dict] = {}
-    for row in ledger.read(settings, "ops.model_run").to_pylist():
-        kept = newest.get(row["model_name"])
-        if kept is None or row["business_date"] > kept["business_date"]:
-            newest[row["model_name"]] = row
+    newest = newest_trainings(decisions(settings))
     shown = ("business_date", "verdict", "reason", "model_version", "auc", "logistic_auc", "ece", "log_loss", "spearman", "lift_top_decile",
              "train_rows", "train_events", "validation_rows", "validation_events")  # fmt: skip
     return {name: {key: newest[name][key] for key in shown} for name in load_models().models if name in newest}

@@ -16,7 +16,7 @@ from conf.settings import Settings
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.scoring import challenger
+from jobs.scoring import challenger, promoted
 from jobs.scoring.challenger import Candidate
 from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs, choose_cut_offs, labelled_rows, read_snapshot
@@ -27,7 +27,6 @@ from models.training import Recipe, Snapshot, run_contest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-MODEL_RUN = "ops.model_run"
 MANY_ROWS = (
     200_000  # below, one thread: OpenMP waits busily, and on shared cores two threads took 27 times as long as one
 )
@@ -59,7 +58,8 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
 
     # Write
     for row in rows:
-        _record(material, row)
+        faults.point(f"{promoted.MODEL_RUN}.before_commit")
+        promoted.record(settings, row, material.lake.run.run_id)
     material.lake.flush_metrics()
     return _summary(rows)
 
@@ -146,16 +146,3 @@ def _recipe(material: Material, spec: ModelSpec) -> Recipe:
         objective=spec.objective, lightgbm=material.config.lightgbm, folds=material.config.folds,
         seed=training.seed, threads=training.threads if rows >= MANY_ROWS else 1, max_rounds=training.max_rounds, screening=material.config.screening,
     )  # fmt: skip
-
-
-def _record(material: Material, row: dict) -> None:
-    """Keep one training in ops.model_run; a rerun that changed nothing leaves the row there already."""
-    filters = [("business_date", "=", row["business_date"]), ("model_name", "=", row["model_name"])]
-    present = ledger.read(material.settings, MODEL_RUN, filters=filters).to_pylist()
-    same = bool(present) and present[0]["model_sha256"] == row["model_sha256"]
-    if same and row["verdict"] in ("UNCHANGED", present[0]["verdict"]):
-        return
-    predicate = f"business_date = '{row['business_date']}' AND model_name = '{row['model_name']}'"
-    faults.point(f"{MODEL_RUN}.before_commit")
-    run_id = material.lake.run.run_id
-    ledger.replace(material.settings, MODEL_RUN, [{**row, "run_id": run_id}], predicate, run_id)

@@ -25,8 +25,9 @@ COMPONENTS = {
 ACCESS_LOG = "http.access"  # a line for each heartbeat and poll; who changed what stands in Airflow's audit log
 PASSWORDS = "airflow_passwords.json"
 JWT_KEY_BYTES = 64  # as long as the SHA-512 that signs with it
-# Approvers (conf/approval.yaml) answer approvals, they configure nothing.
-USERS = {"admin": "admin"} | dict.fromkeys(load_approval_flow().logins, "op")
+AUTH_MANAGER = "jobs.stack.airflow_logins.LoginsByDuty"
+# People of conf/approval.yaml: the least role with which Airflow lets anybody start or answer; their manager cuts the rest.
+USERS = {"admin": "admin"} | dict.fromkeys(load_approval_flow().people, "user")
 
 
 def address(settings: Settings) -> str:
@@ -66,7 +67,7 @@ def environment(settings: Settings, database_uri: str) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "3",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.time_zone,
         "AIRFLOW__CORE__FERNET_KEY": secret_files.secret(settings, "airflow_fernet.key", _fernet_key),
-        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "AIRFLOW__CORE__AUTH_MANAGER": AUTH_MANAGER,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(settings.path(secret_files.FOLDER, PASSWORDS)),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address(settings)}/execution/",

@@ -111,10 +111,8 @@ def history_is_loaded(settings: Settings) -> bool:
 def training_is_done(settings: Settings) -> bool:
     """Whether every model has a champion."""
     from conf.models import load_models
-    from jobs.stack.postgres import point_mlflow_here
-    from models.registry import champion
+    from jobs.scoring.promoted import champion
 
-    point_mlflow_here(settings)
     return all(champion(settings, name) for name in load_models().models)
 
 
@@ -139,7 +137,7 @@ def _see_approvals_through(settings: Settings, tell: Tell) -> None:
 
 
 def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> list[str]:
-    """Start an approval run for each campaign whose content is not approved yet."""
+    """Start an approval run, as a maker, for each campaign whose content is not approved yet."""
     from jobs.targeting.approval import approved_hash, content_hash
 
     waiting = [c for c, campaign in load_campaigns().items() if approved_hash(settings, c) != content_hash(campaign)]
@@ -148,9 +146,10 @@ def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> li
         for run in api.runs("campaign_approval")
         if run["state"] in ("queued", "running")
     }
+    maker = stack.client(settings, load_approval_flow().makers[0])
     for campaign in waiting:
         if campaign not in under_way:
-            api.trigger("campaign_approval", conf={"campaign_id": campaign})
+            maker.trigger("campaign_approval", conf={"campaign_id": campaign})
     if waiting:
         tell(f"approvals asked for: {', '.join(sorted(waiting))}")
     return waiting

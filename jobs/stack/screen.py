@@ -88,22 +88,18 @@ def _row_counts(settings: Settings) -> list[tuple]:
 
 
 def _models(settings: Settings) -> list[tuple]:
+    from jobs.scoring.promoted import decisions, newest_trainings
+
     ceilings = model_ceilings(settings)
-    rows = query(
-        settings,
-        "SELECT model_name, auc, logistic_auc, validation_cut_off, verdict FROM ops_model_run QUALIFY row_number() OVER "
-        "(PARTITION BY model_name ORDER BY business_date DESC) = 1 ORDER BY 1",
-        "ops.model_run",
-    )
     return [
         (
             name,
-            f"{auc:.3f}",
-            "not comparable" if name in NOT_COMPARABLE else _three(ceilings.get(f"{name}@{cut_off}")),
-            f"{floor:.3f}",
-            verdict,
+            f"{row['auc']:.3f}",
+            "not comparable" if name in NOT_COMPARABLE else _three(ceilings.get(f"{name}@{row['validation_cut_off']}")),
+            f"{row['logistic_auc']:.3f}",
+            row["verdict"],
         )
-        for name, auc, floor, cut_off, verdict in rows
+        for name, row in sorted(newest_trainings(decisions(settings)).items())
     ]
 
 

@@ -63,7 +63,7 @@ def places(settings: Settings) -> list[tuple[str, str, str]]:
             airflow_server.address(settings),
             "   ".join(f"{user} / {words[user]}" for user in airflow_server.USERS),
         ),
-        ("MLflow", web.mlflow_address(settings), "no login, this machine only"),
+        ("MLflow", web.mlflow_address(settings), web.mlflow_login(settings)),
         ("Data Docs", f"{web.docs_address(settings)}/data_docs/", "no login, this machine only"),
         ("Reports", f"{web.docs_address(settings)}/reports/", "no login, this machine only"),
     ]

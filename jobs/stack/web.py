@@ -5,12 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_urlsafe
 
 import httpx
 
+from conf.errors import InputRefused
+from conf.files import write_whole
 from conf.settings import Settings
+from jobs.lakehouse import secrets
 from jobs.stack import postgres, processes
+
+MLFLOW_USER = "admin"
+MLFLOW_PASSWORD, MLFLOW_PAGES_KEY = "mlflow.password", "mlflow_pages.key"
+# Nobody who logs in later may do more than look, unless the administrator grants it.
+MLFLOW_LOGIN = """[mlflow]
+default_permission = READ
+database_uri = sqlite:///{database}
+admin_username = {user}
+"""
 
 
 def mlflow_address(settings: Settings) -> str:
@@ -38,24 +52,61 @@ def _environment() -> dict[str, str]:
     }
 
 
+def has_mlflow_pages(settings: Settings) -> bool:
+    """Whether MLflow's pages are ours to start: not where the operator runs a server, or where they are not installed."""
+    return find_spec("flask_wtf") is not None and not postgres.mlflow_records(settings).startswith("http")
+
+
+def mlflow_login(settings: Settings) -> str:
+    """User and password of MLflow's pages, as the screen shows them."""
+    if postgres.mlflow_records(settings).startswith("http"):
+        return "login of that server"
+    if not has_mlflow_pages(settings):
+        return "not installed here (requirements-ui.lock)"
+    return f"{MLFLOW_USER} / {_mlflow_password(settings)}"
+
+
+def _mlflow_password(settings: Settings) -> str:
+    """The generated password; MLflow keeps a hash of it and takes no other later, so a lost one is not made anew."""
+    database = settings.path("mlflow", "logins.db")
+    if database.exists() and secrets.known_secret(settings, MLFLOW_PASSWORD) is None:
+        raise InputRefused(
+            f"{settings.path(secrets.FOLDER, MLFLOW_PASSWORD)}: found no password, wanted the one of {database}\n"
+            f"  to do:  bring it back from the backup, or remove {database}: all logins of MLflow's pages go with it"
+        )
+    return secrets.secret(settings, MLFLOW_PASSWORD, lambda: token_urlsafe(18))
+
+
+def mlflow_environment(settings: Settings) -> dict[str, str]:
+    """What MLflow's server needs to know, its secrets among it: arguments are readable by everybody on the machine."""
+    login = settings.path("mlflow", "logins.ini")
+    login.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(login, MLFLOW_LOGIN.format(database=settings.path("mlflow", "logins.db"), user=MLFLOW_USER))
+    return {
+        **_environment(),
+        "MLFLOW_BACKEND_STORE_URI": postgres.mlflow_records(settings),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": settings.path("mlflow", "artifacts").as_uri(),
+        "MLFLOW_AUTH_CONFIG_PATH": str(login),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": _mlflow_password(settings),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.secret(settings, MLFLOW_PAGES_KEY, secrets.new_key),
+    }
+
+
 def start_mlflow(settings: Settings) -> None:
-    """MLflow's pages over the registry of the nightly jobs; nothing to start where the operator runs a server of its own."""
-    records = postgres.mlflow_records(settings)
-    if records.startswith("http"):
+    """MLflow's pages, behind a login, over the registry of the nightly jobs, which write to it without this server.
+
+    It takes no files over HTTP (--no-serve-artifacts), and what it writes itself lies below home.
+    """
+    if not has_mlflow_pages(settings):
         return
     port = settings.services.mlflow_port
     if processes.find(settings.path("run"), "mlflow") is None:
         processes.require_free_port(port, "MLflow", "services.mlflow_port")
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        records,
-        "--default-artifact-root",
-        settings.path("mlflow", "artifacts").as_uri(),
-    ]
-    processes.start(
-        settings.path("run"), "mlflow", command, _environment(), settings.path("logs", "mlflow.log"), settings.root
-    )
+    command += ["--app-name", "basic-auth", "--no-serve-artifacts"]
+    log = settings.path("logs", "mlflow.log")
+    env = mlflow_environment(settings)
+    processes.start(settings.path("run"), "mlflow", command, env, log, settings.path("mlflow"))
 
 
 def start_docs(settings: Settings) -> None:
@@ -77,8 +128,11 @@ def start_docs(settings: Settings) -> None:
 
 
 def wait(settings: Settings) -> None:
-    """Until both answer."""
-    for name, address in (("mlflow", mlflow_address(settings)), ("docs", docs_address(settings))):
+    """Until those of ours answer."""
+    pages = [("docs", docs_address(settings))]
+    if has_mlflow_pages(settings):
+        pages.append(("mlflow", f"{mlflow_address(settings)}/health"))
+    for name, address in pages:
         server = processes.find(settings.path("run"), name)
         processes.wait_until(
             partial(_answers, address),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,43 +15,10 @@ import pytest
 from conf.approval import load_approval_flow
 from conf.campaigns import load_campaigns
 
-MAKER, MANAGER, LEAD = "zhao.lei", "manager", "channel_lead"
+MAKER, MANAGER, LEAD = "campaign_maker", "manager", "channel_lead"
 APPROVAL = "campaign_approval"
 STEPS = ["check_definition", "pre_run", "submit", "approve_campaign", "approve_tasks", "release"]
 SECONDS = 90
-
-
-@pytest.fixture(scope="module")
-def api(airflow_tables, tmp_path_factory) -> Iterator[Callable]:
-    """Airflow's REST API in this process; `api(user)` is a client logged in as that user."""
-    from airflow.api_fastapi.app import create_app, purge_cached_app
-    from airflow.configuration import conf
-    from fastapi.testclient import TestClient
-
-    words = tmp_path_factory.mktemp("airflow-api") / "passwords.json"
-    users = [MAKER, MANAGER, LEAD]
-    words.write_text(json.dumps({user: f"word of {user}" for user in users}))
-    given = {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:op" for user in users),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(words),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test alone, long enough",
-    }
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    assert conf.get("core", "simple_auth_manager_users")
-    app = create_app(apps="core")
-
-    def client(user: str) -> TestClient:
-        session = TestClient(app)
-        token = session.post("/auth/token", json={"username": user, "password": f"word of {user}"})
-        assert token.status_code == 201, token.text
-        session.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-        return session
-
-    yield client
-    purge_cached_app()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def open_question(session) -> dict:

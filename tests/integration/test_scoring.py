@@ -15,7 +15,7 @@ from conf.tables import table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.scoring import job, train
+from jobs.scoring import job, promoted, train
 from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import read_snapshot
 from jobs.scoring.partitions import score_batch
@@ -129,7 +129,8 @@ def test_two_contacts_in_different_months_are_a_tie_through_which_adoptions_coun
 
 def test_training_changes_nothing_given_the_same_data_again(spark, home, trained, monkeypatch):
     before = ledger.read(home, "ops.model_run").to_pylist()
-    versions = {name: registry.champion(home, name) for name in load_models().models}
+    champions = {name: promoted.champion(home, name) for name in load_models().models}
+    shown = {name: registry.shown_champion(home, name) for name in champions}
     config = load_models()
     two = {name: config.models[name] for name in ("churn_offnet", "influence_adoption")}
     monkeypatch.setattr(train, "load_models", lambda: config.model_copy(update={"models": two}))
@@ -138,7 +139,9 @@ def test_training_changes_nothing_given_the_same_data_again(spark, home, trained
 
     assert again["promoted"] == 0
     assert sorted(map(str, ledger.read(home, "ops.model_run").to_pylist())) == sorted(map(str, before))
-    assert {name: registry.champion(home, name) for name in versions} == versions
+    assert {name: promoted.champion(home, name) for name in champions} == champions
+    assert {name: registry.shown_champion(home, name) for name in champions} == shown
+    assert shown["churn_offnet"] == champions["churn_offnet"].version, "people see in MLflow what scores"
 
 
 def test_models_are_refused_untrained_given_too_few_events(spark, home, trained, monkeypatch):
@@ -147,12 +150,12 @@ def test_models_are_refused_untrained_given_too_few_events(spark, home, trained,
     strict = spec.model_copy(update={"thresholds": spec.thresholds.model_copy(update={"min_events": 10**6})})
     monkeypatch.setattr(train, "load_models", lambda: config.model_copy(update={"models": {"churn_offnet": strict}}))
     kept = []
-    monkeypatch.setattr(train, "_record", lambda material, row: kept.append(row))
+    monkeypatch.setattr(promoted, "record", lambda settings, row, run_id: kept.append(row))
 
     train.run(spark, home, DateRange.of(TONIGHT))
 
     assert kept[0]["reason"].startswith("TOO_FEW_EVENTS")
-    assert set(kept[0]) | {"run_id"} == set(table_of("ops.model_run").column_names)
+    assert set(kept[0]) | {"run_id", "decided_by", "decided_at_text"} == set(table_of("ops.model_run").column_names)
 
 
 def test_training_refuses_given_no_second_snapshot_in_time(spark, home):
@@ -161,7 +164,7 @@ def test_training_refuses_given_no_second_snapshot_in_time(spark, home):
 
 
 def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
-    promoted = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
+    scoring = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
 
     counts = job.run(spark, home, DateRange.of(TONIGHT))
 
@@ -174,23 +177,23 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert churn.subscription_id.is_unique
     assert churn.groupby("decile").size().tolist() == [ROWS // 10] * 10
     assert churn[churn.decile == 10].score.min() >= churn[churn.decile == 1].score.max()
-    assert set(scores.model_sha256) == {registry.champion(home, name).sha256 for name in promoted}
+    assert set(scores.model_sha256) == {promoted.champion(home, name).version.sha256 for name in scoring}
     states = lake.arrow("gold.lifecycle_state").to_pandas()
     assert states.churn_offnet_at_risk.sum() >= ROWS // 10
     assert not list(home.path("alerts").glob("*_FEATURE_DRIFT_*.json")), "an ordinary night is not told"
 
 
 def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_others_go_on(spark, home, trained):
-    promoted = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
-    bundles = {name: registry.load_champion(home, name, 10**8)[1] for name in promoted}
+    scoring = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
+    bundles = {name: promoted.load_champion(home, name, 10**8)[1] for name in scoring}
     used = {name: Predictor(bundle).used_features for name, bundle in bundles.items()}
-    features = {feature for name in promoted for feature in load_models().features_of(name)}
+    features = {feature for name in scoring for feature in load_models().features_of(name)}
     in_ratios = {column for feature in features if feature.type == "ratio" for column in feature.columns}
     view_columns = table_of("gold.customer_360")
     broken = next(
         name for name in sorted(f.name for f in features if f.type == "numeric" and f.name not in in_ratios)
         if view_columns.column(name).nullable and view_columns.column(name).type != "boolean"
-        and 0 < sum(name in names for names in used.values()) < len(promoted)
+        and 0 < sum(name in names for names in used.values()) < len(scoring)
     )  # fmt: skip
     hurt = {name for name, names in used.items() if broken in names}
     lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
@@ -203,7 +206,7 @@ def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_other
         job.run(spark, home, DateRange.of(TONIGHT))
 
         reader = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
-        assert set(reader.arrow("gold.customer_score")["model_name"].to_pylist()) == promoted - hurt
+        assert set(reader.arrow("gold.customer_score")["model_name"].to_pylist()) == scoring - hurt
         told = [json.loads(path.read_text()) for path in home.path("alerts").glob(f"{TONIGHT}_FEATURE_DRIFT_*.json")]
         assert {alert["model"] for alert in told if alert["outcome"] == "REFUSED"} == hurt
         assert {alert["features"] for alert in told} == {broken}
@@ -264,13 +267,13 @@ def test_scoring_says_what_to_do_given_no_champion(spark, settings):
 
 
 def test_champion_is_refused_given_a_byte_changed_in_the_registry(home, trained):
-    version = registry.champion(home, "churn_offnet")
+    version = promoted.champion(home, "churn_offnet").version
     stored = next(home.path("mlflow", "artifacts").glob(f"{version.run_id}/artifacts/bundle/model.txt"))
     original = stored.read_bytes()
     stored.write_bytes(original.replace(b"leaf_value=", b"leaf_value=9", 1))
     try:
         with pytest.raises(ModelRefused, match="SHA-256"):
-            registry.load_champion(home, "churn_offnet", 10**8)
+            promoted.load_champion(home, "churn_offnet", 10**8)
     finally:
         stored.write_bytes(original)
 

@@ -38,7 +38,7 @@ def changed(bundle, **texts):
 
 
 def loaded(bundle, folder):
-    return load_bundle(bundle.write(folder), bundle.digests, LIMIT)
+    return load_bundle(bundle.write(folder), bundle.sha256, LIMIT)
 
 
 def test_bundle_is_loaded_given_the_recorded_digests(bundle, tmp_path):
@@ -54,7 +54,7 @@ def test_bundle_is_refused_given_one_flipped_byte(bundle, tmp_path, name):
     path.write_bytes(bytes(content))
 
     with pytest.raises(ModelRefused, match="SHA-256"):
-        load_bundle(tmp_path, bundle.digests, LIMIT)
+        load_bundle(tmp_path, bundle.sha256, LIMIT)
 
 
 class Plant:
@@ -73,7 +73,7 @@ def test_bundle_is_refused_and_nothing_is_opened_given_a_planted_file(bundle, tm
     (folder / name).write_bytes(pickle.dumps(Plant(trace)))
 
     with pytest.raises(ModelRefused, match="exactly"):
-        load_bundle(folder, bundle.digests, LIMIT)
+        load_bundle(folder, bundle.sha256, LIMIT)
     assert not trace.exists()
 
 
@@ -84,13 +84,13 @@ def test_bundle_is_refused_given_a_pickle_in_place_of_the_model_text(bundle, tmp
 
     planted = Bundle(content.decode(), bundle.features_json, bundle.calibration_json)
     with pytest.raises(ModelRefused, match="text model"):
-        Predictor(load_bundle(folder, planted.digests, LIMIT))
+        Predictor(load_bundle(folder, planted.sha256, LIMIT))
     assert not trace.exists()
 
 
 def test_bundle_is_refused_given_more_bytes_than_allowed(bundle, tmp_path):
     with pytest.raises(ModelRefused, match="at most"):
-        load_bundle(bundle.write(tmp_path), bundle.digests, max_bytes=100)
+        load_bundle(bundle.write(tmp_path), bundle.sha256, max_bytes=100)
 
 
 def test_bundle_is_refused_given_a_link(bundle, tmp_path):
@@ -99,7 +99,7 @@ def test_bundle_is_refused_given_a_link(bundle, tmp_path):
     (folder / "model.txt").symlink_to(tmp_path / "elsewhere.txt")
 
     with pytest.raises(ModelRefused, match="link"):
-        load_bundle(folder, bundle.digests, LIMIT)
+        load_bundle(folder, bundle.sha256, LIMIT)
 
 
 @pytest.mark.parametrize("key", ["leaf_value", "threshold", "num_leaves"])

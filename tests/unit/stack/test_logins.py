@@ -1,4 +1,4 @@
-"""Every approver of conf/approval.yaml can log in to the Airflow we start, also on a home whose passwords are older."""
+"""Everybody of conf/approval.yaml can log in to the Airflow we start, also on a home whose passwords are older."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from jobs.lakehouse import secrets
 from jobs.stack import airflow_server, stack
 
 
-def test_every_approver_has_a_login_that_configures_nothing(settings):
-    roles = {login: airflow_server.USERS.get(login) for login in load_approval_flow().logins}
-    assert len(roles) >= 2
-    assert set(roles.values()) == {"op"}
+def test_makers_and_approvers_have_logins_of_their_own_that_configure_nothing(settings):
+    flow = load_approval_flow()
+    roles = {login: airflow_server.USERS.get(login) for login in (*flow.makers, *flow.logins)}
+    assert len(roles) >= 3
+    assert not set(flow.makers) & set(flow.logins)
+    assert set(roles.values()) == {"user"}, "what they may do: tests/dags/test_login_duties.py"
     shown = {name: login for name, _, login in stack.places(settings)}["Airflow"]
     assert all(f"{login} / " in shown for login in roles)
 

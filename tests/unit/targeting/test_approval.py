@@ -248,7 +248,7 @@ def test_decision_without_meaning_is_refused(settings, step, decision, person):
 
 def a_flow(*approvers: tuple[str, ...]) -> dict:
     steps = [{"step": f"S{n}", "task_id": f"t{n}", "asks": "it", "approvers": who} for n, who in enumerate(approvers)]
-    return {"response_days": 1, "waiting_at_once": 20, "steps": steps}
+    return {"response_days": 1, "waiting_at_once": 20, "makers": ("m",), "steps": steps}
 
 
 def test_way_that_one_person_alone_would_go_is_refused():

@@ -1,0 +1,1 @@
+"""What closedloop is made of: packages of the lock files, their licences, and the weaknesses known of them."""
