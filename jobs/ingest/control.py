@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -44,10 +45,11 @@ def read_control(path: Path, style: str, usual_time: datetime) -> list[ControlLi
     """Lines of a control file; `usual_time` stands for the creation time where the file gives none."""
     try:
         with open_delivered(path) as file:
-            content = file.read(LARGEST_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= LARGEST_BYTES else b""
     except OSError as error:
         raise ControlBroken(path.name, 1, f"no readable file ({error.strerror})", "a control file") from None
-    if len(content) > LARGEST_BYTES:
+    if size > LARGEST_BYTES:
         raise ControlBroken(path.name, 1, f"more than {LARGEST_BYTES:,} bytes", "one short line for each data file")
     lines = [_line(path.name, number, cells, usual_time) for number, cells in _READERS[style](path.name, content)]
     if not lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -15,6 +15,7 @@ from conf.dates import load_date_of
 from conf.feeds import Feed
 from conf.settings import Settings
 from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_time
+from jobs.ingest.control_index import ControlIndex
 from jobs.ingest.delivered_file import PLAIN_FILE, kind_of
 from jobs.ingest.names import FileName, control_file, data_file
 from jobs.lakehouse.logs import fact
@@ -81,8 +82,13 @@ class Delivered:
             self.status, self.reason = REJECTED, reason
 
 
-def discover(settings: Settings, feeds: Iterable[Feed]) -> list[Delivered]:
-    """All announced files of these feeds in landing, in order of delivery; a data file no control file names is not ready."""
+def discover(
+    settings: Settings, feeds: Iterable[Feed], data_dates: Mapping[str, date] | None = None
+) -> list[Delivered]:
+    """All announced files of these feeds in landing, in order of delivery; a data file no control file names is not ready.
+
+    `data_dates`: of each feed only that data date. A control file read before is not opened again (control_index).
+    """
     found: list[Delivered] = []
     by_source: dict[str, dict[tuple[str, str, str], Feed]] = {}
     for feed in feeds:
@@ -90,7 +96,7 @@ def discover(settings: Settings, feeds: Iterable[Feed]) -> list[Delivered]:
     for source, contracts in by_source.items():
         folder = settings.path("landing", source)
         if folder.is_dir():
-            found.extend(_discover_folder(folder, contracts, settings.load_cutoff_hour))
+            found.extend(_discover_folder(settings, folder, contracts, data_dates))
     return sorted(found, key=lambda file: (file.feed.feed, file.order))
 
 
@@ -151,21 +157,36 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _discover_folder(folder: Path, contracts: dict[tuple[str, str, str], Feed], cutoff: int) -> Iterator[Delivered]:
-    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+def _discover_folder(
+    settings: Settings, folder: Path, contracts: dict[tuple[str, str, str], Feed], data_dates: Mapping[str, date] | None
+) -> Iterator[Delivered]:
+    index = ControlIndex.of(settings, folder.name)
+    entries = sorted(_entries(folder), key=lambda entry: entry.name)
+    for entry in entries:
         control = control_file(entry.name)
         feed = contracts.get((control.style, control.unit, control.cadence)) if control else None
-        if control and feed:
-            yield from _announced(folder, control, feed, cutoff)
+        data_date = control.data_date(feed) if control and feed else None
+        if (
+            control is None or feed is None or data_date is None
+        ):  # a name without a date cannot be placed: an unknown file
+            continue
+        if data_dates is None or data_dates[feed.feed] == data_date:
+            yield from _announced(folder, entry, control, feed, data_date, index, settings.load_cutoff_hour)
+    index.save({entry.name for entry in entries})
 
 
-def _announced(folder: Path, control: FileName, feed: Feed, cutoff: int) -> Iterator[Delivered]:
-    data_date = control.data_date(feed)
-    if data_date is None:  # cannot be placed in time at all: the name is wrong, so it is an unknown file
-        return
+def _announced(
+    folder: Path,
+    entry: os.DirEntry[str],
+    control: FileName,
+    feed: Feed,
+    data_date: date,
+    index: ControlIndex,
+    cutoff: int,
+) -> Iterator[Delivered]:
     usual = usual_time(feed, data_date)
     try:
-        lines = read_control(folder / control.name, control.style, usual)
+        lines = index.lines(entry, usual, lambda: read_control(folder / control.name, control.style, usual))
     except ControlBroken as error:
         yield _broken(folder, control, feed, data_date, usual, cutoff, str(error))
         return

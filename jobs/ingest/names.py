@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from re import Pattern
 
 from conf.delivery_names import CONTROL_NAMES, DATA_NAMES
@@ -37,7 +37,7 @@ class FileName:
     def first_day(self) -> date | None:
         """The day in the name, of a month its first; None when the digits are no date."""
         try:
-            return datetime.strptime(self.stamp[:6] + (self.stamp[6:] or "01"), "%Y%m%d").date()
+            return date(int(self.stamp[:4]), int(self.stamp[4:6]), int(self.stamp[6:] or "1"))
         except ValueError:
             return None
 
