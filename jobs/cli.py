@@ -311,6 +311,21 @@ def bench(context: typer.Context) -> None:
     raise typer.Exit(_delegate(modules[context.args[0]], context.args[1:]))
 
 
+@app.command("scan-personal-data")
+def scan_personal_data(
+    leave_out: Annotated[list[str] | None, typer.Option(help="folder below home to pass by, may be repeated")] = None,
+) -> None:
+    """Look for every value of the vault in all files and databases outside landing, vault, exports and secrets; 1 when found."""
+    from jobs.privacy.scan import scan
+    from jobs.show import show
+
+    found = scan(load_settings(), leave_out or [])
+    show(found.summary())
+    if not found.is_clean:
+        show(found.rows(), limit=500)
+        raise typer.Exit(1)
+
+
 def _delegate(module: str, arguments: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
 
