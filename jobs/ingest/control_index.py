@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import stat
-import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,9 @@ from jobs.lakehouse.logs import fact
 
 log = logging.getLogger(__name__)
 FORMAT = 1  # another number when control files are read in another way: everything is read again
-SETTLED_SECONDS = 60  # a file changed so lately may change again within one tick of its clock
+SETTLED_SECONDS = (
+    60  # a file changed so shortly before the index was written may have changed again within one tick of its clock
+)
 Lines = list[ControlLine]
 
 
@@ -33,7 +34,7 @@ class ControlIndex:
 
     def __init__(self, path: Path):
         self._path = path
-        self._files = _read(path)
+        self._files, self._written_ns = _read(path)
         self._is_changed = False
 
     @classmethod
@@ -49,11 +50,12 @@ class ControlIndex:
             return read()
         mark = [found.st_ino, found.st_size, found.st_ctime_ns]
         known = self._files.get(entry.name)
-        if known is not None and known[:3] == mark and stat.S_ISREG(found.st_mode):
+        is_settled = found.st_ctime_ns < self._written_ns - SETTLED_SECONDS * 10**9
+        if known is not None and known[:3] == mark and is_settled and stat.S_ISREG(found.st_mode):
             return [_line(number, cells, usual) for number, cells in enumerate(known[3], start=1)]
         self._forget(entry.name)
         lines = read()
-        if found.st_ctime < time.time() - SETTLED_SECONDS and all(_is_harmless(line) for line in lines):
+        if all(_is_harmless(line) for line in lines):
             self._files[entry.name] = [*mark, [_cells(line) for line in lines]]
             self._is_changed = True
         return lines
@@ -73,12 +75,13 @@ class ControlIndex:
         self._is_changed |= self._files.pop(name, None) is not None
 
 
-def _read(path: Path) -> dict[str, list[Any]]:
+def _read(path: Path) -> tuple[dict[str, list[Any]], int]:
+    """Entries of an index, and when it was written."""
     try:
         found = json.loads(path.read_bytes())
-        return found["files"] if found["format"] == FORMAT else {}
+        return (found["files"] if found["format"] == FORMAT else {}), path.stat().st_mtime_ns
     except (OSError, ValueError, LookupError, TypeError):
-        return {}
+        return {}, 0
 
 
 def _is_harmless(line: ControlLine) -> bool:
