@@ -19,6 +19,7 @@ CONTROL_NAMES = {
     "euro": re.compile(_EURO + r"\.verf"),
     "dollar": re.compile(_DOLLAR + r"\.CHK"),
 }
+CONTROL_ENDINGS = (".verf", ".CHK")
 
 
 def fits_a_style(name: str) -> bool:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.dates import load_date_of
+from conf.delivery_names import CONTROL_ENDINGS
 from conf.feeds import Feed
 from conf.settings import Settings
 from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_time
@@ -161,8 +162,8 @@ def _discover_folder(
     settings: Settings, folder: Path, contracts: dict[tuple[str, str, str], Feed], data_dates: Mapping[str, date] | None
 ) -> Iterator[Delivered]:
     index = ControlIndex.of(settings, folder.name)
-    entries = sorted(_entries(folder), key=lambda entry: entry.name)
-    for entry in entries:
+    entries = [entry for entry in _entries(folder) if entry.name.endswith(CONTROL_ENDINGS)]
+    for entry in sorted(entries, key=lambda entry: entry.name):
         control = control_file(entry.name)
         feed = contracts.get((control.style, control.unit, control.cadence)) if control else None
         data_date = control.data_date(feed) if control and feed else None
