@@ -316,7 +316,7 @@ def scan_personal_data(
     leave_out: Annotated[list[str] | None, typer.Option(help="folder below home to pass by, may be repeated")] = None,
 ) -> None:
     """Look for every value of the vault in all files and databases outside landing, vault, exports and secrets; 1 when found."""
-    from jobs.privacy.scan import scan
+    from jobs.personal_data.scan import scan
     from jobs.show import show
 
     found = scan(load_settings(), leave_out or [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -47,7 +48,17 @@ def masked_message(text: str) -> str:
 
 def masked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Values of an alert or a log line: texts masked, ids (`..._id`, `inode`), numbers and days as they are."""
-    return {key: value if key.endswith(_IDS) or not isinstance(value, str) else masked_message(value) for key, value in facts.items()}  # fmt: skip
+    return {key: _masked_fact(key, value) for key, value in facts.items()}
+
+
+def _masked_fact(key: str, value: Any) -> Any:
+    if value is None or isinstance(value, (int, float, date)) or key.startswith("_"):
+        return value
+    if isinstance(value, Mapping):
+        return masked_facts(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked_fact(key, each) for each in value]
+    return printable(str(value)) if key.endswith(_IDS) else masked_message(str(value))
 
 
 def masked_name(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -68,7 +70,12 @@ def test_alerts_and_log_lines_are_masked_and_numbers_and_ids_stay(settings, caps
         run_id="123456789012",
     )
     logging.getLogger("jobs.x").warning("read %s", "13401234567")
-    fact(logging.getLogger("jobs.x"), logging.INFO, "SEEN", {"file": "吴_13401234567.csv", "rows": 7654321})
+    fact(
+        logging.getLogger("jobs.x"),
+        logging.INFO,
+        "SEEN",
+        {"file": Path("吴_13401234567.csv"), "rows": 7654321, "seen": ["13401234567"]},
+    )
     try:
         raise ValueError("13401234567")
     except ValueError:
@@ -84,7 +91,8 @@ def test_alerts_and_log_lines_are_masked_and_numbers_and_ids_stay(settings, caps
     (log,) = settings.path("logs", "closedloop").glob("*.jsonl")
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert [line["event"] for line in lines] == ["FILE_CLOSED", "read ***", "SEEN", "failed"]
-    assert (lines[2]["file"], lines[2]["rows"]) == ("吴_***.csv", 7654321)
+    assert (lines[2]["file"], lines[2]["rows"], lines[2]["seen"]) == ("吴_***.csv", 7654321, ["***"])
+    assert all(datetime.fromisoformat(line["timestamp"]) for line in lines)
     assert "ValueError: ***" in lines[3]["exception"]
     assert "13401234567" not in log.read_text(encoding="utf-8") + capsys.readouterr().err
     log_to_home(settings)

@@ -18,9 +18,9 @@ from pathlib import Path
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse.masking import masked_name, printable
-from jobs.privacy.contents import Block, blocks_of_file
-from jobs.privacy.databases import blocks_of_postgres
-from jobs.privacy.values import Wanted, wanted_of
+from jobs.personal_data.contents import Block, blocks_of_file
+from jobs.personal_data.databases import blocks_of_postgres
+from jobs.personal_data.values import Wanted, wanted_of
 
 PERSONAL = ("landing", "lake/vault", "exports", "secrets")
 OF_THE_SIMULATOR = ("answer_key", "simulator_state")
@@ -75,7 +75,11 @@ def scan(settings: Settings, leave_out: Iterable[str] = (), wanted: Wanted | Non
         )
     findings = Findings(values=wanted.values, left_out=wanted.left_out)
     passed = {settings.path(place) for place in (*PERSONAL, *OF_THE_SIMULATOR, *leave_out)}
-    files = list(_files(settings.home, passed, findings))
+    roots = [
+        settings.home,
+        *(path for path in (settings.path("postgres"),) if path.is_symlink()),
+    ]  # its data may lie outside
+    files = [path for root in roots for path in _files(root, passed, findings)]
     with ThreadPoolExecutor(WORKERS) as pool:
         for path, found in zip(
             files, pool.map(lambda path: _scan_file(settings.home, path, wanted), files), strict=True
@@ -87,14 +91,14 @@ def scan(settings: Settings, leave_out: Iterable[str] = (), wanted: Wanted | Non
     return findings
 
 
-def _files(home: Path, passed: set[Path], findings: Findings) -> Iterator[Path]:
-    """Plain files below a home, no link followed."""
+def _files(root: Path, passed: set[Path], findings: Findings) -> Iterator[Path]:
+    """Plain files below a folder, no link in it followed."""
     for folder, subfolders, names in os.walk(
-        home, onerror=lambda error: findings.unread.append(f"{error.filename}: {error.strerror}")
+        root, onerror=lambda error: findings.unread.append(f"{error.filename}: {error.strerror}")
     ):
         here = Path(folder)
-        if here != home and here.joinpath(*VAULT).is_dir():
-            findings.other_homes.append(here.relative_to(home).as_posix())
+        if here != root and here.joinpath(*VAULT).is_dir():
+            findings.other_homes.append(here.relative_to(root).as_posix())
             subfolders.clear()
             continue
         subfolders[:] = sorted(name for name in subfolders if here / name not in passed)
