@@ -6,9 +6,10 @@ than two and six characters, and names the project's own files hold as a word (s
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ SHORT_NAME = 2  # characters: found as a whole word only, as two of them stand s
 NATIONAL = 11  # digits of a mobile number
 _FULL_WIDTH = str.maketrans("0123456789Xx", "０１２３４５６７８９ＸＸ")
 _OWN_FILES = ("conf/**/*.yaml", "sql/**/*.*", "expectations/**/*.yaml", "docs/**/*.md", "dags/*.py", "jobs/**/*.py")
-INT64_DIGITS = 18
+INT64_DIGITS, TOKEN_DIGITS = 18, 19
+_DIGITS, _DIGITS_BEFORE = re.compile(rb"[0-9]+"), re.compile(rb"[0-9]+$")
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Wanted:
     short_names: frozenset[bytes]
     values: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    tokens: frozenset[int] = frozenset()  # 19 random digits each: one may hold a number by chance, and is none
 
     def in_numbers(self, found: np.ndarray) -> Iterator[str]:
         """Kinds of the values among distinct whole numbers."""
@@ -56,17 +59,26 @@ class Wanted:
             )
             if pattern in self.short_names and (before >= b"\x80" or after >= b"\x80"):
                 continue
-            yield (
-                f"{kind} in a longer number"
-                if pattern[:1].isdigit() and (before.isdigit() or after.isdigit())
-                else kind
-            )
+            if not (pattern[:1].isdigit() and (before.isdigit() or after.isdigit())):
+                yield kind
+            elif _digits_around(content, position) not in self.tokens:
+                yield f"{kind} in a longer number"
+
+
+def _digits_around(content: bytes, position: int) -> int:
+    """The whole number a position stands in; 0 when it is longer than a token."""
+    around = content[max(0, position - TOKEN_DIGITS) : position + TOKEN_DIGITS + 1]
+    at = min(position, TOKEN_DIGITS)
+    before, after = _DIGITS_BEFORE.search(around[:at]), _DIGITS.match(around[at:])
+    run = (before[0] if before else b"") + (after[0] if after else b"")
+    return int(run) if len(run) <= TOKEN_DIGITS else 0
 
 
 def wanted_of(settings: Settings, own: Path = ROOT) -> Wanted:
     """All values of the vault of a home."""
-    table = ledger.read(settings, IDENTITY, columns=["kind", "value"])
-    return wanted(zip(table["kind"].to_pylist(), table["value"].to_pylist(), strict=True), own)
+    table = ledger.read(settings, IDENTITY, columns=["token", "kind", "value"])
+    found = wanted(zip(table["kind"].to_pylist(), table["value"].to_pylist(), strict=True), own)
+    return replace(found, tokens=frozenset(table["token"].to_pylist()))
 
 
 def wanted(identities: Iterable[tuple[str, str]], own: Path = ROOT) -> Wanted:

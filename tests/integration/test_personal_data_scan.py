@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,14 @@ def test_what_says_nobody_is_left_out_and_counted(tmp_path):
     assert sum(found.left_out.values()) == 5
     assert list(found.in_text(f"这{SHORT}字".encode())) == [], "two characters inside a text stand there by chance"
     assert list(found.in_text(f"这 {SHORT},".encode())) == ["NAME"]
+
+
+def test_a_token_of_the_vault_holds_a_number_by_chance_only():
+    found = replace(wanted([("MSISDN", MSISDN)]), tokens=frozenset({9134012345678888888}))
+
+    assert list(found.in_text(b'{"max": 9134012345678888888}')) == []
+    assert list(found.in_text(b'{"max": 9134012345678888889}')) == ["MSISDN in a longer number"]
+    assert list(found.in_text(b"99134012345678888888")) == ["MSISDN in a longer number"]
 
 
 def test_homes_inside_are_passed_by_and_told_and_an_empty_vault_is_refused(home, tmp_path):
