@@ -13,6 +13,7 @@ import typer
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, load_settings, profile_names
+from jobs.number_option import ByOption, NumberOption, OptionalNumber
 from jobs.stack import commands as stack_commands
 
 LAST_LINES = 15
@@ -206,25 +207,26 @@ def dictionary(
 
 
 @app.command()
-def contacts(msisdn: Annotated[str, typer.Option(help="number as written by a person")]) -> None:
+def contacts(msisdn: NumberOption, by: ByOption = None) -> None:
     """Every contact with the holder of a number, over all channels."""
     from jobs.responses.contacts import contact_query
     from jobs.show import show
 
-    show(contact_query(load_settings(), msisdn))
+    show(contact_query(load_settings(), msisdn, by))
 
 
 @app.command()
 def explain(
     campaign: Annotated[str, typer.Option(help="campaign id")],
-    msisdn: Annotated[str, typer.Option(help="number as written by a person")],
+    msisdn: NumberOption,
     date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="business date, else the newest")] = None,
+    by: ByOption = None,
 ) -> None:
     """Why somebody is on a campaign's list, or why not."""
     from jobs.show import show
     from jobs.targeting.explain import explain as explain_decision
 
-    show(explain_decision(load_settings(), campaign, msisdn, date.date() if date else None))
+    show(explain_decision(load_settings(), campaign, msisdn, date.date() if date else None, by))
 
 
 @app.command()
@@ -235,9 +237,7 @@ def recall(
     channel: Annotated[str | None, typer.Option(help="channel code, as OUTBOUND: its lists of the night")] = None,
     campaign: Annotated[str | None, typer.Option(help="campaign id, else all lists of the channel")] = None,
     contact: Annotated[str | None, typer.Option(help="one contact by its id")] = None,
-    msisdn: Annotated[
-        str | None, typer.Option(help="one contact by number as a person writes it, with --campaign")
-    ] = None,
+    msisdn: OptionalNumber = None,
 ) -> None:
     """Take a night's lists, or one contact, back from a channel: the recall file of the channel handbook, and the ledger."""
     from jobs.show import show
@@ -330,6 +330,21 @@ def bench(context: typer.Context) -> None:
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))
     raise typer.Exit(_delegate(modules[context.args[0]], context.args[1:]))
+
+
+@app.command("scan-personal-data")
+def scan_personal_data(
+    leave_out: Annotated[list[str] | None, typer.Option(help="folder below home to pass by, may be repeated")] = None,
+) -> None:
+    """Look for every value of the vault in all files and databases outside landing, vault, exports and secrets; 1 when found."""
+    from jobs.personal_data.scan import scan
+    from jobs.show import show
+
+    found = scan(load_settings(), leave_out or [])
+    show(found.summary())
+    if not found.is_clean:
+        show(found.rows(), limit=500)
+        raise typer.Exit(1)
 
 
 def _delegate(module: str, arguments: list[str]) -> int:

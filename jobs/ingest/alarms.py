@@ -12,7 +12,7 @@ from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
-from jobs.ingest.landing import REJECTED, Delivered
+from jobs.ingest.landing import REJECTED, Delivered, UnknownFile
 from jobs.ingest.layout import Rule
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
@@ -25,14 +25,14 @@ def raise_alarms(
     dates: DateRange,
     files: Sequence[Delivered],
     statuses: Sequence[dict[str, Any]],
-    unknown: Sequence[str],
+    unknown: Sequence[UnknownFile],
 ) -> None:
     """One alert for each refused or unknown file and each feed missing or late on a date of the range; gaps are warnings.
 
     Every unreadable row of a suppression feed is told too: somebody's wish may be lost with it.
     """
-    for name in unknown:
-        raise_alert(settings, "FILE_UNKNOWN", dates.last, unknown_text(name), file=name)
+    for found in unknown:
+        raise_alert(settings, "FILE_UNKNOWN", dates.last, unknown_text(found), file=found.name, inode=found.inode)
     for file in files:
         if file.status == REJECTED:
             raise_alert(
@@ -83,11 +83,17 @@ def raise_doubled(settings: Settings, loads: Sequence[FeedLoad]) -> None:
                 raise_alert(settings, "KEYS_DOUBLED", file.load_date, text, feed=load.feed.feed, file=file.path.name)
 
 
-def unknown_text(name: str) -> str:
-    """What is wrong with a name nothing reads, and what to do."""
-    if name.endswith(PACKED):
-        return f"{name}: found a packed file, wanted it unpacked before its control file; unpack it, then run the date again"
-    return (
-        f"{name}: found a name of no delivery style, or with a date that does not exist, wanted one of docs/own-files.md; "
-        "nothing reads it: ask the sender, then rename or remove it"
-    )
+def unknown_text(found: UnknownFile) -> str:
+    """What is wrong with something in landing nothing reads, and what to do."""
+    name, source = found.name, found.name.split("/")[0]
+    if not found.is_plain:
+        text = f"{name}: found {found.kind}, wanted a plain file; nothing opens or follows it: ask the sender, then remove it"
+    elif name.endswith(PACKED):
+        text = f"{name}: found a packed file, wanted it unpacked before its control file; unpack it, then run the date again"
+    else:
+        text = (
+            f"{name}: found a name of no delivery style, or with a date that does not exist, wanted one of docs/own-files.md; "
+            "nothing reads it: ask the sender, then rename or remove it"
+        )
+    hint = f"; its name is masked here: find landing/{source}/ -maxdepth 1 -inum INODE, with the inode of this alert"
+    return text + hint if found.is_masked else text

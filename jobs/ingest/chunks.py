@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from jobs.ingest.byte_lines import LF
+from jobs.ingest.delivered_file import open_delivered
 
 CHUNK_BYTES = 32 * 1024 * 1024
 
@@ -68,13 +71,16 @@ def _chunk(parts: list[bytes], pieces: list[Piece]) -> Chunk:
 
 def _cut(path: Path, chunk_bytes: int) -> Iterator[tuple[int, bytes]]:
     """(number of the first line, bytes) of pieces of a file, each ending with a line end."""
-    size = path.stat().st_size
-    if size == 0:
-        return
-    if size <= chunk_bytes:
-        yield 1, _ended(path.read_bytes())
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with open_delivered(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > chunk_bytes:
+            yield from _cut_large(file, size, chunk_bytes)
+        elif content := file.read():
+            yield 1, _ended(content)
+
+
+def _cut_large(file: BinaryIO, size: int, chunk_bytes: int) -> Iterator[tuple[int, bytes]]:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         at, line = 0, 1
         while at < size:
             stop = min(at + chunk_bytes, size)

@@ -16,8 +16,9 @@ from jobs.ingest.byte_values import BAD, OK
 from jobs.ingest.imei import canonical_imeis
 from jobs.ingest.layout import Records, Rule
 from jobs.ingest.numbers import Numbers, read_numbers
-from jobs.ingest.texts import mask_numbers, text_array
+from jobs.ingest.texts import text_array
 from jobs.ingest.zones import to_utc
+from jobs.lakehouse.masking import masked_column
 
 INT_LIMIT = 2**31 - 1
 NUMBER_READERS = {
@@ -147,7 +148,7 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
         texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:
         return ParsedField(field, texts=texts)
-    return ParsedField(field, mask_numbers(texts) if field.masked else texts)
+    return ParsedField(field, masked_column(texts) if field.masked else texts)
 
 
 def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[Rule, pa.Array]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from conf.feeds import Feed
+from jobs.ingest.delivered_file import open_delivered
 from jobs.ingest.names import last_day_of_month
+from jobs.lakehouse.masking import quoted
 
 WIDTHS = (40, 20, 20, 8, 14)
 VERF_BYTES = sum(WIDTHS) + 2  # 104 with CR LF
+LARGEST_BYTES = 1_000_000  # ten thousand data files
 EURO = b"\x80"
 SHORT_CHECK_HOUR = 3  # a check file with name and count only says nothing of its time: 03:00 of the next day
 
@@ -40,9 +44,13 @@ class ControlLine:
 def read_control(path: Path, style: str, usual_time: datetime) -> list[ControlLine]:
     """Lines of a control file; `usual_time` stands for the creation time where the file gives none."""
     try:
-        content = path.read_bytes()
+        with open_delivered(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= LARGEST_BYTES else b""
     except OSError as error:
         raise ControlBroken(path.name, 1, f"no readable file ({error.strerror})", "a control file") from None
+    if size > LARGEST_BYTES:
+        raise ControlBroken(path.name, 1, f"more than {LARGEST_BYTES:,} bytes", "one short line for each data file")
     lines = [_line(path.name, number, cells, usual_time) for number, cells in _READERS[style](path.name, content)]
     if not lines:
         raise ControlBroken(path.name, 1, "no line", "one line for each data file")
@@ -119,7 +127,7 @@ def _line(file: str, number: int, cells: list[bytes], usual: datetime) -> Contro
 
 def _count(file: str, number: int, cell: bytes, what: str) -> int:
     if not cell.isdigit() or len(cell) > 18:
-        raise ControlBroken(file, number, f"'{cell.decode('ascii', 'replace')}'", f"{what} in digits")
+        raise ControlBroken(file, number, f"'{quoted(cell.decode('ascii', 'replace'))}'", f"{what} in digits")
     return int(cell)
 
 
@@ -130,4 +138,4 @@ def _time(file: str, number: int, cell: bytes) -> datetime:
             raise ValueError
         return datetime.strptime(text, "%Y%m%d%H%M%S")
     except ValueError:
-        raise ControlBroken(file, number, f"'{text}'", "a creation time YYYYMMDDHHMMSS") from None
+        raise ControlBroken(file, number, f"'{quoted(text)}'", "a creation time YYYYMMDDHHMMSS") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,9 +40,9 @@ def missing_feeds(settings: Settings, day: date) -> list[str]:
     return sorted(name for name, data_date in expected.items() if (name, data_date) not in there)
 
 
-def _ready(settings: Settings, expected: Iterable[str]) -> list[Delivered]:
+def _ready(settings: Settings, expected: Mapping[str, date]) -> list[Delivered]:
     feeds = load_feeds()
-    return discover(settings, [feeds[name] for name in expected])
+    return discover(settings, [feeds[name] for name in expected], expected)
 
 
 def awaited_until(settings: Settings, name: str, day: date) -> datetime:

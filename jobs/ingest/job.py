@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -68,7 +69,9 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
     """Files of the range with their verdicts, and loaded files of the range that landing no longer holds (they stay)."""
     known = known_files(settings, [feed.feed for feed in contracts])
     loaded = {entry.key for entry in known if entry.is_loaded}
-    everything = [file for file in discover(settings, contracts) if file.key not in loaded or file.path.exists()]
+    everything = [
+        file for file in discover(settings, contracts) if file.key not in loaded or os.path.lexists(file.path)
+    ]
     number_replacements(everything, known)
     here = [file for file in everything if file.load_date in dates]
     judged = [*here, *_rivals(everything, here, known)]

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+from re import Pattern
 
+from conf.delivery_names import CONTROL_NAMES, DATA_NAMES
 from conf.feeds import Feed
-
-_FIXED = r"(?P<letter>[ias])_(?P<province>\d{5})_(?P<stamp>\d{8}|\d{6})_(?P<unit>\d{5})_(?P<resend>\d{2})"
-_EURO = r"(?P<letter>[ias])_(?P<province>\d{5})_(?P<stamp>\d{8}|\d{6})_VGOP-R[\d.]+-(?P<unit>\d{5})_(?P<resend>\d{2})"
-_DOLLAR = r"(?P<letter>[IASias])(?P<unit>\d{5})(?P<stamp>\d{8})"
-_DATA = (
-    ("fixed_width", re.compile(_FIXED + r"_(?P<sequence>\d{3})\.dat")),
-    ("euro", re.compile(_EURO + r"_(?P<sequence>\d{3})\.dat")),
-    ("dollar", re.compile(_DOLLAR + r"(?P<sequence>\d{6})\.AVL")),
-)
-_CONTROL = (
-    ("fixed_width", re.compile(_FIXED + r"\.verf")),
-    ("euro", re.compile(_EURO + r"\.verf")),
-    ("dollar", re.compile(_DOLLAR + r"\.CHK")),
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class FileName:
     def first_day(self) -> date | None:
         """The day in the name, of a month its first; None when the digits are no date."""
         try:
-            return datetime.strptime(self.stamp[:6] + (self.stamp[6:] or "01"), "%Y%m%d").date()
+            return date(int(self.stamp[:4]), int(self.stamp[4:6]), int(self.stamp[6:] or "1"))
         except ValueError:
             return None
 
@@ -71,16 +59,16 @@ def last_day_of_month(day: date) -> date:
 
 def data_file(name: str) -> FileName | None:
     """Parse the name of a data file; None when it is none of the three styles."""
-    return _parse(name, _DATA)
+    return _parse(name, DATA_NAMES)
 
 
 def control_file(name: str) -> FileName | None:
     """Parse the name of a control file."""
-    return _parse(name, _CONTROL)
+    return _parse(name, CONTROL_NAMES)
 
 
-def _parse(name: str, patterns: tuple[tuple[str, re.Pattern[str]], ...]) -> FileName | None:
-    for style, pattern in patterns:
+def _parse(name: str, patterns: Mapping[str, Pattern[str]]) -> FileName | None:
+    for style, pattern in patterns.items():
         if found := pattern.fullmatch(name):
             parts = found.groupdict()
             sequence = parts.get("sequence")

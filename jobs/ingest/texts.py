@@ -8,9 +8,6 @@ import pyarrow.compute as pc
 
 from jobs.ingest.byte_lines import LF, gather
 
-LONG_NUMBER = "[0-9０-９](?:[ -]?[0-9０-９]){6,}[XxＸｘ]?"  # phone, account and card numbers, 18-character ID numbers
-MASK = "***"
-
 
 def text_array(
     data: np.ndarray, starts: np.ndarray, ends: np.ndarray, codec: str, is_utf8: np.ndarray | None = None
@@ -34,11 +31,6 @@ def _in_one_encoding(data: np.ndarray, starts: np.ndarray, ends: np.ndarray, cod
         undecodable = find_undecodable(data, starts, ends, codec)
         good_ends = np.where(undecodable, starts, ends).astype(np.int32)
         return _decoded(data, starts, good_ends, codec), undecodable
-
-
-def mask_numbers(texts: pa.Array) -> pa.Array:
-    """Free text without the numbers that may be a person's: 7 or more digits, also full-width or held apart, an X behind."""
-    return pc.replace_substring_regex(texts, LONG_NUMBER, MASK)
 
 
 def binary_array(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> pa.Array:

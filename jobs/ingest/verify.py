@@ -10,6 +10,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from jobs.ingest.byte_lines import LF
+from jobs.ingest.delivered_file import open_delivered
 from jobs.ingest.landing import DUPLICATE_COPY, LANDED, SUPERSEDED, Delivered
 from jobs.ingest.layout import record_length
 
@@ -59,13 +60,18 @@ def _verify_content(file: Delivered) -> None:
     place = f"{file.control} line {line.line}"
     try:
         file.size, file.rows_found, file.digest, ends_well = _measure(file)
-    except OSError:
+    except FileNotFoundError:
         file.reject(f"{place}: found no file {line.name}, wanted it beside its control file; {RESEND_HINT}")
         return
+    except OSError as error:
+        file.reject(
+            f"{place}: found no readable file {line.name} ({error.strerror}), wanted a plain file; {RESEND_HINT}"
+        )
+        return
     if line.bytes is not None and file.size != line.bytes:
-        file.reject(f"{place}: found {file.size} bytes in {line.name}, wanted {line.bytes}; {RESEND_HINT}")
+        file.reject(f"{place}: found {file.size:,} bytes in {line.name}, wanted {line.bytes:,}; {RESEND_HINT}")
     elif file.rows_found != line.rows:
-        file.reject(f"{place}: found {file.rows_found} rows in {line.name}, wanted {line.rows}; {RESEND_HINT}")
+        file.reject(f"{place}: found {file.rows_found:,} rows in {line.name}, wanted {line.rows:,}; {RESEND_HINT}")
     elif file.size and not ends_well:
         file.reject(
             f"{line.name} line {file.rows_found}: found no line end behind the last record, wanted one; {RESEND_HINT}"
@@ -81,7 +87,7 @@ def _verify_content(file: Delivered) -> None:
 
 def _measure(file: Delivered) -> tuple[int, int, str, bool]:
     digest, size, rows, last = sha256(), 0, 0, b""
-    with file.path.open("rb") as content:
+    with open_delivered(file.path) as content:
         while part := content.read(READ_BYTES):
             digest.update(part)
             size += len(part)

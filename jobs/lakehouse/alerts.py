@@ -11,6 +11,7 @@ from pathlib import Path
 from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse.logs import fact
+from jobs.lakehouse.masking import masked_facts, masked_message
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,12 @@ def raise_alert_once(settings: Settings, event: str, business_date: object, text
 
 
 def _body(event: str, business_date: object, text: str, facts: dict[str, object]) -> dict[str, str]:
-    return {"event": event, "business_date": str(business_date), "text": text, **{k: str(v) for k, v in facts.items()}}
+    return {
+        "event": event,
+        "business_date": str(business_date),
+        "text": masked_message(text),
+        **{k: str(v) for k, v in masked_facts(facts).items()},
+    }
 
 
 def _content(body: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ import structlog
 
 from conf.errors import HomeUnusable
 from conf.settings import Settings
+from jobs.lakehouse.masking import masked_facts, masked_message
 from jobs.lakehouse.process_mark import began
 
 OURS = ("closedloop", "jobs", "models", "expectations")
@@ -46,12 +47,15 @@ def log_to_home(settings: Settings, verbose: bool = False) -> Path:
     for name in CHATTERING:
         logging.getLogger(name).setLevel(logging.WARNING)
     if verbose:
-        logging.basicConfig(level=logging.INFO, format=ON_SCREEN, stream=sys.stderr)
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(_MaskedLines(ON_SCREEN))
     return file
 
 
 def fact(logger: logging.Logger, level: int, event: str, facts: Mapping[str, object]) -> None:
     """Log one fact: an upper-case event with its values; a line for people, an object for the file."""
+    facts = masked_facts(facts)
     words = " ".join(f"{key}={value}" for key, value in facts.items())
     logger.log(level, "%s %s", event, words, extra={FACTS: {"event": event, **facts}})
 
@@ -79,12 +83,24 @@ def _as_json() -> logging.Formatter:
             structlog.stdlib.ExtraAdder(allow=[FACTS]),
             _open_facts,
             processors.format_exc_info,
+            _masked,
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             processors.JSONRenderer(ensure_ascii=False, default=str),
         ],
     )
+
+
+class _MaskedLines(logging.Formatter):
+    """Lines for the screen, without the numbers that may be a person's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_message(super().format(record))
+
+
+def _masked(logger: Any, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return masked_facts(line)
 
 
 def _open_facts(logger: Any, method: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -9,20 +9,21 @@ from zoneinfo import ZoneInfo
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.msisdn import canonical, national_mobile
+from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.withheld import without_withheld
 
 Rows = list[dict[str, Any]]
 
 
-def contact_query(settings: Settings, msisdn: str) -> Rows:
+def contact_query(settings: Settings, msisdn: str, by: str | None = None) -> Rows:
     """Contacts with the owner of the line that holds a number now: ours with answers, tonight's lists, the customer's own.
 
     `msisdn` as a person writes it (blanks, hyphens, +86). Columns: when, direction, channel, campaign, product, wave, reach,
     answer, order, source. Raises InputRefused for a text that is no mobile number or a number nobody holds.
     """
     versions = published.published_versions(settings)
-    subscription_id = _holder(settings, _token(settings, msisdn), versions)
+    subscription_id = _holder(settings, _token(settings, msisdn, by), versions)
     newest = _newest_snapshot(settings, versions)
     rows = _contacts(settings, subscription_id, newest, versions)
     since = _owner_since(settings, subscription_id, newest, versions)
@@ -31,17 +32,15 @@ def contact_query(settings: Settings, msisdn: str) -> Rows:
     return sorted(rows, key=lambda row: row["when"], reverse=True)
 
 
-def _token(settings: Settings, msisdn: str) -> int:
-    number = national_mobile(msisdn)
-    if number is None:
+def _token(settings: Settings, msisdn: str, by: str | None) -> int:
+    token = look_up(settings, msisdn, "contacts", by)
+    if national_mobile(msisdn) is None:
         raise InputRefused(
             f"number: found a text of class {canonical(msisdn)[1] or 'BLANK'}, wanted a mobile number, with or without +86"
         )
-    filters = [("kind", "=", "MSISDN"), ("value", "=", number)]
-    found = ledger.read(settings, "vault.identity", filters, columns=["token"])["token"].to_pylist()
-    if not found:
+    if token is None:
         raise InputRefused("number: never seen in any feed, wanted a number of the network")
-    return found[0]
+    return token
 
 
 def _holder(settings: Settings, token: int, versions: dict[str, int]) -> str:

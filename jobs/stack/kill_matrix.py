@@ -50,7 +50,14 @@ POINTS = (  # stage, fault point; ":server" kills the Spark server instead of th
     ("targeting", "export.after_done"),
 )
 # What a run writes about itself differs from run to run by design; what it says about customers must not.
-ABOUT_RUNS = {"ops.published", "ops.run_metric", "ops.gate_result", "ops.model_run", "ops.approval"}
+ABOUT_RUNS = {
+    "ops.published",
+    "ops.run_metric",
+    "ops.gate_result",
+    "ops.model_run",
+    "ops.approval",
+    "ops.person_lookup",
+}
 PROFILE = "proof"
 FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night
 LEAST_CHANNELS = 9

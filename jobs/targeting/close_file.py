@@ -9,6 +9,7 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
 from jobs.lakehouse.withheld import CLOSED, EXPORT_LEDGER, REFUSED
 from jobs.targeting.export_files import remove_unreleased
@@ -21,6 +22,7 @@ def close_file(settings: Settings, file_name: str, by: str, reason: str) -> dict
     """Close a refused file in a person's name; InputRefused for one that left, was closed or never came to be written."""
     if not by.strip() or not reason.strip():
         raise InputRefused(f"close-file: found by '{by}', reason '{reason}'; wanted who closes it and why")
+    by, reason = masked(by), masked(reason)
     with exclusive(settings, STAGE):
         row = _refused(settings, file_name)
         ends = {"status": CLOSED, "closed_by": by, "closed_because": reason, "run_id": uuid.uuid4().hex[:12]}

@@ -14,6 +14,7 @@ from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import WITHDRAWALS
 from jobs.targeting import withdrawals
@@ -33,7 +34,8 @@ def recall_contact(
     The recall file stands before the ledger says so. Raises InputRefused when no contact is found, or its list is recalled.
     """
     require_person(by, reason)
-    contact = _find(settings, contact_id, msisdn, campaign_id, business_date)
+    by, reason = masked(by), masked(reason)
+    contact = _find(settings, contact_id, msisdn, campaign_id, business_date, by)
     file = files_of_night(settings, contact["business_date"]).get(contact["file_name"])
     status = file["status"] if file else None
     if status == RECALLED:
@@ -47,7 +49,12 @@ def recall_contact(
 
 
 def _find(
-    settings: Settings, contact_id: str | None, msisdn: str | None, campaign_id: str | None, business_date: date | None
+    settings: Settings,
+    contact_id: str | None,
+    msisdn: str | None,
+    campaign_id: str | None,
+    business_date: date | None,
+    by: str,
 ) -> dict[str, Any]:
     lake = Lake(None, settings, Run("recall", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
     if contact_id is not None:
@@ -56,7 +63,7 @@ def _find(
     elif msisdn is not None and campaign_id is not None:
         night = business_date or _newest_night(lake)
         filters = [("business_date", "=", night), ("campaign_id", "=", campaign_id),
-                   ("subscription_id", "=", subscription_of(lake, msisdn, night))]  # fmt: skip
+                   ("subscription_id", "=", subscription_of(lake, msisdn, night, "recall", by))]  # fmt: skip
         wanted = f"a contact of {campaign_id} listed on {night} for this number"
     else:
         raise InputRefused("recall: found neither a contact nor a number with its campaign, wanted one of them")

@@ -10,7 +10,7 @@ from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.msisdn import national_mobile
+from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
@@ -22,7 +22,9 @@ from jobs.targeting.reasons import reasons_of
 _IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
 
 
-def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: date | None = None) -> dict[str, Any]:
+def explain(
+    settings: Settings, campaign_id: str, msisdn: str, business_date: date | None = None, by: str | None = None
+) -> dict[str, Any]:
     """One decision: verdict, first reason, all reasons in order, channels that were open, and the sentence for a person.
 
     `business_date` is the night, the newest decided one when left out. Raises InputRefused for an unknown campaign,
@@ -33,7 +35,7 @@ def explain(settings: Settings, campaign_id: str, msisdn: str, business_date: da
         raise InputRefused(f"campaign: found '{campaign_id}', wanted one of {', '.join(campaigns)}")
     lake = Lake(None, settings, Run("explain", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
     night = business_date or _newest_decision(lake)
-    subscription_id = subscription_of(lake, msisdn, night)
+    subscription_id = subscription_of(lake, msisdn, night, "explain", by)
     filters = [
         ("business_date", "=", night),
         ("campaign_id", "=", campaign_id),
@@ -88,18 +90,12 @@ def _newest_decision(lake: Lake) -> date:
     return newest
 
 
-def subscription_of(lake: Lake, msisdn: str, night: date) -> str:
+def subscription_of(lake: Lake, msisdn: str, night: date, command: str, by: str | None = None) -> str:
     """Subscription that held a number, as a person writes it, on a night; InputRefused when nobody did."""
-    number = national_mobile(msisdn)
-    tokens = ledger.read(
-        lake.settings,
-        "vault.identity",
-        filters=[("kind", "=", "MSISDN"), ("value", "=", number or "")],
-        columns=["token"],
-    )
+    token = look_up(lake.settings, msisdn, command, by)
     holders: list[str] = []
-    if tokens.num_rows:
-        filters = [("snapshot_date", "=", night), ("msisdn", "=", tokens["token"][0].as_py())]
+    if token is not None:
+        filters = [("snapshot_date", "=", night), ("msisdn", "=", token)]
         view = lake.arrow("gold.customer_360", filters=filters, columns=["subscription_id", "is_live"]).to_pylist()
         holders = [row["subscription_id"] for row in sorted(view, key=lambda row: not row["is_live"])]
     if not holders:

@@ -11,6 +11,7 @@ from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.masking import masked
 from jobs.lakehouse.withheld import without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
@@ -68,6 +69,7 @@ def skip_night(settings: Settings, business_date: date, by: str) -> str:
     """Declare in a person's name that a night makes no lists, so that the next one may; refused when it made some."""
     if not by.strip():
         raise InputRefused(f"skip of {business_date}: found no person, wanted the name of who decides")
+    by = masked(by)
     if _is_published(settings, business_date):
         raise InputRefused(f"skip of {business_date}: found its lists published, wanted a night without lists")
     row = {

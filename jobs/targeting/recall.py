@@ -11,6 +11,7 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
+from jobs.lakehouse.masking import masked
 from jobs.lakehouse.withheld import RECALLED
 from jobs.targeting.export_files import recall_marker_of, write_atomically
 from jobs.targeting.file_status import MAY_HAVE_LEFT, files_of_night, require_person, write_status
@@ -21,6 +22,7 @@ def recall(
 ) -> list[dict[str, Any]]:
     """Recall the lists of a night's channel, all or one campaign's; the marker stands before the ledger says so."""
     require_person(by, reason)
+    by, reason = masked(by), masked(reason)
     recalled = _files(settings, business_date, channel_code, campaign_id)
     for row in recalled:
         target = settings.path("exports", row["channel_code"], row["file_name"])

@@ -57,12 +57,11 @@ CLOCK = {("date", "today"), ("datetime", "today"), ("datetime", "now"), ("dateti
 # The few places with a reason to differ.
 SHARED_BY_STAGES = (
     *("jobs.ingest.tokens", "jobs.ingest.msisdn"),  # one key and one canonical form for every token
+    "jobs.ingest.person_lookup",  # one way from a number to a person, which records who asked
     "jobs.targeting.reasons",  # one list of the reasons a decision log may hold, for who writes it and who counts it
 )
-KNOWS_THE_TIME = (
-    "jobs/targeting/approval.py",
-    "jobs/scoring/promoted.py",
-)  # a decision carries the moment it was taken
+# A person's decision, and a person's question about a person, carry the moment they were made.
+KNOWS_THE_TIME = ("jobs/targeting/approval.py", "jobs/scoring/promoted.py", "jobs/ingest/person_lookup.py")
 MEASURES_ACROSS_LAYERS = ("models/allocation/bench.py",)  # a command: compares the optimiser inside and outside Spark
 TALKS_TO_PEOPLE = ("cli.py", "show.py", "stack", "bench.py")
 

@@ -11,6 +11,7 @@ import pytest
 
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError, ConfigError
+from jobs.ingest import control_index
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import feed_status, missing_feeds
 from jobs.ingest.job import run
@@ -32,6 +33,12 @@ TABLES = [
     "ops.file_ledger",
     "ops.feed_status",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _index_from_the_first_run_on(monkeypatch):
+    """Control files of a test are seconds old; here they are remembered all the same, so that every case meets the index."""
+    monkeypatch.setattr(control_index, "SETTLED_SECONDS", 0)
 
 
 def hashes(settings) -> dict[str, str]:
