@@ -50,7 +50,14 @@ POINTS = (  # stage, fault point; ":server" kills the Spark server instead of th
     ("targeting", "export.after_done"),
 )
 # What a run writes about itself differs from run to run by design; what it says about customers must not.
-ABOUT_RUNS = {"ops.published", "ops.run_metric", "ops.gate_result", "ops.model_run", "ops.approval"}
+ABOUT_RUNS = {
+    "ops.published",
+    "ops.run_metric",
+    "ops.gate_result",
+    "ops.model_run",
+    "ops.approval",
+    "vault.key_register",
+}
 PROFILE = "proof"
 FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night
 LEAST_CHANNELS = 9
@@ -202,7 +209,9 @@ def _require_work_done(settings: Settings, day: date) -> None:
 
 def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     from conf.campaigns import load_campaigns
+    from conf.channels import load_channels
     from jobs.targeting.approval import record_whole_way
+    from jobs.targeting.export_signature import signing_key
 
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
@@ -218,3 +227,5 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
             raise KillProofFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
     for campaign in load_campaigns().values():
         record_whole_way(settings, campaign, "prove-kill")
+    for channel_code in load_channels():  # one key for all plays of the night: signatures are compared
+        signing_key(settings, channel_code)
