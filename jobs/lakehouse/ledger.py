@@ -20,7 +20,7 @@ from conf.files import write_whole
 from conf.settings import Settings
 from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.locks import held
-from jobs.lakehouse.pins import pinned
+from jobs.lakehouse.pins import pinned, require_none
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
@@ -264,6 +264,8 @@ def _ledger_table(settings: Settings, name: str) -> Table:
         )
     if not DeltaTable.is_deltatable(str(table_path(settings, name))):
         ensure_tables(settings)
+    if pinned(settings, name) is not None:  # what is written now would carry a token of before
+        require_none(settings)
     return table
 
 

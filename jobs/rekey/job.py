@@ -73,19 +73,25 @@ def _begin(settings: Settings, by: str) -> dict[str, Any]:
     if not ledger.count(settings, IDENTITY):
         raise InputRefused("rekey: found an empty vault, wanted tokens to replace")
     old = Tokenizer.of(settings).key
+    new = secrets.key(settings, NEXT)
+    state: dict[str, Any] = {
+        "run_id": f"{STAGE}-{uuid.uuid4().hex[:12]}", "by": by, "old_key": key_id(old), "new_key": key_id(new), "versions": {},
+    }  # fmt: skip
+    while (versions := _versions(settings)) != state[
+        "versions"
+    ]:  # once noted, nobody adds rows to these tables any more
+        pins.note(settings, state := state | {"versions": versions})
+    faults.point("rekey.begun")
+    return state
+
+
+def _versions(settings: Settings) -> dict[str, int]:
     seen = published.published_versions(settings)
-    versions = {
+    return {
         name: ledger.head_version(settings, name) if table.is_ledger else seen[name]
         for name, table in sorted(load_tables().items())
         if (token_columns(table) or event_columns(table)) and (table.is_ledger or name in seen)
     }
-    new = secrets.key(settings, NEXT)
-    state = {
-        "run_id": f"{STAGE}-{uuid.uuid4().hex[:12]}", "by": by, "old_key": key_id(old), "new_key": key_id(new), "versions": versions,
-    }  # fmt: skip
-    pins.note(settings, state)
-    faults.point("rekey.begun")
-    return state
 
 
 def _write_all(settings: Settings, state: dict[str, Any]) -> dict[str, int]:

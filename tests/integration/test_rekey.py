@@ -156,6 +156,9 @@ def test_a_kill_anywhere_shows_readers_one_key_and_the_next_run_ends_right(home,
         assert (all_tokens(home) & tokens == set()) == is_after, point
         with pytest.raises(pins.RekeyUnfinished, match="closedloop rekey"):
             run(home, DateRange.of(A_DAY), FEEDS)
+        if not is_after:
+            with pytest.raises(pins.RekeyUnfinished):
+                ledger.append(home, "vault.identity", ledger.read(home, "vault.identity"))
     rekey(home, "wu.dp")
     assert people_of(home) == people
     assert not tokens & all_tokens(home)
