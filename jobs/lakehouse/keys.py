@@ -1,6 +1,6 @@
 """Which key a home was built with: a lost or exchanged key is refused while something depends on it, never replaced in silence.
 
-The keys stand in secrets/; vault.key_register holds an id of each, made from it one way, so a restored or mistyped home is
+The keys stand in secrets/; ops.key_register holds an id of each, made from it one way, so a restored or mistyped home is
 noticed before a second key makes second tokens of the same people.
 """
 
@@ -16,7 +16,7 @@ from conf.errors import ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse import ledger, secrets
 
-REGISTER = "vault.key_register"
+REGISTER = "ops.key_register"
 BY_ITSELF = "pipeline"
 _ID_DIGITS = 16
 

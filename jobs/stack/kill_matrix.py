@@ -56,7 +56,7 @@ ABOUT_RUNS = {
     "ops.gate_result",
     "ops.model_run",
     "ops.approval",
-    "vault.key_register",
+    "ops.key_register",
 }
 PROFILE = "proof"
 FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night

@@ -39,6 +39,8 @@ def note_what_left(night: Night, files: Files, write_ledger: Callable[..., None]
             raise_alert(settings, "LIST_HAD_LEFT", night.business_date, ends["left_note"], **facts)
         is_recalled = read_json(recall_marker_of(target)).get("all") is True
         write_ledger(night, row, left["rows"], left["sha256"], RECALLED if is_recalled else EXPORTED, **ends)
+        if noted.get(file_name, {}).get("state") != sent.SENT:
+            sent.note(settings, night.known[file_name], sent.SENT)
 
 
 def _words(how: str, status: str | None, is_listed: bool) -> str:

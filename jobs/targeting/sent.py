@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def note(settings: Settings, row: dict[str, Any], state: str) -> None:
     is_new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     line = {name: str(row[name]) if isinstance(row[name], date) else row[name] for name in _OF_THE_FILE}
-    line |= {"state": state, "noted_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    line["state"] = state
     with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "ab+") as file:
         # A line a kill cut off stays alone: the next one begins on a line of its own.
         start = b"" if _ends_a_line(file) else b"\n"
@@ -78,7 +78,7 @@ def how_it_left(target: Path, line: Note | None, is_releasing: bool) -> str | No
     if done_of(target).exists():
         return "its .done stands"
     if state == SENT:
-        return f"noted as sent on {line['noted_at']}" if line else None
+        return "noted in sent/ as sent"
     if (is_releasing or state == RELEASING) and not target.exists():
         return "it was being released and is gone"
     return None

@@ -46,7 +46,7 @@ def exchange(settings, name: str) -> None:
 
 
 def forget_the_register(settings) -> None:
-    ledger.delete(settings, "vault.key_register", "true")
+    ledger.delete(settings, "ops.key_register", "true")
 
 
 @pytest.mark.parametrize("name", ["token", "quarantine"])
@@ -79,7 +79,7 @@ def test_another_key_harms_nobody_while_the_vault_is_empty(settings):
     Tokenizer.of(settings)
     exchange(settings, "token.key")
     assert key_id(Tokenizer.of(settings).key) == in_use(settings, "token")
-    retired = [row["retired_at"] for row in ledger.read(settings, "vault.key_register").to_pylist()]
+    retired = [row["retired_at"] for row in ledger.read(settings, "ops.key_register").to_pylist()]
     assert sorted(at is None for at in retired) == [False, True]
 
 

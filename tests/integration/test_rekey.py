@@ -114,7 +114,7 @@ def test_every_table_says_the_same_of_the_same_people_under_another_key(home):
     after = {name: ledger.read(home, name, version=published.reader_version(home, name)).num_rows for name in TABLES}
     assert after == before
     register = {
-        row["key_id"]: row for row in ledger.read(home, "vault.key_register").to_pylist() if row["key_name"] == "token"
+        row["key_id"]: row for row in ledger.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"
     }
     assert register[old]["retired_at"] is not None
     assert (register[done["new_key"]]["retired_at"], register[done["new_key"]]["changed_by"]) == (None, "wu.dp")
@@ -164,7 +164,7 @@ def test_a_kill_anywhere_shows_readers_one_key_and_the_next_run_ends_right(home,
     assert not tokens & all_tokens(home)
     run(home, DateRange.of(A_DAY), FEEDS)
     assert people_of(home) == people
-    assert len([row for row in ledger.read(home, "vault.key_register").to_pylist() if row["key_name"] == "token"]) == 2
+    assert len([row for row in ledger.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"]) == 2
 
 
 def test_kill_9_by_the_command_and_once_more(home):
