@@ -20,9 +20,10 @@ from conf.settings import Settings
 from jobs.ingest.sha256_kernel import ROUNDS, pad_state, tokens_of
 from jobs.ingest.siphash import rehashed, siphash_key
 from jobs.lakehouse import ledger, secrets
-from jobs.lakehouse.keys import registered_key
+from jobs.lakehouse.keys import registered_key, require_registered
 
 NAME = "token"
+EVENTS = "event"
 EVENT_KEYS = "event.keys"
 IDENTITY = "vault.identity"
 KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
@@ -44,14 +45,13 @@ class Tokenizer:
         """The tokenizer of this home, with the key in secrets/token.key; WrongKey when it is not the vault's."""
         people = ledger.count(settings, IDENTITY) if ledger.exists(settings, IDENTITY) else 0
         depends = f"{people} values in the vault stand under its tokens" if people else None
-        return cls(
-            registered_key(settings, NAME, depends, lambda key: _made_the_vault(settings, key)), events(settings)
-        )
+        key = registered_key(settings, NAME, depends, lambda key: _made_the_vault(settings, key))
+        return cls(key, checked_event_keys(settings))
 
     @classmethod
     def of_file(cls, settings: Settings) -> Tokenizer:
         """The same of the key as it stands in secrets/, not held against the vault: for the step that replaces it."""
-        return cls(secrets.key(settings, NAME), events(settings))
+        return cls(secrets.key(settings, NAME), event_keys(settings))
 
     @property
     def key(self) -> bytes:
@@ -89,9 +89,17 @@ class Tokenizer:
         return out
 
 
-def events(settings: Settings) -> list[bytes]:
+def event_keys(settings: Settings) -> list[bytes]:
     """The first key and the links of later ones; empty in a home whose key was never replaced."""
     return [bytes.fromhex(line) for line in (secrets.known_secret(settings, EVENT_KEYS) or "").split()]
+
+
+def checked_event_keys(settings: Settings) -> list[bytes]:
+    """The same; WrongKey when they are not those the identities in bronze were made with."""
+    found = event_keys(settings)
+    file = settings.path(secrets.FOLDER, EVENT_KEYS)
+    require_registered(settings, EVENTS, file, b"".join(found), "copies of events are found by them")
+    return found
 
 
 def _made_the_vault(settings: Settings, key: bytes) -> bool:

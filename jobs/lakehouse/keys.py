@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from conf.errors import ClosedLoopError
@@ -50,6 +51,13 @@ def registered_key(
         raise WrongKey(_words(file, f"another key, {found}", known, depends))
     register(settings, name, key, BY_ITSELF)
     return key
+
+
+def require_registered(settings: Settings, name: str, file: Path, found: bytes, depends: str) -> None:
+    """Raise WrongKey unless what a file of secrets/ holds is what was registered; nothing registered demands nothing."""
+    known = in_use(settings, name)
+    if known is not None and key_id(found) != known:
+        raise WrongKey(_words(file, "others" if found else "none", known, depends))
 
 
 def _words(file: object, found: str, known: str | None, depends: str) -> str:

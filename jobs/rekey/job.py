@@ -168,12 +168,14 @@ def _put_the_key_in_place(settings: Settings, state: dict[str, Any]) -> None:
     text = secrets.known_secret(settings, f"{NEXT}.key")
     if text is not None:
         key = secrets.key(settings, NEXT)
-        keys = tokens.events(settings) or [Tokenizer.of_file(settings).key]
+        keys = tokens.event_keys(settings) or [Tokenizer.of_file(settings).key]
         if keys[-1] != _link(key):
-            secrets.replace_secret(settings, tokens.EVENT_KEYS, "\n".join(each.hex() for each in [*keys, _link(key)]))
+            keys = [*keys, _link(key)]
+            secrets.replace_secret(settings, tokens.EVENT_KEYS, "\n".join(each.hex() for each in keys))
         faults.point("rekey.event_keys")
         secrets.replace_secret(settings, f"{tokens.NAME}.key", text)
         faults.point("rekey.key_in_place")
+        register(settings, tokens.EVENTS, b"".join(keys), state["by"])
         register(settings, tokens.NAME, key, state["by"])
         secrets.remove_secret(settings, f"{NEXT}.key")
     faults.point("rekey.before_end")
