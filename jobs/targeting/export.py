@@ -39,7 +39,6 @@ from jobs.targeting.export_check import Protection, differences, read_back, viol
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
-    signature_of,
     sync_folder,
     write_atomically,
     write_manifest,
@@ -47,7 +46,7 @@ from jobs.targeting.export_files import (
 )
 from jobs.targeting.export_layout import file_bytes, misfit
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
-from jobs.targeting.export_signature import signing_key
+from jobs.targeting.export_signature import signing_key, write_signature
 from jobs.targeting.file_status import ENDED, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
@@ -177,7 +176,7 @@ def _export_file(night: Night, file_name: str, contacts: list[dict]) -> tuple[st
 def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
     """Write, check and release one list; returns the contacts on it, none when nobody may be contacted any more."""
     layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
-    key = signing_key(night.lake.settings, layout.channel_code)
+    signing_key(night.lake.settings, layout.channel_code)  # refused before anything appears in the channel's folder
     _require_unchanged_campaign(night, contacts[0])
     kept, checked = _checked_list(night, layout, target, contacts)
     if checked is None:
@@ -188,11 +187,11 @@ def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
     os.replace(checked.private, target)
     sync_folder(target.parent)
     faults.point("export.after_rename")
-    manifest = write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
+    write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
     done = f"{checked.digest}\n".encode()
     _write_ledger(night, kept[0], len(kept), checked.digest, RELEASING)
     sent.note(night.lake.settings, night.known[target.name], sent.RELEASING)
-    write_atomically(night.folder, signature_of(target), key.signature(manifest, done))
+    write_signature(night.lake.settings, target, done)
     faults.point("export.before_done")
     write_atomically(night.folder, done_of(target), done)
     faults.point("export.after_done")

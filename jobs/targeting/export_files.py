@@ -83,8 +83,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_manifest(
     root: Path, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, policy: Policy
-) -> bytes:
-    """Say beside the file what it holds: rows, bytes, SHA-256, campaign, layout version, when it expires; returns the text."""
+) -> None:
+    """Say beside the file what it holds: rows, bytes, SHA-256, campaign, layout version, when it expires."""
     first = contacts[0]
     expires = last_valid_day(first["planned_date"])
     manifest = {
@@ -96,4 +96,3 @@ def write_manifest(
     }  # fmt: skip
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(root, manifest_of(target), text.encode())
-    return text.encode()

@@ -10,12 +10,14 @@ import hmac
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 from conf.channels import load_channels
 from conf.errors import ExportRefused, InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import keys, secrets
 from jobs.lakehouse.keys import WrongKey, key_id
+from jobs.targeting.export_files import manifest_of, signature_of, write_atomically
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ def signing_key(settings: Settings, channel_code: str) -> SigningKey:
         return SigningKey(keys.registered_key(settings, name, depends))
     except WrongKey as error:
         raise ExportRefused(f"{error}\n  or:     closedloop channel-key {channel_code} --new --by NAME") from None
+
+
+def write_signature(settings: Settings, target: Path, done: bytes) -> None:
+    """Sign a list's manifest as it lies there and the `.done` that is about to be written; whoever changes one signs again."""
+    signature = signing_key(settings, target.parent.name).signature(manifest_of(target).read_bytes(), done)
+    write_atomically(settings.path("exports"), signature_of(target), signature)
 
 
 def new_signing_key(settings: Settings, channel_code: str, by: str) -> SigningKey:
