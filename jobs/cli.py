@@ -54,8 +54,10 @@ def failure_in_words(error: Exception) -> str | None:
 app = Cli(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 serve_app = typer.Typer(help="The Spark server that writes the tables.", no_args_is_help=True)
 audience_app = typer.Typer(help="Who a campaign would reach.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Records that broke a rule.", no_args_is_help=True)
 app.add_typer(serve_app, name="serve")
 app.add_typer(audience_app, name="audience")
+app.add_typer(quarantine_app, name="quarantine")
 app.registered_commands += stack_commands.app.registered_commands
 
 DateOption = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="business date")]
@@ -349,6 +351,47 @@ def scan_personal_data(
 
 def _delegate(module: str, arguments: list[str]) -> int:
     return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+
+
+@quarantine_app.command("open")
+def quarantine_open(
+    file_id: Annotated[str, typer.Option(help="file_id of ops.quarantine")],
+    line: Annotated[int, typer.Option(help="line_number of ops.quarantine")],
+    by: Annotated[str, typer.Option(help="who looks")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Show one quarantined record, personal data and all, on this screen; who looked and why is kept in ops.quarantine_opening."""
+    from jobs.ingest.opening import open_record
+
+    record = open_record(load_settings(), file_id, line, by, reason)
+    typer.echo(record.decode("gb18030", errors="backslashreplace"))
+
+
+@app.command()
+def rekey(
+    by: Annotated[str, typer.Option(help="who replaces the key")],
+    quarantine: Annotated[bool, typer.Option(help="the quarantine's key instead of the tokens'")] = False,
+) -> None:
+    """Make a new key and replace every token of every table by it, all at once for readers; goes on where it was cut off."""
+    from jobs.rekey.job import rekey as replace_tokens
+    from jobs.rekey.quarantine import rekey_quarantine
+    from jobs.show import show
+
+    show([(rekey_quarantine if quarantine else replace_tokens)(load_settings(), by)])
+
+
+@app.command("channel-key")
+def channel_key(
+    channel: Annotated[str, typer.Argument(help="channel code, as SMS")],
+    new: Annotated[bool, typer.Option("--new", help="make another key, as when the old one was lost or seen")] = False,
+    by: Annotated[str, typer.Option(help="who makes another key")] = "",
+) -> None:
+    """Print the key with which a channel checks the signatures of its lists; give it to the channel in private."""
+    from jobs.targeting.export_signature import new_signing_key, signing_key
+
+    settings = load_settings()
+    key = new_signing_key(settings, channel, by) if new else signing_key(settings, channel)
+    typer.echo(f"channel {channel}  key id {key.key_id}\n{key.secret.hex()}")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         this_run = Run("ingest", dates, settings)
         ledger.ensure_tables(settings)
         files, gone = judge_files(settings, dates, contracts)
-        loads = [_load_feed(this_run, feed, files, gone) for feed in contracts]
+        hidden = Tokenizer.of(settings), Sealer.of(settings)
+        loads = [_load_feed(this_run, feed, files, gone, *hidden) for feed in contracts]
         copies = write_duplicates(this_run, contracts, {load.feed.feed for load in loads if load.files})
         identities = distinct_identities(found for load in loads for found in load.identities)
         new = merge_identities(this_run, identities)
@@ -104,11 +105,13 @@ def _rivals(everything: Sequence[Delivered], here: Sequence[Delivered], known: S
     ]  # fmt: skip
 
 
-def _load_feed(this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequence[Known]) -> FeedLoad:
+def _load_feed(
+    this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequence[Known], tokenizer: Tokenizer, sealer: Sealer
+) -> FeedLoad:
     """Parse the accepted files of a feed and replace the range of its bronze table in one commit."""
     settings = this_run.settings
     accepted = [file for file in files if file.feed.feed == feed.feed and file.status == LANDED]
-    load = FeedLoad(settings, feed, accepted, Tokenizer.of(settings), Sealer.of(settings))
+    load = FeedLoad(settings, feed, accepted, tokenizer, sealer)
     try:
         commits.replace(this_run, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed))
     except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +76,25 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
     keys = None
     if feed.content in ("event", "snapshot"):
         wanted = feed.identity if feed.content == "event" else feed.key
-        keys = identities(records, wanted, lambda name: columns[names.index(name)], tokenizer.event_key)
+        keys = identities(records, wanted, _first_columns(parsed, names, columns, good, tokenizer), tokenizer.event_key)
     if keys is not None and feed.content == "event":
+        keys = tokenizer.event_ids(keys)
         names.append("event_id")
         columns.append(pa.array(keys.view(np.int64)))
     money = {field.field.name: field.money for field in parsed if field.money is not None}
     for amounts in money.values():
         amounts[np.isin(records.rule, UNREADABLE)] = 0
     return ParsedChunk(records, names, columns, chunk.file_of_line(), chunk.line_numbers(), money, personal, keys)
+
+
+def _first_columns(
+    parsed: list[ParsedField], names: list[str], columns: list[pa.Array], good: np.ndarray, tokenizer: Tokenizer
+) -> Callable[[str], pa.Array]:
+    """The token columns of a record's identity: those of bronze, made anew with the home's first key when it has another now."""
+    if tokenizer.first is tokenizer:
+        return lambda name: columns[names.index(name)]
+    by_name = {field.field.column: field for field in parsed}
+    return lambda name: dict(_bronze_columns(by_name[name], good, tokenizer.first, []))[name]
 
 
 def _refuse_nobodys_rows(feed: Feed, records: Records, parsed: list[ParsedField]) -> None:

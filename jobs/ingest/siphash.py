@@ -58,3 +58,10 @@ def siphash(words, k0, k1, out):
         for _ in range(4):
             v0, v1, v2, v3 = _mixed(v0, v1, v2, v3)
         out[row] = v0 ^ v1 ^ v2 ^ v3
+
+
+def rehashed(values: np.ndarray, key: tuple[np.uint64, np.uint64]) -> np.ndarray:
+    """SipHash of each of these words of 64 bits."""
+    out = np.empty(len(values), dtype=np.uint64)
+    siphash(np.ascontiguousarray(values, dtype=np.uint64).reshape(-1, 1), *key, out)
+    return out

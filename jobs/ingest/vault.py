@@ -12,11 +12,10 @@ import pyarrow.compute as pc
 from conf.errors import ClosedLoopError
 from jobs.ingest import commits
 from jobs.ingest.parse import Identity
-from jobs.ingest.tokens import KINDS
+from jobs.ingest.tokens import IDENTITY, KINDS
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run
 
-IDENTITY = "vault.identity"
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 

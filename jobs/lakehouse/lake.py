@@ -58,7 +58,7 @@ class Lake:
     def version(self, name: str) -> int | None:
         """Version this run reads: its own write, else the published one, 0 if never published, None = newest (ledger tables)."""
         if table_of(name).is_ledger:
-            return None
+            return published.reader_version(self.settings, name)
         return self._written.get(name, self._published.get(name, 0))
 
     def read(self, name: str) -> DataFrame:

@@ -20,6 +20,7 @@ from conf.files import write_whole
 from conf.settings import Settings
 from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.locks import held
+from jobs.lakehouse.pins import pinned, require_none
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
@@ -169,7 +170,7 @@ def read(
     path = table_path(settings, name)
     if not DeltaTable.is_deltatable(str(path)):
         return _project(arrow_schema(table_of(name)).empty_table(), columns)
-    found = DeltaTable(str(path), version=version)
+    found = DeltaTable(str(path), version=pinned(settings, name) if version is None else version)
     return found.to_pyarrow_table(filters=filters or None, columns=columns)
 
 
@@ -263,6 +264,8 @@ def _ledger_table(settings: Settings, name: str) -> Table:
         )
     if not DeltaTable.is_deltatable(str(table_path(settings, name))):
         ensure_tables(settings)
+    if pinned(settings, name) is not None:  # what is written now would carry a token of before
+        require_none(settings)
     return table
 
 
@@ -296,3 +299,13 @@ def _write_lock(settings: Settings, name: str) -> Iterator[None]:
 def count(settings: Settings, name: str, version: int | None = None) -> int:
     """Rows of a table at a version (None: newest), from the log's statistics where they are there."""
     return DeltaTable(str(table_path(settings, name)), version=version).count()
+
+
+def exists(settings: Settings, name: str) -> bool:
+    """Whether a table was made yet."""
+    return DeltaTable.is_deltatable(str(table_path(settings, name)))
+
+
+def first_rows(settings: Settings, name: str, rows: int, where: Expression | None = None) -> list[dict[str, Any]]:
+    """A few rows of a table, whichever are read first."""
+    return DeltaTable(str(table_path(settings, name))).to_pyarrow_dataset().head(rows, filter=where).to_pylist()

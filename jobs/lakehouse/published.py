@@ -6,7 +6,7 @@ from datetime import date
 
 from conf.settings import Settings
 from conf.tables import load_tables
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import faults, ledger, pins
 from jobs.lakehouse.locks import held
 
 PUBLISHED = "ops.published"
@@ -28,9 +28,12 @@ def newest_rows(settings: Settings) -> list[dict]:
 
 
 def reader_version(settings: Settings, name: str, versions: dict[str, int] | None = None) -> int | None:
-    """Version a reader of this table takes: published, 0 (empty) if never published, None (newest) for ledger tables."""
+    """Version a reader of this table takes: published, 0 (empty) if never published, None (newest) for ledger tables.
+
+    A ledger table has a version while tokens are replaced: that of before, until all tables of after are published.
+    """
     if load_tables()[name].is_ledger:
-        return None
+        return pins.pinned(settings, name)
     known = published_versions(settings) if versions is None else versions
     return known.get(name, 0)
 

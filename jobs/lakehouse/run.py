@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from conf.dates import DateRange
 from conf.errors import AlreadyRunning
 from conf.settings import Settings
+from jobs.lakehouse import pins
 from jobs.lakehouse.logs import fact
 
 log = logging.getLogger("closedloop")
@@ -47,10 +48,11 @@ class Run:
 
 
 @contextmanager
-def exclusive(settings: Settings, stage: str) -> Iterator[None]:
+def exclusive(settings: Settings, stage: str, between_keys: bool = False) -> Iterator[None]:
     """Hold the lock of a stage; a second holder is refused within seconds and told who the first one is.
 
-    One lock a stage and not a stage and date: two dates of one stage write the same tables.
+    One lock a stage and not a stage and date: two dates of one stage write the same tables. Refused as well while a change of
+    the token key is not at its end, but for that change itself (`between_keys`).
     """
     folder = settings.path("run", "locks")
     if (folder, stage) in _HELD:  # a job started by one that holds the lock already
@@ -68,6 +70,8 @@ def exclusive(settings: Settings, stage: str) -> Iterator[None]:
             "  to do:  wait for it to end, or stop that process; its lock goes with it"
         ) from None
     try:
+        if not between_keys:
+            pins.require_none(settings)
         holder_file.write_text(f"process {os.getpid()}", encoding="utf-8")
         _HELD.add((folder, stage))
         yield

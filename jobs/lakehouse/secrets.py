@@ -41,6 +41,11 @@ def replace_secret(settings: Settings, name: str, text: str) -> Path:
     return path
 
 
+def remove_secret(settings: Settings, name: str) -> None:
+    """Take secrets/<name> away, when it is there."""
+    _path(settings, name).unlink(missing_ok=True)
+
+
 def key(settings: Settings, name: str) -> bytes:
     """Key of 32 bytes in secrets/<name>.key, made once."""
     text = secret(settings, f"{name}.key", new_key)

@@ -57,6 +57,7 @@ ABOUT_RUNS = {
     "ops.model_run",
     "ops.approval",
     "ops.person_lookup",
+    "ops.key_register",
 }
 PROFILE = "proof"
 FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night
@@ -209,7 +210,9 @@ def _require_work_done(settings: Settings, day: date) -> None:
 
 def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     from conf.campaigns import load_campaigns
+    from conf.channels import load_channels
     from jobs.targeting.approval import record_whole_way
+    from jobs.targeting.export_signature import signing_key
 
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
@@ -225,3 +228,5 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
             raise KillProofFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
     for campaign in load_campaigns().values():
         record_whole_way(settings, campaign, "prove-kill")
+    for channel_code in load_channels():  # one key for all plays of the night: signatures are compared
+        signing_key(settings, channel_code)

@@ -12,8 +12,8 @@ from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
 from jobs.lakehouse.withheld import CLOSED, EXPORT_LEDGER, REFUSED
-from jobs.targeting.export_files import remove_unreleased
 from jobs.targeting.file_status import write_status
+from jobs.targeting.sent import remove_unreleased
 
 STAGE = "targeting"
 
@@ -27,7 +27,7 @@ def close_file(settings: Settings, file_name: str, by: str, reason: str) -> dict
         row = _refused(settings, file_name)
         ends = {"status": CLOSED, "closed_by": by, "closed_because": reason, "run_id": uuid.uuid4().hex[:12]}
         write_status(settings, row | ends)
-        remove_unreleased(settings.path("exports", row["channel_code"], file_name))
+        remove_unreleased(settings, settings.path("exports", row["channel_code"], file_name), row)
     raise_alert(settings, "FILE_CLOSED", row["business_date"], reason, file_name=file_name, by=by)
     shown = ("file_name", "channel_code", "campaign_id", "rows", "refused_because", "closed_by", "closed_because")
     return {key: (row | ends)[key] for key in shown}

@@ -1,8 +1,9 @@
 """Writes the frozen lists of a night as channel files: checked again by other code, released by `.done`, never sent twice.
 
 Order for each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest
--> RELEASING in ops.export_ledger -> `.done` -> EXPORTED. A channel takes a file only after its `.done`, so no file is seen
-without its row, and what is EXPORTED, RECALLED or CLOSED is never written again, whatever is left of it in the folder. After
+-> RELEASING in ops.export_ledger and in sent/ -> signature -> `.done` -> SENT in sent/ -> EXPORTED. A channel takes a file only
+after its `.done`, so no file is seen without its row, and what is EXPORTED, RECALLED or CLOSED is never written again, whatever
+is left of it in the folder. What left by `.done` or sent/ and is unknown to a restored lake is noted as it left, and told. After
 a crash anywhere, running again brings the same files: their bytes follow from the frozen list and ops.contact_withdrawal.
 
 A contact that may not be made any more, as after a late opt-out, is dropped from its file and recorded there; the file is
@@ -31,19 +32,21 @@ from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import CLOSED, EXPORTED, REFUSED, RELEASING, withdrawn_contacts
+from jobs.targeting import sent
+from jobs.targeting.after_restore import note_recalled_contacts, note_what_left
 from jobs.targeting.approval import content_hash
 from jobs.targeting.export_check import Protection, differences, read_back, violations
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
     put_in_place,
-    remove_unreleased,
     write_atomically,
     write_manifest,
     write_private,
 )
 from jobs.targeting.export_layout import file_bytes, misfit
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
+from jobs.targeting.export_signature import signing_key, write_signature
 from jobs.targeting.file_status import ENDED, files_of_night, write_status
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
@@ -108,6 +111,8 @@ def run_night(
     files = contacts_by_file(lake, business_date)
     clear_private(settings.path("exports"))
     night = _open_night(lake, business_date, campaigns)
+    note_what_left(night, files, _write_ledger)
+    note_recalled_contacts(night, files)
     if any(night.status(name) not in ENDED for name in files):
         _require_fresh(settings, business_date)
     outcome: Counter[str] = Counter()
@@ -164,22 +169,14 @@ def _export_file(night: Night, file_name: str, contacts: list[dict]) -> tuple[st
     if status in ENDED:
         sent = night.known[file_name]["rows"] if status == EXPORTED else 0
         return "ALREADY_SENT" if status == EXPORTED else str(status), sent
-    if status == RELEASING and _is_released(target):
-        known = night.known[file_name]
-        _write_ledger(night, contacts[0], known["rows"], known["sha256"], EXPORTED)
-        return "ALREADY_SENT", known["rows"]
     kept = _release(night, target, contacts)
     return ("SENT", len(kept)) if kept else (CLOSED, 0)
-
-
-def _is_released(target: Path) -> bool:
-    """Whether a list that was being released is out: its `.done` stands, or the channel has taken the list away."""
-    return done_of(target).exists() or not target.exists()
 
 
 def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
     """Write, check and release one list; returns the contacts on it, none when nobody may be contacted any more."""
     layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
+    signing_key(night.lake.settings, layout.channel_code)  # refused before anything appears in the channel's folder
     _require_unchanged_campaign(night, contacts[0])
     kept, checked = _checked_list(night, layout, target, contacts)
     if checked is None:
@@ -190,10 +187,14 @@ def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
     put_in_place(checked.private, target)
     faults.point("export.after_rename")
     write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
+    done = f"{checked.digest}\n".encode()
     _write_ledger(night, kept[0], len(kept), checked.digest, RELEASING)
+    sent.note(night.lake.settings, night.known[target.name], sent.RELEASING)
+    write_signature(night.lake.settings, target, done)
     faults.point("export.before_done")
-    write_atomically(night.folder, done_of(target), f"{checked.digest}\n".encode())
+    write_atomically(night.folder, done_of(target), done)
     faults.point("export.after_done")
+    sent.note(night.lake.settings, night.known[target.name], sent.SENT)
     _write_ledger(night, kept[0], len(kept), checked.digest, EXPORTED)
     return kept
 
@@ -291,7 +292,7 @@ def _drop(night: Night, target: Path, kept: list[dict], found: dict[int, str]) -
         night.status(target.name) == RELEASING
     ):  # first the ledger: a list that is gone would count as taken by its channel
         _write_ledger(night, kept[0], len(kept), "", REFUSED, refused_because=text)
-        remove_unreleased(target)
+        sent.remove_unreleased(night.lake.settings, target, night.known[target.name])
     dropped = [(kept[line - 1], reason) for line, reason in sorted(found.items())]
     withdraw(night.lake.settings, dropped, DROPPED, LAST_GATE, night.lake.run.run_id)
     night.dropped[kept[0]["channel_code"]] += len(dropped)
@@ -308,7 +309,7 @@ def _close_empty(night: Night, target: Path, contacts: list[dict]) -> None:
     why = "nobody on it may be contacted any more"
     ends = {"refused_because": why, "closed_by": LAST_GATE, "closed_because": why}
     _write_ledger(night, contacts[0], len(contacts), "", CLOSED, **ends)
-    remove_unreleased(target)
+    sent.remove_unreleased(night.lake.settings, target, night.known[target.name])
 
 
 def _require_unchanged_campaign(night: Night, contact: dict) -> None:
@@ -331,7 +332,7 @@ def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: Expor
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
     if isinstance(refusal, NotClean) or night.status(file_name) != RELEASING:
         _write_ledger(night, contacts[0], len(contacts), "", REFUSED, refused_because=str(refusal))
-        remove_unreleased(night.target(contacts[0]))
+        sent.remove_unreleased(night.lake.settings, night.target(contacts[0]), night.known[file_name])
     return f"  - {refusal}"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from conf.exports import ExportLayout
 from conf.policy import Policy
@@ -73,11 +74,18 @@ def recall_marker_of(target: Path) -> Path:
     return target.with_name(target.name + ".recall.json")
 
 
-def remove_unreleased(target: Path) -> None:
-    """Take away a list without `.done`, which no channel has taken, and its manifest."""
-    if not done_of(target).exists():
-        target.unlink(missing_ok=True)
-        manifest_of(target).unlink(missing_ok=True)
+def signature_of(target: Path) -> Path:
+    """The file that signs a list's manifest and `.done`."""
+    return target.with_name(target.name + ".sig")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What a manifest or a recall file says; empty when it is not there or cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_manifest(

@@ -18,7 +18,8 @@ _GRAMMAR = {
     "time4": re.compile(r"([01]\d|2[0-3])[0-5]\d"),
     "url": re.compile(r"https?://[A-Za-z0-9./_?=-]+"),
 }
-_FORMULA_TRIGGERS = "=+-@\t\r\n"  # what makes a spreadsheet run a cell
+_FORMULA_TRIGGERS = "=+-@\t\r\n＝＋－＠"  # what makes a spreadsheet run a cell, in some languages also in full width
+_BEFORE_A_FORMULA = "'\";"  # what a spreadsheet takes off, or ends the cell before, and then runs the rest
 _WANTED = {
     "code": "capital letters, digits and _", "int": "digits", "msisdn": "a national mobile number of 11 digits",
     "date8": "a date as YYYYMMDD", "time4": "a time as HHMM", "url": "an http address",
@@ -94,7 +95,7 @@ def _fault_of_text(layout: ExportLayout, value: str, encoded: bytes) -> str | No
     """No control characters, nothing a spreadsheet would run, nothing that ends the cell for a reader of bytes."""
     if value != value.strip():
         return "blanks at an end"
-    if value[0] in _FORMULA_TRIGGERS:
+    if value.lstrip(_BEFORE_A_FORMULA).startswith(tuple(_FORMULA_TRIGGERS)):
         return "a first character that makes a spreadsheet run the cell"
     if not value.isprintable():
         return "a control character"

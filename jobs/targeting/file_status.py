@@ -26,7 +26,7 @@ def write_status(settings: Settings, row: dict) -> None:
 
 
 def has_left(settings: Settings, business_date: date) -> bool:
-    """Whether a channel may have seen any list of the night."""
+    """Whether a channel may have seen any list of the night, by the ledger."""
     return any(row["status"] in MAY_HAVE_LEFT for row in files_of_night(settings, business_date).values())
 
 

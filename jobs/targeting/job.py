@@ -15,11 +15,12 @@ from conf.errors import ClosedLoopError
 from conf.policy import Policy, load_policy
 from conf.settings import Settings
 from expectations.gate import run_gate
+from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import without_withheld
-from jobs.targeting import control_shares, freeze
+from jobs.targeting import control_shares, freeze, sent
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
 from jobs.targeting.file_status import has_left
@@ -68,8 +69,17 @@ def run_night(
 
 
 def is_exported(settings: Settings, business_date: date) -> bool:
-    """Whether any file of the night may have left, recalled ones included."""
-    return has_left(settings, business_date)
+    """Whether any file of the night may have left, recalled ones included; a restored lake with its lists may not know it."""
+    if has_left(settings, business_date):
+        return True
+    noted = sent.notes_of_night(settings, business_date).values()
+    return any(line["state"] != sent.TAKEN_BACK for line in noted) and is_published(settings, business_date)
+
+
+def is_published(settings: Settings, business_date: date) -> bool:
+    """Whether the lists of a night are frozen for readers."""
+    filters = [("stage", "=", STAGE), ("business_date", "=", business_date)]
+    return ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
 
 
 def _require_ready(lake: Lake, settings: Settings, business_date: date) -> None:

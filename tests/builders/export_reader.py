@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ def contacts(home: Path, campaigns: set[str]) -> list[Contact]:
     found = []
     for done in sorted(home.glob("exports/*/*.done")):
         for file in done.parent.glob(done.name.removesuffix(".done") + "*"):
-            if file.name.endswith((".done", ".json", ".manifest")):
+            if file.name.endswith((".done", ".json", ".manifest", ".sig")):
                 continue
             for line in text_of(file).splitlines():
                 number = NUMBER.search(line)
@@ -48,6 +49,20 @@ def contacts(home: Path, campaigns: set[str]) -> list[Contact]:
 def manifests(home: Path) -> list[dict]:
     """All manifests of all channels."""
     return [json.loads(file.read_text()) for file in sorted(home.glob("exports/*/*manifest*.json"))]
+
+
+def unsigned(home: Path) -> list[str]:
+    """Released lists whose manifest or `.done` is not signed with their channel's key, by name; reads keys and files itself."""
+    wrong = []
+    for done in sorted(home.glob("exports/*/*.done")):
+        base = done.name.removesuffix(".done")
+        key = bytes.fromhex((home / "secrets" / f"channel-{done.parent.name}.key").read_text().strip())
+        signed = json.loads((done.parent / f"{base}.sig").read_text())
+        parts = {"manifest": done.parent / f"{base}.manifest.json", "done": done}
+        made = {part: hmac.new(key, file.read_bytes(), "sha256").hexdigest() for part, file in parts.items()}
+        if made != {part: signed[part] for part in parts}:
+            wrong.append(base)
+    return wrong
 
 
 def bare(text: str) -> str | None:

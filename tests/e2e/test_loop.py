@@ -41,6 +41,7 @@ def test_all_nine_channels_get_files_and_each_line_is_read(loop, exported):
     assert {contact.channel for contact in exported} == set(load_channels())
     rows = sum(manifest["rows"] for manifest in export_reader.manifests(loop.settings.home))
     assert rows == len(exported)
+    assert export_reader.unsigned(loop.settings.home) == []
     assert all(contact.campaign for contact in exported)
 
 

@@ -7,12 +7,15 @@ from datetime import date, datetime
 import pytest
 
 from conf.dates import DateRange
+from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.rekey.job import rekey
 from jobs.stack.kill_matrix import fingerprint, prove_point
 from jobs.view import conform, job
 from tests.builders.bronze import a_call, a_status, a_subscription, deliver
 from tests.builders.contacts import put
+from tests.builders.targeting_night import copy_of
 from tests.conftest import settings_for_tests
 
 pytestmark = pytest.mark.slow
@@ -339,3 +342,26 @@ def test_loading_in_another_order_gives_the_same_tables(spark, town, tmp_path):
     assert {name: content_hash(settings, name) for name in tables} == {
         name: content_hash(town, name) for name in tables
     }
+
+
+def test_silver_and_view_built_anew_under_another_token_key_are_those_that_were_rekeyed(spark, town, tmp_path):
+    """Some of the town's tokens stand for values of the vault, the others for people it does not hold any more."""
+    settings = copy_of(town, tmp_path / "home")
+    known = [100, 101, 200, 300, 500]
+    vault = [{"token": t, "kind": "MSISDN", "value": f"13800000{t}", "first_load_date": DAY} for t in known]
+    ledger.append(settings, "vault.identity", vault)
+    before = {row["subscription_id"]: row["msisdn"] for row in rows_of(settings, "gold.customer_360")}
+
+    assert rekey(settings, "wu.dp")["strangers"] > 10
+
+    new = Tokenizer.of(settings).token
+    held = {row["subscription_id"]: row["msisdn"] for row in rows_of(settings, "gold.customer_360")}
+    wanted = {who: token and new("MSISDN", f"13800000{token}") for who, token in before.items()}
+    assert held == wanted
+    assert len(set(held.values())) >= 4
+    tables = [name for name in published.published_versions(settings) if name.startswith(("silver.", "gold."))]
+    rekeyed = {name: content_hash(settings, name) for name in tables}
+    assert len(rekeyed) > 20
+    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-05"))
+    job.run(spark, settings, DateRange.of(DAY))
+    assert {name: content_hash(settings, name) for name in tables} == rekeyed

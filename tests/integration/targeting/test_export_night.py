@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections import Counter
 from datetime import timedelta
@@ -29,7 +30,7 @@ from jobs.targeting.close_file import close_file
 from jobs.targeting.contact_recall import recall_contact
 from jobs.targeting.explain import explain
 from jobs.targeting.export_check import read_back
-from jobs.targeting.export_files import PRIVATE, done_of, write_private
+from jobs.targeting.export_files import PRIVATE, done_of, manifest_of, signature_of, write_private
 from jobs.targeting.export_rows import contacts_by_file
 from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import StaleSuppression
@@ -104,6 +105,11 @@ def test_manifest_and_done_name_the_content(targeted_copy):
         is_bulk = manifest["channel_code"] in ("SMS", "MMS", "WAP_PUSH")
         assert sum(slot["rows"] for slot in manifest.get("slots", [])) == (manifest["rows"] if is_bulk else 0)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(signature_of(path).stat().st_mode) == 0o600
+    assert len(released(targeted_copy)) >= 9
+    assert export_reader.unsigned(targeted_copy.home) == []
+    done_of(path).write_text("0" * 64 + "\n")
+    assert export_reader.unsigned(targeted_copy.home) == [path.name]
     assert not list(targeted_copy.path("exports", PRIVATE).iterdir()), "nothing is left in the private folder"
 
 
@@ -132,6 +138,88 @@ def test_list_and_done_the_channel_took_away_do_not_come_back(targeted_copy, sta
     assert not taken.exists()
     assert not done_of(taken).exists()
     assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
+
+
+def as_killed_before_done(settings, path: Path, **row_of_ledger: str) -> None:
+    """Bring a list that left back to the state in which a kill right before its `.done` leaves it."""
+    done_of(path).unlink()
+    notes = settings.path("sent", f"{path.parent.name}.jsonl")
+    lines = [line for line in notes.read_text().splitlines() if not (path.name in line and '"SENT"' in line)]
+    notes.write_text("".join(line + "\n" for line in lines))
+    other = {"status": "RELEASING", **row_of_ledger}
+    rows = ledger.read(settings, "ops.export_ledger").to_pylist()
+    changed = [row | other if row["file_name"] == path.name else row for row in rows]
+    ledger.replace(settings, "ops.export_ledger", changed, None)
+
+
+def restore_lake_of_before(settings, targeted) -> None:
+    """Bring the lake back as it was before the export; exports, secrets and sent/ stay."""
+    shutil.rmtree(settings.path("lake"))
+    shutil.copytree(targeted[0].path("lake"), settings.path("lake"))
+
+
+def told(settings, event: str) -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(settings.path("alerts").glob(f"*_{event}_*.json"))]
+
+
+@pytest.mark.parametrize("taken", ["nothing", "done", "all"])
+def test_nothing_is_sent_twice_after_an_older_lake_was_restored(targeted_copy, targeted, undisturbed, taken):
+    """Whatever the channels took away meanwhile: nothing, the `.done` alone, or list, manifest, signature and `.done`."""
+    export.run(None, targeted_copy, RANGE)
+    before = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    for path in released(targeted_copy):
+        gone = {
+            "nothing": [],
+            "done": [done_of(path)],
+            "all": [path, done_of(path), manifest_of(path), signature_of(path)],
+        }
+        for file in gone[taken]:
+            file.unlink()
+    left = contents(targeted_copy)
+    restore_lake_of_before(targeted_copy, targeted)
+    assert statuses(targeted_copy) == {}
+
+    summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
+
+    assert set(summary["files"]) == {"ALREADY_SENT"}
+    assert contents(targeted_copy) == left
+    rows = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    kept = ("status", "rows", "sha256")
+    assert {name: [row[c] for c in kept] for name, row in rows.items()} == {
+        n: [r[c] for c in kept] for n, r in before.items()
+    }
+    assert all("had left before" in row["left_note"] for row in rows.values())
+    assert sorted(alert["file_name"] for alert in told(targeted_copy, "LIST_HAD_LEFT")) == undisturbed["ledger"]
+    export.run(None, targeted_copy, RANGE)
+    assert contents(targeted_copy) == left
+    assert len(told(targeted_copy, "LIST_HAD_LEFT")) == len(undisturbed["ledger"]) >= 9
+
+
+def test_lists_that_left_are_not_decided_anew_and_recalls_are_kept_after_a_restore(targeted_copy, targeted):
+    export.run(None, targeted_copy, RANGE)
+    contact, *_ = lake_of(targeted_copy).arrow("gold.campaign_contact", [("channel_code", "=", "OUTBOUND")]).to_pylist()
+    recall_contact(targeted_copy, "desk", "asked in the store", contact["contact_id"])
+    recall(targeted_copy, NIGHT, "STORE", "desk", "wrong list")
+    recalled = {name for name, status in statuses(targeted_copy).items() if status == "RECALLED"}
+    restore_lake_of_before(targeted_copy, targeted)
+    assert targeting_job.run(None, targeted_copy, RANGE)[str(NIGHT)]["status"] == "FROZEN"
+
+    export.run(None, targeted_copy, RANGE)
+
+    assert {name for name, status in statuses(targeted_copy).items() if status == "RECALLED"} == recalled != set()
+    assert withdrawn(targeted_copy) == [(contact["contact_id"], "RECALLED", "asked in the store")]
+
+
+def test_a_list_that_left_and_is_on_no_frozen_list_any_more_is_told_and_stays_in_the_ledger(targeted_copy, targeted):
+    export.run(None, targeted_copy, RANGE)
+    restore_lake_of_before(targeted_copy, targeted)
+    frozen = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
+    lost = frozen[0]["file_name"]
+    put(targeted_copy, "gold.campaign_contact", [row for row in frozen if row["file_name"] != lost])
+    export.run(None, targeted_copy, RANGE)
+    (row,) = ledger.read(targeted_copy, "ops.export_ledger", [("file_name", "=", lost)]).to_pylist()
+    assert row["status"] == "EXPORTED"
+    assert "compare it with the channel" in row["left_note"]
 
 
 def test_recalled_list_has_its_marker_and_is_never_sent_again(targeted_copy, undisturbed):
@@ -364,7 +452,7 @@ def test_one_late_opt_out_drops_its_row_and_nothing_else(targeted_copy, undistur
 
     name = f"{contact['channel_code']}/{contact['file_name']}"
     changed = {path for path, digest in contents(targeted_copy).items() if undisturbed["files"][path] != digest}
-    assert changed == {name, f"{name}.manifest.json", f"{name}.done"}
+    assert changed == {name, f"{name}.manifest.json", f"{name}.sig", f"{name}.done"}
     target = targeted_copy.path("exports", name)
     before = (undisturbed["settings"].path("exports", name)).read_bytes().splitlines(keepends=True)
     after = target.read_bytes().splitlines(keepends=True)
@@ -609,11 +697,7 @@ def test_no_file_leaves_given_protected_people_nobody_can_read(targeted_copy):
 def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
     export.run(None, targeted_copy, RANGE)
     path = released(targeted_copy)[0]
-    path.with_name(path.name + ".done").unlink()
-    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
-    other = {"sha256": "0" * 64, "status": "RELEASING"}
-    changed = [row | other if row["file_name"] == path.name else row for row in rows]
-    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
+    as_killed_before_done(targeted_copy, path, sha256="0" * 64)
     summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
     assert "never sent a second time" in summary["withheld"][0]
     assert statuses(targeted_copy)[path.name] == "RELEASING", "what may have left stays in the ledger as it left"
@@ -623,10 +707,7 @@ def test_sent_file_is_never_replaced_by_another_content(targeted_copy):
 def test_protection_that_came_in_a_crash_drops_its_row_of_the_unreleased_list(targeted_copy, monkeypatch, crash_again):
     export.run(None, targeted_copy, RANGE)
     path = max(released(targeted_copy), key=lambda path: path.stat().st_size)
-    done_of(path).unlink()
-    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
-    changed = [row | {"status": "RELEASING"} if row["file_name"] == path.name else row for row in rows]
-    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
+    as_killed_before_done(targeted_copy, path)
     contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
     contact = next(row for row in contacts if row["file_name"] == path.name)
     put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK")])

@@ -14,7 +14,8 @@ from jobs.targeting.export_check import Protection, differences, read_back, viol
 from jobs.targeting.export_layout import file_bytes
 
 LAYOUTS = sorted(load_exports())
-HOSTILE = ["=1+1", "+86", "-2", "@SUM(A1)", " =1", "a\tb", "a\nb", "a\rb", "a\x00b", "", " ", "x" * 2001, "a\u2028b"]
+HOSTILE = ["=1+1", "+86", "-2", "@SUM(A1)", " =1", "a\tb", "a\nb", "a\rb", "a\x00b", "", " ", "x" * 2001, "a\u2028b",
+           "＝1+1", "＋86", "－2", "＠SUM(A1)", "'=1", '"=1', ";=1", "'＝1", "'\"@A"]  # fmt: skip
 CELLS = {
     "contact_id": "K0123456789ABCDEF01234567", "campaign_id": "CRBT_SAVE", "task_id": "CRBT_SAVE_SMS", "wave_no": "1", "msisdn": "13800000001",
     "product_id": "CRBT", "offer_id": "GIFT", "planned_date": "20260311", "script_id": "TEXT_1", "valid_to": "20260312", "priority": "1",
