@@ -10,10 +10,9 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -51,15 +50,6 @@ def fact(logger: logging.Logger, level: int, event: str, facts: Mapping[str, obj
     """Log one fact: an upper-case event with its values; a line for people, an object for the file."""
     words = " ".join(f"{key}={value}" for key, value in facts.items())
     logger.log(level, "%s %s", event, words, extra={FACTS: {"event": event, **facts}})
-
-
-def remove_old(settings: Settings, before: date) -> int:
-    """Remove log files nobody has written to since that date; returns how many."""
-    limit = datetime.combine(before, time(), ZoneInfo(settings.time_zone)).timestamp()
-    old = [file for file in _folder(settings).glob("*.jsonl") if file.stat().st_mtime < limit]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return len(old)
 
 
 class _ToHome(logging.FileHandler):
