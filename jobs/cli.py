@@ -309,6 +309,21 @@ def maintain(
     show(preview(settings, last) if dry_run else run_job(settings, "maintain", DateRange(last, last)))
 
 
+@app.command()
+def forget(
+    msisdn: Annotated[str, typer.Option(help="-: the number is read from standard input, so that no history keeps it")],
+    by: Annotated[str, typer.Option(help="who erases")],
+    reason: Annotated[str, typer.Option(help="why; never a number or a name")],
+) -> None:
+    """Erase the holder of a number from landing, lists, quarantine and vault for good, and prove it; nobody contacts him again."""
+    from jobs.privacy.forget import forget as erase
+    from jobs.show import show
+
+    if msisdn != "-":
+        raise typer.BadParameter("wanted --msisdn - and the number on standard input")
+    show(erase(load_settings(), sys.stdin.readline(), by, reason))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def simulate(context: typer.Context) -> None:
     """The synthetic operator (all arguments go to `python -m simulator`)."""

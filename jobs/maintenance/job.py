@@ -48,12 +48,12 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
 def preview(settings: Settings, last: date) -> list[dict[str, Any]]:
     """What a run would remove, rows by table and files by kind; changes nothing."""
     today = _counted_from(settings, last)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"what": table.name, "kept_from": old[1], "going": _old_row_count(settings, table, today), "bytes": None}
         for _, table in sorted(load_tables().items())
         if (old := old_rows(table, today)) and ledger.table_path(settings, table.name).exists()
     ]
-    files = [
+    files: list[dict[str, Any]] = [
         {
             "what": f"files.{kind}",
             "kept_from": None,
@@ -62,7 +62,12 @@ def preview(settings: Settings, last: date) -> list[dict[str, Any]]:
         }
         for kind, paths in old_files.old_files(settings, today).items()
     ]
-    runs = {"what": "files.model_runs", "kept_from": None, "going": len(_old_runs(settings, today)), "bytes": None}
+    runs: dict[str, Any] = {
+        "what": "files.model_runs",
+        "kept_from": None,
+        "going": len(_old_runs(settings, today)),
+        "bytes": None,
+    }
     return [row for row in (*rows, *files, runs) if row["going"]]
 
 
