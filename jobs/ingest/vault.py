@@ -15,8 +15,9 @@ from jobs.ingest.parse import Identity
 from jobs.ingest.tokens import KINDS
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run
+from jobs.privacy.forgotten import without_forgotten
 
-IDENTITY, FORGOTTEN = "vault.identity", "ops.forgotten"
+IDENTITY = "vault.identity"
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -43,7 +44,7 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
 
     The result is the same whatever the order of the loads: one row per token with the least load date of all.
     """
-    found = _without_forgotten(this_run, found)
+    found = without_forgotten(this_run.settings, found, this_run.run_id)
     if found.num_rows == 0:
         return 0
     known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "first_load_date"])
@@ -60,12 +61,6 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
         elif added.num_rows:
             commits.add(this_run, IDENTITY, _sorted(added))
     return new.num_rows
-
-
-def _without_forgotten(this_run: Run, found: pa.Table) -> pa.Table:
-    """Values of people who were erased never come back, whatever is delivered."""
-    forgotten = ledger.read(this_run.settings, FORGOTTEN, columns=["token"])["token"].combine_chunks()
-    return found.filter(pc.invert(pc.is_in(found["token"], value_set=forgotten))) if len(forgotten) else found
 
 
 def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:

@@ -21,9 +21,10 @@ from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.run import exclusive
 from jobs.privacy import lists, scan
 from jobs.privacy.blanking import Patterns, blank, patterns_of
+from jobs.privacy.forgotten import FORGOTTEN, digester
 from jobs.privacy.person import Person, newest_night, person_of
 
-FORGOTTEN, REDACTED, QUARANTINE, VAULT = "ops.forgotten", "ops.redacted_file", "ops.quarantine", "vault.identity"
+REDACTED, QUARANTINE, VAULT = "ops.redacted_file", "ops.quarantine", "vault.identity"
 STAGES = ("ingest", "customer_view", "targeting", "maintenance")  # who reads or writes what is erased
 
 
@@ -76,7 +77,8 @@ def _note(settings: Settings, person: Person, night: date, by: str, reason: str,
     mine = [("person_token", "=", person.token)]
     known = {row["token"]: row for row in ledger.read(settings, FORGOTTEN, mine).to_pylist()}
     common = {"person_token": person.token, "asked_by": by, "reason": reason, "is_done": is_done, "run_id": run_id}
-    rows = {token: {"token": token, "kind": kind, "business_date": night, **common}
+    digests = digester(settings)
+    rows = {token: {"token": token, "kind": kind, "value_digest": digests.token(kind, value), "business_date": night, **common}
             for token, (kind, value) in person.own.items() if value}  # fmt: skip
     rows |= {token: row | {"is_done": is_done, "run_id": run_id} for token, row in known.items()}
     ledger.replace(settings, FORGOTTEN, list(rows.values()), f"person_token = {person.token}", run_id)

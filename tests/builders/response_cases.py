@@ -257,7 +257,7 @@ def built(spark: object) -> Settings:
     ledger.append(settings, "ops.contact_withdrawal", [dropped, *recalled])
     erased = [(903, "MSISDN", NIGHT), (78, "ID_NUMBER", LONG_AGO), (904, "MSISDN", NEXT)]
     ledger.append(settings, "ops.forgotten", [
-        {"token": token, "kind": kind, "business_date": since, "person_token": token, "asked_by": "officer", "reason": "asked",
+        {"token": token, "kind": kind, "business_date": since, "person_token": token, "value_digest": token, "asked_by": "officer", "reason": "asked",
          "is_done": True, "run_id": "tests"} for token, kind, since in erased
     ])  # fmt: skip
     torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NEXT,

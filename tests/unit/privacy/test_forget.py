@@ -9,6 +9,7 @@ import sys
 from datetime import date, timedelta
 from hashlib import sha256
 
+import pyarrow as pa
 import pytest
 
 from conf.dates import DateRange
@@ -20,6 +21,7 @@ from jobs.lakehouse import ledger
 from jobs.privacy import scan
 from jobs.privacy.blanking import blank, patterns_of
 from jobs.privacy.forget import ErasureIncomplete, forget
+from jobs.privacy.forgotten import without_forgotten
 from jobs.privacy.person import Person, person_of
 from tests.builders.targeting_night import a_row, put
 from tests.unit.ingest.deliveries import dollar, euro, fixed
@@ -233,6 +235,19 @@ def test_what_is_delivered_again_stays_out_of_the_vault_and_a_rerun_keeps_what_w
     values = {row["value"] for row in ledger.read(home, "vault.identity").to_pylist()}
     assert values & {NUMBER, DOCUMENT, ADDRESS, IMSI, IMEI} == set()
     assert OTHER in values
+
+
+def test_a_value_is_known_again_under_another_key_of_the_tokens_and_never_with_a_lost_key_of_its_own(home):
+    forget(home, NUMBER, "officer", "asked for it")
+    token = Tokenizer(bytes(32)).token("MSISDN", NUMBER)  # as after a rekey
+    found = pa.table({"token": pa.array([token, 5], pa.int64()), "kind": ["MSISDN"] * 2, "value": [NUMBER, OTHER]})
+
+    assert without_forgotten(home, found, "a")["value"].to_pylist() == [OTHER]
+    assert token in ledger.read(home, "ops.forgotten", columns=["token"])["token"].to_pylist()
+
+    home.path("secrets", "forgotten.key").unlink()
+    with pytest.raises(InputRefused, match="bring it back from the backup"):
+        without_forgotten(home, found, "a")
 
 
 @pytest.mark.parametrize("point", ["after_landing", "after_vault"])
