@@ -310,6 +310,15 @@ def maintain(
 
 
 @app.command()
+def disk() -> None:
+    """Bytes and files of each part of the home: now, a night, and a night per million subscriptions."""
+    from jobs.maintenance.disk import disk as disk_of
+    from jobs.show import show
+
+    show(disk_of(load_settings()))
+
+
+@app.command()
 def forget(
     msisdn: Annotated[str, typer.Option(help="-: the number is read from standard input, so that no history keeps it")],
     by: Annotated[str, typer.Option(help="who erases")],

@@ -11,7 +11,7 @@ from conf.settings import Settings
 from conf.tables import Table, load_tables
 from jobs.lakehouse import expiry, ledger, published
 from jobs.lakehouse.run import exclusive
-from jobs.maintenance import airflow_records, old_files
+from jobs.maintenance import airflow_records, identities, old_files
 from jobs.stack.postgres import point_mlflow_here
 from models import registry_care
 
@@ -39,9 +39,10 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         if ledger.table_path(settings, table.name).exists()
     ]
     done = [word for words in found for word in words]
+    gone = _remove_unnamed(spark, settings, today)
     return {
         **{f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")},
-        "removed": _remove_files(settings, today) | _remove_records(settings, today),
+        "removed": gone | _remove_files(settings, today) | _remove_records(settings, today),
     }
 
 
@@ -69,6 +70,15 @@ def preview(settings: Settings, last: date) -> list[dict[str, Any]]:
         "bytes": None,
     }
     return [row for row in (*rows, *files, runs) if row["going"]]
+
+
+def _remove_unnamed(spark: SparkSession, settings: Settings, today: date) -> dict[str, int]:
+    """Values of the vault nobody names any more, while nothing is loaded."""
+    try:
+        with exclusive(settings, "ingest"):
+            return {"identities": identities.remove_unnamed(spark, settings, f"{STAGE}-{today}")}
+    except AlreadyRunning:
+        return {}
 
 
 def _remove_files(settings: Settings, today: date) -> dict[str, int]:

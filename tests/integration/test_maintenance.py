@@ -12,8 +12,9 @@ from conf.tables import Table, table_of
 from jobs.lakehouse import expiry, ledger, published
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run, exclusive
-from jobs.maintenance import job
+from jobs.maintenance import disk, identities, job
 from jobs.view import asof
+from tests.builders.targeting_night import a_row, put
 
 TONIGHT = DateRange.of("2026-03-10")
 DAYS = {"2026-02-07": "too old", "2026-02-08": "just kept", "2026-03-10": "tonight"}  # 30 days back is 8 February
@@ -106,3 +107,36 @@ def test_rebuild_never_goes_back_behind_what_bronze_still_holds(settings):
     assert asof.dates_to_rebuild(settings, DateRange(late, late), "silver.payment").first == date(2025, 9, 10)
     with pytest.raises(asof.RowsExpired, match="bronze holds all rows from 2025-09-10 on"):
         asof.dates_to_rebuild(settings, DateRange(first, late), "silver.payment")
+
+
+def test_values_nobody_names_any_more_leave_the_vault(spark, settings, monkeypatch):
+    rows = [{"token": token, "kind": kind, "value": f"v{token}", "first_load_date": TONIGHT.last}
+            for token, kind in ((1, "MSISDN"), (2, "MSISDN"), (3, "NAME"), (4, "MSISDN"), (5, "IMEI"))]  # fmt: skip
+    ledger.append(settings, "vault.identity", rows)
+    put(settings, "silver.customer", [a_row("silver.customer", customer_id="C1", cust_name_token=3)])
+    put(settings, "gold.customer_360", [a_row("gold.customer_360", subscription_id="S1", msisdn=2)])
+    ledger.append(
+        settings, "bronze.cdr_voice", [a_row("bronze.cdr_voice", product_no_token=9, opposite_no_token=1, event_id=4)]
+    )
+
+    assert identities.remove_unnamed(spark, settings, "a") == 2  # 4 stands as an event's identity alone
+    assert sorted(ledger.read(settings, "vault.identity")["token"].to_pylist()) == [1, 2, 3]
+
+
+def test_disk_counts_a_file_to_the_night_that_wrote_it(settings):
+    for night in (8, 9, 10):
+        published.publish(settings, "tests", date(2026, 3, night), f"run-{night}", {"gold.visit": night})
+        for place, size in (("exports/SMS", 100), ("lake/silver/x", 50)):
+            path = settings.path(place, f"of-the-night-after-{night}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes(size * night))
+        settings.path("landing", "boss").mkdir(parents=True, exist_ok=True)
+        settings.path("landing", "boss", f"S02090202603{night:02d}000000.AVL").write_bytes(bytes(1000 * night))
+
+    assert list(disk.night_windows(settings)) == [date(2026, 3, 9), date(2026, 3, 10)]
+    found = {row["part"]: row for row in disk.disk(settings)}
+    assert (found["exports"]["files"], found["landing"]["files"]) == (3, 3)
+    assert found["exports"]["megabytes_a_night"] == pytest.approx((800 + 900) / 2 / 1e6, abs=1e-3)
+    assert found["exports"]["files_a_night"] == found["silver"]["files_a_night"] == 1
+    assert found["landing"]["megabytes_a_night"] == pytest.approx((9000 + 10000) / 2 / 1e6, abs=1e-3)
+    assert found["together"]["files"] == sum(row["files"] for part, row in found.items() if part != "together")
