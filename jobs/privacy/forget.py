@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import ClosedLoopError, InputRefused
+from conf.files import whole_file
 from conf.settings import Settings
 from jobs.ingest.sealing import Sealer
 from jobs.lakehouse import faults, ledger
@@ -109,13 +110,13 @@ def _quoted(text: str) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Put the content in the file's place, with its mode and time; the old bytes are gone with the old file."""
-    before, partial = path.stat(), path.with_name(f"{path.name}.part")  # nobody reads what is unfinished
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, before.st_mode & 0o777), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.utime(partial, ns=(before.st_atime_ns, before.st_mtime_ns))
-    os.replace(partial, path)
+    before = path.stat()
+    with whole_file(path) as partial:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT, before.st_mode & 0o777), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(partial, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _drop_sealed_records(settings: Settings, patterns: Patterns, run_id: str) -> int:
