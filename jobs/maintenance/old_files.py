@@ -22,7 +22,7 @@ def old_files(settings: Settings, today: date) -> Found:
     return {
         "exports": _old_lists(settings, today - timedelta(days=keep.exports_days)),
         "landing": landing.old_deliveries(settings, today - timedelta(days=keep.landing.after_days)),
-        "alerts": _untouched(settings, today, keep.alert_days, home.glob("alerts/**/*.json")),
+        "alerts": _untouched(settings, today, keep.alert_days, home.glob("alerts/**/*")),
         "data_docs": _untouched(
             settings, today, keep.data_docs_days, *(home.glob(f"data_docs/{place}/**/*") for place in ("validations", "gx/results"))
         ),

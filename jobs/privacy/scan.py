@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from conf.settings import Settings
 from jobs.privacy.blanking import Patterns
 
+OF_THE_SOURCES = ("answer_key", "simulator_state")  # the generated operator's own books, which no pipeline wrote
 PART_BYTES = 16 * 1024 * 1024
 _NO_TEXT = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_temporal)
 OVERLAP_BYTES = 1024  # longer than any value: one that lies across two parts is seen whole
@@ -26,8 +27,15 @@ def places(settings: Settings, patterns: Patterns, numbers: list[str]) -> list[s
         str(path.relative_to(root) if root == settings.home else path)
         for root in roots
         for path in root.rglob("*")
-        if path.is_file() and not path.is_symlink() and _stands_in(path, patterns, whole)
+        if path.is_file()
+        and not path.is_symlink()
+        and not _is_the_sources(root, path)
+        and _stands_in(path, patterns, whole)
     )
+
+
+def _is_the_sources(root: Path, path: Path) -> bool:
+    return path.relative_to(root).parts[0] in OF_THE_SOURCES
 
 
 def _stands_in(path: Path, patterns: Patterns, numbers: pa.Array) -> bool:
