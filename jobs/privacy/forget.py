@@ -17,6 +17,7 @@ from typing import Any
 from conf.errors import ClosedLoopError, InputRefused
 from conf.files import whole_file
 from conf.settings import Settings
+from jobs.ingest.names import data_file
 from jobs.ingest.sealing import Sealer
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.run import exclusive
@@ -96,12 +97,18 @@ def _blank_landing(settings: Settings, patterns: Patterns, night: date, run_id: 
             content = path.read_bytes()
             blanked = blank(content, patterns)
             if blanked != content:
-                row = {"source": path.parent.name, "file_name": path.name, "business_date": night, "run_id": run_id}
-                where = f"source = {_quoted(path.parent.name)} AND file_name = {_quoted(path.name)}"
-                ledger.replace(settings, REDACTED, [row], where, run_id)
+                _note_blanked(settings, path, night, run_id)
                 _replace(path, blanked)
                 changed += 1
     return changed
+
+
+def _note_blanked(settings: Settings, path: Path, night: date, run_id: str) -> None:
+    if data_file(path.name) is None:  # nothing loads it
+        return
+    row = {"source": path.parent.name, "file_name": path.name, "business_date": night, "run_id": run_id}
+    where = f"source = {_quoted(path.parent.name)} AND file_name = {_quoted(path.name)}"
+    ledger.replace(settings, REDACTED, [row], where, run_id)
 
 
 def _quoted(text: str) -> str:
