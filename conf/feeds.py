@@ -120,8 +120,17 @@ class Field(Strict):
         return self
 
 
+def require_retention(retention_days: int | None, keep: str | None) -> None:
+    """Raise ValueError unless a contract says once how long its rows stay."""
+    if (retention_days is None) == (keep is None):
+        raise ValueError("how long rows stay is said by one of retention_days: <days> and keep: forever")
+
+
 class Feed(Strict):
-    """One interface of the operator: naming, encoding, cadence, what to do when it is missing, and its fields."""
+    """One interface of the operator: naming, encoding, cadence, what to do when it is missing, and its fields.
+
+    `retention_days` (from the load date on) or `keep: forever` says how long its bronze rows stay.
+    """
 
     feed: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -148,6 +157,8 @@ class Feed(Strict):
     duplicate_days: int | None = Bound(default=None, ge=1)
     event_time: str | None = None
     money_total: str | None = None
+    retention_days: int | None = Bound(default=None, ge=1)
+    keep: Literal["forever"] | None = None
     fields: tuple[Field, ...]
 
     @field_validator("encoding", mode="before")
@@ -176,6 +187,7 @@ class Feed(Strict):
                 raise ValueError(
                     f"'{role}' (key, event_time, money_total, protects_by or wish_field) is no field; fields: {', '.join(names)}"
                 )
+        require_retention(self.retention_days, self.keep)
         if self.money_total and self.money_total not in self.money_fields:
             raise ValueError(
                 f"money_total '{self.money_total}' is no money; wanted a field of type {', '.join(MONEY_TYPES)}"

@@ -128,11 +128,45 @@ class TrainingSettings(Strict):
     max_rows: int = Field(ge=1000)
 
 
+class LandingRetention(Strict):
+    """When delivered files leave landing, counted from the night that judged them, and where to: a folder, or nowhere (null)."""
+
+    after_days: int = Field(ge=1)
+    archive: Path | None
+
+    @field_validator("archive")
+    @classmethod
+    def _place_is_whole(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_absolute():
+            raise ValueError("a whole path, as /mnt/archive/landing, or null: files are removed")
+        return value
+
+
 class RetentionSettings(Strict):
-    """How long table versions and log files stay, in days: a night can be replayed as of then that long. Rows: retention_days of the contracts."""
+    """How long what is no row stays, in days; rows: `retention_days` or `keep` of the contracts.
+
+    replay_days: table versions, so that a night can be replayed as of then. exports_days: behind the last day a list is
+    valid. log_days: our logs and the tasks' below airflow/. model_run_days: training runs that were never promoted.
+    airflow_record_days: rows of Airflow's own database.
+    """
 
     replay_days: int = Field(ge=7)
     log_days: int = Field(ge=1)
+    exports_days: int = Field(ge=1)
+    landing: LandingRetention
+    alert_days: int = Field(ge=1)
+    data_docs_days: int = Field(ge=1)
+    report_days: int = Field(ge=1)
+    model_run_days: int = Field(ge=1)
+    airflow_record_days: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _landing_outlives_replay(self) -> RetentionSettings:
+        if self.landing.after_days < self.replay_days:
+            raise ValueError(
+                f"landing.after_days of at least replay_days ({self.replay_days}): a replayed night reads its files"
+            )
+        return self
 
 
 class LogSettings(Strict):

@@ -13,7 +13,7 @@ from pydantic import field_validator, model_validator
 from conf.code_lists import code_list, require_list
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
-from conf.feeds import UNKNOWN, Feed, Field, load_feeds
+from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
 from conf.reading import ROOT, Strict, load, yaml_files
 
 SQL = ROOT / "sql"
@@ -70,6 +70,7 @@ class Table(Strict):
     """The contract of one table; the column list is the order of the columns on disk.
 
     `may_be_empty`: a run may rightly find no row for its dates; the gate refuses any other table without rows.
+    How long rows stay is said by one of `retention_days` (from the row's date on) and `keep: forever`.
     """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
@@ -81,6 +82,7 @@ class Table(Strict):
     partition_by: tuple[str, ...] = ()
     replace_by: str | None = None
     retention_days: int | None = Bound(default=None, ge=1)
+    keep: Literal["forever"] | None = None
     cluster_by: tuple[str, ...] = ()
     may_be_empty: bool = False
 
@@ -93,6 +95,7 @@ class Table(Strict):
         unknown = [role for role in roles if role not in names]
         if unknown:
             raise ValueError(f"{unknown} (key, partition_by, replace_by or cluster_by) is no column of the table")
+        require_retention(self.retention_days, self.keep)
         if self.retention_days and self.date_column is None:
             raise ValueError("retention_days needs a date to count from: replace_by, or a date column business_date")
         if self.replace_by and self.column(self.replace_by).type != "date":
@@ -188,6 +191,8 @@ def bronze_table(feed: Feed) -> Table:
         columns=(*columns, *STANDARD_COLUMNS),
         partition_by=("load_date",),
         replace_by="load_date",
+        retention_days=feed.retention_days,
+        keep=feed.keep,
     )
 
 

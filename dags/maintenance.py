@@ -1,6 +1,8 @@
-"""Maintenance: rows older than their table's retention go, small files are compacted.
+"""Maintenance: rows and files whose time is over go, small files are compacted.
 
-**Feeds** nothing; keeps reads fast and the disk bounded. How long rows stay says each contract (`retention_days`). Table
+**Feeds** nothing; keeps reads fast and the disk bounded. How long rows stay says each contract (`retention_days` or `keep`),
+how long lists, landing, alerts, pages, logs, training runs and Airflow's records stay says `retention` in
+conf/settings.yaml. `closedloop maintain --dry-run` tells what would go, `ops.expiry` what went. Table
 versions of the last 35 days stay, so that every night of that time can be replayed. A table whose stage is at work is left
 for the next week; the others are published one by one.
 

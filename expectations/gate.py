@@ -92,6 +92,18 @@ def judge(measured: dict[str, Numbers], docs: Path, run_name: str, with_pages: b
     ]  # fmt: skip
 
 
+def renew_index(docs: Path) -> None:
+    """Write the first page of the Data Docs again, from the pages there are."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    with held(docs / "gate.lock"):
+        context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
+        no_page: Any = ["no page"]  # an empty list would build all of them again
+        context.build_data_docs(site_names=["pages"], resource_identifiers=no_page)
+
+
 def _metrics_row(rules: dict[str, list[Rule]], measured: dict[str, Numbers]) -> Any:
     import pandas as pd
 

@@ -314,6 +314,48 @@ def audience_preview(
     show(preview(load_settings(), campaigns[campaign], date.date() if date else None))
 
 
+@app.command()
+def maintain(
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="night retention counts from, else the newest view")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only tell what would go")] = False,
+) -> None:
+    """Remove rows and files whose time is over (contracts and conf/settings.yaml, retention) and join small files."""
+    from jobs.catalogue import run_job
+    from jobs.maintenance.job import preview
+    from jobs.show import show
+    from jobs.stack.task import newest_loaded
+
+    settings = load_settings()
+    last = date.date() if date else newest_loaded(settings)
+    show(preview(settings, last) if dry_run else run_job(settings, "maintain", DateRange(last, last)))
+
+
+@app.command()
+def disk() -> None:
+    """Bytes and files of each part of the home: now, a night, and a night per million subscriptions."""
+    from jobs.maintenance.disk import disk as disk_of
+    from jobs.show import show
+
+    show(disk_of(load_settings()))
+
+
+@app.command()
+def forget(
+    msisdn: Annotated[str, typer.Option(help="-: the number is read from standard input, so that no history keeps it")],
+    by: Annotated[str, typer.Option(help="who erases")],
+    reason: Annotated[str, typer.Option(help="why; never a number or a name")],
+) -> None:
+    """Erase the holder of a number from landing, lists, quarantine and vault for good, and prove it; nobody contacts him again."""
+    from jobs.privacy.forget import forget as erase
+    from jobs.show import show
+
+    if msisdn != "-":
+        raise typer.BadParameter("wanted --msisdn - and the number on standard input")
+    show(erase(load_settings(), sys.stdin.readline(), by, reason))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def simulate(context: typer.Context) -> None:
     """The synthetic operator (all arguments go to `python -m simulator`)."""

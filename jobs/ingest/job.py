@@ -30,7 +30,7 @@ from jobs.ingest.verify import Known, not_in_landing, number_replacements, refus
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run, exclusive
 
-QUARANTINE = "ops.quarantine"
+QUARANTINE, REDACTED_FILE = "ops.quarantine", "ops.redacted_file"
 
 
 def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None) -> dict[str, Any]:
@@ -70,9 +70,11 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
     """Files of the range with their verdicts, and loaded files of the range that landing no longer holds (they stay)."""
     known = known_files(settings, [feed.feed for feed in contracts])
     loaded = {entry.key for entry in known if entry.is_loaded}
+    blanked = _blanked_files(settings)
     everything = [
-        file for file in discover(settings, contracts) if file.key not in loaded or os.path.lexists(file.path)
-    ]
+        file for file in discover(settings, contracts)
+        if file.key not in loaded or (os.path.lexists(file.path) and (file.path.parent.name, file.path.name) not in blanked)
+    ]  # fmt: skip
     number_replacements(everything, known)
     here = [file for file in everything if file.load_date in dates]
     judged = [*here, *_rivals(everything, here, known)]
@@ -84,6 +86,12 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
     _count_unreadable(judged, settings.time_zone)
     refuse_shrunken(judged, [*gone, *(entry for entry in known if entry.load_date not in dates)])
     return here, gone
+
+
+def _blanked_files(settings: Settings) -> set[tuple[str, str]]:
+    """Loaded files in which an erased person was blanked: what they brought stays, they are not read again."""
+    rows = ledger.read(settings, REDACTED_FILE, columns=["source", "file_name"]).to_pylist()
+    return {(row["source"], row["file_name"]) for row in rows}
 
 
 def _count_unreadable(files: Sequence[Delivered], zone: str) -> None:

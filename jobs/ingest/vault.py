@@ -15,6 +15,7 @@ from jobs.ingest.parse import Identity
 from jobs.ingest.tokens import IDENTITY, KINDS
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run
+from jobs.privacy.forgotten import without_forgotten
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -42,6 +43,7 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
 
     The result is the same whatever the order of the loads: one row per token with the least load date of all.
     """
+    found = without_forgotten(this_run.settings, found, this_run.run_id)
     if found.num_rows == 0:
         return 0
     known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "first_load_date"])

@@ -45,8 +45,7 @@ def _table_lines(table: Table) -> list[str]:
         facts.append(f"partitioned by {', '.join(table.partition_by)}")
     if table.replace_by:
         facts.append(f"a run replaces its dates of `{table.replace_by}`")
-    if table.retention_days:
-        facts.append(f"kept {table.retention_days} days")
+    facts.append(f"kept {table.retention_days} days" if table.retention_days else "kept for good")
     head = ["", f"## {table.name}", "", table.description, "", "; ".join(facts) + ".", ""]
     return [
         *head,

@@ -74,7 +74,6 @@ def ensure_shape(settings: Settings, name: str) -> None:
 def _create(settings: Settings, table: Table, mode: Literal["error", "overwrite"] = "error") -> None:
     path = table_path(settings, table.name)
     path.mkdir(parents=True, exist_ok=True)
-    keep = settings.retention.replay_days
     DeltaTable.create(
         str(path),
         schema=arrow_schema(table),
@@ -82,11 +81,23 @@ def _create(settings: Settings, table: Table, mode: Literal["error", "overwrite"
         partition_by=list(table.partition_by) or None,
         name=table.short_name,
         description=table.grain,
-        configuration={
-            "delta.logRetentionDuration": f"interval {keep + 5} days",
-            "delta.deletedFileRetentionDuration": f"interval {keep + 1} days",
-        },
+        configuration=_configuration(settings, table),
     )
+
+
+def _configuration(settings: Settings, table: Table) -> dict[str, str]:
+    """How long log and old files stay; the log of a table with values in clear never tells the least and greatest of them."""
+    keep = settings.retention.replay_days
+    configuration = {
+        "delta.logRetentionDuration": f"interval {keep + 5} days",
+        "delta.deletedFileRetentionDuration": f"interval {keep + 1} days",
+    }
+    if any(column.pii == "clear" for column in table.columns):
+        shown = [
+            column.name for column in table.columns if column.pii != "clear" and column.name not in table.partition_by
+        ]
+        configuration["delta.dataSkippingStatsColumns"] = ",".join(shown)
+    return configuration
 
 
 def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
@@ -160,6 +171,23 @@ def remove_files(settings: Settings, name: str) -> None:
     with _write_lock(settings, name):
         # How long files stay was set when the table was made: retention.replay_days.
         DeltaTable(str(table_path(settings, name))).vacuum(dry_run=False, full=True)
+
+
+def purge(settings: Settings, name: str) -> None:
+    """Remove every old version of a ledger table at once, with the log entries that tell what its columns held.
+
+    For erasure alone: no version but the newest can be read or replayed afterwards.
+    """
+    table = _ledger_table(settings, name)
+    path, log_days = str(table_path(settings, name)), "delta.logRetentionDuration"
+    with _write_lock(settings, name):
+        DeltaTable(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+        usual = _configuration(settings, table)
+        DeltaTable(path).alter.set_table_properties({**usual, log_days: "interval 0 days"})
+        found = DeltaTable(path)
+        found.create_checkpoint()
+        found.cleanup_metadata()
+        DeltaTable(path).alter.set_table_properties({log_days: usual[log_days]})
 
 
 def read(

@@ -10,10 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -58,15 +56,6 @@ def fact(logger: logging.Logger, level: int, event: str, facts: Mapping[str, obj
     facts = masked_facts(facts)
     words = " ".join(f"{key}={value}" for key, value in facts.items())
     logger.log(level, "%s %s", event, words, extra={FACTS: {"event": event, **facts}})
-
-
-def remove_old(settings: Settings, before: date) -> int:
-    """Remove log files nobody has written to since that date; returns how many."""
-    limit = datetime.combine(before, time(), ZoneInfo(settings.time_zone)).timestamp()
-    old = [file for file in _folder(settings).glob("*.jsonl") if file.stat().st_mtime < limit]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return len(old)
 
 
 class _ToHome(logging.FileHandler):

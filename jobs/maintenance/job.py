@@ -1,17 +1,19 @@
-"""Removes rows older than their table's retention and compacts small files; what is younger stays as it is."""
+"""Removes what is older than its retention, rows and files, and compacts small files; what is younger stays as it is."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.dates import DateRange
 from conf.errors import AlreadyRunning
 from conf.settings import Settings
 from conf.tables import Table, load_tables
-from jobs.lakehouse import ledger, published
-from jobs.lakehouse.logs import remove_old
+from jobs.lakehouse import expiry, ledger, published
 from jobs.lakehouse.run import exclusive
+from jobs.maintenance import airflow_records, identities, old_files
+from jobs.stack.postgres import point_mlflow_here
+from models import registry_care
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,14 +22,15 @@ STAGE = "maintenance"
 MIN_FILES = 8  # a table of fewer files gains nothing from compaction
 
 
-def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
-    """Expire, compact and vacuum every table; versions of the last `retention.replay_days` days stay readable.
+def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, Any]:
+    """Expire, compact and vacuum every table; versions of the last `retention.replay_days` days stay readable. Then the files.
 
     Retention counts from the last date of the range, or from the newest published night if that is earlier. Returns how
     many tables lost old rows, were compacted, and were left for the next week because their stage was at work or had an
-    unpublished write, and how many log files went.
+    unpublished write, and how many files of each kind went.
     """
     today = _counted_from(settings, dates.last)
+    ledger.ensure_tables(settings)
     found = [
         _care_for_ledger(settings, table, today)
         if table.is_ledger
@@ -36,8 +39,80 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
         if ledger.table_path(settings, table.name).exists()
     ]
     done = [word for words in found for word in words]
-    removed = remove_old(settings, today - timedelta(days=settings.retention.log_days))
-    return {f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")} | {"removed_logs": removed}
+    gone = _remove_unnamed(spark, settings, today)
+    return {
+        **{f"{word}_tables": done.count(word) for word in ("expired", "compacted", "left")},
+        "removed": gone | _remove_files(settings, today) | _remove_records(settings, today),
+    }
+
+
+def preview(settings: Settings, last: date) -> list[dict[str, Any]]:
+    """What a run would remove, rows by table and files by kind; changes nothing."""
+    today = _counted_from(settings, last)
+    rows: list[dict[str, Any]] = [
+        {"what": table.name, "kept_from": old[1], "going": _old_row_count(settings, table, today), "bytes": None}
+        for _, table in sorted(load_tables().items())
+        if (old := old_rows(table, today)) and ledger.table_path(settings, table.name).exists()
+    ]
+    files: list[dict[str, Any]] = [
+        {
+            "what": f"files.{kind}",
+            "kept_from": None,
+            "going": len(paths),
+            "bytes": sum(path.lstat().st_size for path in paths),
+        }
+        for kind, paths in old_files.old_files(settings, today).items()
+    ]
+    runs: dict[str, Any] = {
+        "what": "files.model_runs",
+        "kept_from": None,
+        "going": len(_old_runs(settings, today)),
+        "bytes": None,
+    }
+    return [row for row in (*rows, *files, runs) if row["going"]]
+
+
+def _remove_unnamed(spark: SparkSession, settings: Settings, today: date) -> dict[str, int]:
+    """Values of the vault nobody names any more, while nothing is loaded."""
+    try:
+        with exclusive(settings, "ingest"):
+            return {"identities": identities.remove_unnamed(spark, settings, f"{STAGE}-{today}")}
+    except AlreadyRunning:
+        return {}
+
+
+def _remove_files(settings: Settings, today: date) -> dict[str, int]:
+    """Old files, while nobody delivers from them or writes lists; a stage at work leaves them for the next week."""
+    try:
+        with exclusive(settings, "ingest"), exclusive(settings, "targeting"):
+            found = old_files.old_files(settings, today)
+            for kind, paths in found.items():
+                if paths:
+                    expiry.note(settings, today, f"files.{kind}", len(paths), None, f"{STAGE}-{today}")
+            old_files.remove(settings, found)
+            return {kind: len(paths) for kind, paths in found.items()}
+    except AlreadyRunning:
+        return {}
+
+
+def _remove_records(settings: Settings, today: date) -> dict[str, int]:
+    """Training runs that were never promoted, and old rows of Airflow's database (1: cleaned, 0: none that can be reached)."""
+    runs = _old_runs(settings, today)
+    registry_care.remove_runs(settings, runs)
+    uri = airflow_records.database(settings)
+    if uri is not None:
+        airflow_records.clean(settings, today - timedelta(days=settings.retention.airflow_record_days), uri)
+    return {"model_runs": len(runs), "airflow_cleaned": int(uri is not None)}
+
+
+def _old_runs(settings: Settings, today: date) -> list[str]:
+    if settings.services.embedded_postgres and airflow_records.is_reachable(settings):
+        point_mlflow_here(settings)
+    if not registry_care.has_records(settings):
+        return []
+    rows = ledger.read(settings, "ops.model_run", filters=[("verdict", "=", "PROMOTED")], columns=["mlflow_run_id"])
+    promoted = {run_id for run_id in rows["mlflow_run_id"].to_pylist() if run_id}
+    return registry_care.old_runs(settings, today - timedelta(days=settings.retention.model_run_days), promoted)
 
 
 def _counted_from(settings: Settings, wanted: date) -> date:
@@ -53,9 +128,19 @@ def old_rows(table: Table, today: date) -> tuple[str, date] | None:
     return table.date_column, today - timedelta(days=table.retention_days)
 
 
-def _has_old_rows(settings: Settings, table: Table, today: date) -> bool:
+def _old_row_count(settings: Settings, table: Table, today: date) -> int:
     old = old_rows(table, today)
-    return old is not None and ledger.read(settings, table.name, [(old[0], "<", old[1])], columns=[old[0]]).num_rows > 0
+    if old is None:
+        return 0
+    return ledger.read(settings, table.name, [(old[0], "<", old[1])], columns=[old[0]]).num_rows
+
+
+def _note_old_rows(settings: Settings, table: Table, today: date) -> bool:
+    """Whether a table has rows that go; then ops.expiry says so first."""
+    count, old = _old_row_count(settings, table, today), old_rows(table, today)
+    if count and old:
+        expiry.note(settings, today, table.name, count, old[1], f"{STAGE}-{today}")
+    return count > 0
 
 
 def _predicate(table: Table, today: date) -> str:
@@ -86,7 +171,7 @@ def _expire_and_compact(spark: SparkSession, settings: Settings, table: Table, t
     if not ledger.holds_version(settings, table.name, seen):
         return ["left"]  # a dead run's unpublished write: its stage's to undo
     path, done = ledger.table_path(settings, table.name), []
-    if _has_old_rows(settings, table, today):
+    if _note_old_rows(settings, table, today):
         spark.sql(f"DELETE FROM delta.`{path}` WHERE {_predicate(table, today)}").collect()
         done.append("expired")
     if spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]["numFiles"] >= MIN_FILES:
@@ -103,7 +188,7 @@ def _expire_and_compact(spark: SparkSession, settings: Settings, table: Table, t
 
 def _care_for_ledger(settings: Settings, table: Table, today: date) -> list[str]:
     done = []
-    if _has_old_rows(settings, table, today):
+    if _note_old_rows(settings, table, today):
         ledger.delete(settings, table.name, _predicate(table, today), f"{STAGE}-{today}")
         done.append("expired")
     ledger.compact(settings, table.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 STAGE = "customer_view"
 TABLES = ["gold.contact_history", "gold.suppression", "gold.channel_preference", "gold.product_channel_affinity"]
+PROTECTIONS = ("lists", "opt_outs", "complaints", "forgotten")
 QUERIES = Path(__file__).parent
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
 
@@ -58,8 +60,8 @@ def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int
     register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
     for name in ("contact_answers", "owners", "channel_evidence", "wishes", "list_entries"):
         _keep(lake, name, dates, params)
-    protections = [_query(lake, f"protect_{source}", dates, params) for source in ("lists", "opt_outs", "complaints")]
-    protections[0].unionByName(protections[1]).unionByName(protections[2]).createOrReplaceTempView("protections")
+    protections = [_query(lake, f"protect_{source}", dates, params) for source in PROTECTIONS]
+    reduce(lambda one, other: one.unionByName(other), protections).createOrReplaceTempView("protections")
     commits = lake.run_tables(TABLES, dates, **params)
     return {name: commit.rows for name, commit in sorted(commits.items())}
 

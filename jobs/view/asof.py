@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.dates import DateRange
+from conf.errors import ClosedLoopError
 from conf.feeds import Feed, load_feeds
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.expiry import first_kept_in_bronze
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 FOREVER = date(9999, 12, 31)
 DUPLICATE_ROW = "ops.duplicate_row"
 _LANDED = ("LANDED", "SUPERSEDED")
+
+
+class RowsExpired(ClosedLoopError):
+    """A rebuild begins at nights whose bronze rows maintenance has removed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ def dates_to_rebuild(settings: Settings, dates: DateRange, table: str) -> DateRa
     """The range widened to every date whose result may differ now.
 
     Backwards to the load date of a file that a resend inside the range replaces, forwards to the newest date `table` was
-    built for: what is known as of a later night includes what is loaded now.
+    built for: what is known as of a later night includes what is loaded now. Never behind the nights of which bronze holds
+    all rows: silver outlives them, and would be emptied. Raises RowsExpired when the range itself begins there.
     """
     known = deliveries(settings)
     replaced = [
@@ -73,7 +80,13 @@ def dates_to_rebuild(settings: Settings, dates: DateRange, table: str) -> DateRa
         if (old.feed, old.data_date) == (new.feed, new.data_date) and old.resend_no < new.resend_no
     ]
     built = newest_built(settings, table)
-    return DateRange(min([dates.first, *replaced]), max(dates.last, built or dates.last))
+    first_kept = first_kept_in_bronze(settings) or date.min
+    if dates.first < first_kept:
+        raise RowsExpired(
+            f"rebuild from {dates.first}: bronze holds all rows from {first_kept} on, those before have expired\n"
+            f"  to do:  begin on {first_kept}; what silver holds of the days before stays as it is"
+        )
+    return DateRange(max(min([dates.first, *replaced]), first_kept), max(dates.last, built or dates.last))
 
 
 def newest_built(settings: Settings, table: str) -> date | None:

@@ -1,5 +1,5 @@
--- Everything that protects a subscription on the day after each snapshot date. `protections` are lists, opt-outs and
--- complaints (jobs/responses/protect_*.sql), `owners` the present owners (jobs/responses/owners.sql).
+-- Everything that protects a subscription on the day after each snapshot date. `protections` are lists, opt-outs,
+-- complaints and erasures (jobs/responses/protect_*.sql), `owners` the present owners (jobs/responses/owners.sql).
 WITH protected AS (
   SELECT snapshot_date, subscription_id, scope_type, scope_value, reason, valid_from, valid_to, source, began_on FROM protections
   UNION ALL

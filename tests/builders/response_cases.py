@@ -72,7 +72,8 @@ def a_complaint(sub, number, offset, **more):
 
 PROTECTED = ["BLACK", "RED", "GREY_SMS", "GREY_STAFF", "OLD_LIST", "FREE", "OUT_SYS", "OUT_SMS", "OUT_PROD", "OUT_UNKNOWN",
              "A_ESC", "A_PROF", "B", "C_SMS", "C_ALL", "D_OPEN", "D_OLD", "SENS", "SENS_ALL", "SOLD", "TWIN",
-             "RESENT", "TWICE", "OUT_ODD", "HOLDS_OUT", "HOLDS_LIST", "HELD", "RELEASED", "AGAIN", "C_RESENT", "C_RELEASED"]  # fmt: skip
+             "RESENT", "TWICE", "OUT_ODD", "HOLDS_OUT", "HOLDS_LIST", "HELD", "RELEASED", "AGAIN", "C_RESENT", "C_RELEASED", "ERASED",
+             "ERASED_LATER", "ERASED_NEXT"]  # fmt: skip
 ANSWERS = {
     "silver__campaign_execution": [
         an_execution("BULK_ORDERED", "S1", -20),
@@ -162,7 +163,7 @@ RELEASES = [
 PROTECTION = {
     "silver__msisdn_assignment": [
         {"msisdn_token": token, "subscription_id": name, "valid_from": day(0).date(), "valid_to": date(9999, 12, 31),
-         "load_date": NIGHT} for token, name in ((901, "HOLDS_OUT"), (902, "HOLDS_LIST"))
+         "load_date": NIGHT} for token, name in ((901, "HOLDS_OUT"), (902, "HOLDS_LIST"), (903, "ERASED"), (904, "ERASED_NEXT"))
     ],
     "silver__subscription": [
         *({"subscription_id": n, "customer_id": f"C_{n}", "load_date": LONG_AGO} for n in PROTECTED),
@@ -171,6 +172,7 @@ PROTECTION = {
     "silver__customer": [
         {"customer_id": "C_OUT_SYS", "id_number_token": 77, "load_date": LONG_AGO},
         {"customer_id": "C_TWIN", "id_number_token": 77, "load_date": LONG_AGO},
+        {"customer_id": "C_ERASED_LATER", "id_number_token": 78, "load_date": LONG_AGO},
         {"customer_id": "C_SENS", "is_sensitive": True, "sensitive_channels": ["OUTBOUND", "IVR"], "load_date": LONG_AGO},
         {"customer_id": "C_SENS_ALL", "is_sensitive": True, "load_date": LONG_AGO},
     ],
@@ -253,6 +255,11 @@ def built(spark: object) -> Settings:
     recalled = [dropped | {"contact_id": contact, "file_name": "f", "kind": "RECALLED", "reason": "late opt-out"}
                 for contact in ("RECALLED_ALONE", "RECALLED_AND_ANSWERED")]  # fmt: skip
     ledger.append(settings, "ops.contact_withdrawal", [dropped, *recalled])
+    erased = [(903, "MSISDN", NIGHT), (78, "ID_NUMBER", LONG_AGO), (904, "MSISDN", NEXT)]
+    ledger.append(settings, "ops.forgotten", [
+        {"token": token, "kind": kind, "business_date": since, "person_token": token, "value_digest": token, "asked_by": "officer", "reason": "asked",
+         "is_done": True, "run_id": "tests"} for token, kind, since in erased
+    ])  # fmt: skip
     torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NEXT,
             "rows_unreadable": 1, "status": "LANDED", "run_id": "tests"}  # fmt: skip
     ledger.append(settings, "ops.file_ledger", [torn])

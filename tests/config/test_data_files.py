@@ -14,7 +14,6 @@ from conf.errors import ConfigError
 from conf.feeds import load_feeds
 from conf.models import load_models
 from conf.reading import ROOT, read_yaml
-from conf.responses import load_response_rules
 from conf.settings import PROFILES, load_settings
 from conf.tables import LEDGER_LAYERS, load_tables, table_of
 from expectations.suites import load_suites, rules_of
@@ -129,24 +128,6 @@ def test_query_beside_a_job_is_used_by_one(path):
 
     family = path.stem.split("_")[0] + "_{"  # a family of queries may be named by an f-string
     assert path.stem in sources or family in sources, "nobody runs this file"
-
-
-def test_rows_stay_as_long_as_somebody_reads_them():
-    training, history_days = load_models(), load_response_rules().history_days
-    replay_days = load_settings("demo").retention.replay_days
-    oldest_cut_off = training.label_days + training.cut_offs.gap_days + replay_days
-    kept = {name: table.retention_days for name, table in load_tables().items() if table.retention_days}
-
-    for name in (
-        "gold.contact_history",
-        "gold.suppression",
-        "gold.channel_preference",
-    ):  # what a view of that day reads
-        assert kept[name] >= oldest_cut_off, name
-    for name in ("gold.campaign_contact", "gold.control_group"):  # what the oldest contact history looks back to
-        assert kept[name] >= kept["gold.contact_history"] + history_days, name
-    assert "gold.customer_360" not in kept, "training reads it: then it needs a bound here"
-    assert not [name for name in kept if name.startswith(("bronze.", "silver.", "vault."))], "a rebuild starts there"
 
 
 def test_every_suite_belongs_to_a_table():

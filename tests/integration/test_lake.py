@@ -21,6 +21,7 @@ TENTH, ELEVENTH = DateRange.of("2026-03-10"), DateRange.of("2026-03-11")
 VISIT = Table.model_validate(
     {
         "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["visit_id", "business_date"],
+        "keep": "forever",
         "partition_by": ["business_date"], "replace_by": "business_date",
         "columns": [
             {"name": "visit_id", "type": "string", "description": "x"},

@@ -28,7 +28,7 @@ EVERYTHING = {  # subscription: reason; the whole subscription is closed
     "BLACK": "LIST_BLACK", "OUT_SYS": "DND_SYSTEM", "TWIN": "DND_SYSTEM", "OUT_UNKNOWN": "DND_SYSTEM",
     "A_ESC": "COMPLAINT_A", "A_PROF": "COMPLAINT_A", "C_ALL": "COMPLAINT_C", "D_OPEN": "COMPLAINT_D", "B": "COMPLAINT_B",
     "RESENT": "DND_SYSTEM", "TWICE": "DND_SYSTEM", "OUT_ODD": "DND_SYSTEM", "HOLDS_OUT": "DND_SYSTEM", "HOLDS_LIST": "LIST_BLACK",
-    "AGAIN": "DND_SYSTEM", "C_RESENT": "COMPLAINT_C",
+    "AGAIN": "DND_SYSTEM", "C_RESENT": "COMPLAINT_C", "ERASED": "DND_SYSTEM", "ERASED_LATER": "DND_SYSTEM",
 }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_only_named_parts_are_closed_given_weaker_reason(protection, sub, closed
     assert protection[1][sub] == closed
 
 
-@pytest.mark.parametrize("sub", ["FREE", "OLD_LIST", "D_OLD", "SOLD", "RELEASED", "C_RELEASED"])
+@pytest.mark.parametrize("sub", ["FREE", "OLD_LIST", "D_OLD", "SOLD", "RELEASED", "C_RELEASED", "ERASED_NEXT"])
 def test_nothing_is_closed_given_no_reason_in_force(protection, sub):
     assert sub not in protection[1]
 

@@ -11,17 +11,17 @@ from conf import settings as settings_module
 from conf.dates import DateRange, load_date_of
 from conf.errors import ConfigError
 from conf.feeds import Feed, load_feeds
-from conf.reading import parse, read_yaml
+from conf.reading import load, parse, read_yaml
 from conf.settings import load_settings
 from conf.tables import Table, bronze_table, table_of
 
 A_FEED = {
     "feed": "visit", "title": "Visits", "owner": "x", "source": "boss", "unit": "99001", "style": "dollar", "encoding": "cp936",
     "content": "event", "cadence": "daily", "deadline": "06:00", "when_missing": "carry", "allow_empty": True, "key": ["id"],
-    "duplicate_days": 7, "fields": [{"name": "id", "type": "code", "required": True}],
+    "duplicate_days": 7, "keep": "forever", "fields": [{"name": "id", "type": "code", "required": True}],
 }  # fmt: skip
 A_TABLE = {
-    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["id"],
+    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["id"], "keep": "forever",
     "columns": [{"name": "id", "type": "string", "description": "x"}],
 }  # fmt: skip
 
@@ -256,3 +256,19 @@ def test_date_range_is_closed():
     assert dates.predicate("d") == "d >= DATE '2026-02-27' AND d <= DATE '2026-03-01'"
     with pytest.raises(ValueError, match="order"):
         DateRange.of("2026-03-01", "2026-02-27")
+
+
+@pytest.mark.parametrize("said", [{}, {"retention_days": 90, "keep": "forever"}])
+def test_contract_that_does_not_say_once_how_long_rows_stay_is_refused(tmp_path, said):
+    for kind, contract in ((Table, A_TABLE), (Feed, A_FEED)):
+        path = tmp_path / f"{kind.__name__}.yaml"
+        path.write_text(
+            yaml.safe_dump({**{k: v for k, v in contract.items() if k != "keep"}, **said}), encoding="utf-8"
+        )
+        with pytest.raises(ConfigError, match="one of retention_days: <days> and keep: forever"):
+            load(kind, path)
+
+
+def test_bronze_stays_as_long_as_its_feed_says():
+    assert bronze_table(load_feeds()["cdr_voice"]).retention_days == load_feeds()["cdr_voice"].retention_days
+    assert bronze_table(load_feeds()["customer"]).keep == "forever"

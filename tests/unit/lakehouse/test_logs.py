@@ -13,7 +13,7 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.lakehouse.alerts import raise_alert, raise_alert_once
-from jobs.lakehouse.logs import CHATTERING, OURS, log_to_home, remove_old
+from jobs.lakehouse.logs import CHATTERING, OURS, log_to_home
 from jobs.lakehouse.run import Run
 
 WRITER = """
@@ -80,17 +80,6 @@ def test_second_call_in_a_process_writes_each_line_once(settings):
     logging.getLogger("jobs").info("once")
 
     assert [line["event"] for line in _lines(settings)] == ["once"]
-
-
-def test_old_files_go_and_young_ones_stay(settings):
-    folder = settings.path("logs", "closedloop")
-    folder.mkdir(parents=True)
-    for name, modified in (("old", 1_700_000_000), ("young", 1_772_000_000)):
-        (folder / f"{name}.jsonl").write_text("{}\n")
-        os.utime(folder / f"{name}.jsonl", (modified, modified))
-
-    assert remove_old(settings, before=date(2026, 1, 1)) == 1
-    assert [file.name for file in folder.iterdir()] == ["young.jsonl"]
 
 
 def test_alert_asked_for_every_minute_is_told_once(settings):

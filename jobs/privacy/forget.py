@@ -1,0 +1,154 @@
+"""Erases a person: landing, lists, sealed records, vault, and the old table versions that still hold the values.
+
+Order: the tokens are noted as forgotten (from then on nothing brings the values back and nobody contacts the person), then
+files, sealed records and lists are blanked, the vault last, because it alone tells what to look for. A run that was cut off
+is run again; what it has done already it finds done.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from conf.errors import ClosedLoopError, InputRefused
+from conf.files import whole_file
+from conf.settings import Settings
+from jobs.ingest.names import data_file
+from jobs.ingest.sealing import Sealer
+from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.run import exclusive
+from jobs.privacy import lists, scan
+from jobs.privacy.blanking import Patterns, blank, patterns_of
+from jobs.privacy.forgotten import FORGOTTEN, digester
+from jobs.privacy.person import Person, newest_night, person_of
+
+REDACTED, QUARANTINE, VAULT = "ops.redacted_file", "ops.quarantine", "vault.identity"
+STAGES = ("ingest", "customer_view", "targeting", "maintenance")  # who reads or writes what is erased
+
+
+class ErasureIncomplete(ClosedLoopError):
+    """Something of the person still stands somewhere."""
+
+
+def forget(settings: Settings, msisdn: str, by: str, reason: str) -> dict[str, Any]:
+    """Erase the present holder of a number everywhere and prove it; returns what was done, by token and in counts.
+
+    Raises InputRefused without a name, a reason or a mobile number, AlreadyRunning while a night is at work, and
+    ErasureIncomplete with the places where a value is left.
+    """
+    if not by.strip() or not reason.strip():
+        raise InputRefused("erasure: found nobody or no reason, wanted --by <who erases> and --reason <why>")
+    with ExitStack() as locks:
+        for stage in STAGES:
+            locks.enter_context(exclusive(settings, stage))
+        ledger.ensure_tables(settings)
+        return _erase(settings, person_of(settings, msisdn), by, reason)
+
+
+def _erase(settings: Settings, person: Person, by: str, reason: str) -> dict[str, Any]:
+    run_id, night, patterns = uuid.uuid4().hex[:12], newest_night(settings), patterns_of(person)
+    _note(settings, person, night, by, reason, run_id, is_done=False)
+    faults.point("forget.after_note")
+    files = _blank_landing(settings, patterns, night, run_id)
+    faults.point("forget.after_landing")
+    records = _drop_sealed_records(settings, patterns, run_id)
+    recalled = lists.take_off(settings, person, patterns, night, by)
+    faults.point("forget.before_vault")
+    values = _empty_vault(settings, person, run_id)
+    faults.point("forget.after_vault")
+    left = scan.places(settings, patterns, person.values("MSISDN"))
+    if left:
+        raise ErasureIncomplete(
+            f"erasure of person {person.token}: found values in {len(left)} files, wanted none: {', '.join(left[:10])}\n"
+            "  to do:  remove them by hand, then run this again"
+        )
+    _note(settings, person, night, by, reason, run_id, is_done=True)
+    return {
+        "person_token": person.token, "subscriptions": len(person.subscriptions), "values_erased": values,
+        "values_shared_with_others": len(person.shared), "files_blanked": files, "sealed_records_dropped": records, **recalled,
+        "files_with_a_value_left": 0,
+    }  # fmt: skip
+
+
+def _note(settings: Settings, person: Person, night: date, by: str, reason: str, run_id: str, is_done: bool) -> None:
+    """Put the person's tokens into ops.forgotten; those an earlier run noted stay, with the date they had."""
+    mine = [("person_token", "=", person.token)]
+    known = {row["token"]: row for row in ledger.read(settings, FORGOTTEN, mine).to_pylist()}
+    common = {"person_token": person.token, "asked_by": by, "reason": reason, "is_done": is_done, "run_id": run_id}
+    digests = digester(settings)
+    rows = {token: {"token": token, "kind": kind, "value_digest": digests.token(kind, value), "business_date": night, **common}
+            for token, (kind, value) in person.own.items() if value}  # fmt: skip
+    rows |= {token: row | {"is_done": is_done, "run_id": run_id} for token, row in known.items()}
+    ledger.replace(settings, FORGOTTEN, list(rows.values()), f"person_token = {person.token}", run_id)
+
+
+def _blank_landing(settings: Settings, patterns: Patterns, night: date, run_id: str) -> int:
+    """Blank the person in every delivered file; the ledger knows first that the file is not to be loaded again."""
+    changed = 0
+    archive = settings.retention.landing.archive
+    for root in (settings.path("landing"), *([archive] if archive else [])):
+        for path in sorted(root.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            content = path.read_bytes()
+            blanked = blank(content, patterns)
+            if blanked != content:
+                _note_blanked(settings, path, night, run_id)
+                _replace(path, blanked)
+                changed += 1
+    return changed
+
+
+def _note_blanked(settings: Settings, path: Path, night: date, run_id: str) -> None:
+    if data_file(path.name) is None:  # nothing loads it
+        return
+    row = {"source": path.parent.name, "file_name": path.name, "business_date": night, "run_id": run_id}
+    where = f"source = {_quoted(path.parent.name)} AND file_name = {_quoted(path.name)}"
+    ledger.replace(settings, REDACTED, [row], where, run_id)
+
+
+def _quoted(text: str) -> str:
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put the content in the file's place, with its mode and time; the old bytes are gone with the old file."""
+    before = path.stat()
+    with whole_file(path) as partial:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT, before.st_mode & 0o777), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(partial, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _drop_sealed_records(settings: Settings, patterns: Patterns, run_id: str) -> int:
+    """Quarantined records that hold the person keep their row and lose their content, in old versions of the table too."""
+    sealer = Sealer.of(settings)
+    rows = ledger.read(settings, QUARANTINE, columns=["file_id", "line_number", "raw_encrypted"]).to_pylist()
+    found = [
+        row for row in rows if row["raw_encrypted"]
+        and patterns.finds(sealer.open(row["raw_encrypted"], f"{row['file_id']}:{row['line_number']}"))
+    ]  # fmt: skip
+    for row in found:
+        where = f"file_id = {_quoted(row['file_id'])} AND line_number = {row['line_number']}"
+        filters = [("file_id", "=", row["file_id"]), ("line_number", "=", row["line_number"])]
+        emptied = [other | {"raw_encrypted": None} for other in ledger.read(settings, QUARANTINE, filters).to_pylist()]
+        ledger.replace(settings, QUARANTINE, emptied, where, run_id)
+    ledger.purge(settings, QUARANTINE)
+    return len(found)
+
+
+def _empty_vault(settings: Settings, person: Person, run_id: str) -> int:
+    """Remove the values that are the person's alone, and every file and log entry of the table that still holds them."""
+    known = [("person_token", "=", person.token)]
+    tokens = sorted({*person.own, *ledger.read(settings, FORGOTTEN, known, columns=["token"])["token"].to_pylist()})
+    count = ledger.read(settings, VAULT, [("token", "in", tokens)], columns=["token"]).num_rows
+    if count:
+        ledger.delete(settings, VAULT, f"token IN ({', '.join(map(str, tokens))})", run_id)
+    ledger.purge(settings, VAULT)
+    return count
