@@ -48,14 +48,18 @@ NIGHT = tuple(job.name for job in JOBS.values() if job.nightly)
 def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
     """Run one job for a closed range of business dates under the lock of its stage; returns its summary of counts.
 
-    Starts the Spark server of this machine when the job needs it and it does not answer; one elsewhere is others' to run. Raises AlreadyRunning, GateFailed and the job's own errors.
+    Starts the Spark server of this machine when the job needs it and it does not answer; one elsewhere is others' to run.
+    Low disk is told before it begins. Raises AlreadyRunning, GateFailed, JobHung and the job's own errors.
     """
     if name not in JOBS:
         raise UnknownJob(f"no job is called '{name}'\n  wanted: one of {', '.join(JOBS)}")
     job = JOBS[name]
+    from jobs.lakehouse.hang import ended_when_still
     from jobs.lakehouse.run import exclusive
+    from jobs.watch.machine import tell_low_disk
 
-    with exclusive(settings, job.stage):
+    tell_low_disk(settings)
+    with exclusive(settings, job.stage), ended_when_still(settings, f"{name} {dates}"):
         run = import_module(job.module).run
         if job.needs_registry:
             from jobs.stack.postgres import point_mlflow_here
