@@ -44,7 +44,8 @@ def tell_failure(context: dict) -> None:
     instance = context["ti"]
     key = getattr(context.get("dag_run"), "partition_key", None)
     again = f"airflow dags clear {instance.dag_id} --partition-key {key} -y" if key else "clear the task in Airflow"
-    error = type(context["exception"]).__name__ if context.get("exception") else "its process died"
+    failure = context.get("exception")
+    error = type(failure).__name__ if isinstance(failure, BaseException) else "its process died"
     where = log_file(instance)
     text = f"{instance.dag_id}.{instance.task_id}: {error}; log {where}; safe to run again: {again}"
     raise_alert(load_settings(), "TASK_FAILED", key or "no date", text, run=instance.run_id, error=error, log=where)

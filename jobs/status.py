@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from conf.night import load_night
@@ -43,7 +43,7 @@ class Status:
 
 def status(settings: Settings, now: datetime | None = None) -> Status:
     """Look at alerts, clock, machine, servers and ops tables of a home."""
-    moment = now or datetime.now(UTC)
+    moment = now or alerts.now(settings)
     found = Status(look(settings, moment))
     found.add("Wrong now", lambda: _findings(found.findings))
     if any(each.is_blind for each in found.findings):

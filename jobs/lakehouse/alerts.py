@@ -58,6 +58,11 @@ class Alert:
         return (_read(self.file.with_suffix(ACKNOWLEDGED)) or {}).get("by")
 
 
+def now(settings: Settings) -> datetime:
+    """The moment, in the operator's zone: for alerts and for who watches the night; business dates are arguments."""
+    return datetime.now(ZoneInfo(settings.time_zone))
+
+
 def raise_alert(
     settings: Settings, event: str, business_date: object, text: str, same_as: str | None = None, **facts: object
 ) -> None:
@@ -175,8 +180,8 @@ def _tell(settings: Settings, body: dict[str, str], same_as: str | None) -> None
         "to_do": judged.to_do, **body, "id": _id(body, same_as), "severity": str(judged.severity),
         "raised_at": before.get("raised_at", now), "again_at": now, "times": _times(before) + 1,
     }  # fmt: skip
-    fact(log, logging.WARNING, body["event"], {key: value for key, value in body.items() if key != "event"})
     is_taken = is_told or not settings.alerts.webhook_url or webhook.post(settings, _as_text(alert))
+    fact(log, logging.WARNING, body["event"], {key: value for key, value in body.items() if key != "event"})
     write_whole(file, _as_text(alert) + "\n")
     file.with_suffix(ACKNOWLEDGED).unlink(missing_ok=True)
     if not is_taken:
@@ -262,4 +267,4 @@ def _time(text: object) -> datetime | None:
 
 
 def _now(settings: Settings) -> str:
-    return datetime.now(ZoneInfo(settings.time_zone)).isoformat(timespec="seconds")
+    return now(settings).isoformat(timespec="seconds")

@@ -11,16 +11,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import psutil
 
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
-from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.alerts import now, raise_alert, tell_without_home
 from jobs.lakehouse.patience import Patience, signs_of_work
 from jobs.lakehouse.server import recorded_pid
 
@@ -29,7 +28,7 @@ log = logging.getLogger("closedloop")
 LOOKS = 15  # during the time of silence
 GRACE_SECONDS = 60.0  # between being asked to end and being killed
 TELLING_SECONDS = 60.0
-IDLE_SHARE = 0.10  # of one core: an idle Spark server needs less, work more
+IDLE_SHARE = 0.10  # of one core, over the time of silence: an idle Spark server needs less, work more
 
 
 class JobHung(ClosedLoopError):
@@ -108,20 +107,17 @@ class _Watcher:
             self.looking_cpu = time.thread_time()
 
     def _count_silence(self) -> None:
-        patience, worked, cpu, at = Patience(self.silence_seconds), 0, 0.0, time.monotonic()
+        patience, enough = Patience(self.silence_seconds), IDLE_SHARE * self.silence_seconds
         while not self.is_over.wait(self.silence_seconds / LOOKS):
-            own = self.looking_cpu + time.thread_time()  # for looking and counting: no work of the job
-            new_cpu, now = cpu_seconds(os.getpid(), self.server_pid) - own, time.monotonic()
-            worked += new_cpu - cpu > IDLE_SHARE * (now - at)
-            cpu, at = new_cpu, now
+            ours = self.looking_cpu + time.thread_time()  # for looking and counting: no work of the job
+            worked = int((cpu_seconds(os.getpid(), self.server_pid) - ours) / enough)
             if patience.saw((self.files, worked)):
                 self._end()
                 return
 
     def _end(self) -> None:
-        telling = threading.Thread(target=self._tell, daemon=True)  # a dead mount must not hold up the end
-        telling.start()
-        telling.join(TELLING_SECONDS)
+        if not _within(TELLING_SECONDS, self._tell):  # the home is dead as well, and must not hold up the end
+            _within(TELLING_SECONDS, self._tell_without_home)
         if self.is_over.is_set():
             return
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # type: ignore[arg-type]
@@ -129,5 +125,18 @@ class _Watcher:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _tell(self) -> None:
-        today = datetime.now(ZoneInfo(self.settings.time_zone)).date()
-        raise_alert(self.settings, "JOB_HUNG", today, self.text, job=self.job, process=os.getpid())
+        raise_alert(self.settings, "JOB_HUNG", self._today(), self.text, job=self.job, process=os.getpid())
+
+    def _tell_without_home(self) -> None:
+        tell_without_home(self.settings, "JOB_HUNG", self._today(), self.text, same_as=f"{self.job} {os.getpid()}")
+
+    def _today(self) -> date:
+        return now(self.settings).date()
+
+
+def _within(seconds: float, work: Callable[[], None]) -> bool:
+    """Whether some work ended in time; what hangs is left behind."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()

@@ -74,10 +74,12 @@ def _is_exported(settings: Settings, night: date) -> bool:
     """Whether the export of a night ran, or had nothing to write."""
     here = [("business_date", "=", night)]
     noted = ledger.read(settings, "ops.run_metric", [*here, ("step", "=", "export")], columns=["step"])
-    if noted.num_rows:
-        return True
-    version = published.reader_version(settings, "gold.campaign_contact")
-    return ledger.read(settings, "gold.campaign_contact", here, version, ["business_date"]).num_rows == 0
+    return noted.num_rows > 0 or not _has_contacts(settings, night)
+
+
+def _has_contacts(settings: Settings, night: date) -> bool:
+    name, here = "gold.campaign_contact", [("business_date", "=", night)]
+    return ledger.read(settings, name, here, published.reader_version(settings, name), ["business_date"]).num_rows > 0
 
 
 def _skipped(settings: Settings) -> set[date]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from conf.night import load_night
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
-from jobs.lakehouse.alerts import raise_alert_once
+from jobs.lakehouse.alerts import now, raise_alert_once
 from jobs.lakehouse.hang import IDLE_SHARE, cpu_seconds, sees_work
 from jobs.lakehouse.patience import last_change
 from jobs.watch.finding import Finding
@@ -49,7 +49,7 @@ class Holder:
 
 def today(settings: Settings) -> date:
     """Today in the operator's zone."""
-    return datetime.now(ZoneInfo(settings.time_zone)).date()
+    return now(settings).date()
 
 
 def free_gb(settings: Settings) -> float:
@@ -129,7 +129,7 @@ def unwell_airflow(settings: Settings) -> list[Finding]:
     api = next(state for state in servers(settings) if state.name == "airflow-api")
     if api.state != "running" or api.since is None:
         return []
-    is_starting = time.time() - api.since.timestamp() < settings.services.silence_seconds
+    is_starting = now(settings).timestamp() - api.since.timestamp() < settings.services.silence_seconds
     if is_starting or any(_is_healthy_by_now(settings, number) for number in range(ASKED)):
         return []
     text = f"Airflow at {airflow_server.address(settings)}: database, scheduler or DAG processor is not healthy"
@@ -178,9 +178,9 @@ def locks_without_work(settings: Settings) -> list[Finding]:
     """Held locks behind which no file changed for services.silence_seconds and no processor time is used."""
     holders = lock_holders(settings)
     silence = settings.services.silence_seconds
-    if not holders or not sees_work(settings) or time.time() - last_change(settings) < silence:
+    if not holders or not sees_work(settings) or now(settings).timestamp() - last_change(settings) < silence:
         return []
-    quiet = [holder for holder in holders if time.time() - holder.since.timestamp() >= silence]
+    quiet = [holder for holder in holders if now(settings).timestamp() - holder.since.timestamp() >= silence]
     if not quiet or _is_working({holder.process for holder in quiet}, spark_server.recorded_pid(settings)):
         return []
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from conf.night import load_night
@@ -50,7 +50,7 @@ def exit_code(findings: list[Finding], is_more_wrong: bool) -> int:
 
 def look(settings: Settings, now: datetime | None = None) -> list[Finding]:
     """Everything that is wrong now; writes nothing. A check that fails is itself a finding: it cannot be told."""
-    moment = now or datetime.now(UTC)
+    moment = now or alerts.now(settings)
     found = machine.home_trouble(settings)
     if any(each.is_blind for each in found):
         return found

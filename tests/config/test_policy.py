@@ -59,7 +59,8 @@ SHARED_BY_STAGES = (
     *("jobs.ingest.tokens", "jobs.ingest.msisdn"),  # one key and one canonical form for every token
     "jobs.targeting.reasons",  # one list of the reasons a decision log may hold, for who writes it and who counts it
 )
-KNOWS_THE_TIME = ("jobs/targeting/approval.py",)  # a person's decision carries the moment it was taken
+# A person's decision carries the moment it was taken, an alert the one it was raised.
+KNOWS_THE_TIME = ("jobs/targeting/approval.py", "jobs/lakehouse/alerts.py")
 MEASURES_ACROSS_LAYERS = ("models/allocation/bench.py",)  # a command: compares the optimiser inside and outside Spark
 TALKS_TO_PEOPLE = ("cli.py", "show.py", "stack", "bench.py")
 
