@@ -143,7 +143,7 @@ def _next(settings: Settings, found: Status, now: datetime) -> str:
     if found.open_alerts:
         first = found.open_alerts[0]
         return f"{first.to_do}; then closedloop ack {first.id} --by NAME --reason ..."
-    return "nothing"
+    return "look at what cannot be told" if found.untold else "nothing"
 
 
 def _is_of_a_night(found: Finding) -> bool:

@@ -86,6 +86,9 @@ def _in_time(work: Callable[[], Result], seconds: float) -> tuple[bool, Result |
 
 def _tell(settings: Settings, findings: list[Finding]) -> int:
     """Raise what is new or was over and is so again; returns how many alerts are still undelivered."""
+    if not settings.home.is_dir():  # nothing is made there: it may be the place of a disk that is not mounted
+        _tell_without_home(settings, findings)
+        return 0
     alerts.send_unsent(settings)
     known = _known(settings)
     for found in findings:

@@ -99,7 +99,7 @@ def test_home_that_may_not_be_written(operator, monkeypatch):
 
 def test_home_that_is_not_there_is_told_and_nothing_is_made(settings):
     assert _watch(settings) == (2, ["HOME_UNUSABLE"], ["HOME_UNUSABLE"])
-    assert not settings.path("run").exists()
+    assert not settings.home.exists()
 
 
 def test_home_that_does_not_answer_is_told_in_time(operator, monkeypatch):
