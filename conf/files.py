@@ -29,3 +29,11 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """Put bytes, or text as UTF-8, into a file in one step."""
     with whole_file(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def modified_at(path: Path) -> float | None:
+    """When a file was written last, in seconds since 1970; None when there is none."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from conf.dates import DateRange
@@ -22,6 +22,8 @@ SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
 HOME_VARIABLE = "CLOSEDLOOP_HOME"
 SPARK_TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # where Spark's server and client look for the token
 SPARK_TOKEN_FILE = "spark.token"  # below secrets/
+WEBHOOK_VARIABLE = "CLOSEDLOOP_WEBHOOK_URL"
+_WEB_ADDRESS = TypeAdapter(HttpUrl)
 
 
 class SparkSettings(Strict):
@@ -114,9 +116,25 @@ class AllocationSettings(Strict):
 
 
 class AlertSettings(Strict):
-    """Where a failed or late feed and a failed gate are told, beside home/alerts/."""
+    """Where what goes wrong is told, beside home/alerts/: an http or https address, in the file or in $CLOSEDLOOP_WEBHOOK_URL.
+
+    Its Authorization header comes from $CLOSEDLOOP_WEBHOOK_AUTHORIZATION or secrets/webhook.authorization, never from a file of conf/.
+    """
 
     webhook_url: str | None
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlparse(str(_WEB_ADDRESS.validate_python(value)))
+        except ValueError:
+            raise ValueError("an address as https://alerts.example.com/closedloop") from None
+        if parts.username or parts.password:
+            raise ValueError("an address without a login: the Authorization header comes from the environment")
+        return value
 
 
 class TrainingSettings(Strict):
@@ -216,6 +234,7 @@ class Settings(Strict):
     """Everything a job needs to know about where it runs; business data lies in its own files.
 
     operator: folder of the operator's own business data, laid over the delivered files (conf/overlay.py).
+    min_free_gb: free disk of the home, in gigabytes, below which people are told.
     """
 
     profile: str
@@ -226,6 +245,7 @@ class Settings(Strict):
     first_night: date
     nights: int = Field(ge=0)
     load_cutoff_hour: int = Field(ge=0, le=23)
+    min_free_gb: float = Field(ge=0)
     initial_load: InitialLoadSettings
     simulator: SimulatorSettings
     control: ControlSettings
@@ -266,6 +286,11 @@ class Settings(Strict):
         """Business dates of the nights this profile plays."""
         return [self.first_night + timedelta(days=offset) for offset in range(self.nights)]
 
+    @property
+    def is_played(self) -> bool:
+        """Whether this profile plays nights of its own: their dates lie in the past, and no clock awaits them."""
+        return self.nights > 0
+
     def with_home(self, home: Path) -> Settings:
         """The same settings on another home folder."""
         return self.model_copy(update={"home": Path(home)})
@@ -286,6 +311,8 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
     merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
     merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
+    if address := os.environ.get(WEBHOOK_VARIABLE):
+        merged["alerts"] = {**(merged.get("alerts") or {}), "webhook_url": address}
     if given := os.environ.get(OPERATOR_VARIABLE):
         merged["operator"] = checked_folder(given, f"${OPERATOR_VARIABLE}")
     elif merged.get("operator"):
@@ -295,6 +322,11 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
         _refuse_no_token(settings)
         return settings
     except ConfigError as error:
+        if error.key == "alerts.webhook_url":  # it may hold a login
+            place = (
+                f"${WEBHOOK_VARIABLE}" if address else profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
+            )
+            raise ConfigError(place, error.key, str(error.found).rpartition("@")[2], error.wanted) from None
         place = profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
         raise ConfigError(place, error.key, error.found, error.wanted) from None
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from airflow.sdk import Asset, CronPartitionTimetable, CronTriggerTimetable, PartitionedAtRuntime, task
 from airflow.sdk.exceptions import AirflowFailException
+
+from conf.night import load_night
 
 os.umask(os.umask(0o077) | 0o027)  # whatever Airflow started us with, nothing a task writes is for everybody
 START = datetime(2025, 1, 1)
@@ -42,14 +45,27 @@ def tell_failure(context: dict) -> None:
     instance = context["ti"]
     key = getattr(context.get("dag_run"), "partition_key", None)
     again = f"airflow dags clear {instance.dag_id} --partition-key {key} -y" if key else "clear the task in Airflow"
-    text = f"{instance.dag_id}.{instance.task_id} failed; safe to run again: {again}"
-    raise_alert(load_settings(), "TASK_FAILED", key or "no date", text, run=instance.run_id)
+    failure = context.get("exception")
+    error = type(failure).__name__ if isinstance(failure, BaseException) else "its process died"
+    where = log_file(instance)
+    text = f"{instance.dag_id}.{instance.task_id}: {error}; log {where}; safe to run again: {again}"
+    raise_alert(load_settings(), "TASK_FAILED", key or "no date", text, run=instance.run_id, error=error, log=where)
 
+
+def log_file(instance) -> str:
+    """Where Airflow writes the log of a task's try, below AIRFLOW_HOME."""
+    folder = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")) / "logs" / f"dag_id={instance.dag_id}"
+    return str(folder / f"run_id={instance.run_id}/task_id={instance.task_id}/attempt={instance.try_number}.log")
+
+
+# The last resort alone: what stands still is ended by the job itself (jobs/lakehouse/hang.py), what moves is not.
+ENDED_AFTER = load_night().end_after_hours
 
 DEFAULT_ARGS = {
     "owner": "data-engineering@operator",
     "retries": 1,
     "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(hours=ENDED_AFTER.night),
     "on_failure_callback": tell_failure,
 }
 
@@ -100,7 +116,7 @@ def require_key(dag_run) -> str:
 def range_task(task_id: str, job: str, **options):
     """A task that runs one job for the dates in the run's parameters; left empty: all that is loaded."""
 
-    @task(task_id=task_id, pool=WRITER_POOL, **options)
+    @task(task_id=task_id, pool=WRITER_POOL, execution_timeout=timedelta(hours=ENDED_AFTER.by_hand), **options)
     def run_job(params=None) -> dict:
         from jobs.stack.task import run_for_range
 

@@ -49,19 +49,22 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
     """Run one job for a closed range of business dates under the lock of its stage; returns its summary of counts.
 
     Starts the Spark server of this machine when the job needs it and it does not answer; one elsewhere is others' to run.
-    Raises AlreadyRunning, DoorOpen, GateFailed and the job's own errors.
+    Low disk is told before it begins. Raises AlreadyRunning, DoorOpen, GateFailed, JobHung and the job's own errors.
     """
     if name not in JOBS:
         raise UnknownJob(f"no job is called '{name}'\n  wanted: one of {', '.join(JOBS)}")
     job = JOBS[name]
     from jobs.lakehouse import doors
+    from jobs.lakehouse.hang import ended_when_still
     from jobs.lakehouse.run import exclusive
     from jobs.lakehouse.server_logs import cut_long_logs
+    from jobs.watch.machine import tell_low_disk
 
     doors.keep(settings)
     doors.require_closed(settings)
     cut_long_logs(settings)
-    with exclusive(settings, job.stage):
+    tell_low_disk(settings)
+    with exclusive(settings, job.stage), ended_when_still(settings, f"{name} {dates}"):
         run = import_module(job.module).run
         if job.needs_registry:
             from jobs.stack.postgres import point_mlflow_here

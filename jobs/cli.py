@@ -17,6 +17,7 @@ from jobs.number_option import ByOption, NumberOption, OptionalNumber
 from jobs.stack import commands as stack_commands
 
 LAST_LINES = 15
+WITHOUT_LOG = ("status", "watch")  # they look: a home that is read-only, full or not there is what they tell
 
 
 class Cli(typer.Typer):
@@ -68,11 +69,12 @@ LastDateOption = Annotated[
 
 @app.callback()
 def _choose(
+    context: typer.Context,
     profile: Annotated[str | None, typer.Option(help=f"one of {', '.join(profile_names())}")] = None,
     home: Annotated[str | None, typer.Option(help="folder of all data, instead of the profile's")] = None,
     verbose: Annotated[bool, typer.Option(help="show the log lines, and the stack trace of a failure")] = False,
 ) -> None:
-    from jobs.lakehouse.doors import keep
+    from jobs.lakehouse.doors import keep, umask_of
     from jobs.lakehouse.logs import log_to_home
 
     app.is_verbose = verbose
@@ -81,8 +83,10 @@ def _choose(
     if home:
         os.environ[HOME_VARIABLE] = os.path.abspath(home)
     settings = load_settings()
-    keep(settings)
-    log_to_home(settings, verbose)
+    os.umask(umask_of(settings))
+    if context.invoked_subcommand not in WITHOUT_LOG:
+        keep(settings)
+        log_to_home(settings, verbose)
 
 
 def _dates(first: datetime, last: datetime | None) -> DateRange:
@@ -150,11 +154,13 @@ def night(first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"]
 
 @app.command()
 def status() -> None:
-    """One screen for the person on call: published tables, feeds, gates, exports, server."""
-    from jobs.overview import overview
+    """One screen for the person on call, gravest first; ends with 0 when all is well, 1 when somebody is needed, 2 when it cannot tell."""
     from jobs.show import show_tables
+    from jobs.status import status as status_of
 
-    show_tables(overview(load_settings()))
+    found = status_of(load_settings())
+    show_tables(found.parts)
+    raise typer.Exit(found.code)
 
 
 @app.command()
@@ -354,6 +360,37 @@ def forget(
     if msisdn != "-":
         raise typer.BadParameter("wanted --msisdn - and the number on standard input")
     show(erase(load_settings(), sys.stdin.readline(), by, reason))
+
+
+@app.command()
+def watch() -> None:
+    """For cron or a timer: tell what is late, missed, dead, full or still, by the webhook first; ends with 0, 1 or 2 as status does."""
+    from jobs.show import show
+    from jobs.watch.watch import watch as watch_once
+
+    outcome = watch_once(load_settings())
+    for found in outcome.findings:
+        typer.echo(f"{found.judged.severity} {found.event} {found.business_date}: {found.text}")
+    if outcome.unsent:
+        show(f"{outcome.unsent} alerts the webhook has not taken yet")
+    raise typer.Exit(outcome.code)
+
+
+@app.command()
+def ack(
+    by: Annotated[str, typer.Option(help="who has seen it")],
+    reason: Annotated[str, typer.Option(help="what follows from it")],
+    alert: Annotated[str | None, typer.Argument(help="id of an alert, or an event: all of its kind")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every open alert")] = False,
+) -> None:
+    """Note that somebody has seen alerts, so that status shows the others; raised again, an alert is open again."""
+    from jobs.lakehouse.alerts import acknowledge
+    from jobs.show import show
+
+    if (alert is None) != everything:
+        raise typer.BadParameter("say which: an id, an event, or --all")
+    seen = acknowledge(load_settings(), alert, by, reason)
+    show([{"id": each.id, "event": each.event, "business_date": each.business_date} for each in seen])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -222,7 +222,7 @@ class Lake:
 
     def alert(self, event: str, text: str, **facts: object) -> None:
         """Tell people: a file in home/alerts and the webhook when one is set."""
-        alerts.raise_alert(self.settings, event, self.run.business_date, text, stage=self.run.stage, **facts)
+        alerts.raise_alert(self.settings, event, self.run.business_date, text, None, stage=self.run.stage, **facts)
 
     def metric(self, step: str, table: str, metric: str, value: float) -> None:
         """Keep one number of this run for ops.run_metric; written at publish."""

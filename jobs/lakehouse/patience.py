@@ -51,20 +51,30 @@ class Rarely:
 
 def signs_of_work(settings: Settings) -> tuple[int, int]:
     """Number and bytes of the files a running stage writes below home: they move while it works."""
-    sizes = [size for place in WORK_PLACES for size in _sizes(settings.path(*place.split("/")))]
+    sizes = [found.st_size for found in _written(settings)]
     return len(sizes), sum(sizes)
 
 
-def _sizes(folder: Path) -> Iterator[int]:
+def last_change(settings: Settings) -> float:
+    """When a file of a stage's work was written last, in seconds since 1970; 0 when there is none."""
+    return max((found.st_mtime for found in _written(settings)), default=0.0)
+
+
+def _written(settings: Settings) -> Iterator[os.stat_result]:
+    for place in WORK_PLACES:
+        yield from _files_below(settings.path(*place.split("/")))
+
+
+def _files_below(folder: Path) -> Iterator[os.stat_result]:
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):  # Spark clears its folders while we look
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _sizes(Path(entry.path))
+            yield from _files_below(Path(entry.path))
         else:
             try:
-                yield entry.stat(follow_symlinks=False).st_size
+                yield entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue

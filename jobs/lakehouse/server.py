@@ -19,7 +19,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from conf.errors import AlreadyRunning, ServerUnavailable
-from conf.files import write_whole
+from conf.files import modified_at, write_whole
 from conf.settings import SPARK_TOKEN_VARIABLE, Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.doors import umask_of
@@ -218,6 +218,11 @@ def recorded_pid(settings: Settings) -> int | None:
     except (OSError, ValueError, KeyError):
         return None
     return mark.pid if mark.process() else None
+
+
+def started_at(settings: Settings) -> float | None:
+    """When the server that was never stopped since was started, in seconds since 1970; None without one, living or dead."""
+    return modified_at(_record(settings))
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from conf.settings import Settings
 from jobs.evaluation.page import write_index
+from jobs.lakehouse import alerts
 from jobs.maintenance import landing
 
 MANIFEST = ".manifest.json"
@@ -22,7 +23,7 @@ def old_files(settings: Settings, today: date) -> Found:
     return {
         "exports": _old_lists(settings, today - timedelta(days=keep.exports_days)),
         "landing": landing.old_deliveries(settings, today - timedelta(days=keep.landing.after_days)),
-        "alerts": _untouched(settings, today, keep.alert_days, home.glob("alerts/**/*")),
+        "alerts": alerts.old_files(settings, today - timedelta(days=keep.alert_days)),
         "data_docs": _untouched(
             settings, today, keep.data_docs_days, *(home.glob(f"data_docs/{place}/**/*") for place in ("validations", "gx/results"))
         ),

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import psutil
 
 from conf.errors import ConfigError
+from conf.files import modified_at
 from conf.settings import SETTINGS_FILE, Settings
 from jobs.lakehouse.locks import held
 from jobs.stack import postgres_server
@@ -83,6 +84,18 @@ def point_mlflow_here(settings: Settings) -> None:
 def _keeps_mlflow(settings: Settings) -> bool:
     is_given = TRACKING_VARIABLE in os.environ or settings.services.mlflow_tracking_uri
     return settings.services.embedded_postgres and not is_given
+
+
+def started_at(settings: Settings) -> float | None:
+    """When Postgres was started, by its own file, which a clean end removes; in seconds since 1970, None without one."""
+    return modified_at(settings.path("postgres", "postmaster.pid"))
+
+
+def running_pid(settings: Settings) -> int | None:
+    """Process id of our Postgres; None when it does not run."""
+    if not is_running(settings):
+        return None
+    return int(settings.path("postgres", "postmaster.pid").read_text().split(maxsplit=1)[0])
 
 
 def is_running(settings: Settings) -> bool:

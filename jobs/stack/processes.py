@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from conf.errors import ClosedLoopError
-from conf.files import write_whole
+from conf.files import modified_at, write_whole
 from jobs.lakehouse.patience import Patience
 from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds, session_members
 
@@ -36,6 +36,11 @@ class Server(ProcessMark):
 
 def _record(folder: Path, name: str) -> Path:
     return folder / f"server-{name}.json"
+
+
+def started_at(folder: Path, name: str) -> float | None:
+    """When a server that was never stopped since was started, in seconds since 1970; None without one, living or dead."""
+    return modified_at(_record(folder, name))
 
 
 def find(folder: Path, name: str) -> Server | None:

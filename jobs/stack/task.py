@@ -74,9 +74,11 @@ def feeds_have_come(key: str | None, now: datetime) -> bool:
     """True when every feed of the date is there or late: past its contract's deadline it joins the next night, and is told."""
     from jobs.ingest.feeds import awaited_until, missing_feeds
     from jobs.lakehouse.alerts import raise_alert_once
+    from jobs.lakehouse.hang import ended_when_still
 
     settings, day = load_settings(), business_date(key)
-    missing = {name: awaited_until(settings, name, day) for name in missing_feeds(settings, day)}
+    with ended_when_still(settings, f"wait_for_feeds {day}"):  # landing may be a mount that is dead
+        missing = {name: awaited_until(settings, name, day) for name in missing_feeds(settings, day)}
     for name, until in missing.items():
         if now >= until:
             text = f"{name} was not there by {until:%H:%M}; it joins this night if it comes while others are awaited, else the next"

@@ -61,10 +61,11 @@ SHARED_BY_STAGES = (
     "jobs.ingest.person_lookup",  # one way from a number to a person, which records who asked
     "jobs.targeting.reasons",  # one list of the reasons a decision log may hold, for who writes it and who counts it
 )
-# A person's decision, look or question about a person carries the moment it was taken, a key the one it was first used.
+# A person's decision, look or question about a person carries the moment it was taken, a key the one it was first used,
+# an alert the one it was raised.
 KNOWS_THE_TIME = (
     *("jobs/targeting/approval.py", "jobs/scoring/promoted.py", "jobs/ingest/person_lookup.py"),
-    *("jobs/ingest/opening.py", "jobs/lakehouse/keys.py"),
+    *("jobs/ingest/opening.py", "jobs/lakehouse/keys.py", "jobs/lakehouse/alerts.py"),
 )
 MEASURES_ACROSS_LAYERS = ("models/allocation/bench.py",)  # a command: compares the optimiser inside and outside Spark
 TALKS_TO_PEOPLE = ("cli.py", "show.py", "stack", "bench.py")

@@ -44,6 +44,7 @@ def test_dag_carries_runbook_tier_owner_and_retries(dag_bag, dag_id):
         assert "@" in task.owner, f"{task.task_id}: owner is an address"
         assert task.retries >= 1, f"{task.task_id}: a task may be retried"
         assert task.on_failure_callback, f"{task.task_id}: a failure goes to the alerts"
+        assert task.execution_timeout >= timedelta(hours=24), f"{task.task_id}: ended at last, and never while it works"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
@@ -123,3 +124,31 @@ def test_wait_for_feeds_is_ended_by_their_deadlines_and_not_by_a_number_of_its_o
     sensor = dag_bag.dags["ingest"].task_dict["wait_for_feeds"]
 
     assert sensor.timeout >= timedelta(days=1).total_seconds()  # whatever hour the cut-off is set to
+
+
+def test_task_of_a_range_may_work_for_days(dag_bag):
+    ranges = [task for dag in ("initial_load", "training", "maintenance") for task in dag_bag.dags[dag].tasks]
+
+    assert len(ranges) >= 6
+    assert {task.execution_timeout for task in ranges} == {timedelta(hours=168)}
+
+
+def test_failed_task_says_what_failed_and_where_its_log_is(settings, monkeypatch):
+    from types import SimpleNamespace
+
+    from shared_parts import tell_failure
+
+    from jobs.lakehouse.alerts import open_alerts
+
+    monkeypatch.setenv("AIRFLOW_HOME", "/srv/closedloop/airflow")
+    instance = SimpleNamespace(dag_id="ingest", task_id="conform_to_silver", run_id="night", try_number=2)
+    run = SimpleNamespace(partition_key="2026-03-10")
+    tell_failure({"ti": instance, "dag_run": run, "exception": KeyError("a number of somebody")})
+
+    (alert,) = open_alerts(settings)
+    assert (alert.event, alert.business_date, alert.severity) == ("TASK_FAILED", "2026-03-10", "page")
+    log = "/srv/closedloop/airflow/logs/dag_id=ingest/run_id=night/task_id=conform_to_silver/attempt=2.log"
+    assert alert.text.startswith(
+        f"ingest.conform_to_silver: KeyError; log {log}; safe to run again: airflow dags clear ingest"
+    )
+    assert "somebody" not in alert.text

@@ -8,7 +8,8 @@ from conf.dates import DateRange
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.overview import overview, quality
+from jobs.overview import quality
+from jobs.status import status
 
 NIGHT = DateRange.of("2026-03-10")
 
@@ -29,7 +30,7 @@ def judge(settings):
 
 
 def _red(settings) -> list[tuple[str, str]]:
-    on_call = dict(overview(settings))["Rules that did not hold, newest run of each stage"]
+    on_call = dict(status(settings).parts)["Rules that did not hold, newest run of each stage"]
     of_date = dict(quality(settings, NIGHT.last))["Rules that did not hold"]
     assert {row["table_name"] for row in on_call} == {row["table_name"] for row in of_date}
     return [(row["stage"], row["table_name"]) for row in of_date]

@@ -77,11 +77,3 @@ def test_alert_is_one_file_however_often_it_is_raised(settings):
     files = list(settings.path("alerts").glob("*.json"))
     assert len(files) == 1
     assert json.loads(files[0].read_text(encoding="utf-8"))["feed"] == "payment"
-
-
-def test_webhook_that_does_not_answer_is_not_fatal(settings):
-    told = settings.model_copy(
-        update={"alerts": settings.alerts.model_copy(update={"webhook_url": "http://127.0.0.1:9/x"})}
-    )
-
-    raise_alert(told, "FEED_LATE", "2026-03-10", "payment has not come by 06:00")
