@@ -87,28 +87,28 @@ def _note(settings: Settings, person: Person, night: date, by: str, reason: str,
 
 
 def _blank_landing(settings: Settings, patterns: Patterns, night: date, run_id: str) -> int:
-    """Blank the person in every delivered file; the ledger knows first that the file is not to be loaded again."""
-    changed = 0
+    """Blank the person in every delivered file; the ledger knows first, in one commit, which are not to be loaded again."""
     archive = settings.retention.landing.archive
-    for root in (settings.path("landing"), *([archive] if archive else [])):
-        for path in sorted(root.rglob("*")):
-            if path.is_symlink() or not path.is_file():
-                continue
-            content = path.read_bytes()
-            blanked = blank(content, patterns)
-            if blanked != content:
-                _note_blanked(settings, path, night, run_id)
-                _replace(path, blanked)
-                changed += 1
-    return changed
+    found = [
+        path for root in (settings.path("landing"), *([archive] if archive else []))
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.is_symlink() and blank(content := path.read_bytes(), patterns) != content
+    ]  # fmt: skip
+    _note_blanked(settings, found, night, run_id)
+    for path in found:
+        _replace(path, blank(path.read_bytes(), patterns))
+    return len(found)
 
 
-def _note_blanked(settings: Settings, path: Path, night: date, run_id: str) -> None:
-    if data_file(path.name) is None:  # nothing loads it
-        return
-    row = {"source": path.parent.name, "file_name": path.name, "business_date": night, "run_id": run_id}
-    where = f"source = {_quoted(path.parent.name)} AND file_name = {_quoted(path.name)}"
-    ledger.replace(settings, REDACTED, [row], where, run_id)
+def _note_blanked(settings: Settings, files: list[Path], night: date, run_id: str) -> None:
+    known = ledger.read(settings, REDACTED, columns=["source", "file_name"]).to_pylist()
+    noted = {(row["source"], row["file_name"]) for row in known}
+    loadable = {(path.parent.name, path.name) for path in files if data_file(path.name)}
+    rows = [
+        {"source": source, "file_name": name, "business_date": night, "run_id": run_id}
+        for source, name in sorted(loadable - noted)
+    ]
+    ledger.append(settings, REDACTED, rows, run_id)
 
 
 def _quoted(text: str) -> str:
