@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from datetime import UTC, datetime
 
@@ -10,9 +9,9 @@ from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.sealing import QUARANTINE, Sealer, place_of
 from jobs.lakehouse import ledger
+from jobs.lakehouse.masking import masked
 
 OPENING = "ops.quarantine_opening"
-_LONG_NUMBER = re.compile(r"[0-9]{7,}")
 
 
 def open_record(settings: Settings, file_id: str, line_number: int, by: str, reason: str) -> bytes:
@@ -32,7 +31,7 @@ def open_record(settings: Settings, file_id: str, line_number: int, by: str, rea
         )
     record = Sealer.of(settings).open(row["raw_encrypted"], place_of(row))
     note = {
-        "opened_at": datetime.now(UTC), "opened_by": by.strip(), "reason": _LONG_NUMBER.sub("#", reason.strip()),
+        "opened_at": datetime.now(UTC), "opened_by": masked(by.strip()), "reason": masked(reason.strip()),
         "feed": row["feed"], "file_id": file_id, "line_number": line_number,
     }  # fmt: skip
     ledger.append(settings, OPENING, [note], uuid.uuid4().hex[:12])

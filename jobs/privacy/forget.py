@@ -20,6 +20,7 @@ from conf.settings import Settings
 from jobs.ingest.names import data_file
 from jobs.ingest.sealing import Sealer
 from jobs.lakehouse import faults, ledger
+from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
 from jobs.privacy import lists, scan
 from jobs.privacy.blanking import Patterns, blank, patterns_of
@@ -46,7 +47,7 @@ def forget(settings: Settings, msisdn: str, by: str, reason: str) -> dict[str, A
         for stage in STAGES:
             locks.enter_context(exclusive(settings, stage))
         ledger.ensure_tables(settings)
-        return _erase(settings, person_of(settings, msisdn), by, reason)
+        return _erase(settings, person_of(settings, msisdn), masked(by.strip()), masked(reason.strip()))
 
 
 def _erase(settings: Settings, person: Person, by: str, reason: str) -> dict[str, Any]:

@@ -6,24 +6,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.ingest.tokens import Tokenizer
-from jobs.lakehouse import ledger, secrets
+from jobs.lakehouse import ledger
+from jobs.lakehouse.keys import registered_key
 
 FORGOTTEN = "ops.forgotten"
 KEY = "forgotten"
 
 
 def digester(settings: Settings) -> Tokenizer:
-    """Makes the digests, with the key in secrets/forgotten.key; InputRefused when that is lost while somebody is forgotten."""
-    lost = secrets.known_secret(settings, f"{KEY}.key") is None
-    if lost and ledger.read(settings, FORGOTTEN, columns=["token"]).num_rows:
-        raise InputRefused(
-            f"{settings.path(secrets.FOLDER)}/{KEY}.key: found none, wanted the key by which erased people are known again\n"
-            "  to do:  bring it back from the backup; with another one they would come back into the vault"
-        )
-    return Tokenizer(secrets.key(settings, KEY))
+    """Makes the digests, with the key in secrets/forgotten.key; WrongKey when that is lost or another while somebody is forgotten."""
+    is_needed = ledger.read(settings, FORGOTTEN, columns=["token"]).num_rows
+    return Tokenizer(registered_key(settings, KEY, "erased people are known again by it" if is_needed else None))
 
 
 def without_forgotten(settings: Settings, found: pa.Table, run_id: str) -> pa.Table:

@@ -16,8 +16,10 @@ from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import EXPORT_LEDGER, RELEASING
 from jobs.privacy.blanking import Patterns
 from jobs.privacy.person import Person
+from jobs.targeting import sent
 from jobs.targeting.contact_recall import CONTACT, recall_contact
 from jobs.targeting.export_files import PRIVATE, clear_private, done_of, manifest_of, write_atomically
+from jobs.targeting.export_signature import write_signature
 from jobs.targeting.file_status import MAY_HAVE_LEFT, write_status
 
 WHY = "erased at the person's own wish"
@@ -85,4 +87,7 @@ def _release_again(settings: Settings, root: Path) -> None:
             text = json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             write_atomically(root, manifest, text.encode())
         if row["status"] != RELEASING:  # that one's release is the next export's
-            write_atomically(root, done_of(path), f"{row['sha256']}\n".encode())
+            done = f"{row['sha256']}\n".encode()
+            write_signature(settings, path, done)
+            write_atomically(root, done_of(path), done)
+            sent.note(settings, row, sent.SENT)

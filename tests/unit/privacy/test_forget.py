@@ -18,11 +18,13 @@ from conf.feeds import load_feeds
 from jobs.ingest import job as ingest
 from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
+from jobs.lakehouse.keys import WrongKey
 from jobs.privacy import scan
 from jobs.privacy.blanking import blank, patterns_of
 from jobs.privacy.forget import ErasureIncomplete, forget
 from jobs.privacy.forgotten import without_forgotten
 from jobs.privacy.person import Person, person_of
+from tests.builders import export_reader
 from tests.builders.targeting_night import a_row, put
 from tests.unit.ingest.deliveries import dollar, euro, fixed
 
@@ -214,6 +216,7 @@ def test_a_list_that_is_still_valid_is_recalled_and_agrees_with_its_manifest_and
         assert (row["rows"], row["sha256"], row["status"]) == (1, digest, "EXPORTED")
     assert [c["contact_id"] for c in json.loads((folder / "new.txt.recall.json").read_text())["contacts"]] == ["K1"]
     assert not (folder / "old.txt.recall.json").exists()
+    assert export_reader.unsigned(home.home) == []
 
 
 def test_what_is_delivered_again_stays_out_of_the_vault_and_a_rerun_keeps_what_was_loaded(home):
@@ -246,7 +249,7 @@ def test_a_value_is_known_again_under_another_key_of_the_tokens_and_never_with_a
     assert token in ledger.read(home, "ops.forgotten", columns=["token"])["token"].to_pylist()
 
     home.path("secrets", "forgotten.key").unlink()
-    with pytest.raises(InputRefused, match="bring it back from the backup"):
+    with pytest.raises(WrongKey, match="back from the backup"):
         without_forgotten(home, found, "a")
 
 
