@@ -68,7 +68,7 @@ KNOWS_THE_TIME = (
     *("jobs/ingest/opening.py", "jobs/lakehouse/keys.py", "jobs/lakehouse/alerts.py"),
 )
 MEASURES_ACROSS_LAYERS = ("models/allocation/bench.py",)  # a command: compares the optimiser inside and outside Spark
-TALKS_TO_PEOPLE = ("cli.py", "show.py", "stack", "bench.py")
+TALKS_TO_PEOPLE = ("cli.py", "commands", "show.py", "stack", "bench.py")
 
 
 def _files(folder: str) -> list[Path]:

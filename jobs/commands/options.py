@@ -1,11 +1,14 @@
-"""The option --msisdn of every command that asks for a person: `-` reads the number where no other user of the machine sees it."""
+"""Options several commands share: dates, and the number of a person; `-` reads it where no other user of the machine sees it."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
+
+from conf.dates import DateRange
 
 STANDARD_INPUT = "-"
 _SEEN = "the number stands in the shell's history and in the list of processes, which others can read; --msisdn - reads it from standard input"
@@ -33,3 +36,14 @@ OptionalNumber = Annotated[
 ByOption = Annotated[
     str | None, typer.Option("--by", help="who asks, for ops.person_lookup, beside the user of this machine")
 ]
+DateOption = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="business date")]
+LastDateOption = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="last business date of the range")
+]
+
+
+def dates_of(first: datetime, last: datetime | None) -> DateRange:
+    """The closed range of business dates two options name."""
+    if last is not None and last < first:
+        raise typer.BadParameter(f"--to {last.date()} lies before --date {first.date()}")
+    return DateRange(first.date(), (last or first).date())

@@ -1,0 +1,1 @@
+"""The command line, a file for each kind of reader; jobs/cli.py joins them."""
