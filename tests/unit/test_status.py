@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs import cli
+from jobs.commands import care
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import acknowledge, raise_alert
 from jobs.lakehouse.run import exclusive
@@ -97,7 +98,8 @@ def test_looking_alters_nothing(operator, publish, monkeypatch, home):
     if home == "none":
         operator.home.rmdir()
     before = _state(operator.home) if operator.home.exists() else {}
-    monkeypatch.setattr(cli, "load_settings", lambda: operator)
+    for place in (cli, care):
+        monkeypatch.setattr(place, "load_settings", lambda: operator)
 
     done = CliRunner().invoke(cli.app, ["status"])
 
@@ -119,7 +121,8 @@ def test_missing_table_is_told_and_cannot_be_told_is_two(operator, publish):
 
 
 def test_watch_ends_with_its_code_and_ack_needs_to_know_which(operator, publish, monkeypatch):
-    monkeypatch.setattr(cli, "load_settings", lambda: operator)
+    for place in (cli, care):
+        monkeypatch.setattr(place, "load_settings", lambda: operator)
     monkeypatch.setattr(machine, "SAMPLE_SECONDS", 0.1)
     run = CliRunner().invoke
     looked = run(cli.app, ["watch"])
