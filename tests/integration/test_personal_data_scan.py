@@ -107,12 +107,13 @@ def test_a_night_leaves_no_personal_value_outside_its_places(night):
         (json.dumps({"name": NAME}).encode(), "NAME"),
         (b"/?q=" + b"".join(b"%%%02X" % byte for byte in NAME.encode()), "NAME"),
         (f"地址：{ADDRESS}。".encode(), "ADDRESS"),
-        (gzip.compress(MSISDN.encode()), "MSISDN"),
+        (gzip.compress(MSISDN.encode(), mtime=0), "MSISDN"),
         (bz2.compress(NAME.encode()), "NAME"),
         (lzma.compress(ADDRESS.encode()), "ADDRESS"),
         (zstandard.compress(IMSI.encode()), "IMSI"),
-        (gzip.compress(gzip.compress(IMSI.encode())), "IMSI"),
+        (gzip.compress(gzip.compress(IMSI.encode(), mtime=0), mtime=0), "IMSI"),
     ],
+    ids=lambda given: given if isinstance(given, str) else "in",  # a packed value has no name that stays
 )
 def test_a_value_is_found_in_every_writing_and_packing(tmp_path, content, kind):
     looked_for = wanted((kind, value) for value, kind in PLANTED.items())
