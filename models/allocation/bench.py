@@ -246,7 +246,12 @@ def _selftest(console: Console, instances: int) -> None:
 
     found = run_selftest(instances)
     console.print(f"self-test: {found.tried} random problems, {len(found.failures)} failures, {dict(found.counts)}")
-    console.print(f"largest distance to the exact optimum: {found.largest_gap:g}")
+    console.print(f"optimal: {100 * found.optimal_share:.2f} % of the problems that have a plan; largest distance to the")
+    console.print(f"exact optimum: {found.largest_gap:g}")
+    for family, counts in found.by_family.items():
+        console.print(f"  {family}: {', '.join(f'{count} {word}' for word, count in counts.most_common())}")
+    for line in found.below:
+        console.print(f"  below the optimum: {line}", markup=False)
     for failure in found.failures:
         console.print(f"  {failure}", markup=False)
     if found.failures:

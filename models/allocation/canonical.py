@@ -12,6 +12,8 @@ from models.allocation.coverage import conflict_matrix, covered_activities, unit
 from models.allocation.problem import Floats, InvalidProblem, Problem, RuleKind, rule_name
 
 CUSTOMERS_PER_BLOCK = 2048
+# A sum may pass its bound by rounding: half of what the checker allows, so that a rule met to the cent counts as kept.
+KEPT_WITHIN = 5e-10
 _SALES = (RuleKind.MIN_SALES, RuleKind.MAX_SALES)
 
 
@@ -193,7 +195,7 @@ def _contact_unit(kind: RuleKind, is_soft: bool, coefficients: Floats) -> float:
 
 def _whole_contacts(kind: RuleKind, contacts: float) -> float:
     """Tighten a bound on contacts to the whole number that means the same."""
-    slack = 1e-9 * max(1.0, abs(contacts))
+    slack = KEPT_WITHIN * max(1.0, abs(contacts))
     return float(np.ceil(contacts - slack) if kind.is_minimum else np.floor(contacts + slack))
 
 
@@ -215,14 +217,16 @@ def coupling_rules(problem: Problem, mean_response: float, mean_value: float) ->
         part = 1 if kind in _SALES else 2 if kind is RuleKind.MIN_VALUE else 0
         per[part, row] = np.where(covers, gain if part == 2 else unit_per_contact(kind, problem.activities), 0.0)
         limit[row] = float(rule.bound)
+        if kind in (RuleKind.BUDGET, RuleKind.MIN_SPEND) and problem.activities.cost_per_sale is not None:
+            per[1, row] = np.where(covers, np.asarray(problem.activities.cost_per_sale, dtype=np.float64), 0.0)
         contact_unit = _contact_unit(kind, rule.soft_price is not None, per[part, row])
-        if contact_unit:
+        if contact_unit and not per[1, row].any():
             is_counted[row], unit[row] = True, contact_unit
             per[part, row] = (per[part, row] > 0).astype(np.float64)
             limit[row] = _whole_contacts(kind, limit[row] / contact_unit)
-        positive = per[part, row][per[part, row] > 0]
-        typical = (1.0, mean_response, mean_value)[part]
-        scale[row] = max(typical * float(positive.mean()), 1e-12) if len(positive) else 1.0
+        counts = per[0, row] + per[1, row] * mean_response + per[2, row] * mean_value
+        positive = counts[counts > 0]
+        scale[row] = max(float(positive.mean()), 1e-12) if len(positive) else 1.0
     return CouplingRules(
         names=tuple(name for name, _, _ in picked),
         sign=np.array([-1.0 if kind.is_minimum else 1.0 for _, kind, _ in picked]),

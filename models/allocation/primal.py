@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.allocation import moves
-from models.allocation.canonical import Canonical, CouplingRules
+from models.allocation.canonical import KEPT_WITHIN, Canonical, CouplingRules
 from models.allocation.problem import Floats
 
 Chosen = npt.NDArray[np.uint8]
@@ -50,9 +50,11 @@ class PlanSearch:
         rules = canonical.rules
         self.canonical, self.rules, self.gain, self.typical = canonical, rules, gain, typical
         self.links = _links(rules)
-        # Sums that are not counts keep a hair inside their bound, so that no order of adding breaks it.
-        margin = np.where(rules.is_counted | np.isfinite(rules.soft_price), 0.0, 1e-10 * np.abs(rules.limit))
-        self.limit = rules.limit - rules.sign * margin
+        # Sums that are not counts may pass their bound by rounding, as the checker judges it.
+        margin = np.where(
+            rules.is_counted | np.isfinite(rules.soft_price), 0.0, KEPT_WITHIN * np.maximum(1.0, np.abs(rules.limit))
+        )
+        self.limit = rules.limit + rules.sign * margin
         self.coupling = (rules.sign, self.limit, rules.soft_price)
         self.is_hard = ~np.isfinite(rules.soft_price)
         self.n_chunks = max(1, -(-canonical.n_customers // moves.CHUNK))

@@ -125,6 +125,8 @@ def solve_with_highs(
     highs.setOptionValue("time_limit", float(time_limit_seconds))
     highs.setOptionValue("mip_rel_gap", float(gap_target))
     highs.setOptionValue("mip_abs_gap", 1e-9)
+    for tolerance in ("mip_feasibility_tolerance", "primal_feasibility_tolerance"):
+        highs.setOptionValue(tolerance, 1e-9)
     highs.setOptionValue("threads", threads)
     highs.passModel(lp)
     highs.run()
