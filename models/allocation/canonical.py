@@ -41,6 +41,12 @@ class CouplingRules:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def kept_limit(self) -> Floats:
+        """The limits a plan may use and still counts as keeping its rules: sums may pass their bound by rounding."""
+        may_round = ~self.is_counted & np.isinf(self.soft_price)
+        return self.limit + self.sign * np.where(may_round, KEPT_WITHIN * np.maximum(1.0, np.abs(self.limit)), 0.0)
+
     def softened(self, rows: npt.NDArray[np.bool_], price_per_contact: float) -> "CouplingRules":
         """The same rules with the given rows soft at a price per contact, held to their stated bounds."""
         price = np.where(rows, price_per_contact / self.scale, self.soft_price)

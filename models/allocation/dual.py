@@ -20,15 +20,13 @@ CURVATURE_STEP = 0.02
 
 @dataclass
 class DualResult:
-    """Best multipliers found, the bound they prove, and the cuts with the weights that make the relaxed plan."""
+    """Best multipliers found, the bound they prove and the use of each rule at them."""
 
     multipliers: Floats
     bound: float
     use: Floats
     iterations: int
     unproven: int
-    cut_multipliers: list[Floats] = field(default_factory=list)
-    cut_weights: list[float] = field(default_factory=list)
     is_closed: bool = False
 
 
@@ -147,8 +145,6 @@ def minimise_dual(
         cuts.drop_idle(MOST_CUTS)
         if should_stop(best):
             break
-    result.cut_multipliers = [point / scale for point in cuts.points]
-    result.cut_weights = list(cuts.weights)
     return result
 
 

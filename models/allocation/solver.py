@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.allocation.canonical import Canonical, canonicalise
-from models.allocation.clash import clashing_rows
+from models.allocation.clash import clashing_rows, clashing_rows_whole
 from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
+from models.allocation.endgame import Endgame, near_pairs
 from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
 from models.allocation.greedy import greedy_plan
 from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
@@ -20,6 +21,8 @@ from models.allocation.validate import require_valid
 
 MOST_CALLS = 400
 FIRST_ROUNDS = 8
+GOOD_ROUNDS = 2
+LEAST_PROGRESS = 0.05
 SAMPLE_FROM = 50_000
 SAMPLE_CUSTOMERS = 12_000
 SAMPLE_STEP = 8
@@ -44,7 +47,10 @@ class _Run:
         return time.perf_counter() - self.began - self.greedy_seconds
 
     def is_over(self) -> bool:
-        return self.elapsed() > self.seconds
+        return self.seconds_left() <= 0.0
+
+    def seconds_left(self) -> float:
+        return self.seconds - self.elapsed()
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class _Stage:
     clashing: tuple[str, ...]
     canonical: Canonical
     greedy: Candidate | None
+    has_no_plan: bool
 
 
 @cache
@@ -71,6 +78,7 @@ def warm_up() -> None:
     canonical = canonicalise(problem)
     canonical.sample(2)
     search = PlanSearch(canonical, canonical.gain, 1.0)
+    near_pairs(search, canonical.rules.prices(np.zeros(2), canonical.gain), 1.0)
     step = LocalStep(canonical, 1)
     step((canonical.gain, np.zeros(2), np.zeros(2)))
     chosen = greedy_plan(search).chosen
@@ -92,12 +100,13 @@ def solve(
     time_limit_seconds: float = 30.0,
     threads: int = 2,
     step: StepFactory | None = None,
+    with_greedy: bool = True,
 ) -> Plan:
     """Choose the pairs of most value under every rule, with a proven bound on what any plan could reach.
 
     Stops when the gap is at most `gap_target`, when a fixed amount of search is spent, or at the time limit. Strict
     tiers are served one after the other, each held at what it reached. `step` replaces the per-customer step by a
-    distributed one; plan and prices stay the same to the bit. Raises InvalidProblem for input that is refused.
+    distributed one; plan and prices stay the same to the bit. Without greedy its figures are NaN. Raises InvalidProblem for input that is refused.
     """
     warm_up()
     run = _Run(gap_target, time_limit_seconds, threads)
@@ -108,10 +117,13 @@ def solve(
     found: Candidate | None = None
     reached: list[TierResult] = []
     for position, tier in enumerate(tiers):
-        if position:
-            canonical = _hold_tier(problem, canonical, reached[-1])
-        gain = _gain_of_tiers(problem, canonical.gain, tier, is_last=position == len(tiers) - 1)
-        stage = _solve_stage(canonical, gain, run, step, found, with_greedy=position == len(tiers) - 1)
+        if stage is not None:
+            # Rules found to clash stay softened: the next tier need not prove it again.
+            canonical = _hold_tier(problem, stage.canonical, reached[-1])
+        is_last = position == len(tiers) - 1
+        gain = _gain_of_tiers(problem, canonical.gain, tier, is_last)
+        known = () if stage is None else stage.clashing
+        stage = _solve_stage(canonical, gain, run, step, found, with_greedy and is_last, known)
         found = stage.candidate
         value = _tier_value(problem, canonical, stage.candidate.chosen, tier)
         reached.append(TierResult(tier, value, stage.dual.bound))
@@ -155,12 +167,13 @@ def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats
         return multipliers, None
     one_in = canonical.n_customers // SAMPLE_CUSTOMERS
     metric = None
-    while one_in >= SAMPLE_STEP // 2:
+    while one_in >= SAMPLE_STEP // 2 and not run.is_over():
         part = canonical.sample(one_in)
         metric = None if metric is None else metric * (part.n_customers / canonical.n_customers)
         function = DualFunction(part.rules, gain, LocalStep(part, run.threads), part.rules.limit)
         accuracy = max(run.gap_target / 20.0, 1e-5 if one_in > SAMPLE_STEP else 0.0)
-        multipliers = minimise_dual(function, multipliers, accuracy, 150, metric=metric).multipliers
+        found = minimise_dual(function, multipliers, accuracy, 150, lambda bound: run.is_over(), metric)
+        multipliers = found.multipliers
         one_in //= SAMPLE_STEP
         metric = curvature(function, multipliers) * (canonical.n_customers / part.n_customers)
     return multipliers, metric
@@ -174,7 +187,7 @@ def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
 
 def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) -> DualResult:
     start, metric = _sample_start(canonical, gain, run)
-    function = DualFunction(canonical.rules, gain, step, canonical.rules.limit)
+    function = DualFunction(canonical.rules, gain, step, canonical.rules.kept_limit)
     has_soft = bool(np.isfinite(canonical.rules.soft_price).any())
     floor = -np.inf if has_soft else _lowest_objective(canonical, gain)
     dual = minimise_dual(
@@ -196,16 +209,19 @@ def _solve_stage(
     factory: StepFactory | None,
     start: Candidate | None,
     with_greedy: bool,
+    known_clash: tuple[str, ...],
 ) -> _Stage:
     local = LocalStep(canonical, run.threads)
     step = local if factory is None else factory(canonical)
     stage = _optimise(canonical, gain, step, local, run, start, with_greedy, FIRST_ROUNDS)
-    clashing: list[str] = []
+    clashing: list[str] = [*known_clash]
     tries = FIRST_ROUNDS
-    while stage.candidate.hard_excess > 0.0:
-        rows = clashing_rows(stage.canonical.rules, step)
+    while stage.candidate.hard_excess > 0.0 and not run.is_over():
+        rows = clashing_rows(stage.canonical.rules, step, run.is_over)
+        if not rows.any() and stage.has_no_plan:
+            rows = clashing_rows_whole(stage.canonical, run.seconds_left)
         if not rows.any():
-            if tries == SEARCH_ROUNDS:
+            if tries == SEARCH_ROUNDS or stage.has_no_plan:
                 break
             tries = SEARCH_ROUNDS  # no clash proven: the plan is only hard to find, so search longer
             stage = _optimise(canonical, gain, step, local, run, stage.candidate, with_greedy, tries)
@@ -229,28 +245,38 @@ def _optimise(
     run: _Run,
     start: Candidate | None,
     with_greedy: bool,
-    rounds: int,
+    rounds_if_broken: int,
 ) -> _Stage:
     dual = _solve_dual(canonical, gain, step, run)
-    first = local.plan(canonical.rules.prices(dual.multipliers, gain))
+    prices = canonical.rules.prices(dual.multipliers, gain)
+    first = local.plan(prices)
     contacts = max(int(first.sum()), 1)
     typical = max(float(np.abs(canonical.value[first > 0]).sum()) / contacts, 1e-6)
-    search = PlanSearch(canonical, gain, typical)
+    search = PlanSearch(canonical, gain, typical, run.is_over)
     greedy = _greedy(search, run) if with_greedy else None
     known = None if start is None else search.candidate(start.chosen)
+    endgame = Endgame(search, prices, first, dual.bound, run.seconds_left)
+    bound, has_no_plan = dual.bound, False
 
     def is_enough(best: Candidate) -> bool:
-        run.history.append((run.elapsed(), dual.bound, best.objective if best.hard_excess == 0.0 else -np.inf))
-        is_closed = best.hard_excess == 0.0 and relative_gap(dual.bound, best.objective) <= run.gap_target
+        run.history.append((run.elapsed(), bound, best.objective if best.hard_excess == 0.0 else -np.inf))
+        is_closed = best.hard_excess == 0.0 and relative_gap(bound, best.objective) <= run.gap_target
         return is_closed or run.is_over()
 
-    is_impossible = not np.isfinite(canonical.rules.soft_price).any() and dual.bound < _lowest_objective(
-        canonical, gain
-    )
-    best = find_plan(search, dual.multipliers, first, 1 if is_impossible else rounds, is_enough, known)
+    is_impossible = not np.isfinite(canonical.rules.soft_price).any() and bound < _lowest_objective(canonical, gain)
+    rounds = 1 if is_impossible or endgame.is_small else rounds_if_broken
+    best = find_plan(search, dual.multipliers, first, min(rounds, GOOD_ROUNDS), rounds, is_enough, known)
     if greedy is not None and greedy.is_better_than(best):
         best = greedy
-    return _Stage(best, dual, (), canonical, greedy)
+    if is_impossible or run.is_over():
+        return _Stage(best, dual, (), canonical, greedy, False)
+    if endgame.is_small:
+        best, bound, has_no_plan = endgame.solve_whole(best)
+    else:
+        best = endgame.improve(best, is_enough, LEAST_PROGRESS * run.gap_target * abs(bound))
+        if not is_enough(best):
+            best, bound = endgame.prove(best)
+    return _Stage(best, replace(dual, bound=bound), (), canonical, greedy, has_no_plan)
 
 
 def _greedy(search: PlanSearch, run: _Run) -> Candidate:
@@ -274,6 +300,16 @@ def _violations(canonical: Canonical, use: Floats) -> tuple[dict[str, float], tu
     return amounts, listed
 
 
+def _status(stage: _Stage, run: _Run, gap: float, is_feasible: bool) -> str:
+    if stage.clashing:
+        return "rules clash"
+    if is_feasible and gap <= run.gap_target:
+        return "gap reached"
+    if run.is_over():
+        return "time limit"
+    return "search spent" if is_feasible else "no plan found that keeps every rule"
+
+
 def _report(stage: _Stage, run: _Run, reached: list[TierResult]) -> Plan:
     canonical, candidate, dual = stage.canonical, stage.candidate, stage.dual
     rows = np.flatnonzero(candidate.chosen)
@@ -284,19 +320,18 @@ def _report(stage: _Stage, run: _Run, reached: list[TierResult]) -> Plan:
     amounts, listed = _violations(canonical, candidate.use)
     is_feasible = candidate.hard_excess == 0.0 and not stage.clashing
     gap = relative_gap(dual.bound, objective) if candidate.hard_excess == 0.0 else float("inf")
-    reached_gap = "gap reached" if gap <= run.gap_target else "time limit" if run.is_over() else "search spent"
-    status = "rules clash" if stage.clashing else reached_gap if is_feasible else "no plan found that keeps every rule"
+    status = _status(stage, run, gap, is_feasible)
     prices = dual.multipliers / canonical.rules.unit
     greedy = stage.greedy
-    assert greedy is not None
+    broken = {} if greedy is None else _violations(canonical, greedy.use)[0]
     return Plan(
         chosen=chosen.astype(np.int64),
         objective=objective,
         value=value,
         bound=dual.bound,
         gap=gap,
-        greedy_objective=greedy.objective,
-        greedy_violations={k: v for k, v in _violations(canonical, greedy.use)[0].items() if v > 0.0},
+        greedy_objective=float("nan") if greedy is None else greedy.objective,
+        greedy_violations={name: amount for name, amount in broken.items() if amount > 0.0},
         shadow_prices={name: float(price) for name, price in zip(canonical.rules.names, prices, strict=True)},
         violations=amounts,
         violation_list=listed,

@@ -1,0 +1,107 @@
+"""What it costs to force a pair in or out: customers near indifference are those where it costs little."""
+
+import numpy as np
+from numba import njit
+
+from models.allocation.kernels import (
+    best_contacts,
+    change_room,
+    gather,
+    is_free,
+    load_room,
+    longest_row,
+    search_space,
+    work_space,
+)
+
+
+@njit(cache=True, nogil=True)
+def _single(i, table, prices, caps, room, regret):
+    """Regrets of a customer who can get one contact: the distance to the best, and to the second best for the best."""
+    start, activity, value, response = table
+    gain, price, sales_price = prices
+    top, second, where = 0.0, 0.0, -1
+    for p in range(start[i], start[i + 1]):
+        a = activity[p]
+        worth = value[p] * gain[a] - price[a] - sales_price[a] * response[p]
+        regret[p - start[i]] = worth if is_free(a, caps, room) else -np.inf
+        if regret[p - start[i]] > top:
+            second, top, where = top, worth, p
+        elif regret[p - start[i]] > second:
+            second = worth
+    for p in range(start[i], start[i + 1]):
+        regret[p - start[i]] = top - second if p == where else top - regret[p - start[i]]
+
+
+@njit(cache=True, nogil=True)
+def _without(p, is_in, q, work, spare, conflict, caps, room, limit, a):
+    """Best worth of the customer's other contacts when pair p (activity a) is forced in, or when it is forced out."""
+    weight, item, where, _, space, _ = work
+    weights, items, found = spare
+    n = 0
+    for k in range(q):
+        if where[k] != p and not (is_in and (conflict[a, item[k]] or item[k] == a)):
+            weights[n] = weight[k]
+            items[n] = item[k]
+            n += 1
+    if is_in:
+        change_room(a, caps, room, -1)
+    _, _, upper, _ = best_contacts(n, weights, items, conflict, caps, room, limit - 1 if is_in else limit, space, found)
+    if is_in:
+        change_room(a, caps, room, 1)
+    return upper
+
+
+@njit(cache=True, nogil=True)
+def _several(i, limit, table, prices, conflict, caps, work, spare, ceiling, taken, regret):
+    start, activity, value, response = table
+    gain, price, sales_price = prices
+    weight, item, where, best, space, room = work
+    q = gather(i, table, prices, weight, item, where)
+    size, _, upper, _ = best_contacts(q, weight, item, conflict, caps, room, limit, space, best)
+    for k in range(size):
+        taken[where[best[k]] - start[i]] = 1
+    for p in range(start[i], start[i + 1]):
+        a = activity[p]
+        worth = value[p] * gain[a] - price[a] - sales_price[a] * response[p]
+        regret[p - start[i]] = np.inf
+        if taken[p - start[i]]:
+            found = upper - _without(p, False, q, work, spare, conflict, caps, room, limit, a)
+        elif worth < -ceiling or not is_free(a, caps, room):
+            continue
+        else:
+            found = upper - worth - _without(p, True, q, work, spare, conflict, caps, room, limit, a)
+        regret[p - start[i]] = max(found, 0.0)
+    for k in range(size):
+        taken[where[best[k]] - start[i]] = 0
+
+
+@njit(cache=True, nogil=True)
+def regrets(step, table, conflict, caps, prices, ceiling, pairs, found):
+    """List the pairs of every step-th customer whose change costs at most `ceiling`, with that cost; returns how many.
+
+    A plan that has a pair in where the priced plan has it out (or out where it has it in) is worth at most the bound
+    less the regret of that pair.
+    """
+    start = table[0]
+    n = len(start) - 1
+    most = longest_row(start, 0, n)
+    work = work_space(most, len(caps[2]))
+    spare = (np.empty(most), np.empty(most, dtype=np.int64), np.empty(most + 1, dtype=np.int64))
+    taken, regret = np.zeros(most, dtype=np.uint8), np.empty(most)
+    size = 0
+    for i in range(0, n, step):
+        room = work[5]
+        limit = load_room(i, caps, room)
+        if limit == 0:
+            continue
+        if limit == 1:
+            _single(i, table, prices, caps, room, regret)
+        else:
+            _several(i, limit, table, prices, conflict, caps, work, spare, ceiling, taken, regret)
+        for p in range(start[i], start[i + 1]):
+            if regret[p - start[i]] <= ceiling:
+                pairs[size] = p
+                found[size] = regret[p - start[i]]
+                size += 1
+    return size
