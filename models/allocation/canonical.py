@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.allocation import kernels
+from models.allocation import fixed_order, kernels
 from models.allocation.coverage import conflict_matrix, covered_activities, unit_per_contact
 from models.allocation.problem import Floats, InvalidProblem, Problem, RuleKind, rule_name
 
@@ -75,12 +75,18 @@ class CouplingRules:
 
     def prices(self, multipliers: Floats, gain: Floats) -> tuple[Floats, Floats, Floats]:
         """Turn m multipliers into (gain, price, sales price) of each activity."""
-        signed = multipliers * self.sign
-        return gain - signed @ self.per_value, signed @ self.per_contact, signed @ self.per_sale
+        signed = (multipliers * self.sign)[:, None]
+        # Sums row by row: those of a linear-algebra library differ between builds and threads.
+        per_value, per_contact, per_sale = (
+            (signed * per).sum(axis=0) for per in (self.per_value, self.per_contact, self.per_sale)
+        )
+        return gain - per_value, per_contact, per_sale
 
     def use(self, stats: Floats) -> Floats:
         """Turn (3, a) sums of contacts, sales and value into the use of each rule."""
-        return self.per_contact @ stats[0] + self.per_sale @ stats[1] + self.per_value @ stats[2]
+        parts = zip((self.per_contact, self.per_sale, self.per_value), stats, strict=True)
+        contacts, sales, value = (fixed_order.times(per, sums) for per, sums in parts)
+        return contacts + sales + value
 
 
 @dataclass(frozen=True)

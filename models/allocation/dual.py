@@ -11,6 +11,7 @@ import numpy as np
 
 from models.allocation.canonical import CouplingRules
 from models.allocation.evaluate import BlockStep, Evaluation, in_fixed_order
+from models.allocation.fixed_order import made_definite
 from models.allocation.problem import Floats
 from models.allocation.quadratic import solve_step
 
@@ -64,7 +65,7 @@ class _Cuts:
 
     def heights(self, centre: Floats) -> Floats:
         slopes, points = np.array(self.slopes), np.array(self.points)
-        return np.array(self.values) + np.einsum("km,km->k", slopes, centre - points)
+        return np.array(self.values) + (slopes * (centre - points)).sum(axis=1)
 
     def drop_idle(self, most: int) -> None:
         if len(self.points) <= most:
@@ -129,7 +130,7 @@ def minimise_dual(
         value, use, evaluation = function(trial / scale)
         result.iterations += 1
         slope = rules.sign * (function.limit - use) / scale
-        error = best - (value + float(slope @ (centre - trial)))
+        error = best - (value + float((slope * (centre - trial)).sum()))
         cuts.add(trial, value, slope)
         if best - value >= 0.1 * promised:
             if best - value >= 0.5 * promised or null_run < 0:
@@ -158,9 +159,7 @@ def curvature(function: DualFunction, multipliers: Floats) -> Floats:
         moved = multipliers.copy()
         moved[r] += stride / rules.scale[r]
         found[r] = rules.sign * (centre_use - function(moved)[1]) / rules.scale / stride
-    values, vectors = np.linalg.eigh(0.5 * (found + found.T))
-    floor = 1e-3 * max(float(values.max(initial=0.0)), 1e-12)
-    return (vectors * np.maximum(values, floor)) @ vectors.T
+    return made_definite(0.5 * (found + found.T), 1e-3)  # type: ignore[no-any-return]
 
 
 def _typical_price(evaluation: Evaluation, top: Floats) -> float:

@@ -24,6 +24,8 @@ NEAR = 0.3
 FREE_PAIRS = 1_000
 MOST_FREE_PAIRS = 4_000
 NODES = 20
+PAIRS_PER_CONTACT_OFF = 6.0
+LEAST_PAIRS_A_RULE = 60
 ROUNDS = 40
 STALE_ROUNDS = 6
 GROWTH = 1.5
@@ -103,6 +105,7 @@ class Endgame:
     prices: Prices
     first: Chosen
     bound: float
+    multipliers: Floats
     seconds_left: Callable[[], float]
 
     @property
@@ -151,12 +154,12 @@ class Endgame:
         """About 1.5 x size pairs to free: losing customers, scattered customers with a free choice, and near ones."""
         near, canonical = self._near, self.search.canonical
         shaken = (near.customers.astype(np.uint64) + np.uint64(1_000_003 * turn)) * np.uint64(0x9E3779B97F4A7C15)
-        chance = ((shaken >> np.uint64(11)).astype(np.float64) + 1.0) / 2.0**53
+        chance = ((shaken >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
         losing = self._losing(plan)
         losing = losing[: np.searchsorted(np.cumsum(np.diff(canonical.start)[losing]), 0.5 * size)]
         picked = [_pairs_of(canonical, losing)]
         least = near.least_regret(self._settled)
-        for key in (np.where(near.has_choice(self._settled), chance, np.inf), -least * np.log(chance)):
+        for key in (np.where(near.has_choice(self._settled), chance, np.inf), least * chance / (1.0 - chance)):
             order = np.argsort(key, kind="stable")
             order = order[np.isfinite(key[order])]
             taken = order[: np.searchsorted(np.cumsum(near.count[order]), 0.5 * size)]
@@ -164,6 +167,33 @@ class Endgame:
             is_taken[taken] = True
             picked.append(near.pairs[np.repeat(is_taken, near.count)])
         return np.unique(np.concatenate(picked))
+
+    def around_prices(self, accuracy: float) -> Candidate | None:
+        """Free the customers nearest to indifference and keep all others at the plan of the prices.
+
+        None when the plan of the prices is so far from its rules that too many would have to change.
+        """
+        rules = self.search.rules
+        off = rules.sign * (self.search.count_use(self.first) - self.search.limit) / rules.scale
+        away = np.where(self.is_priced, np.abs(off), np.maximum(off, 0.0))
+        near = self._near
+        if PAIRS_PER_CONTACT_OFF * float(away.sum()) > MOST_FREE_PAIRS or not len(near.pairs):
+            return None
+        covers = (rules.per_contact != 0) | (rules.per_sale != 0) | (rules.per_value != 0)
+        rising = np.argsort(near.regret, kind="stable")
+        activity = self.search.canonical.activity[near.pairs[rising]]
+        is_taken = np.zeros(len(near.customers), dtype=bool)
+        for r in np.flatnonzero(self.is_priced | (away > 0.0)):
+            nearest = rising[covers[r, activity]][: int(PAIRS_PER_CONTACT_OFF * away[r]) + LEAST_PAIRS_A_RULE]
+            is_taken[np.searchsorted(near.customers, near.owner[nearest])] = True
+        programme = Programme(self.search, near.pairs[np.repeat(is_taken, near.count)], self.first)
+        answer = programme.solve(accuracy, NODES, self.seconds_left())
+        return self._better(None, answer)
+
+    @property
+    def is_priced(self) -> npt.NDArray[np.bool_]:
+        """Which rules have a price."""
+        return self.multipliers > 0.0
 
     def improve(self, incumbent: Candidate, is_enough: Callable[[Candidate], bool], least: float) -> Candidate:
         """Free a neighbourhood after the other and let HiGHS choose in it, until enough, no progress or all rounds.
@@ -177,7 +207,7 @@ class Endgame:
             before = (best.hard_excess, best.objective)
             pairs = self._neighbourhood(best.chosen, turn, size)
             start = best.chosen if best.hard_excess == 0.0 else None
-            answer = Programme(self.search, pairs, best.chosen).solve(0.02 * least, NODES, self.seconds_left(), start)
+            answer = Programme(self.search, pairs, best.chosen).solve(0.5 * least, NODES, self.seconds_left(), start)
             best = self._better(best, answer) or best
             is_progress = best.hard_excess < before[0] or best.objective > before[1] + least
             stale = 0 if is_progress else stale + 1

@@ -14,6 +14,7 @@ from models.allocation.clash import clashing_rows, clashing_rows_whole
 from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
 from models.allocation.endgame import Endgame, near_pairs
 from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
+from models.allocation.fixed_order import made_definite
 from models.allocation.greedy import greedy_plan
 from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
 from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult, Violation
@@ -78,6 +79,7 @@ def warm_up() -> None:
     canonical = canonicalise(problem)
     canonical.sample(2)
     search = PlanSearch(canonical, canonical.gain, 1.0)
+    made_definite(np.eye(2), 1e-3)
     near_pairs(search, canonical.rules.prices(np.zeros(2), canonical.gain), 1.0)
     step = LocalStep(canonical, 1)
     step((canonical.gain, np.zeros(2), np.zeros(2)))
@@ -255,7 +257,7 @@ def _optimise(
     search = PlanSearch(canonical, gain, typical, run.is_over)
     greedy = _greedy(search, run) if with_greedy else None
     known = None if start is None else search.candidate(start.chosen)
-    endgame = Endgame(search, prices, first, dual.bound, run.seconds_left)
+    endgame = Endgame(search, prices, first, dual.bound, dual.multipliers, run.seconds_left)
     bound, has_no_plan = dual.bound, False
 
     def is_enough(best: Candidate) -> bool:
@@ -265,7 +267,12 @@ def _optimise(
 
     is_impossible = not np.isfinite(canonical.rules.soft_price).any() and bound < _lowest_objective(canonical, gain)
     rounds = 1 if is_impossible or endgame.is_small else rounds_if_broken
-    best = find_plan(search, dual.multipliers, first, min(rounds, GOOD_ROUNDS), rounds, is_enough, known)
+    best = known
+    if not (is_impossible or endgame.is_small or run.is_over()):
+        around = endgame.around_prices(0.25 * run.gap_target * abs(bound))
+        best = around if around is not None and around.is_better_than(known) else known
+    if best is None or not is_enough(best):
+        best = find_plan(search, dual.multipliers, first, min(rounds, GOOD_ROUNDS), rounds, is_enough, best)
     if greedy is not None and greedy.is_better_than(best):
         best = greedy
     if is_impossible or run.is_over():
