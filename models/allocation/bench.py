@@ -246,7 +246,9 @@ def _selftest(console: Console, instances: int) -> None:
 
     found = run_selftest(instances)
     console.print(f"self-test: {found.tried} random problems, {len(found.failures)} failures, {dict(found.counts)}")
-    console.print(f"optimal: {100 * found.optimal_share:.2f} % of the problems that have a plan; largest distance to the")
+    console.print(
+        f"optimal: {100 * found.optimal_share:.2f} % of the problems that have a plan; largest distance to the"
+    )
     console.print(f"exact optimum: {found.largest_gap:g}")
     for family, counts in found.by_family.items():
         console.print(f"  {family}: {', '.join(f'{count} {word}' for word, count in counts.most_common())}")

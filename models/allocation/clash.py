@@ -22,7 +22,9 @@ def _least_violation(
 ) -> DualResult:
     """Bound from above how little the kept hard rules can be broken (0 when they can hold, negative when not)."""
     price = np.where(is_kept, 1.0 / rules.scale, 0.0)
-    function = DualFunction(replace(rules, soft_price=price), np.zeros(rules.per_contact.shape[1]), step, rules.kept_limit)
+    function = DualFunction(
+        replace(rules, soft_price=price), np.zeros(rules.per_contact.shape[1]), step, rules.kept_limit
+    )
     return minimise_dual(function, np.zeros(len(rules)), 1e-7, MOST_CALLS, lambda bound: is_over())
 
 

@@ -107,7 +107,9 @@ def minimise_dual(
     null_run = widened = 0
     while result.iterations < most_calls:
         heights = cuts.heights(centre)
-        unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3)
+        # The size of the step problem's numbers: what is known of the bound, or what a step along the slope would win.
+        hoped = step * float((slope * slope).sum()) if metric is None else 0.0
+        unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3, 1e-3 * hoped)
         move, theta, weights = solve_step(
             shape / (step * unit),
             np.array(cuts.slopes) / unit,

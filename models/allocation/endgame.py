@@ -17,7 +17,7 @@ from models.allocation.programme import Answer, Programme
 Rows = npt.NDArray[np.int64]
 
 WHOLE_PAIRS = 6_000
-WHOLE_NODES = 4_000
+WHOLE_NODES = 1_500
 PROOF_PAIRS = 4_000
 EXAMINED = 100_000
 NEAR = 0.3
@@ -183,10 +183,15 @@ class Endgame:
         rising = np.argsort(near.regret, kind="stable")
         activity = self.search.canonical.activity[near.pairs[rising]]
         is_taken = np.zeros(len(near.customers), dtype=bool)
+        farthest = self._settled
         for r in np.flatnonzero(self.is_priced | (away > 0.0)):
             nearest = rising[covers[r, activity]][: int(PAIRS_PER_CONTACT_OFF * away[r]) + LEAST_PAIRS_A_RULE]
             is_taken[np.searchsorted(near.customers, near.owner[nearest])] = True
-        programme = Programme(self.search, near.pairs[np.repeat(is_taken, near.count)], self.first)
+            farthest = max(farthest, float(near.regret[nearest].max(initial=0.0)))
+        pairs = near.pairs[np.repeat(is_taken, near.count) & (near.regret <= 2.0 * farthest)]
+        if len(pairs) > MOST_FREE_PAIRS:
+            return None
+        programme = Programme(self.search, pairs, self.first)
         answer = programme.solve(accuracy, NODES, self.seconds_left())
         return self._better(None, answer)
 

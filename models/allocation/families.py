@@ -92,9 +92,7 @@ def band_of_contacts(rng: Rng) -> Problem:
     return _with(problem, [*_bands(problem, plan, ones, RuleKind.MIN_CONTACTS, RuleKind.MAX_CONTACTS), _one_contact()])
 
 
-def _bands(
-    problem: Problem, plan: npt.NDArray[np.int64], counts: Floats, low: RuleKind, high: RuleKind
-) -> list[Rule]:
+def _bands(problem: Problem, plan: npt.NDArray[np.int64], counts: Floats, low: RuleKind, high: RuleKind) -> list[Rule]:
     rules = []
     for channel in sorted(set(problem.activities.channel)):
         bound = _of_plan(problem, plan, counts, channel)

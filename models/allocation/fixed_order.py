@@ -66,26 +66,36 @@ def _rotate(matrix, vectors, p, q):
 
 
 @njit(cache=True, nogil=True)
-def made_definite(matrix, least_share):
-    """Return a symmetric matrix with its eigenvalues raised to at least a share of the largest (Jacobi's method)."""
-    n = len(matrix)
-    work, vectors = matrix.copy(), np.eye(n)
+def _is_diagonal(matrix):
+    off, size = 0.0, 0.0
+    for p in range(len(matrix)):
+        size += matrix[p, p] * matrix[p, p]
+        for q in range(p + 1, len(matrix)):
+            off += matrix[p, q] * matrix[p, q]
+    return off <= 1e-28 * size
+
+
+@njit(cache=True, nogil=True)
+def _diagonalise(matrix, vectors):
+    """Turn a symmetric matrix into its eigenvalues on the diagonal, and `vectors` into its eigenvectors (Jacobi's method)."""
     for _ in range(SWEEPS):
-        off, size = 0.0, 0.0
-        for p in range(n):
-            size += work[p, p] * work[p, p]
-            for q in range(p + 1, n):
-                off += work[p, q] * work[p, q]
-        if off <= 1e-28 * size:
-            break
-        for p in range(n):
-            for q in range(p + 1, n):
-                if work[p, q] != 0.0:
-                    _rotate(work, vectors, p, q)
+        if _is_diagonal(matrix):
+            return
+        for p in range(len(matrix)):
+            for q in range(p + 1, len(matrix)):
+                if matrix[p, q] != 0.0:
+                    _rotate(matrix, vectors, p, q)
+
+
+@njit(cache=True, nogil=True)
+def made_definite(matrix, least_share):
+    """Return a symmetric matrix with its eigenvalues raised to at least a share of the largest."""
+    n = len(matrix)
+    work, vectors, out = matrix.copy(), np.eye(n), np.zeros((n, n))
+    _diagonalise(work, vectors)
     top = 1e-12
     for k in range(n):
         top = max(top, work[k, k])
-    out = np.zeros((n, n))
     for k in range(n):
         value = max(work[k, k], least_share * top)
         for i in range(n):

@@ -18,9 +18,9 @@ def greedy_plan(search: PlanSearch) -> Candidate:
     use = np.zeros(len(search.rules))
     _fill(search, order, owner, False, use, chosen)
     if (search.rules.sign * (use - search.rules.limit) > 0).any():
-        is_short = (search.rules.sign < 0) & (use < search.rules.limit)
+        is_short = np.asarray((search.rules.sign < 0) & (use < search.rules.limit))
         per = search.rules.per_contact + search.rules.per_sale + np.abs(search.rules.per_value)
-        may_help = (per[is_short] > 0).any(axis=0)
+        may_help = np.asarray((per[is_short] > 0).any(axis=0))
         rows = np.flatnonzero(may_help[canonical.activity] & (chosen == 0))
         _fill(search, _by_falling(worth, rows), owner, True, use, chosen)
     return search.candidate(chosen)

@@ -1,6 +1,5 @@
 """A part of the problem as a mixed-integer programme for HiGHS: some pairs free, all others as a given plan has them."""
 
-import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -45,7 +44,9 @@ class _Rows:
         self.upper.append(upper)
 
 
-def _coupling_entries(search: PlanSearch, pairs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+def _coupling_entries(
+    search: PlanSearch, pairs: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
     """(column, rule, coefficient) of the free pairs in the coupling rules, all as `at most` rows."""
     start, rule, contacts, sales, worth = search.links
     canonical = search.canonical
@@ -58,7 +59,9 @@ def _coupling_entries(search: PlanSearch, pairs: npt.NDArray[np.int64]) -> tuple
     return column, rule[entry], counts * search.rules.sign[rule[entry]]
 
 
-def cliques_of(activities: tuple[int, ...], conflict: npt.NDArray[np.uint8], done: set[tuple[int, int]]) -> list[list[int]]:
+def cliques_of(
+    activities: tuple[int, ...], conflict: npt.NDArray[np.uint8], done: set[tuple[int, int]]
+) -> list[list[int]]:
     """Cover every conflict among a customer's activities (positions) by groups of which at most one may be chosen."""
     size = len(activities)
     apart = conflict[np.ix_(activities, activities)]
@@ -129,7 +132,9 @@ def _highspy() -> Any:
 class Programme:
     """The programme of the free pairs around a plan that keeps every rule of its customers."""
 
-    def __init__(self, search: PlanSearch, pairs: npt.NDArray[np.int64], plan: Chosen, is_hard_only: bool = False) -> None:
+    def __init__(
+        self, search: PlanSearch, pairs: npt.NDArray[np.int64], plan: Chosen, is_hard_only: bool = False
+    ) -> None:
         self.search, self.pairs = search, pairs
         self.fixed = plan.copy()
         self.fixed[pairs] = 0
@@ -193,6 +198,7 @@ class Programme:
         highs = self._solver(self._model(True), seconds)
         highs.setOptionValue("mip_rel_gap", 0.0)
         highs.setOptionValue("mip_abs_gap", max(absolute_gap, TOLERANCE))
+        highs.setOptionValue("mip_max_nodes", most_work)
         if start is not None:
             self._start_from(highs, start)
         spent = [0]

@@ -12,6 +12,7 @@ from models.allocation.problem import Floats
 STEPS = 60
 ACCURACY = 1e-11
 ROUNDING = 1e-9
+COARSE = 1e-6
 
 
 @njit(cache=True, nogil=True)
@@ -90,66 +91,64 @@ def _direction(normal, slopes, box, at, s, z, r_dual, r_prim, r_comp, dx, ds, dz
 
 
 @njit(cache=True, nogil=True)
+def _residuals(curvature, slopes, box, at, right, x, s, z, r_dual, r_prim, before):
+    """Fill the residuals; return (mean complementarity, whether more steps would only wander)."""
+    m = slopes.shape[1]
+    back = np.empty(m + 1)
+    r_dual[:m] = times(curvature, x[:m])
+    r_dual[m] = 1.0
+    size_dual = max(1.0, np.abs(r_dual).max())
+    _rows_turned_times(slopes, box, at, z, back)
+    r_dual -= back
+    _rows_times(slopes, box, at, x, r_prim)
+    r_prim -= s + right
+    mu = 0.0
+    for i in range(len(s)):
+        mu += s[i] * z[i] / len(s)
+    scale = 1.0 + np.abs(right).max()
+    off = max(np.abs(r_dual).max() / size_dual, np.abs(r_prim).max() / scale)
+    return mu, mu < ACCURACY * scale and (off < ROUNDING or (off < COARSE and mu > 0.5 * before))
+
+
+@njit(cache=True, nogil=True)
+def _factored(curvature, slopes, box, at, ratio, normal):
+    """Build and factor the normal matrix, with as much ridge as rounding asks for; False when none helps."""
+    ridge = 1e-14
+    _normal(curvature, slopes, box, at, ratio, ridge, normal)
+    while not factor(normal):
+        ridge *= 100.0
+        if ridge > 1.0:
+            return False
+        _normal(curvature, slopes, box, at, ratio, ridge, normal)
+    return True
+
+
+@njit(cache=True, nogil=True)
 def _interior(curvature, slopes, box, at, right, x, s, z):
     """Mehrotra's predictor-corrector from (x, s, z) in place; returns the steps taken."""
-    k, m = slopes.shape
+    m = slopes.shape[1]
     size = len(right)
-    quad, back = np.zeros(m + 1), np.empty(m + 1)
-    r_prim, r_comp, ratio = np.empty(size), np.empty(size), np.empty(size)
+    r_dual, r_prim = np.zeros(m + 1), np.empty(size)
     dx, ds, dz = np.empty(m + 1), np.empty(size), np.empty(size)
     normal = np.empty((m + 1, m + 1))
-    scale = 1.0
-    for i in range(size):
-        scale = max(scale, 1.0 + abs(right[i]))
-    before = np.inf
+    mu = np.inf
     for turn in range(STEPS):
-        quad[:m] = times(curvature, x[:m])
-        quad[m] = 1.0
-        _rows_turned_times(slopes, box, at, z, back)
-        _rows_times(slopes, box, at, x, r_prim)
-        mu, worst_prim, worst_dual, size_dual = 0.0, 0.0, 0.0, 1.0
-        for i in range(m + 1):
-            size_dual = max(size_dual, abs(quad[i]))
-            quad[i] -= back[i]
-            worst_dual = max(worst_dual, abs(quad[i]))
-        for i in range(size):
-            r_prim[i] -= s[i] + right[i]
-            worst_prim = max(worst_prim, abs(r_prim[i]))
-            mu += s[i] * z[i] / size
-        # Complementarity reached, or as near as the arithmetic allows: more steps would only wander.
-        if mu < ACCURACY * scale and (
-            (worst_dual < ROUNDING * size_dual and worst_prim < ROUNDING * scale) or mu > 0.5 * before
-        ):
+        mu, is_done = _residuals(curvature, slopes, box, at, right, x, s, z, r_dual, r_prim, mu)
+        if is_done or not _factored(curvature, slopes, box, at, z / s, normal):
             return turn
-        before = mu
-        for i in range(size):
-            ratio[i] = z[i] / s[i]
-        ridge = 1e-14
-        _normal(curvature, slopes, box, at, ratio, ridge, normal)
-        while not factor(normal):
-            ridge *= 100.0
-            if ridge > 1.0:
-                return turn
-            _normal(curvature, slopes, box, at, ratio, ridge, normal)
-        for i in range(size):
-            r_comp[i] = s[i] * z[i]
-        _direction(normal, slopes, box, at, s, z, quad, r_prim, r_comp, dx, ds, dz)
+        _direction(normal, slopes, box, at, s, z, r_dual, r_prim, s * z, dx, ds, dz)
         step_s, step_z = _longest_step(s, ds), _longest_step(z, dz)
         affine = 0.0
         for i in range(size):
             affine += (s[i] + step_s * ds[i]) * (z[i] + step_z * dz[i]) / size
         target = mu * (affine / max(mu, 1e-300)) ** 3
-        for i in range(size):
-            r_comp[i] = s[i] * z[i] + ds[i] * dz[i] - target
-        _direction(normal, slopes, box, at, s, z, quad, r_prim, r_comp, dx, ds, dz)
+        _direction(normal, slopes, box, at, s, z, r_dual, r_prim, s * z + ds * dz - target, dx, ds, dz)
         step = min(_longest_step(s, ds), _longest_step(z, dz))
-        if not np.isfinite(step) or not np.isfinite(dx).all() or not np.isfinite(dz).all():
+        if not (np.isfinite(dx).all() and np.isfinite(dz).all()):
             return turn
-        for i in range(m + 1):
-            x[i] += step * dx[i]
-        for i in range(size):
-            s[i] += step * ds[i]
-            z[i] += step * dz[i]
+        x += step * dx
+        s += step * ds
+        z += step * dz
     return STEPS
 
 

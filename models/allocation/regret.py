@@ -10,7 +10,6 @@ from models.allocation.kernels import (
     is_free,
     load_room,
     longest_row,
-    search_space,
     work_space,
 )
 

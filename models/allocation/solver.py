@@ -1,8 +1,7 @@
 """Solve: prices with a proven bound, a plan that keeps every rule, and what each rule is worth."""
 
-import resource
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from math import fsum
 
@@ -17,7 +16,9 @@ from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
 from models.allocation.fixed_order import made_definite
 from models.allocation.greedy import greedy_plan
 from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
-from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult, Violation
+from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult
+from models.allocation.quadratic import solve_step
+from models.allocation.report import Run, Stage, relative_gap, report
 from models.allocation.validate import require_valid
 
 MOST_CALLS = 400
@@ -28,42 +29,6 @@ SAMPLE_FROM = 50_000
 SAMPLE_CUSTOMERS = 12_000
 SAMPLE_STEP = 8
 HELD_TIER = "held tier"
-
-
-@dataclass
-class _Run:
-    """Budget and diary of one call."""
-
-    gap_target: float
-    seconds: float
-    threads: int
-    began: float = field(default_factory=time.perf_counter)
-    cpu_began: float = field(default_factory=time.process_time)
-    iterations: int = 0
-    greedy_seconds: float = 0.0
-    greedy_cpu_seconds: float = 0.0
-    history: list[tuple[float, float, float]] = field(default_factory=list)
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.began - self.greedy_seconds
-
-    def is_over(self) -> bool:
-        return self.seconds_left() <= 0.0
-
-    def seconds_left(self) -> float:
-        return self.seconds - self.elapsed()
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What one optimisation reached."""
-
-    candidate: Candidate
-    dual: DualResult
-    clashing: tuple[str, ...]
-    canonical: Canonical
-    greedy: Candidate | None
-    has_no_plan: bool
 
 
 @cache
@@ -80,20 +45,13 @@ def warm_up() -> None:
     canonical.sample(2)
     search = PlanSearch(canonical, canonical.gain, 1.0)
     made_definite(np.eye(2), 1e-3)
+    solve_step(np.eye(2), np.ones((1, 2)), np.zeros(1), np.zeros(2), np.full(2, np.inf))
     near_pairs(search, canonical.rules.prices(np.zeros(2), canonical.gain), 1.0)
     step = LocalStep(canonical, 1)
     step((canonical.gain, np.zeros(2), np.zeros(2)))
     chosen = greedy_plan(search).chosen
     rebalance_to_limits(search, np.zeros(2), chosen, 0, 0.1, 0.1)
     polish(search, chosen, 0)
-
-
-def relative_gap(bound: float, objective: float) -> float:
-    """How far the plan can be from the best: (bound - objective) / |bound|, 0 when they meet."""
-    missing = bound - objective
-    if missing <= 1e-9 * max(1.0, abs(bound)) * 1e-3:
-        return 0.0
-    return missing / abs(bound) if bound != 0.0 else float("inf")
 
 
 def solve(
@@ -111,11 +69,11 @@ def solve(
     distributed one; plan and prices stay the same to the bit. Without greedy its figures are NaN. Raises InvalidProblem for input that is refused.
     """
     warm_up()
-    run = _Run(gap_target, time_limit_seconds, threads)
+    run = Run(gap_target, time_limit_seconds, threads)
     require_valid(problem)
     canonical = canonicalise(problem)
     tiers = _tiers(problem)
-    stage: _Stage | None = None
+    stage: Stage | None = None
     found: Candidate | None = None
     reached: list[TierResult] = []
     for position, tier in enumerate(tiers):
@@ -130,7 +88,7 @@ def solve(
         value = _tier_value(problem, canonical, stage.candidate.chosen, tier)
         reached.append(TierResult(tier, value, stage.dual.bound))
     assert stage is not None
-    return _report(stage, run, reached)
+    return report(stage, run, reached)
 
 
 def _tiers(problem: Problem) -> list[int]:
@@ -162,7 +120,7 @@ def _hold_tier(problem: Problem, canonical: Canonical, served: TierResult) -> Ca
     return replace(canonical, rules=held)
 
 
-def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, Floats | None]:
+def _sample_start(canonical: Canonical, gain: Floats, run: Run) -> tuple[Floats, Floats | None]:
     """Prices and curvature from samples of the customers, each one larger than the one before."""
     multipliers = np.zeros(len(canonical.rules))
     if canonical.n_customers < SAMPLE_FROM or not len(canonical.rules):
@@ -187,7 +145,7 @@ def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
     return worst - 1.0 - 1e-6 * abs(worst)
 
 
-def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) -> DualResult:
+def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: Run) -> DualResult:
     start, metric = _sample_start(canonical, gain, run)
     function = DualFunction(canonical.rules, gain, step, canonical.rules.kept_limit)
     has_soft = bool(np.isfinite(canonical.rules.soft_price).any())
@@ -207,12 +165,12 @@ def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) 
 def _solve_stage(
     canonical: Canonical,
     gain: Floats,
-    run: _Run,
+    run: Run,
     factory: StepFactory | None,
     start: Candidate | None,
     with_greedy: bool,
     known_clash: tuple[str, ...],
-) -> _Stage:
+) -> Stage:
     local = LocalStep(canonical, run.threads)
     step = local if factory is None else factory(canonical)
     stage = _optimise(canonical, gain, step, local, run, start, with_greedy, FIRST_ROUNDS)
@@ -244,11 +202,11 @@ def _optimise(
     gain: Floats,
     step: BlockStep,
     local: LocalStep,
-    run: _Run,
+    run: Run,
     start: Candidate | None,
     with_greedy: bool,
     rounds_if_broken: int,
-) -> _Stage:
+) -> Stage:
     dual = _solve_dual(canonical, gain, step, run)
     prices = canonical.rules.prices(dual.multipliers, gain)
     first = local.plan(prices)
@@ -275,82 +233,22 @@ def _optimise(
         best = find_plan(search, dual.multipliers, first, min(rounds, GOOD_ROUNDS), rounds, is_enough, best)
     if greedy is not None and greedy.is_better_than(best):
         best = greedy
+    assert best is not None
     if is_impossible or run.is_over():
-        return _Stage(best, dual, (), canonical, greedy, False)
+        return Stage(best, dual, (), canonical, greedy, False)
     if endgame.is_small:
-        best, bound, has_no_plan = endgame.solve_whole(best)
+        whole, bound, has_no_plan = endgame.solve_whole(best)
+        best = whole or best
     else:
         best = endgame.improve(best, is_enough, LEAST_PROGRESS * run.gap_target * abs(bound))
         if not is_enough(best):
             best, bound = endgame.prove(best)
-    return _Stage(best, replace(dual, bound=bound), (), canonical, greedy, has_no_plan)
+    return Stage(best, replace(dual, bound=bound), (), canonical, greedy, has_no_plan)
 
 
-def _greedy(search: PlanSearch, run: _Run) -> Candidate:
+def _greedy(search: PlanSearch, run: Run) -> Candidate:
     began, cpu_began = time.perf_counter(), time.process_time()
     plan = greedy_plan(search)
     run.greedy_seconds += time.perf_counter() - began
     run.greedy_cpu_seconds += time.process_time() - cpu_began
     return plan
-
-
-def _violations(canonical: Canonical, use: Floats) -> tuple[dict[str, float], tuple[Violation, ...]]:
-    rules = canonical.rules
-    over = rules.sign * (use - rules.stated)
-    over = np.where(over > 1e-9 * np.maximum(1.0, np.abs(rules.stated)), over, 0.0) * rules.unit
-    amounts = {name: float(amount) for name, amount in zip(rules.names, over, strict=True)}
-    listed = tuple(
-        Violation(name, float(rules.stated[r] * rules.unit[r]), float(use[r] * rules.unit[r]), float(over[r]))
-        for r, name in enumerate(rules.names)
-        if over[r] > 0.0
-    )
-    return amounts, listed
-
-
-def _status(stage: _Stage, run: _Run, gap: float, is_feasible: bool) -> str:
-    if stage.clashing:
-        return "rules clash"
-    if is_feasible and gap <= run.gap_target:
-        return "gap reached"
-    if run.is_over():
-        return "time limit"
-    return "search spent" if is_feasible else "no plan found that keeps every rule"
-
-
-def _report(stage: _Stage, run: _Run, reached: list[TierResult]) -> Plan:
-    canonical, candidate, dual = stage.canonical, stage.candidate, stage.dual
-    rows = np.flatnonzero(candidate.chosen)
-    chosen = np.sort(rows if canonical.order is None else canonical.order[rows])
-    worth = canonical.value[rows] * canonical.gain[canonical.activity[rows]]
-    value = fsum(worth.tolist())
-    objective = value - candidate.soft_cost
-    amounts, listed = _violations(canonical, candidate.use)
-    is_feasible = candidate.hard_excess == 0.0 and not stage.clashing
-    gap = relative_gap(dual.bound, objective) if candidate.hard_excess == 0.0 else float("inf")
-    status = _status(stage, run, gap, is_feasible)
-    prices = dual.multipliers / canonical.rules.unit
-    greedy = stage.greedy
-    broken = {} if greedy is None else _violations(canonical, greedy.use)[0]
-    return Plan(
-        chosen=chosen.astype(np.int64),
-        objective=objective,
-        value=value,
-        bound=dual.bound,
-        gap=gap,
-        greedy_objective=float("nan") if greedy is None else greedy.objective,
-        greedy_violations={name: amount for name, amount in broken.items() if amount > 0.0},
-        shadow_prices={name: float(price) for name, price in zip(canonical.rules.names, prices, strict=True)},
-        violations=amounts,
-        violation_list=listed,
-        clashing_rules=stage.clashing,
-        is_feasible=is_feasible,
-        status=status,
-        seconds=run.elapsed(),
-        cpu_seconds=time.process_time() - run.cpu_began - run.greedy_cpu_seconds,
-        greedy_seconds=run.greedy_seconds,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        iterations=run.iterations,
-        exact_customers=dual.unproven == 0,
-        history=tuple(run.history),
-        tiers=tuple(reached),
-    )

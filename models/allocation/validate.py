@@ -50,7 +50,18 @@ def _require_finite(place: str, values: npt.NDArray[np.generic] | None, at_least
 
 def _require_activities(activities: Activities) -> None:
     size = len(activities)
-    for name in ("day", "channel", "products", "campaign", "offer", "cost", "staff_hours", "tier", "weight", "cost_per_sale"):
+    for name in (
+        "day",
+        "channel",
+        "products",
+        "campaign",
+        "offer",
+        "cost",
+        "staff_hours",
+        "tier",
+        "weight",
+        "cost_per_sale",
+    ):
         _require_length(f"activities.{name}", getattr(activities, name), size)
     for name in ("cost", "staff_hours", "weight", "cost_per_sale"):
         _require_finite(f"activities.{name}", getattr(activities, name), at_least=0.0)
