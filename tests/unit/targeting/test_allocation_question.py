@@ -201,11 +201,11 @@ def test_budget_counts_the_gifts_expected():
 
 def test_sales_of_a_night_stay_between_their_bounds():
     most = a_campaign("T_MOST", "CRBT", ["SMS"], sales_per_night={"maximum": 2.5})
-    question, plan = _asked(most)
+    question, plan = _asked(most, people=30)
     sold = np.asarray(question.problem.pairs.response)[plan.chosen].sum()
     assert 2.0 < sold <= 2.5 + 1e-8
     least = a_campaign("T_LEAST", "CRBT", ["SMS"], sales_per_night={"minimum": 1e6})
-    assert _asked(least)[1].violations["minimum_sales_T_LEAST"] > 0, "wished for, not forced"
+    assert _asked(least, people=30)[1].violations["minimum_sales_T_LEAST"] > 0, "wished for, not forced"
 
 
 def test_campaigns_that_name_each_other_are_kept_apart_in_one_night():
