@@ -136,13 +136,15 @@ def _interior(curvature, slopes, box, at, right, x, s, z):
         mu, is_done = _residuals(curvature, slopes, box, at, right, x, s, z, r_dual, r_prim, mu)
         if is_done or not _factored(curvature, slopes, box, at, z / s, normal):
             return turn
-        _direction(normal, slopes, box, at, s, z, r_dual, r_prim, s * z, dx, ds, dz)
-        step_s, step_z = _longest_step(s, ds), _longest_step(z, dz)
-        affine = 0.0
-        for i in range(size):
-            affine += (s[i] + step_s * ds[i]) * (z[i] + step_z * dz[i]) / size
-        target = mu * (affine / max(mu, 1e-300)) ** 3
-        _direction(normal, slopes, box, at, s, z, r_dual, r_prim, s * z + ds * dz - target, dx, ds, dz)
+        r_comp = s * z
+        for is_corrector in range(2):
+            if is_corrector:
+                affine = 0.0
+                step_s, step_z = _longest_step(s, ds), _longest_step(z, dz)
+                for i in range(size):
+                    affine += (s[i] + step_s * ds[i]) * (z[i] + step_z * dz[i]) / size
+                r_comp += ds * dz - mu * (affine / max(mu, 1e-300)) ** 3
+            _direction(normal, slopes, box, at, s, z, r_dual, r_prim, r_comp, dx, ds, dz)
         step = min(_longest_step(s, ds), _longest_step(z, dz))
         if not (np.isfinite(dx).all() and np.isfinite(dz).all()):
             return turn

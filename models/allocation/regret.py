@@ -33,46 +33,50 @@ def _single(i, table, prices, caps, room, regret):
 
 
 @njit(cache=True, nogil=True)
-def _without(p, is_in, q, work, spare, conflict, caps, room, limit, a):
-    """Best worth of the customer's other contacts when pair p (activity a) is forced in, or when it is forced out."""
-    weight, item, where, _, space, _ = work
-    weights, items, found = spare
+def _others(p, is_in, q, work, spare, conflict, a):
+    """Copy the customer's contacts that stay possible when pair p of activity a is forced in or out; returns how many."""
+    weight, item, where = work[0], work[1], work[2]
     n = 0
     for k in range(q):
-        if where[k] != p and not (is_in and (conflict[a, item[k]] or item[k] == a)):
-            weights[n] = weight[k]
-            items[n] = item[k]
+        if where[k] != p and not (is_in and conflict[a, item[k]]):
+            spare[0][n] = weight[k]
+            spare[1][n] = item[k]
             n += 1
-    if is_in:
-        change_room(a, caps, room, -1)
-    _, _, upper, _ = best_contacts(n, weights, items, conflict, caps, room, limit - 1 if is_in else limit, space, found)
-    if is_in:
-        change_room(a, caps, room, 1)
-    return upper
+    return n
 
 
 @njit(cache=True, nogil=True)
 def _several(i, limit, table, prices, conflict, caps, work, spare, ceiling, taken, regret):
+    """Regrets of a customer who can get several contacts; the first turn of the loop solves him with nothing forced."""
     start, activity, value, response = table
-    gain, price, sales_price = prices
-    weight, item, where, best, space, room = work
-    q = gather(i, table, prices, weight, item, where)
-    size, _, upper, _ = best_contacts(q, weight, item, conflict, caps, room, limit, space, best)
-    for k in range(size):
-        taken[where[best[k]] - start[i]] = 1
-    for p in range(start[i], start[i + 1]):
-        a = activity[p]
-        worth = value[p] * gain[a] - price[a] - sales_price[a] * response[p]
-        regret[p - start[i]] = np.inf
-        if taken[p - start[i]]:
-            found = upper - _without(p, False, q, work, spare, conflict, caps, room, limit, a)
-        elif worth < -ceiling or not is_free(a, caps, room):
+    first, last = start[i], start[i + 1]
+    where, room = work[2], work[5]
+    q = gather(i, table, prices, work[0], work[1], where)
+    best = 0.0
+    for p in range(first - 1, last):
+        is_in, a, worth = False, -1, 0.0
+        if p >= first:
+            a = activity[p]
+            is_in = taken[p - first] == 0
+            regret[p - first] = np.inf
+            if is_in:
+                worth = value[p] * prices[0][a] - prices[1][a] - prices[2][a] * response[p]
+                if worth < -ceiling or not is_free(a, caps, room):
+                    continue
+                change_room(a, caps, room, -1)
+        n = _others(p, is_in, q, work, spare, conflict, a)
+        most = limit - 1 if is_in else limit
+        # One call for all cases: each place that calls the search is compiled apart, for seconds.
+        size, _, upper, _ = best_contacts(n, spare[0], spare[1], conflict, caps, room, most, work[4], spare[2])
+        if is_in:
+            change_room(a, caps, room, 1)
+        if p >= first:
+            regret[p - first] = max(best - worth - upper, 0.0)
             continue
-        else:
-            found = upper - worth - _without(p, True, q, work, spare, conflict, caps, room, limit, a)
-        regret[p - start[i]] = max(found, 0.0)
-    for k in range(size):
-        taken[where[best[k]] - start[i]] = 0
+        best = upper
+        for k in range(size):
+            taken[where[spare[2][k]] - first] = 1
+    taken[: last - first] = 0
 
 
 @njit(cache=True, nogil=True)
