@@ -21,6 +21,7 @@ WHOLE_NODES = 1_500
 PROOF_PAIRS = 4_000
 EXAMINED = 100_000
 NEAR = 0.3
+PAIRS_A_CUSTOMER = 6
 FREE_PAIRS = 1_000
 MOST_FREE_PAIRS = 4_000
 NODES = 20
@@ -86,7 +87,11 @@ def near_pairs(search: PlanSearch, prices: Prices, ceiling: float) -> Near:
     most = int(np.diff(canonical.start)[::step].sum())
     pairs, found = np.empty(most, dtype=np.int64), np.empty(most)
     size = regret.regrets(step, canonical.table, canonical.conflict, canonical.caps, prices, ceiling, pairs, found)
-    pairs, found = pairs[:size].copy(), found[:size].copy()
+    customers = len(range(0, canonical.n_customers, step))
+    if size > PAIRS_A_CUSTOMER * customers:
+        ceiling = float(np.partition(found[:size], PAIRS_A_CUSTOMER * customers)[PAIRS_A_CUSTOMER * customers])
+    is_near = found[:size] <= ceiling
+    pairs, found = pairs[:size][is_near], found[:size][is_near]
     activity = canonical.activity[pairs]
     worth = canonical.value[pairs] * prices[0][activity] - prices[1][activity]
     worth -= prices[2][activity] * canonical.response[pairs]
@@ -182,18 +187,21 @@ class Endgame:
         covers = (rules.per_contact != 0) | (rules.per_sale != 0) | (rules.per_value != 0)
         rising = np.argsort(near.regret, kind="stable")
         activity = self.search.canonical.activity[near.pairs[rising]]
-        is_taken = np.zeros(len(near.customers), dtype=bool)
-        farthest = self._settled
-        for r in np.flatnonzero(self.is_priced | (away > 0.0)):
-            nearest = rising[covers[r, activity]][: int(PAIRS_PER_CONTACT_OFF * away[r]) + LEAST_PAIRS_A_RULE]
-            is_taken[np.searchsorted(near.customers, near.owner[nearest])] = True
-            farthest = max(farthest, float(near.regret[nearest].max(initial=0.0)))
-        pairs = near.pairs[np.repeat(is_taken, near.count) & (near.regret <= 2.0 * farthest)]
-        if len(pairs) > MOST_FREE_PAIRS:
-            return None
-        programme = Programme(self.search, pairs, self.first)
-        answer = programme.solve(accuracy, NODES, self.seconds_left())
-        return self._better(None, answer)
+        asked = np.flatnonzero(self.is_priced | (away > 0.0))
+        for share in (1.0, 0.5, 0.25):
+            is_taken = np.zeros(len(near.customers), dtype=bool)
+            farthest = self._settled
+            for r in asked:
+                wanted = share * (PAIRS_PER_CONTACT_OFF * away[r] + LEAST_PAIRS_A_RULE)
+                nearest = rising[covers[r, activity]][: int(wanted)]
+                is_taken[np.searchsorted(near.customers, near.owner[nearest])] = True
+                farthest = max(farthest, float(near.regret[nearest].max(initial=0.0)))
+            pairs = near.pairs[np.repeat(is_taken, near.count) & (near.regret <= 2.0 * farthest)]
+            if len(pairs) <= MOST_FREE_PAIRS:
+                return self._better(
+                    None, Programme(self.search, pairs, self.first).solve(accuracy, NODES, self.seconds_left())
+                )
+        return None
 
     @property
     def is_priced(self) -> npt.NDArray[np.bool_]:
