@@ -17,7 +17,9 @@ from models.allocation.programme import Answer, Programme
 Rows = npt.NDArray[np.int64]
 
 WHOLE_PAIRS = 6_000
+TINY_PAIRS = 1_500
 WHOLE_NODES = 1_500
+MANY_NODES = 200
 PROOF_PAIRS = 4_000
 EXAMINED = 100_000
 NEAR = 0.3
@@ -118,13 +120,19 @@ class Endgame:
         """Whether the whole problem is given to HiGHS."""
         return self.search.canonical.n_pairs <= WHOLE_PAIRS
 
-    def solve_whole(self, incumbent: Candidate | None) -> tuple[Candidate | None, float, bool]:
-        """Solve the whole problem; returns the best plan known, a bound, and whether HiGHS has proven there is no plan."""
+    def solve_whole(self, incumbent: Candidate | None, gap_target: float) -> tuple[Candidate | None, float, bool]:
+        """Solve the whole problem; returns the best plan known, a bound, and whether HiGHS has proven there is no plan.
+
+        Tiny problems end optimal, larger ones well within the gap asked for.
+        """
         pairs = np.arange(self.search.canonical.n_pairs)
         start = incumbent if incumbent is not None and incumbent.hard_excess == 0.0 else None
         programme = Programme(self.search, pairs, np.zeros(len(pairs), dtype=np.uint8))
-        gap = 1e-8 * abs(self.bound)
-        answer = programme.solve(gap, WHOLE_NODES, self.seconds_left(), None if start is None else start.chosen)
+        is_tiny = len(pairs) <= TINY_PAIRS
+        gap = (1e-8 if is_tiny else max(1e-8, 0.25 * gap_target)) * abs(self.bound)
+        answer = programme.solve(
+            gap, WHOLE_NODES if is_tiny else MANY_NODES, self.seconds_left(), None if start is None else start.chosen
+        )
         best = self._better(incumbent, answer)
         return best, min(self.bound, answer.bound + 1e-9 * max(1.0, abs(answer.bound))), answer.is_impossible
 

@@ -237,9 +237,10 @@ def _optimise(
     if is_impossible or run.is_over():
         return Stage(best, dual, (), canonical, greedy, False)
     if endgame.is_small:
-        whole, bound, has_no_plan = endgame.solve_whole(best)
+        whole, bound, has_no_plan = endgame.solve_whole(best, run.gap_target)
+        endgame.bound = bound
         best = whole or best
-    else:
+    if not (has_no_plan or is_enough(best)):
         best = endgame.improve(best, is_enough, LEAST_PROGRESS * run.gap_target * abs(bound))
         if not is_enough(best):
             best, bound = endgame.prove(best)
