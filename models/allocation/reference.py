@@ -1,7 +1,4 @@
-"""HiGHS beside the optimiser: the same question as a mixed-integer programme, built from the problem's own words.
-
-Needs highspy, which is a dependency of the bench and the tests only.
-"""
+"""HiGHS beside the optimiser: the same question as one programme, built from the problem's own words alone."""
 
 from dataclasses import dataclass
 from typing import Any
