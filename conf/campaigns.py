@@ -89,8 +89,26 @@ class Exclusions(Strict):
     rule: dict[str, Any] | None = None
 
 
+class CampaignConflict(Strict):
+    """Another campaign whose customers this one leaves alone: never both in one night, nor within `lag_days` after the other.
+
+    `lag_days` counts from the other's planned day; 1 means the same night only. For the other order of the two the other
+    campaign names this one.
+    """
+
+    campaign_id: str = Field(pattern=_CODE)
+    lag_days: int = Field(default=1, ge=1, le=400)
+
+
+class SalesPerNight(Strict):
+    """Sales expected of one night's lists: the least wished for (soft, at the price of a minimum) and the most allowed."""
+
+    minimum: float = Field(default=0.0, ge=0)
+    maximum: float | None = Field(default=None, gt=0)
+
+
 class Budget(Strict):
-    """Money for channel costs, in yuan: all nights together and one night."""
+    """Money for channel costs and for the gifts of the sales expected, in yuan: all nights together and one night."""
 
     total_yuan: float = Field(gt=0)
     per_night_yuan: float = Field(gt=0)
@@ -126,6 +144,8 @@ class Campaign(Strict):
     control_share: float | None = Field(default=None, ge=0, le=0.5)
     budget: Budget
     minimum_per_night: int = Field(default=0, ge=0)
+    sales_per_night: SalesPerNight = SalesPerNight()
+    conflicts: tuple[CampaignConflict, ...] = ()
 
     @property
     def channel_codes(self) -> list[str]:
@@ -136,6 +156,19 @@ class Campaign(Strict):
     def keeps_product(self) -> bool:
         """Whether the campaign is for people who may have the product already, so that owning it does not exclude."""
         return self.goal == "RETAIN"
+
+    def conflicts_with(self, other: Campaign) -> bool:
+        """Whether this campaign names the other as one its customers must not get beside it."""
+        return any(conflict.campaign_id == other.campaign_id for conflict in self.conflicts)
+
+    @property
+    def excluded_days(self) -> dict[str, int]:
+        """Earlier campaigns whose customers are left alone, with the days that have to lie between."""
+        days = dict.fromkeys(self.exclusions.campaigns, self.exclusions.within_days)
+        for conflict in self.conflicts:
+            # Planned days count: a conflict of lag 1 is over on the day after, one in `exclusions` still holds after so many.
+            days[conflict.campaign_id] = max(days.get(conflict.campaign_id, 0), conflict.lag_days - 1)
+        return days
 
     def task_of(self, channel_code: str) -> Task:
         """The task on a channel."""
@@ -165,6 +198,11 @@ class Campaign(Strict):
             raise ValueError("waves numbered 1, 2, 3 ... in order")
         for wave in self.waves:
             _refuse_unknown(f"waves[{wave.wave_no}].channels", wave.channels, codes)
+        _refuse_doubles("conflicts.campaign_id", [conflict.campaign_id for conflict in self.conflicts])
+        if self.conflicts_with(self):
+            raise ValueError(f"conflicts.campaign_id: another campaign, found {self.campaign_id} itself")
+        if self.sales_per_night.maximum is not None and self.sales_per_night.minimum > self.sales_per_night.maximum:
+            raise ValueError("sales_per_night: minimum at most maximum")
         if (self.binding == "weight") != (self.weight != 1.0):
             raise ValueError(f"weight {self.weight}: a weight other than 1 with binding: weight, and only there")
         return self
@@ -210,6 +248,8 @@ def read_campaign(path: Path) -> Campaign:
         _require_opt_out(path, position, task)
     _require_places(path, campaign.scope)
     _require_exclusions(path, campaign.exclusions)
+    for conflict in campaign.conflicts:
+        require_known(path, "conflicts.campaign_id", conflict.campaign_id, known_campaigns(path.parent))
     return campaign
 
 

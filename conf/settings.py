@@ -109,10 +109,11 @@ class ControlSettings(Strict):
 
 
 class AllocationSettings(Strict):
-    """When the allocator may stop: proven relative gap, or time."""
+    """When the allocator may stop: proven relative gap, or time; `threads` it may use, every core of the machine when null."""
 
     gap_target: float = Field(gt=0, lt=1)
     time_limit_seconds: float = Field(gt=0)
+    threads: int | None = Field(default=None, ge=1)
 
 
 class AlertSettings(Strict):

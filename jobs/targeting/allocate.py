@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,7 +35,7 @@ class Allocation:
 
 def allocate(
     targets: pa.Table, campaigns: Mapping[str, Campaign], policy: Policy, contact_day: date,
-    left: Mapping[str, float], settings: AllocationSettings, evidence: Evidence, threads: int = 1,
+    left: Mapping[str, float], settings: AllocationSettings, evidence: Evidence,
 ) -> Allocation:  # fmt: skip
     """Choose contacts for the contactable targets and give every other contactable target its reason."""
     channels = list(load_channels().values())
@@ -43,6 +44,7 @@ def allocate(
     plan = None
     chosen_pairs = np.zeros(0, dtype=np.int64)
     if question.n_pairs:
+        threads = settings.threads or len(os.sched_getaffinity(0))
         plan = solve(question.problem, settings.gap_target, settings.time_limit_seconds, threads)
         chosen_pairs = plan.chosen
     chosen = np.full(targets.num_rows, NOT_CHOSEN, dtype=np.int64)
@@ -105,13 +107,14 @@ def _has_room(targets: pa.Table, question: Question, chosen: np.ndarray, policy:
 def _is_out_of_budget(
     targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float]
 ) -> np.ndarray:
-    """Whether the campaign of each target has no money left for its cheapest channel."""
+    """Whether the campaign of each target has no money left for the cheapest of its open channels, gift expected included."""
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
+    cheapest = np.full(len(chosen), np.inf)
+    np.minimum.at(cheapest, question.target, question.cost_yuan)
+    is_chosen = chosen[question.target] == question.channel_of
     is_poor = np.zeros(len(chosen), dtype=bool)
-    cost = question.use * np.asarray([channel.cost_yuan for channel in question.channels])
     for campaign in question.campaigns:
         rows = campaign_of == campaign.campaign_id
-        spent = cost[chosen[rows & (chosen != NOT_CHOSEN)]].sum()
-        own = [channel.channel_code in campaign.channel_codes for channel in question.channels]
-        is_poor[rows] = left[campaign.campaign_id] - spent < cost[own].min()
+        spent = question.cost_yuan[is_chosen & rows[question.target]].sum()
+        is_poor[rows] = left[campaign.campaign_id] - spent < cheapest[rows]
     return is_poor

@@ -95,11 +95,13 @@ def is_in_recent_campaign(policy: Policy, contact_day: date) -> Column:
 
 def is_excluded_by_campaign(contact_day: date) -> Column:
     """CAMPAIGN_EXCLUSION: the set operations the campaign asks for: its rule, list colours, lists of earlier campaigns."""
-    since = F.date_sub(F.lit(contact_day), F.col("excluded_campaigns_days"))
-    in_campaign = F.exists(
-        "contacts",
-        lambda c: is_known(F.array_contains(F.col("excluded_campaigns"), c.campaign_id) & (c.planned_date >= since)),
-    )
+
+    def since(campaign_id: Column) -> Column:
+        """First planned day that still counts; null for a campaign that is not excluded."""
+        place = F.array_position("excluded_campaigns", campaign_id).cast("int") - 1
+        return F.date_sub(F.lit(contact_day), F.get("excluded_campaigns_days", place))
+
+    in_campaign = F.exists("contacts", lambda c: is_known(c.planned_date >= since(c.campaign_id)))
     on_list = F.coalesce(F.arrays_overlap("list_colours", "excluded_colours"), F.lit(False))
     return ~F.col("stays") | in_campaign | on_list
 

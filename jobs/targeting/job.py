@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -122,14 +123,25 @@ def allocate_night(
 def budgets_left(
     lake: Lake, campaigns: dict[str, Campaign], business_date: date, evidence: Evidence
 ) -> dict[str, float]:
-    """Money in yuan of each campaign for tonight after the lists of earlier nights, charged by the contacts expected of them."""
-    columns = ["contact_id", "campaign_id", "channel_code", "file_name"]
+    """Money in yuan of each campaign for tonight after the lists of earlier nights, charged by the contacts and gifts expected of them."""
+    columns = ["contact_id", "campaign_id", "channel_code", "offer_id", "expected_value_yuan", "file_name"]
     listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
-    earlier = without_withheld(lake.settings, listed).to_pylist()
-    counts = Counter((row["campaign_id"], row["channel_code"]) for row in earlier)
-    cost = {code: evidence.use(channel) * channel.cost_yuan for code, channel in load_channels().items()}
-    spent = {name: sum(n * cost[code] for (owner, code), n in counts.items() if owner == name) for name in campaigns}
+    spent = dict.fromkeys(campaigns, 0.0)
+    for row in without_withheld(lake.settings, listed).to_pylist():
+        if row["campaign_id"] in campaigns:
+            spent[row["campaign_id"]] += _expected_cost_yuan(row, campaigns[row["campaign_id"]], evidence)
     return {name: budget_left(campaign, spent[name]) for name, campaign in campaigns.items()}
+
+
+def _expected_cost_yuan(row: Mapping[str, Any], campaign: Campaign, evidence: Evidence) -> float:
+    """What a listed row is expected to take of the budget: its contacts, and the gift of the sales its expected value implies."""
+    channel = load_channels()[row["channel_code"]]
+    contacts = evidence.use(channel) * channel.cost_yuan
+    offer = next((offer for offer in campaign.offers if offer.offer_id == row["offer_id"]), None)
+    if offer is None or offer.margin_yuan <= offer.cost_yuan:
+        return contacts
+    sales = max(0.0, row["expected_value_yuan"] + contacts) / (offer.margin_yuan - offer.cost_yuan)
+    return contacts + offer.cost_yuan * sales
 
 
 def allocation_metrics(allocation: Allocation) -> dict[str, float]:

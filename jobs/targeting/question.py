@@ -13,7 +13,7 @@ import pyarrow as pa
 from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
-from jobs.targeting.value import Evidence
+from jobs.targeting.value import Evidence, expected_sales
 from models.allocation import Activities, Conflict, Pairs, Problem, Rule, RuleKind
 
 
@@ -22,6 +22,7 @@ class Question:
     """The night's problem with the way back to the targets: pair p is target `target[p]` on channel `channel_of[p]`.
 
     `use[k]`: contacts that a row on channel k is expected to use of its capacity, staff hours and the campaign's money.
+    `cost_yuan[p]`: money pair p is expected to take of its campaign's budget, gift included.
     """
 
     problem: Problem
@@ -30,6 +31,7 @@ class Question:
     channels: list[Channel]
     campaigns: list[Campaign]
     use: np.ndarray
+    cost_yuan: np.ndarray
 
     @property
     def n_pairs(self) -> int:
@@ -57,19 +59,19 @@ def build_question(
     customers, customer_of = np.unique(
         np.asarray(targets["subscription_id"].to_pylist(), dtype=object), return_inverse=True
     )
+    activities = _activities(listed, channels, use, contact_day)
+    activity = (campaign_of[target] * len(channels) + channel_of).astype(np.int64)
+    sales = expected_sales(targets, campaigns, channels, policy, evidence)[target, channel_of]
     problem = Problem(
         n_customers=len(customers),
-        activities=_activities(listed, channels, use, contact_day),
-        pairs=Pairs(
-            customer=customer_of[target].astype(np.int64),
-            activity=(campaign_of[target] * len(channels) + channel_of).astype(np.int64),
-            value=values[target, channel_of],
-        ),
+        activities=activities,
+        pairs=Pairs(customer_of[target].astype(np.int64), activity, values[target, channel_of], sales),
         rules=[*_customer_rules(targets, customer_of, policy), *_rules(listed, channels, use, policy, budget_left)],
         conflicts=_conflicts(listed),
         one_channel_per_campaign=True,
     )
-    return Question(problem, target, channel_of, channels, listed, use)
+    cost_yuan = np.asarray(activities.cost)[activity] + np.asarray(activities.cost_per_sale)[activity] * sales
+    return Question(problem, target, channel_of, channels, listed, use, cost_yuan)
 
 
 def _activities(
@@ -87,7 +89,15 @@ def _activities(
         staff_hours=np.asarray([channel.staff_minutes / 60.0 for _, channel in both]) * np.tile(use, len(campaigns)),
         tier=np.repeat(tiers_of(campaigns), len(channels)),
         weight=np.repeat([campaign.weight for campaign in campaigns], len(channels)),
+        cost_per_sale=np.asarray([_gift_yuan(campaign, channel) for campaign, channel in both]),
     )
+
+
+def _gift_yuan(campaign: Campaign, channel: Channel) -> float:
+    """Cost of the gift of one sale on the channel, 0 on a channel the campaign does not use."""
+    if channel.channel_code not in campaign.channel_codes:
+        return 0.0
+    return campaign.offer(campaign.task_of(channel.channel_code).offer_id).cost_yuan
 
 
 def tiers_of(campaigns: Sequence[Campaign]) -> np.ndarray:
@@ -147,11 +157,30 @@ def _rules(
             rules.append(
                 Rule(RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name)
             )
+        rules += _sales_rules(campaign, price)
+    return rules
+
+
+def _sales_rules(campaign: Campaign, price: float) -> list[Rule]:
+    """Sales expected of one night: the least is wished at the price of a minimum, the most is kept."""
+    only, sales = [campaign.campaign_id], campaign.sales_per_night
+    rules = []
+    if sales.minimum:
+        name = f"minimum_sales_{campaign.campaign_id}"
+        rules.append(Rule(RuleKind.MIN_SALES, sales.minimum, campaigns=only, soft_price=price, name=name))
+    if sales.maximum is not None:
+        rules.append(
+            Rule(RuleKind.MAX_SALES, sales.maximum, campaigns=only, name=f"maximum_sales_{campaign.campaign_id}")
+        )
     return rules
 
 
 def _conflicts(campaigns: Sequence[Campaign]) -> list[Conflict]:
-    """One product, one campaign a night: what RECENT_CAMPAIGN says for later nights holds within the night too."""
+    """What no customer gets together in one night: two campaigns of one product, and those that name each other in `conflicts`.
+
+    That one product is one campaign is what RECENT_CAMPAIGN says for later nights; a named conflict's lag over nights is
+    CAMPAIGN_EXCLUSION's.
+    """
     return [
         Conflict(
             campaigns_a=[one.campaign_id],
@@ -160,7 +189,7 @@ def _conflicts(campaigns: Sequence[Campaign]) -> list[Conflict]:
         )
         for place, one in enumerate(campaigns)
         for other in campaigns[place + 1 :]
-        if one.product_id == other.product_id
+        if one.product_id == other.product_id or one.conflicts_with(other) or other.conflicts_with(one)
     ]
 
 

@@ -79,20 +79,35 @@ def expected_values(
 ) -> np.ndarray:  # fmt: skip
     """Value in yuan of each target (row) on each channel (column); channels the campaign does not use get NaN.
 
-    reach x chance of a yes x (margin - gift) - cost of the contacts expected (of a passive channel only those who come).
+    Expected sales x (margin - gift) - cost of the contacts expected (of a passive channel only those who come).
     """
+    values = expected_sales(targets, campaigns, channels, policy, evidence)
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
-    values = np.full((targets.num_rows, len(channels)), np.nan)
+    for campaign in campaigns.values():
+        rows = np.flatnonzero(campaign_of == campaign.campaign_id)
+        for position, channel in enumerate(channels):
+            if channel.channel_code not in campaign.channel_codes:
+                continue
+            offer = campaign.offer(campaign.task_of(channel.channel_code).offer_id)
+            gain = values[rows, position] * (offer.margin_yuan - offer.cost_yuan)
+            values[rows, position] = gain - evidence.use(channel) * channel.cost_yuan
+    return values
+
+
+def expected_sales(
+    targets: pa.Table, campaigns: Mapping[str, Campaign], channels: Sequence[Channel], policy: Policy, evidence: Evidence
+) -> np.ndarray:  # fmt: skip
+    """Sales expected of each target (row) on each channel (column): reach x chance of a yes; NaN on channels not used."""
+    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
+    sales = np.full((targets.num_rows, len(channels)), np.nan)
     for campaign in campaigns.values():
         rows = np.flatnonzero(campaign_of == campaign.campaign_id)
         own = targets.take(pa.array(rows))
         for position, channel in enumerate(channels):
             if channel.channel_code not in campaign.channel_codes or not len(rows):
                 continue
-            offer = campaign.offer(campaign.task_of(channel.channel_code).offer_id)
-            gain = chances(own, campaign, channel, policy, evidence) * (offer.margin_yuan - offer.cost_yuan)
-            values[rows, position] = evidence.reach(channel) * gain - evidence.use(channel) * channel.cost_yuan
-    return values
+            sales[rows, position] = evidence.reach(channel) * chances(own, campaign, channel, policy, evidence)
+    return sales
 
 
 def chances(

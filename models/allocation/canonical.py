@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.allocation import kernels
+from models.allocation import fixed_order, kernels
 from models.allocation.coverage import conflict_matrix, covered_activities, unit_per_contact
 from models.allocation.problem import Floats, InvalidProblem, Problem, RuleKind, rule_name
 
 CUSTOMERS_PER_BLOCK = 2048
+# A sum may pass its bound by rounding: half of what the checker allows, so that a rule met to the cent counts as kept.
+KEPT_WITHIN = 5e-10
 _SALES = (RuleKind.MIN_SALES, RuleKind.MAX_SALES)
 
 
@@ -38,6 +40,12 @@ class CouplingRules:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def kept_limit(self) -> Floats:
+        """The limits a plan may use and still counts as keeping its rules: sums may pass their bound by rounding."""
+        may_round = ~self.is_counted & np.isinf(self.soft_price)
+        return self.limit + self.sign * np.where(may_round, KEPT_WITHIN * np.maximum(1.0, np.abs(self.limit)), 0.0)
 
     def softened(self, rows: npt.NDArray[np.bool_], price_per_contact: float) -> "CouplingRules":
         """The same rules with the given rows soft at a price per contact, held to their stated bounds."""
@@ -67,12 +75,18 @@ class CouplingRules:
 
     def prices(self, multipliers: Floats, gain: Floats) -> tuple[Floats, Floats, Floats]:
         """Turn m multipliers into (gain, price, sales price) of each activity."""
-        signed = multipliers * self.sign
-        return gain - signed @ self.per_value, signed @ self.per_contact, signed @ self.per_sale
+        signed = (multipliers * self.sign)[:, None]
+        # Sums row by row: those of a linear-algebra library differ between builds and threads.
+        per_value, per_contact, per_sale = (
+            (signed * per).sum(axis=0) for per in (self.per_value, self.per_contact, self.per_sale)
+        )
+        return gain - per_value, per_contact, per_sale
 
     def use(self, stats: Floats) -> Floats:
         """Turn (3, a) sums of contacts, sales and value into the use of each rule."""
-        return self.per_contact @ stats[0] + self.per_sale @ stats[1] + self.per_value @ stats[2]
+        parts = zip((self.per_contact, self.per_sale, self.per_value), stats, strict=True)
+        contacts, sales, value = (fixed_order.times(per, sums) for per, sums in parts)
+        return contacts + sales + value
 
 
 @dataclass(frozen=True)
@@ -193,7 +207,7 @@ def _contact_unit(kind: RuleKind, is_soft: bool, coefficients: Floats) -> float:
 
 def _whole_contacts(kind: RuleKind, contacts: float) -> float:
     """Tighten a bound on contacts to the whole number that means the same."""
-    slack = 1e-9 * max(1.0, abs(contacts))
+    slack = KEPT_WITHIN * max(1.0, abs(contacts))
     return float(np.ceil(contacts - slack) if kind.is_minimum else np.floor(contacts + slack))
 
 
@@ -215,14 +229,16 @@ def coupling_rules(problem: Problem, mean_response: float, mean_value: float) ->
         part = 1 if kind in _SALES else 2 if kind is RuleKind.MIN_VALUE else 0
         per[part, row] = np.where(covers, gain if part == 2 else unit_per_contact(kind, problem.activities), 0.0)
         limit[row] = float(rule.bound)
+        if kind in (RuleKind.BUDGET, RuleKind.MIN_SPEND) and problem.activities.cost_per_sale is not None:
+            per[1, row] = np.where(covers, np.asarray(problem.activities.cost_per_sale, dtype=np.float64), 0.0)
         contact_unit = _contact_unit(kind, rule.soft_price is not None, per[part, row])
-        if contact_unit:
+        if contact_unit and not per[1, row].any():
             is_counted[row], unit[row] = True, contact_unit
             per[part, row] = (per[part, row] > 0).astype(np.float64)
             limit[row] = _whole_contacts(kind, limit[row] / contact_unit)
-        positive = per[part, row][per[part, row] > 0]
-        typical = (1.0, mean_response, mean_value)[part]
-        scale[row] = max(typical * float(positive.mean()), 1e-12) if len(positive) else 1.0
+        counts = per[0, row] + per[1, row] * mean_response + per[2, row] * mean_value
+        positive = counts[counts > 0]
+        scale[row] = max(float(positive.mean()), 1e-12) if len(positive) else 1.0
     return CouplingRules(
         names=tuple(name for name, _, _ in picked),
         sign=np.array([-1.0 if kind.is_minimum else 1.0 for _, kind, _ in picked]),

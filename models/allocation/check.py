@@ -75,7 +75,8 @@ def _counts(problem: Problem, rule: Rule, p: int) -> float:
     activities, a = problem.activities, int(problem.pairs.activity[p])
     kind = str(rule.kind)
     if kind in ("BUDGET", "MIN_SPEND"):
-        return float(activities.cost[a])  # type: ignore[index]
+        gift = 0.0 if activities.cost_per_sale is None else float(activities.cost_per_sale[a])
+        return float(activities.cost[a]) + (gift * float(problem.pairs.response[p]) if gift else 0.0)  # type: ignore[index]
     if kind in ("MIN_STAFF_HOURS", "MAX_STAFF_HOURS"):
         return float(activities.staff_hours[a])  # type: ignore[index]
     if kind in ("MIN_SALES", "MAX_SALES"):

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.allocation.canonical import CouplingRules
 from models.allocation.evaluate import BlockStep, Evaluation, in_fixed_order
+from models.allocation.fixed_order import made_definite
 from models.allocation.problem import Floats
 from models.allocation.quadratic import solve_step
 
@@ -20,15 +21,13 @@ CURVATURE_STEP = 0.02
 
 @dataclass
 class DualResult:
-    """Best multipliers found, the bound they prove, and the cuts with the weights that make the relaxed plan."""
+    """Best multipliers found, the bound they prove and the use of each rule at them."""
 
     multipliers: Floats
     bound: float
     use: Floats
     iterations: int
     unproven: int
-    cut_multipliers: list[Floats] = field(default_factory=list)
-    cut_weights: list[float] = field(default_factory=list)
     is_closed: bool = False
 
 
@@ -66,7 +65,7 @@ class _Cuts:
 
     def heights(self, centre: Floats) -> Floats:
         slopes, points = np.array(self.slopes), np.array(self.points)
-        return np.array(self.values) + np.einsum("km,km->k", slopes, centre - points)
+        return np.array(self.values) + (slopes * (centre - points)).sum(axis=1)
 
     def drop_idle(self, most: int) -> None:
         if len(self.points) <= most:
@@ -108,7 +107,9 @@ def minimise_dual(
     null_run = widened = 0
     while result.iterations < most_calls:
         heights = cuts.heights(centre)
-        unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3)
+        # The size of the step problem's numbers: what is known of the bound, or what a step along the slope would win.
+        hoped = step * float((slope * slope).sum()) if metric is None else 0.0
+        unit = max(1e-9, 1e-6 * abs(best), float(np.abs(heights - best).max()) * 1e-3, 1e-3 * hoped)
         move, theta, weights = solve_step(
             shape / (step * unit),
             np.array(cuts.slopes) / unit,
@@ -131,7 +132,7 @@ def minimise_dual(
         value, use, evaluation = function(trial / scale)
         result.iterations += 1
         slope = rules.sign * (function.limit - use) / scale
-        error = best - (value + float(slope @ (centre - trial)))
+        error = best - (value + float((slope * (centre - trial)).sum()))
         cuts.add(trial, value, slope)
         if best - value >= 0.1 * promised:
             if best - value >= 0.5 * promised or null_run < 0:
@@ -147,8 +148,6 @@ def minimise_dual(
         cuts.drop_idle(MOST_CUTS)
         if should_stop(best):
             break
-    result.cut_multipliers = [point / scale for point in cuts.points]
-    result.cut_weights = list(cuts.weights)
     return result
 
 
@@ -162,9 +161,7 @@ def curvature(function: DualFunction, multipliers: Floats) -> Floats:
         moved = multipliers.copy()
         moved[r] += stride / rules.scale[r]
         found[r] = rules.sign * (centre_use - function(moved)[1]) / rules.scale / stride
-    values, vectors = np.linalg.eigh(0.5 * (found + found.T))
-    floor = 1e-3 * max(float(values.max(initial=0.0)), 1e-12)
-    return (vectors * np.maximum(values, floor)) @ vectors.T
+    return made_definite(0.5 * (found + found.T), 1e-3)  # type: ignore[no-any-return]
 
 
 def _typical_price(evaluation: Evaluation, top: Floats) -> float:

@@ -46,13 +46,14 @@ class Candidate:
 class PlanSearch:
     """Everything the compiled moves need, held once for one canonical problem."""
 
-    def __init__(self, canonical: Canonical, gain: Floats, typical: float) -> None:
+    def __init__(
+        self, canonical: Canonical, gain: Floats, typical: float, is_over: Callable[[], bool] = lambda: False
+    ) -> None:
         rules = canonical.rules
+        self.is_over = is_over
         self.canonical, self.rules, self.gain, self.typical = canonical, rules, gain, typical
         self.links = _links(rules)
-        # Sums that are not counts keep a hair inside their bound, so that no order of adding breaks it.
-        margin = np.where(rules.is_counted | np.isfinite(rules.soft_price), 0.0, 1e-10 * np.abs(rules.limit))
-        self.limit = rules.limit - rules.sign * margin
+        self.limit = rules.kept_limit
         self.coupling = (rules.sign, self.limit, rules.soft_price)
         self.is_hard = ~np.isfinite(rules.soft_price)
         self.n_chunks = max(1, -(-canonical.n_customers // moves.CHUNK))
@@ -126,7 +127,7 @@ def rebalance_to_limits(
         use[:] = search.count_use(chosen)
         off = rules.sign * (use - search.limit) / rules.scale
         is_close = np.where(multipliers > 0.0, np.abs(off), np.maximum(off, 0.0)).max(initial=0.0) <= CLOSE_CONTACTS
-        if changed == 0 or (is_close and k > 1):
+        if changed == 0 or (is_close and k > 1) or search.is_over():
             break
 
 
@@ -140,7 +141,7 @@ def repair(search: PlanSearch, multipliers: Floats, chosen: Chosen, turn: int) -
         moved = search.improve(turn + k, 1e-9 * search.typical, True, penalty, use, chosen)
         use[:] = search.count_use(chosen)
         is_broken = search.is_hard & (rules.sign * (use - search.limit) > 0)
-        if not is_broken.any():
+        if not is_broken.any() or search.is_over():
             return
         penalty[is_broken] *= 1.7 if moved else 3.0
 
@@ -155,7 +156,7 @@ def polish(search: PlanSearch, chosen: Chosen, turn: int) -> None:
         least = search.typical * (0.5 * 0.25**k if k < 4 else 1e-9)
         moved = search.improve(turn + k, least, False, penalty, use, chosen)
         use[:] = search.count_use(chosen)
-        if moved == 0 and k >= 4:
+        if (moved == 0 and k >= 4) or search.is_over():
             return
 
 
@@ -163,18 +164,19 @@ def find_plan(
     search: PlanSearch,
     multipliers: Floats,
     first: Chosen,
+    rounds: int,
     rounds_if_broken: int,
     is_enough: Callable[[Candidate], bool],
     incumbent: Candidate | None = None,
 ) -> Candidate:
     """Search rounds of rebalance, repair and polish from the priced plan and keep the best plan seen.
 
-    Ends when the plan is good enough, after `rounds_if_broken` rounds without a plan that keeps the hard rules, or
-    after all rounds.
+    Ends when the plan is good enough, after `rounds`, or after `rounds_if_broken` rounds without a plan that keeps the
+    hard rules.
     """
     best = incumbent
-    for turn in range(SEARCH_ROUNDS):
-        if turn >= rounds_if_broken and best is not None and best.hard_excess > 0.0:
+    for turn in range(rounds_if_broken):
+        if turn >= rounds and best is not None and best.hard_excess == 0.0:
             break
         chosen = first.copy() if best is None or turn % 2 == 0 else best.chosen.copy()
         rebalance_to_limits(search, multipliers, chosen, 17 * turn, *SCHEDULES[turn % len(SCHEDULES)])

@@ -51,8 +51,8 @@ class RuleKind(StrEnum):
 class Activities:
     """The things that can be sent: one row is an offer on a channel on a day.
 
-    All fields have length a. `day` is a whole day number, `cost` is money per contact, `staff_hours` hours per
-    contact, `tier` a strict priority (0 is served first), `weight` multiplies the value of every pair of the activity.
+    All fields have length a. `day` is a whole day number, `cost` is money per contact and `cost_per_sale` money per
+    expected sale (a gift), both counted by budgets, `staff_hours` hours per contact, `tier` a strict priority (0 is served first), `weight` multiplies the value of every pair of the activity.
     """
 
     name: Sequence[str]
@@ -65,6 +65,7 @@ class Activities:
     staff_hours: Floats | None = None
     tier: Ints | None = None
     weight: Floats | None = None
+    cost_per_sale: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.name)

@@ -1,7 +1,4 @@
-"""HiGHS beside the optimiser: the same question as a mixed-integer programme, built from the problem's own words.
-
-Needs highspy, which is a dependency of the bench and the tests only.
-"""
+"""HiGHS beside the optimiser: the same question as one programme, built from the problem's own words alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -125,6 +122,8 @@ def solve_with_highs(
     highs.setOptionValue("time_limit", float(time_limit_seconds))
     highs.setOptionValue("mip_rel_gap", float(gap_target))
     highs.setOptionValue("mip_abs_gap", 1e-9)
+    for tolerance in ("mip_feasibility_tolerance", "primal_feasibility_tolerance"):
+        highs.setOptionValue(tolerance, 1e-9)
     highs.setOptionValue("threads", threads)
     highs.passModel(lp)
     highs.run()

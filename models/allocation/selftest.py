@@ -2,16 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from models.allocation.check import check_plan
+from models.allocation.families import FAMILIES
 from models.allocation.problem import Activities, Conflict, Pairs, Problem, Rule, RuleKind
 from models.allocation.reference import solve_with_highs
 from models.allocation.solver import solve
 
+OPTIMAL, BELOW, NOT_FOUND = "optimal", "below the optimum", "plan not found"
 CHANNELS = ("sms", "email", "call")
 PRODUCTS = ("p1", "p2", "p3")
 CAMPAIGNS = ("spring", "summer")
@@ -135,24 +136,38 @@ def best_subset(problem: Problem) -> float:
 
 @dataclass
 class SelfTest:
-    """What a run of the self-test found; `failures` is empty when the optimiser kept every promise."""
+    """What a run of the self-test found; `failures` is empty when the optimiser kept every promise.
+
+    `counts` says how often each outcome came, `by_family` the same for each family.
+    """
 
     tried: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    by_family: dict[str, Counter[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)
     largest_gap: float = 0.0
 
+    def note(self, family: str, outcome: str) -> None:
+        """Count one outcome of one family."""
+        self.counts[outcome] += 1
+        self.by_family.setdefault(family, Counter())[outcome] += 1
 
-def compare(problem: Problem, label: str, found: SelfTest) -> None:
+    @property
+    def optimal_share(self) -> float:
+        """Optimal plans in all problems that have a plan."""
+        solvable = sum(self.counts[word] for word in (OPTIMAL, BELOW, NOT_FOUND))
+        return self.counts[OPTIMAL] / solvable if solvable else 1.0
+
+
+def compare(problem: Problem, label: str, found: SelfTest, family: str = "mixed") -> None:
     """Solve one problem and hold plan, bound, gap and clash against the exact optimum."""
     plan = solve(problem, gap_target=1e-6, time_limit_seconds=10.0, threads=1)
     exact = solve_with_highs(problem)
     found.tried += 1
-    soft = {rule.name for rule in problem.rules if rule.soft_price is not None}
     tolerance = 1e-6 * max(1.0, abs(exact.objective) if np.isfinite(exact.objective) else 1.0)
-    broken = [v for v in check_plan(problem, plan.chosen) if v.rule not in soft]
     if exact.chosen is None:
-        found.counts["impossible, named" if plan.clashing_rules else "impossible, not proven"] += 1
+        found.note(family, "impossible, named" if plan.clashing_rules else "impossible, not named")
         if plan.is_feasible:
             found.failures.append(f"{label}: HiGHS finds no plan, the optimiser claims one")
         return
@@ -162,25 +177,33 @@ def compare(problem: Problem, label: str, found: SelfTest) -> None:
     if plan.bound < exact.objective - tolerance:
         found.failures.append(f"{label}: bound {plan.bound} below the optimum {exact.objective}")
     if not plan.is_feasible:
-        found.counts["plan not found"] += 1
+        found.note(family, NOT_FOUND)
+        found.failures.append(f"{label}: no plan found, yet one exists worth {exact.objective}")
         return
+    soft = {rule.name for rule in problem.rules if rule.soft_price is not None}
+    broken = [v for v in check_plan(problem, plan.chosen) if v.rule not in soft]
     if broken:
         found.failures.append(f"{label}: plan breaks {broken}")
     if plan.objective > exact.objective + tolerance:
         found.failures.append(f"{label}: objective {plan.objective} above the optimum {exact.objective}")
     is_best = plan.objective >= exact.objective - tolerance
-    found.counts["optimal" if is_best else "below the optimum"] += 1
+    found.note(family, OPTIMAL if is_best else BELOW)
+    if not is_best:
+        found.below.append(f"{label}: {plan.objective} of {exact.objective}")
     found.largest_gap = max(found.largest_gap, exact.objective - plan.objective)
 
 
 def run_selftest(instances: int, seed: int = 1) -> SelfTest:
-    """Compare so many random problems with HiGHS; every tenth small enough also with every subset of its pairs."""
+    """Compare so many problems of all families with HiGHS; every eleventh small enough also with every subset."""
     found = SelfTest()
-    for k in islice(range(10**9), instances):
-        problem = random_problem(np.random.default_rng([seed, k]))
-        compare(problem, f"seed {seed}, instance {k}", found)
-        if k % 10 == 0 and len(problem.pairs) <= 10:
-            _compare_with_subsets(problem, f"seed {seed}, instance {k}", found)
+    makers = [("mixed", random_problem), *FAMILIES.items()]
+    for k in range(instances):
+        family, make = makers[k % len(makers)]
+        label = f"{family}, seed {seed}, instance {k}"
+        problem = make(np.random.default_rng([seed, k]))
+        compare(problem, label, found, family)
+        if k % 11 == 0 and len(problem.pairs) <= 10:
+            _compare_with_subsets(problem, label, found)
     return found
 
 

@@ -1,8 +1,7 @@
 """Solve: prices with a proven bound, a plan that keeps every rule, and what each rule is worth."""
 
-import resource
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from math import fsum
 
@@ -10,52 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from models.allocation.canonical import Canonical, canonicalise
-from models.allocation.clash import clashing_rows
+from models.allocation.clash import clashing_rows, clashing_rows_whole
 from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
+from models.allocation.endgame import Endgame, near_pairs
 from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
+from models.allocation.fixed_order import made_definite
 from models.allocation.greedy import greedy_plan
 from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
-from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult, Violation
+from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult
+from models.allocation.quadratic import solve_step
+from models.allocation.report import Run, Stage, relative_gap, report
 from models.allocation.validate import require_valid
 
 MOST_CALLS = 400
 FIRST_ROUNDS = 8
+GOOD_ROUNDS = 2
+LEAST_PROGRESS = 0.05
 SAMPLE_FROM = 50_000
 SAMPLE_CUSTOMERS = 12_000
 SAMPLE_STEP = 8
 HELD_TIER = "held tier"
-
-
-@dataclass
-class _Run:
-    """Budget and diary of one call."""
-
-    gap_target: float
-    seconds: float
-    threads: int
-    began: float = field(default_factory=time.perf_counter)
-    cpu_began: float = field(default_factory=time.process_time)
-    iterations: int = 0
-    greedy_seconds: float = 0.0
-    greedy_cpu_seconds: float = 0.0
-    history: list[tuple[float, float, float]] = field(default_factory=list)
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.began - self.greedy_seconds
-
-    def is_over(self) -> bool:
-        return self.elapsed() > self.seconds
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """What one optimisation reached."""
-
-    candidate: Candidate
-    dual: DualResult
-    clashing: tuple[str, ...]
-    canonical: Canonical
-    greedy: Candidate | None
 
 
 @cache
@@ -71,19 +44,14 @@ def warm_up() -> None:
     canonical = canonicalise(problem)
     canonical.sample(2)
     search = PlanSearch(canonical, canonical.gain, 1.0)
+    made_definite(np.eye(2), 1e-3)
+    solve_step(np.eye(2), np.ones((1, 2)), np.zeros(1), np.zeros(2), np.full(2, np.inf))
+    near_pairs(search, canonical.rules.prices(np.zeros(2), canonical.gain), 1.0)
     step = LocalStep(canonical, 1)
     step((canonical.gain, np.zeros(2), np.zeros(2)))
     chosen = greedy_plan(search).chosen
     rebalance_to_limits(search, np.zeros(2), chosen, 0, 0.1, 0.1)
     polish(search, chosen, 0)
-
-
-def relative_gap(bound: float, objective: float) -> float:
-    """How far the plan can be from the best: (bound - objective) / |bound|, 0 when they meet."""
-    missing = bound - objective
-    if missing <= 1e-9 * max(1.0, abs(bound)) * 1e-3:
-        return 0.0
-    return missing / abs(bound) if bound != 0.0 else float("inf")
 
 
 def solve(
@@ -92,31 +60,35 @@ def solve(
     time_limit_seconds: float = 30.0,
     threads: int = 2,
     step: StepFactory | None = None,
+    with_greedy: bool = True,
 ) -> Plan:
     """Choose the pairs of most value under every rule, with a proven bound on what any plan could reach.
 
     Stops when the gap is at most `gap_target`, when a fixed amount of search is spent, or at the time limit. Strict
     tiers are served one after the other, each held at what it reached. `step` replaces the per-customer step by a
-    distributed one; plan and prices stay the same to the bit. Raises InvalidProblem for input that is refused.
+    distributed one; plan and prices stay the same to the bit. Without greedy its figures are NaN. Raises InvalidProblem for input that is refused.
     """
     warm_up()
-    run = _Run(gap_target, time_limit_seconds, threads)
+    run = Run(gap_target, time_limit_seconds, threads)
     require_valid(problem)
     canonical = canonicalise(problem)
     tiers = _tiers(problem)
-    stage: _Stage | None = None
+    stage: Stage | None = None
     found: Candidate | None = None
     reached: list[TierResult] = []
     for position, tier in enumerate(tiers):
-        if position:
-            canonical = _hold_tier(problem, canonical, reached[-1])
-        gain = _gain_of_tiers(problem, canonical.gain, tier, is_last=position == len(tiers) - 1)
-        stage = _solve_stage(canonical, gain, run, step, found, with_greedy=position == len(tiers) - 1)
+        if stage is not None:
+            # Rules found to clash stay softened: the next tier need not prove it again.
+            canonical = _hold_tier(problem, stage.canonical, reached[-1])
+        is_last = position == len(tiers) - 1
+        gain = _gain_of_tiers(problem, canonical.gain, tier, is_last)
+        known = () if stage is None else stage.clashing
+        stage = _solve_stage(canonical, gain, run, step, found, with_greedy and is_last, known)
         found = stage.candidate
         value = _tier_value(problem, canonical, stage.candidate.chosen, tier)
         reached.append(TierResult(tier, value, stage.dual.bound))
     assert stage is not None
-    return _report(stage, run, reached)
+    return report(stage, run, reached)
 
 
 def _tiers(problem: Problem) -> list[int]:
@@ -148,19 +120,20 @@ def _hold_tier(problem: Problem, canonical: Canonical, served: TierResult) -> Ca
     return replace(canonical, rules=held)
 
 
-def _sample_start(canonical: Canonical, gain: Floats, run: _Run) -> tuple[Floats, Floats | None]:
+def _sample_start(canonical: Canonical, gain: Floats, run: Run) -> tuple[Floats, Floats | None]:
     """Prices and curvature from samples of the customers, each one larger than the one before."""
     multipliers = np.zeros(len(canonical.rules))
     if canonical.n_customers < SAMPLE_FROM or not len(canonical.rules):
         return multipliers, None
     one_in = canonical.n_customers // SAMPLE_CUSTOMERS
     metric = None
-    while one_in >= SAMPLE_STEP // 2:
+    while one_in >= SAMPLE_STEP // 2 and not run.is_over():
         part = canonical.sample(one_in)
         metric = None if metric is None else metric * (part.n_customers / canonical.n_customers)
         function = DualFunction(part.rules, gain, LocalStep(part, run.threads), part.rules.limit)
         accuracy = max(run.gap_target / 20.0, 1e-5 if one_in > SAMPLE_STEP else 0.0)
-        multipliers = minimise_dual(function, multipliers, accuracy, 150, metric=metric).multipliers
+        found = minimise_dual(function, multipliers, accuracy, 150, lambda bound: run.is_over(), metric)
+        multipliers = found.multipliers
         one_in //= SAMPLE_STEP
         metric = curvature(function, multipliers) * (canonical.n_customers / part.n_customers)
     return multipliers, metric
@@ -172,9 +145,9 @@ def _lowest_objective(canonical: Canonical, gain: Floats) -> float:
     return worst - 1.0 - 1e-6 * abs(worst)
 
 
-def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) -> DualResult:
+def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: Run) -> DualResult:
     start, metric = _sample_start(canonical, gain, run)
-    function = DualFunction(canonical.rules, gain, step, canonical.rules.limit)
+    function = DualFunction(canonical.rules, gain, step, canonical.rules.kept_limit)
     has_soft = bool(np.isfinite(canonical.rules.soft_price).any())
     floor = -np.inf if has_soft else _lowest_objective(canonical, gain)
     dual = minimise_dual(
@@ -192,20 +165,23 @@ def _solve_dual(canonical: Canonical, gain: Floats, step: BlockStep, run: _Run) 
 def _solve_stage(
     canonical: Canonical,
     gain: Floats,
-    run: _Run,
+    run: Run,
     factory: StepFactory | None,
     start: Candidate | None,
     with_greedy: bool,
-) -> _Stage:
+    known_clash: tuple[str, ...],
+) -> Stage:
     local = LocalStep(canonical, run.threads)
     step = local if factory is None else factory(canonical)
     stage = _optimise(canonical, gain, step, local, run, start, with_greedy, FIRST_ROUNDS)
-    clashing: list[str] = []
+    clashing: list[str] = [*known_clash]
     tries = FIRST_ROUNDS
-    while stage.candidate.hard_excess > 0.0:
-        rows = clashing_rows(stage.canonical.rules, step)
+    while stage.candidate.hard_excess > 0.0 and not run.is_over():
+        rows = clashing_rows(stage.canonical.rules, step, run.is_over)
+        if not rows.any() and stage.has_no_plan:
+            rows = clashing_rows_whole(stage.canonical, run.seconds_left)
         if not rows.any():
-            if tries == SEARCH_ROUNDS:
+            if tries == SEARCH_ROUNDS or stage.has_no_plan:
                 break
             tries = SEARCH_ROUNDS  # no clash proven: the plan is only hard to find, so search longer
             stage = _optimise(canonical, gain, step, local, run, stage.candidate, with_greedy, tries)
@@ -226,89 +202,54 @@ def _optimise(
     gain: Floats,
     step: BlockStep,
     local: LocalStep,
-    run: _Run,
+    run: Run,
     start: Candidate | None,
     with_greedy: bool,
-    rounds: int,
-) -> _Stage:
+    rounds_if_broken: int,
+) -> Stage:
     dual = _solve_dual(canonical, gain, step, run)
-    first = local.plan(canonical.rules.prices(dual.multipliers, gain))
+    prices = canonical.rules.prices(dual.multipliers, gain)
+    first = local.plan(prices)
     contacts = max(int(first.sum()), 1)
     typical = max(float(np.abs(canonical.value[first > 0]).sum()) / contacts, 1e-6)
-    search = PlanSearch(canonical, gain, typical)
+    search = PlanSearch(canonical, gain, typical, run.is_over)
     greedy = _greedy(search, run) if with_greedy else None
     known = None if start is None else search.candidate(start.chosen)
+    endgame = Endgame(search, prices, first, dual.bound, dual.multipliers, run.seconds_left)
+    bound, has_no_plan = dual.bound, False
 
     def is_enough(best: Candidate) -> bool:
-        run.history.append((run.elapsed(), dual.bound, best.objective if best.hard_excess == 0.0 else -np.inf))
-        is_closed = best.hard_excess == 0.0 and relative_gap(dual.bound, best.objective) <= run.gap_target
+        run.history.append((run.elapsed(), bound, best.objective if best.hard_excess == 0.0 else -np.inf))
+        is_closed = best.hard_excess == 0.0 and relative_gap(bound, best.objective) <= run.gap_target
         return is_closed or run.is_over()
 
-    is_impossible = not np.isfinite(canonical.rules.soft_price).any() and dual.bound < _lowest_objective(
-        canonical, gain
-    )
-    best = find_plan(search, dual.multipliers, first, 1 if is_impossible else rounds, is_enough, known)
+    is_impossible = not np.isfinite(canonical.rules.soft_price).any() and bound < _lowest_objective(canonical, gain)
+    rounds = 1 if is_impossible or endgame.is_small else rounds_if_broken
+    best = known
+    if not (is_impossible or endgame.is_small or run.is_over()):
+        around = endgame.around_prices(0.25 * run.gap_target * abs(bound))
+        best = around if around is not None and around.is_better_than(known) else known
+    if best is None or not is_enough(best):
+        best = find_plan(search, dual.multipliers, first, min(rounds, GOOD_ROUNDS), rounds, is_enough, best)
     if greedy is not None and greedy.is_better_than(best):
         best = greedy
-    return _Stage(best, dual, (), canonical, greedy)
+    assert best is not None
+    if is_impossible or run.is_over():
+        return Stage(best, dual, (), canonical, greedy, False)
+    if endgame.is_small:
+        whole, bound, has_no_plan = endgame.solve_whole(best, run.gap_target)
+        endgame.bound = bound
+        best = whole or best
+    if not (has_no_plan or is_enough(best)):
+        best = endgame.improve(best, is_enough, LEAST_PROGRESS * run.gap_target * abs(bound))
+        if not is_enough(best):
+            best, bound = endgame.prove(best)
+    return Stage(best, replace(dual, bound=bound), (), canonical, greedy, has_no_plan)
 
 
-def _greedy(search: PlanSearch, run: _Run) -> Candidate:
+def _greedy(search: PlanSearch, run: Run) -> Candidate:
     began, cpu_began = time.perf_counter(), time.process_time()
     plan = greedy_plan(search)
     run.greedy_seconds += time.perf_counter() - began
     run.greedy_cpu_seconds += time.process_time() - cpu_began
     return plan
-
-
-def _violations(canonical: Canonical, use: Floats) -> tuple[dict[str, float], tuple[Violation, ...]]:
-    rules = canonical.rules
-    over = rules.sign * (use - rules.stated)
-    over = np.where(over > 1e-9 * np.maximum(1.0, np.abs(rules.stated)), over, 0.0) * rules.unit
-    amounts = {name: float(amount) for name, amount in zip(rules.names, over, strict=True)}
-    listed = tuple(
-        Violation(name, float(rules.stated[r] * rules.unit[r]), float(use[r] * rules.unit[r]), float(over[r]))
-        for r, name in enumerate(rules.names)
-        if over[r] > 0.0
-    )
-    return amounts, listed
-
-
-def _report(stage: _Stage, run: _Run, reached: list[TierResult]) -> Plan:
-    canonical, candidate, dual = stage.canonical, stage.candidate, stage.dual
-    rows = np.flatnonzero(candidate.chosen)
-    chosen = np.sort(rows if canonical.order is None else canonical.order[rows])
-    worth = canonical.value[rows] * canonical.gain[canonical.activity[rows]]
-    value = fsum(worth.tolist())
-    objective = value - candidate.soft_cost
-    amounts, listed = _violations(canonical, candidate.use)
-    is_feasible = candidate.hard_excess == 0.0 and not stage.clashing
-    gap = relative_gap(dual.bound, objective) if candidate.hard_excess == 0.0 else float("inf")
-    reached_gap = "gap reached" if gap <= run.gap_target else "time limit" if run.is_over() else "search spent"
-    status = "rules clash" if stage.clashing else reached_gap if is_feasible else "no plan found that keeps every rule"
-    prices = dual.multipliers / canonical.rules.unit
-    greedy = stage.greedy
-    assert greedy is not None
-    return Plan(
-        chosen=chosen.astype(np.int64),
-        objective=objective,
-        value=value,
-        bound=dual.bound,
-        gap=gap,
-        greedy_objective=greedy.objective,
-        greedy_violations={k: v for k, v in _violations(canonical, greedy.use)[0].items() if v > 0.0},
-        shadow_prices={name: float(price) for name, price in zip(canonical.rules.names, prices, strict=True)},
-        violations=amounts,
-        violation_list=listed,
-        clashing_rules=stage.clashing,
-        is_feasible=is_feasible,
-        status=status,
-        seconds=run.elapsed(),
-        cpu_seconds=time.process_time() - run.cpu_began - run.greedy_cpu_seconds,
-        greedy_seconds=run.greedy_seconds,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        iterations=run.iterations,
-        exact_customers=dual.unproven == 0,
-        history=tuple(run.history),
-        tiers=tuple(reached),
-    )

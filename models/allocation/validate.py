@@ -50,9 +50,20 @@ def _require_finite(place: str, values: npt.NDArray[np.generic] | None, at_least
 
 def _require_activities(activities: Activities) -> None:
     size = len(activities)
-    for name in ("day", "channel", "products", "campaign", "offer", "cost", "staff_hours", "tier", "weight"):
+    for name in (
+        "day",
+        "channel",
+        "products",
+        "campaign",
+        "offer",
+        "cost",
+        "staff_hours",
+        "tier",
+        "weight",
+        "cost_per_sale",
+    ):
         _require_length(f"activities.{name}", getattr(activities, name), size)
-    for name in ("cost", "staff_hours", "weight"):
+    for name in ("cost", "staff_hours", "weight", "cost_per_sale"):
         _require_finite(f"activities.{name}", getattr(activities, name), at_least=0.0)
     for name in ("day", "tier"):
         _require_finite(f"activities.{name}", getattr(activities, name))
@@ -103,10 +114,11 @@ def _require_filters(place: str, rule: Rule) -> None:
 
 def _require_columns(place: str, kind: RuleKind, rule: Rule, problem: Problem) -> None:
     activities = problem.activities
+    pays_gifts = kind in _COST_KINDS and activities.cost_per_sale is not None
     needs = [
         ("activities.cost", kind in _COST_KINDS, activities.cost),
         ("activities.staff_hours", kind in _HOUR_KINDS, activities.staff_hours),
-        ("pairs.response", kind in _SALES_KINDS, problem.pairs.response),
+        ("pairs.response", kind in _SALES_KINDS or pays_gifts, problem.pairs.response),
         ("activities.campaign", rule.campaigns is not None, activities.campaign),
         ("activities.offer", rule.offers is not None, activities.offer),
     ]

@@ -242,7 +242,7 @@ def _nobodys_target(rows: list[dict]) -> int:
     return next(number for number in range(500) if f"S{number:05d}" not in targets)
 
 
-def test_earlier_lists_are_charged_by_the_contacts_expected_of_them(targeted_copy):
+def test_earlier_lists_are_charged_by_the_contacts_and_gifts_expected_of_them(targeted_copy):
     channels, night = load_channels(), NIGHT + timedelta(days=1)
     campaigns = {
         name: campaign.model_copy(
@@ -264,10 +264,14 @@ def test_earlier_lists_are_charged_by_the_contacts_expected_of_them(targeted_cop
     assert evidence.reach(channels["STORE"]) == pytest.approx(0.1, abs=1e-6)
     assert sum(row["channel_code"] == "STORE" for row in rows) > channels["STORE"].capacity_per_day
     for name, campaign in campaigns.items():
-        own = [row["channel_code"] for row in rows if row["campaign_id"] == name]
-        spent = sum(
-            channels[code].cost_yuan * (0.1 if code == "STORE" else evidence.use(channels[code])) for code in own
-        )
+        spent = gifts = 0.0
+        for row in (row for row in rows if row["campaign_id"] == name):
+            code, offer = row["channel_code"], campaign.offer(row["offer_id"])
+            contacts = channels[code].cost_yuan * (0.1 if code == "STORE" else evidence.use(channels[code]))
+            sales = (row["expected_value_yuan"] + contacts) / (offer.margin_yuan - offer.cost_yuan)
+            gifts += offer.cost_yuan * max(0.0, sales)
+            spent += contacts + offer.cost_yuan * max(0.0, sales)
+        assert gifts > 0 or not spent, "floor: gifts are in it"
         assert left[name] == pytest.approx(campaign.budget.total_yuan - spent, abs=0.01), name
 
 

@@ -49,6 +49,7 @@ NEWS = a_campaign(
     ["SMS", "MMS", "WEB"],
     control_share=0.3,
     exclusions={"list_colours": ["GREY"], "campaigns": ["T_CRBT"]},
+    conflicts=[{"campaign_id": "X_LAG", "lag_days": 5}],
 )
 ONLY_SMS = a_campaign("T_ONLY_SMS", "MUSIC_CLUB_PREMIUM", ["SMS"])
 ONE_CALL = a_campaign(

@@ -79,6 +79,10 @@ def judge(  # noqa: C901 (one page of ifs, to be read beside the domain rules)
             reasons.add("RECENT_CAMPAIGN")
         if c["campaign_id"] in campaign.exclusions.campaigns and c["planned_date"] >= DAY - timedelta(days=30):
             reasons.add("CAMPAIGN_EXCLUSION")
+        for conflict in campaign.conflicts:
+            days = (DAY - c["planned_date"]).days
+            if c["campaign_id"] == conflict.campaign_id and days < conflict.lag_days:
+                reasons.add("CAMPAIGN_EXCLUSION")
     if set(sub["list_colours"]) & set(campaign.exclusions.list_colours):
         reasons.add("CAMPAIGN_EXCLUSION")
     if not due:

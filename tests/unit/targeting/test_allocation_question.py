@@ -19,7 +19,7 @@ from jobs.targeting.identity import IdentityBroken, require_identity
 from jobs.targeting.question import budget_left, build_question
 from jobs.targeting.reasons import Reason, first_reason, reasons_of
 from jobs.targeting.value import Evidence, expected_values
-from models.allocation import check_plan
+from models.allocation import check_plan, solve
 from tests.unit.targeting.campaigns_for_tests import CRBT, CRBT_OTHER, NEWS, a_campaign
 
 DAY, NIGHT, POLICY = date(2026, 3, 11), date(2026, 3, 10), load_policy()
@@ -173,3 +173,52 @@ def test_reasons_stand_in_the_order_of_suppression():
     assert steps == sorted(steps)
     assert len({reason.bit for reason in Reason}) == len(list(Reason)) <= 63
     assert [r.name for r in reasons_of(Reason.CAP_PRODUCT.mask | Reason.NOT_LIVE.mask)] == ["NOT_LIVE", "CAP_PRODUCT"]
+
+
+def _asked(campaign, people: int = 60, left: float = 1000.0):
+    table = targets({campaign.campaign_id: campaign}, people=people)
+    channels = list(load_channels().values())
+    campaigns = {campaign.campaign_id: campaign}
+    values = expected_values(table, campaigns, channels, POLICY, Evidence())
+    question = build_question(table, campaigns, values, POLICY, DAY, {campaign.campaign_id: left}, Evidence())
+    plan = solve(question.problem, 1e-6, 20.0)
+    return question, plan
+
+
+def test_budget_counts_the_gifts_expected():
+    gift = {"offer_id": "GIFT", "title": "gift", "name": "gift", "margin_yuan": 20.0, "cost_yuan": 8.0}
+    campaign = a_campaign("T_GIFT", "CRBT", ["SMS"], offers=[gift])
+    question, plan = _asked(campaign, left=10.0)
+    sales = np.asarray(question.problem.pairs.response)
+    spent = question.cost_yuan[plan.chosen].sum()
+    assert len(plan.chosen) >= 5
+    assert spent <= 10.0 + 1e-8
+    assert spent > 9.0, "the budget binds"
+    assert (8.0 * sales[plan.chosen]).sum() > 0.8 * spent, "most of it is gifts"
+    hard = [fault for fault in check_plan(question.problem, plan.chosen) if not fault.rule.startswith("minimum_")]
+    assert hard == []
+
+
+def test_sales_of_a_night_stay_between_their_bounds():
+    most = a_campaign("T_MOST", "CRBT", ["SMS"], sales_per_night={"maximum": 2.5})
+    question, plan = _asked(most, people=30)
+    sold = np.asarray(question.problem.pairs.response)[plan.chosen].sum()
+    assert 2.0 < sold <= 2.5 + 1e-8
+    least = a_campaign("T_LEAST", "CRBT", ["SMS"], sales_per_night={"minimum": 1e6})
+    assert _asked(least, people=30)[1].violations["minimum_sales_T_LEAST"] > 0, "wished for, not forced"
+
+
+def test_campaigns_that_name_each_other_are_kept_apart_in_one_night():
+    one = a_campaign("T_ONE", "CRBT", ["SMS"], conflicts=[{"campaign_id": "T_TWO", "lag_days": 7}])
+    two = a_campaign("T_TWO", "NEWSPAPER", ["SMS"])
+    table = targets({"T_ONE": one, "T_TWO": two}, people=5)
+    campaigns = {"T_ONE": one, "T_TWO": two}
+    values = expected_values(table, campaigns, list(load_channels().values()), POLICY, Evidence())
+    question = build_question(table, campaigns, values, POLICY, DAY, dict.fromkeys(campaigns, 10.0), Evidence())
+    assert [(c.campaigns_a, c.campaigns_b) for c in question.problem.conflicts] == [(["T_ONE"], ["T_TWO"])]
+    assert (one.excluded_days, two.excluded_days) == ({"T_TWO": 6}, {})
+
+
+def test_campaign_cannot_conflict_with_itself():
+    with pytest.raises(ValueError, match="another campaign"):
+        a_campaign("T_ONE", "CRBT", ["SMS"], conflicts=[{"campaign_id": "T_ONE"}])

@@ -154,6 +154,8 @@ def named_cases(town: Town) -> None:
         town.person("accepted the product"), "X_OLD", OLD, response_code="ACCEPT", response_at=datetime(2026, 3, 2, 4)
     )
     contacted(town.person("contacted for the product six days ago"), "X_OLD", date(2026, 3, 5))
+    contacted(town.person("kept apart by a lag of five days"), "X_LAG", date(2026, 3, 7))
+    contacted(town.person("lag of five days is over"), "X_LAG", date(2026, 3, 6))
     contacted(
         town.person("not reached for the product six days ago"), "X_OLD", date(2026, 3, 5), contact_state="MISSED"
     )
@@ -433,6 +435,8 @@ def test_do_not_disturb_table(verdicts, name, campaign, reasons, closed):
         ("refused the product in November", "T_CRBT", None),
         ("accepted the product", "T_CRBT", "RESP_ACCEPTED"),
         ("contacted for the product six days ago", "T_CRBT", "RECENT_CAMPAIGN"),
+        ("kept apart by a lag of five days", "T_NEWS", "CAMPAIGN_EXCLUSION"),
+        ("lag of five days is over", "T_NEWS", None),
         ("not reached for the product six days ago", "T_CRBT", None),
         ("on a list for the product, no result yet", "T_CRBT", "RECENT_CAMPAIGN"),  # it may still arrive
         ("all waves done", "T_CRBT", "WAVES_FINISHED"),
