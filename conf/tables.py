@@ -189,8 +189,7 @@ def bronze_table(feed: Feed) -> Table:
         owner=feed.owner,
         key=("file_id", "line_number"),
         columns=(*columns, *STANDARD_COLUMNS),
-        partition_by=("load_date",),
-        replace_by="load_date",
+        replace_by="load_date",  # no partition: a folder a night would never let nights share a file
         retention_days=feed.retention_days,
         keep=feed.keep,
     )

@@ -30,7 +30,7 @@ def rewrite(
     def changed() -> Iterator[pa.RecordBatch]:
         for batch in source.to_batches():
             if batch.num_rows:
-                yield change(_with_contract_columns(batch, schema))
+                yield change(with_contract_columns(batch, schema))
 
     with held(settings.path("run", "locks", f"table-{name}.lock")):
         write_deltalake(
@@ -46,7 +46,8 @@ def is_newest_by(settings: Settings, name: str, run_id: str) -> bool:
     return newest.get("userMetadata") == run_id
 
 
-def _with_contract_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+def with_contract_columns(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The rows in the contract's columns and types; a column the contract gained since is null."""
     found = batch.schema.names
     columns = [
         batch.column(field.name).cast(field.type) if field.name in found else pa.nulls(batch.num_rows, field.type)

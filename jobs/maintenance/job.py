@@ -9,7 +9,7 @@ from conf.dates import DateRange
 from conf.errors import AlreadyRunning
 from conf.settings import Settings
 from conf.tables import Table, load_tables
-from jobs.lakehouse import expiry, ledger, published
+from jobs.lakehouse import expiry, ledger, months, published
 from jobs.lakehouse.run import exclusive
 from jobs.maintenance import airflow_records, identities, old_files
 from jobs.stack.postgres import point_mlflow_here
@@ -191,6 +191,16 @@ def _care_for_ledger(settings: Settings, table: Table, today: date) -> list[str]
     if _note_old_rows(settings, table, today):
         ledger.delete(settings, table.name, _predicate(table, today), f"{STAGE}-{today}")
         done.append("expired")
-    ledger.compact(settings, table.name)
+    if _join(settings, table, today):
+        done.append("compacted")
     ledger.remove_files(settings, table.name)
     return done
+
+
+def _join(settings: Settings, table: Table, today: date) -> bool:
+    """Join small files; a night of bronze stays in a file of its own as long as it may be replayed."""
+    if table.layer == "bronze":
+        first_apart = today - timedelta(days=settings.retention.replay_days)
+        return months.join_months(settings, table.name, first_apart, f"{STAGE}-{today}") > 0
+    ledger.compact(settings, table.name)
+    return False

@@ -86,7 +86,7 @@ def _release_again(settings: Settings, root: Path) -> None:
             said |= {"rows": row["rows"], "bytes": path.stat().st_size, "sha256": row["sha256"]}
             text = json.dumps(said, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             write_atomically(root, manifest, text.encode())
-        if row["status"] != RELEASING:  # that one's release is the next export's
+        if row["status"] != RELEASING or done_of(path).exists():  # without .done its release is the next export's
             done = f"{row['sha256']}\n".encode()
             write_signature(settings, path, done)
             write_atomically(root, done_of(path), done)

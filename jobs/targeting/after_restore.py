@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.withheld import EXPORTED, RECALLED, RELEASING
 from jobs.targeting import sent, withdrawals
-from jobs.targeting.export_files import done_of, manifest_of, read_json, recall_marker_of
+from jobs.targeting.export_files import done_of, is_recalled, manifest_of, read_json, recall_marker_of
 from jobs.targeting.file_status import ENDED, MAY_HAVE_LEFT
 
 if TYPE_CHECKING:
-    from jobs.targeting.export import Night
+    from jobs.targeting.export_night import Night
 
 Files = dict[str, list[dict]]
 
 
-def note_what_left(night: Night, files: Files, write_ledger: Callable[..., None]) -> None:
+def note_what_left(night: Night, files: Files) -> None:
     """Give every list that left its row, whatever the ledger holds of it: by its `.done`, or by the notes in sent/.
 
-    `write_ledger` is that of the export. A list of sent/ that tonight's frozen lists do not have gets its row as well.
+    One commit for all. A list of sent/ that tonight's frozen lists do not have gets its row as well.
     """
     settings = night.lake.settings
     noted = sent.notes_of_night(settings, night.business_date)
     planned = {name: {**contacts[0], "rows": len(contacts), "sha256": ""} for name, contacts in files.items()}
+    found = []
     for file_name, row in {**noted, **planned, **night.known}.items():
         status, target = night.status(file_name), night.folder / row["channel_code"] / file_name
         how = None if status in ENDED else sent.how_it_left(target, noted.get(file_name), status == RELEASING)
@@ -37,10 +37,12 @@ def note_what_left(night: Night, files: Files, write_ledger: Callable[..., None]
             ends["left_note"] = _words(how, status, file_name in files)
             facts = {"file_name": file_name, "sha256": left["sha256"]}
             raise_alert(settings, "LIST_HAD_LEFT", night.business_date, ends["left_note"], **facts)
-        is_recalled = read_json(recall_marker_of(target)).get("all") is True
-        write_ledger(night, row, left["rows"], left["sha256"], RECALLED if is_recalled else EXPORTED, **ends)
-        if noted.get(file_name, {}).get("state") != sent.SENT:
-            sent.note(settings, night.known[file_name], sent.SENT)
+        state = RECALLED if is_recalled(target) else EXPORTED
+        found.append(night.row(row, left["rows"], left["sha256"], state, **ends))
+    night.write(found)
+    for row in found:
+        if noted.get(row["file_name"], {}).get("state") != sent.SENT:
+            sent.note(settings, row, sent.SENT)
 
 
 def _words(how: str, status: str | None, is_listed: bool) -> str:

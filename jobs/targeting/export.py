@@ -1,9 +1,9 @@
 """Writes the frozen lists of a night as channel files: checked again by other code, released by `.done`, never sent twice.
 
-Order for each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest
--> RELEASING in ops.export_ledger and in sent/ -> signature -> `.done` -> SENT in sent/ -> EXPORTED. A channel takes a file only
-after its `.done`, so no file is seen without its row, and what is EXPORTED, RECALLED or CLOSED is never written again, whatever
-is left of it in the folder. What left by `.done` or sent/ and is unknown to a restored lake is noted as it left, and told. After
+Each file: content -> private file, fsync -> read back and checked -> rename into the channel's folder -> manifest. One commit:
+all of them RELEASING in ops.export_ledger. Each: RELEASING in sent/ -> signature -> `.done` -> SENT in sent/. One commit: all
+EXPORTED. A channel takes a file only after its `.done`, so no file is seen without its row, and what is EXPORTED, RECALLED or
+CLOSED is never written again, whatever is left of it in the folder. What left by `.done` or sent/ and is unknown to a restored lake is noted as it left, and told. After
 a crash anywhere, running again brings the same files: their bytes follow from the frozen list and ops.contact_withdrawal.
 
 A contact that may not be made any more, as after a late opt-out, is dropped from its file and recorded there; the file is
@@ -13,7 +13,7 @@ withheld only when it cannot be written or checked. A withheld file holds nothin
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -24,30 +24,32 @@ from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError, ExportRefused
 from conf.exports import ExportLayout, load_exports
-from conf.policy import Policy, load_policy
+from conf.policy import load_policy
 from conf.settings import Settings
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.lakehouse.withheld import CLOSED, EXPORTED, REFUSED, RELEASING, withdrawn_contacts
+from jobs.lakehouse.withheld import CLOSED, EXPORTED, RECALLED, REFUSED, RELEASING, withdrawn_contacts
 from jobs.targeting import sent
 from jobs.targeting.after_restore import note_recalled_contacts, note_what_left
 from jobs.targeting.approval import content_hash
-from jobs.targeting.export_check import Protection, differences, read_back, violations
+from jobs.targeting.export_check import differences, read_back, violations
 from jobs.targeting.export_files import (
     clear_private,
     done_of,
+    is_recalled,
     put_in_place,
     write_atomically,
     write_manifest,
     write_private,
 )
 from jobs.targeting.export_layout import file_bytes, misfit
+from jobs.targeting.export_night import Night, Outcome
 from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
 from jobs.targeting.export_signature import signing_key, write_signature
-from jobs.targeting.file_status import ENDED, files_of_night, write_status
+from jobs.targeting.file_status import ENDED, files_of_night
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
 from jobs.targeting.readiness import require_fresh_suppression
@@ -63,34 +65,6 @@ Summary = dict[str, Any]
 
 class NotClean(ExportRefused):
     """The finished file cannot be read back, or is not the frozen list."""
-
-
-@dataclass(frozen=True)
-class Night:
-    """What the export of one night needs at hand."""
-
-    lake: Lake
-    business_date: date
-    directory: Directory
-    protection: Protection
-    campaigns: dict[str, Campaign]
-    policy: Policy
-    known: dict[str, dict]
-    withdrawn: set[str]
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def folder(self) -> Path:
-        """Root of the channel folders."""
-        return self.lake.settings.path("exports")
-
-    def target(self, contact: dict) -> Path:
-        """Where the list of a contact lies."""
-        return self.folder / contact["channel_code"] / contact["file_name"]
-
-    def status(self, file_name: str) -> str | None:
-        """What the ledger says of the file."""
-        return self.known[file_name]["status"] if file_name in self.known else None
 
 
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
@@ -111,31 +85,32 @@ def run_night(
     files = contacts_by_file(lake, business_date)
     clear_private(settings.path("exports"))
     night = _open_night(lake, business_date, campaigns)
-    note_what_left(night, files, _write_ledger)
+    note_what_left(night, files)
     note_recalled_contacts(night, files)
     if any(night.status(name) not in ENDED for name in files):
         _require_fresh(settings, business_date)
-    outcome: Counter[str] = Counter()
-    rows: Counter[str] = Counter()
-    withheld = []
-    for file_name, contacts in files.items():
-        try:
-            state, left = _export_file(night, file_name, contacts)
-        except ExportRefused as refusal:
-            withheld.append(_withhold(night, file_name, contacts, refusal))
-            state, left = "WITHHELD", 0
-        outcome[state] += 1
-        rows[contacts[0]["channel_code"]] += left
-    _note(night, outcome, rows)
-    if withheld and not (outcome["SENT"] or outcome["ALREADY_SENT"]):
+    outcome = Outcome()
+    _release(night, files, _prepare(night, files, outcome), outcome)
+    _note(night, outcome)
+    if outcome.withheld and not (outcome.files["SENT"] or outcome.files["ALREADY_SENT"]):
         raise ExportRefused(
-            f"night {business_date}: no list left, {len(withheld)} of {len(files)} files withheld\n"
-            + "\n".join(withheld)
+            f"night {business_date}: no list left, {len(outcome.withheld)} of {len(files)} files withheld\n"
+            + "\n".join(outcome.withheld)
         )
     return {
-        "files": dict(outcome), "rows_by_channel": {code: n for code, n in sorted(rows.items()) if n},
-        "rows": sum(rows.values()), "dropped": sum(night.dropped.values()), "withheld": withheld,
+        "files": dict(outcome.files), "rows_by_channel": {code: n for code, n in sorted(outcome.rows.items()) if n},
+        "rows": sum(outcome.rows.values()), "dropped": sum(night.dropped.values()), "withheld": outcome.withheld,
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A checked list in its channel's folder, manifest beside it, that nothing but its `.done` keeps from its channel."""
+
+    target: Path
+    contact: dict
+    rows: int
+    digest: str
 
 
 def _require_published(settings: Settings, business_date: date) -> None:
@@ -163,40 +138,80 @@ def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] 
     )  # fmt: skip
 
 
-def _export_file(night: Night, file_name: str, contacts: list[dict]) -> tuple[str, int]:
-    """Bring one file out; returns what became of it and the contacts that left: one that has ended stays as it is."""
-    target, status = night.target(contacts[0]), night.status(file_name)
-    if status in ENDED:
-        sent = night.known[file_name]["rows"] if status == EXPORTED else 0
-        return "ALREADY_SENT" if status == EXPORTED else str(status), sent
-    kept = _release(night, target, contacts)
-    return ("SENT", len(kept)) if kept else (CLOSED, 0)
+def _prepare(night: Night, files: dict[str, list[dict]], outcome: Outcome) -> list[Ready]:
+    """Bring the lists that are not with their channel yet into its folder, unreleased; what has ended stays as it is."""
+    ready = []
+    for file_name, contacts in files.items():
+        channel_code, status = contacts[0]["channel_code"], night.status(file_name)
+        if status in ENDED:
+            has_left = status == EXPORTED
+            outcome.add(
+                channel_code,
+                "ALREADY_SENT" if has_left else str(status),
+                night.known[file_name]["rows"] if has_left else 0,
+            )
+            continue
+        try:
+            found = _put_in_folder(night, night.target(contacts[0]), contacts)
+        except ExportRefused as refusal:
+            _withhold(night, file_name, contacts, refusal, outcome)
+            continue
+        if found is None:
+            outcome.add(channel_code, CLOSED)
+        else:
+            ready.append(found)
+    return ready
 
 
-def _release(night: Night, target: Path, contacts: list[dict]) -> list[dict]:
-    """Write, check and release one list; returns the contacts on it, none when nobody may be contacted any more."""
+def _put_in_folder(night: Night, target: Path, contacts: list[dict]) -> Ready | None:
+    """Write and check one list and let it appear without `.done`; None when nobody on it may be contacted any more."""
     layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
     signing_key(night.lake.settings, layout.channel_code)  # refused before anything appears in the channel's folder
     _require_unchanged_campaign(night, contacts[0])
     kept, checked = _checked_list(night, layout, target, contacts)
     if checked is None:
         _close_empty(night, target, contacts)
-        return []
+        return None
     faults.point("export.before_rename")
     export_folder(night.lake.settings, layout.channel_code)
     put_in_place(checked.private, target)
     faults.point("export.after_rename")
     write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
-    done = f"{checked.digest}\n".encode()
-    _write_ledger(night, kept[0], len(kept), checked.digest, RELEASING)
-    sent.note(night.lake.settings, night.known[target.name], sent.RELEASING)
-    write_signature(night.lake.settings, target, done)
+    return Ready(target, kept[0], len(kept), checked.digest)
+
+
+def _release(night: Night, files: dict[str, list[dict]], ready: list[Ready], outcome: Outcome) -> None:
+    """Release the lists; the ledger knows all of them as RELEASING before the first `.done`, and what left in one commit after."""
+    # After the renames: a list that is RELEASING and gone counts as taken by its channel.
+    night.write([night.row(each.contact, each.rows, each.digest, RELEASING) for each in ready])
+    left = []
+    for each in ready:
+        channel_code = each.contact["channel_code"]
+        try:
+            is_released = _release_one(night, each)
+        except ExportRefused as refusal:
+            _withhold(night, each.target.name, files[each.target.name], refusal, outcome)
+            continue
+        if is_released:
+            left.append(each)
+        outcome.add(channel_code, "SENT" if is_released else RECALLED, each.rows if is_released else 0)
+    now = files_of_night(night.lake.settings, night.business_date)  # a person may have recalled one since
+    kept = [each for each in left if now[each.target.name]["status"] != RECALLED]
+    night.write([night.row(each.contact, each.rows, each.digest, EXPORTED) for each in kept])
+
+
+def _release_one(night: Night, ready: Ready) -> bool:
+    """Let the channel have a list; False when a person recalled it since the ledger had it as RELEASING."""
+    settings, target, done = night.lake.settings, ready.target, f"{ready.digest}\n".encode()
+    if is_recalled(target):
+        return False
+    sent.note(settings, night.known[target.name], sent.RELEASING)
+    write_signature(settings, target, done)
     faults.point("export.before_done")
     write_atomically(night.folder, done_of(target), done)
     faults.point("export.after_done")
-    sent.note(night.lake.settings, night.known[target.name], sent.SENT)
-    _write_ledger(night, kept[0], len(kept), checked.digest, EXPORTED)
-    return kept
+    sent.note(settings, night.known[target.name], sent.SENT)
+    return True
 
 
 @dataclass(frozen=True)
@@ -327,30 +342,25 @@ def _require_unchanged_campaign(night: Night, contact: dict) -> None:
         )
 
 
-def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused) -> str:
+def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused, outcome: Outcome) -> None:
     """Tell that a file does not leave, and why; what may have left stays in the ledger as it left."""
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
     if isinstance(refusal, NotClean) or night.status(file_name) != RELEASING:
         _write_ledger(night, contacts[0], len(contacts), "", REFUSED, refused_because=str(refusal))
         sent.remove_unreleased(night.lake.settings, night.target(contacts[0]), night.known[file_name])
-    return f"  - {refusal}"
+    outcome.withheld.append(f"  - {refusal}")
+    outcome.add(contacts[0]["channel_code"], "WITHHELD")
 
 
 def _write_ledger(night: Night, contact: dict, rows: int, digest: str, status: str, **ends: str) -> None:
     """Put what became of a contact's file into the ledger; `ends` say why it was refused or closed, and by whom."""
-    row = {
-        "business_date": night.business_date, "campaign_id": contact["campaign_id"], "channel_code": contact["channel_code"],
-        "file_name": contact["file_name"], "rows": rows, "sha256": digest, "status": status, **ends,
-        "run_id": night.lake.run.run_id,
-    }  # fmt: skip
-    write_status(night.lake.settings, row)
-    night.known[contact["file_name"]] = row
+    night.write([night.row(contact, rows, digest, status, **ends)])
 
 
-def _note(night: Night, outcome: Counter[str], rows: Counter[str]) -> None:
-    for state, count in outcome.items():
+def _note(night: Night, outcome: Outcome) -> None:
+    for state, count in outcome.files.items():
         night.lake.metric("export", "", f"files_{state.lower()}", count)
-    for channel_code, count in rows.items():
+    for channel_code, count in outcome.rows.items():
         if count:
             night.lake.metric("export", channel_code, "rows_exported", count)
     for channel_code, count in night.dropped.items():

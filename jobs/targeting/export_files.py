@@ -74,6 +74,11 @@ def recall_marker_of(target: Path) -> Path:
     return target.with_name(target.name + ".recall.json")
 
 
+def is_recalled(target: Path) -> bool:
+    """Whether the file beside a list takes back all of it."""
+    return read_json(recall_marker_of(target)).get("all") is True
+
+
 def signature_of(target: Path) -> Path:
     """The file that signs a list's manifest and `.done`."""
     return target.with_name(target.name + ".sig")

@@ -22,7 +22,14 @@ def files_of_night(settings: Settings, business_date: date) -> dict[str, dict[st
 
 def write_status(settings: Settings, row: dict) -> None:
     """Put a file's row in place of the one it had: one row a file, whatever became of it."""
-    ledger.replace(settings, EXPORT_LEDGER, [row], f"file_name = '{row['file_name']}'", row["run_id"])
+    write_statuses(settings, [row], row["run_id"])
+
+
+def write_statuses(settings: Settings, rows: list[dict], run_id: str) -> None:
+    """Put the rows of several files in place of those they had, in one commit; nothing for no rows."""
+    if rows:
+        names = ", ".join(f"'{row['file_name']}'" for row in rows)
+        ledger.replace(settings, EXPORT_LEDGER, rows, f"file_name IN ({names})", run_id)
 
 
 def has_left(settings: Settings, business_date: date) -> bool:

@@ -342,12 +342,59 @@ def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, und
     monkeypatch.setattr(faults, "point", die_at_the_third)
     with pytest.raises(Killed):
         export.run(None, targeted_copy, RANGE)
-    assert 2 <= len(released(targeted_copy)) <= 3
+    in_place = list(targeted_copy.path("exports").glob("*/*.manifest.json"))
+    if point.endswith("_done"):
+        assert 2 <= len(released(targeted_copy)) <= 3
+        assert len(in_place) == len(undisturbed["ledger"]), "every list is checked before the first is released"
+    else:
+        assert (len(in_place), released(targeted_copy), statuses(targeted_copy)) == (2, [], {})
     export.run(None, targeted_copy, RANGE)
     assert contents(targeted_copy) == undisturbed["files"]
     assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
     names = [row["file_name"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()]
     assert sorted(names) == undisturbed["ledger"], "each file once in the ledger"
+
+
+def test_a_night_of_many_files_is_two_commits_of_the_ledger(targeted_copy, monkeypatch):
+    """And not one that a channel could take is unknown to it."""
+    states = []
+
+    def look(name: str) -> None:
+        if name in ("export.before_done", "export.after_done"):
+            states.append(sorted(statuses(targeted_copy).values()))
+
+    monkeypatch.setattr(faults, "point", look)
+    before = ledger.head_version(targeted_copy, "ops.export_ledger")
+    files = export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]
+    assert files["SENT"] > 9, "floor: more files than commits"
+    assert ledger.head_version(targeted_copy, "ops.export_ledger") - before == 2
+    assert states == [["RELEASING"] * files["SENT"]] * (2 * files["SENT"])
+    export.run(None, targeted_copy, RANGE)
+    assert ledger.head_version(targeted_copy, "ops.export_ledger") - before == 2, "nothing to say, no commit"
+
+
+def test_a_list_recalled_while_the_night_is_released_stays_recalled(targeted_copy, monkeypatch):
+    """One channel's before its release: it never gets its `.done`; another's after: the last commit leaves it as it is."""
+    hits = Counter()
+
+    def recall_meanwhile(name: str) -> None:
+        hits[name] += 1
+        if name == "export.after_done" and hits[name] == 1:
+            first = released(targeted_copy)[0].parent.name
+            for channel_code in (first, "STORE"):
+                recall(targeted_copy, NIGHT, channel_code, "desk", "wrong list")
+
+    monkeypatch.setattr(faults, "point", recall_meanwhile)
+    files = export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]
+    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    recalled = {row["file_name"] for row in rows if row["status"] == "RECALLED"}
+    left = {path.name for path in released(targeted_copy)}
+    assert len(recalled & left) == 1, "floor: one was recalled after its release"
+    assert files == {"SENT": len(left), "RECALLED": len(recalled - left)}
+    assert {row["file_name"] for row in rows if row["status"] == "EXPORTED"} == left - recalled
+    before = contents(targeted_copy)
+    export.run(None, targeted_copy, RANGE)
+    assert contents(targeted_copy) == before
 
 
 def test_an_export_killed_between_rename_and_done_sends_nothing_twice(targeted, undisturbed, tmp_path, monkeypatch):

@@ -219,6 +219,18 @@ def test_a_list_that_is_still_valid_is_recalled_and_agrees_with_its_manifest_and
     assert export_reader.unsigned(home.home) == []
 
 
+def test_a_released_list_agrees_with_its_release_whatever_a_killed_export_left_in_the_ledger(home):
+    rows = [row | {"status": "RELEASING"} for row in ledger.read(home, "ops.export_ledger").to_pylist()]
+    ledger.replace(home, "ops.export_ledger", rows, None)
+
+    forget(home, NUMBER, "officer", "asked for it")
+
+    for name in ("new.txt", "old.txt"):
+        list_ = home.path("exports", "SMS", name)
+        assert list_.with_name(f"{name}.done").read_text() == f"{sha256(list_.read_bytes()).hexdigest()}\n"
+    assert export_reader.unsigned(home.home) == []
+
+
 def test_what_is_delivered_again_stays_out_of_the_vault_and_a_rerun_keeps_what_was_loaded(home):
     forget(home, NUMBER, "officer", "asked for it")
     loaded, statuses = _bronze(home), ledger.read(home, "ops.feed_status").drop_columns(["run_id"]).to_pylist()
