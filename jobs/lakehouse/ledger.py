@@ -97,9 +97,7 @@ def _configuration(settings: Settings, table: Table) -> dict[str, str]:
             column.name for column in table.columns if column.pii != "clear" and column.name not in table.partition_by
         ]
         configuration["delta.dataSkippingStatsColumns"] = ",".join(shown)
-    elif (
-        table.layer == "bronze"
-    ):  # a night's files are found by it, however many columns a feed has before it
+    elif table.layer == "bronze":  # a night's files are found by it, however many columns a feed has before it
         configuration["delta.dataSkippingStatsColumns"] = str(table.date_column)
     return configuration
 
