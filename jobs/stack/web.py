@@ -29,12 +29,15 @@ admin_username = {user}
 
 def mlflow_address(settings: Settings) -> str:
     """Where MLflow answers: the operator's own server, else ours; asking starts nothing."""
+    return _operators_own(settings) or f"http://127.0.0.1:{settings.services.mlflow_port}"
+
+
+def _operators_own(settings: Settings) -> str | None:
+    """Address of the MLflow server an operator gave; None when its pages are ours."""
     from models.registry import tracking_uri
 
     given = tracking_uri(settings)
-    if given.startswith("http"):
-        return given
-    return f"http://127.0.0.1:{settings.services.mlflow_port}"
+    return given if given.startswith("http") else None
 
 
 def docs_address(settings: Settings) -> str:
@@ -54,12 +57,12 @@ def _environment() -> dict[str, str]:
 
 def has_mlflow_pages(settings: Settings) -> bool:
     """Whether MLflow's pages are ours to start: not where the operator runs a server, or where they are not installed."""
-    return find_spec("flask_wtf") is not None and not postgres.mlflow_records(settings).startswith("http")
+    return find_spec("flask_wtf") is not None and _operators_own(settings) is None
 
 
 def mlflow_login(settings: Settings) -> str:
     """User and password of MLflow's pages, as the screen shows them."""
-    if postgres.mlflow_records(settings).startswith("http"):
+    if _operators_own(settings):
         return "login of that server"
     if not has_mlflow_pages(settings):
         return "not installed here (requirements-ui.lock)"

@@ -92,7 +92,7 @@ def test_a_quarantined_record_is_shown_to_a_person_and_noted(loaded):
     )
     assert BAD_ROW in shown.output
     (opening,) = ledger.read(loaded, "ops.quarantine_opening").to_pylist()
-    assert (opening["opened_by"], opening["reason"]) == ("wu.dp", "sender asks about #")
+    assert (opening["opened_by"], opening["reason"]) == ("wu.dp", "sender asks about ***")
     assert (opening["file_id"], opening["line_number"], opening["feed"]) == (
         row["file_id"],
         row["line_number"],

@@ -224,13 +224,14 @@ def test_a_list_that_left_and_is_on_no_frozen_list_any_more_is_told_and_stays_in
 
 def test_recalled_list_has_its_marker_and_is_never_sent_again(targeted_copy, undisturbed):
     export.run(None, targeted_copy, RANGE)
+    name, campaign = longest_list(targeted_copy, "OUTBOUND")
     options = [
         "--date",
         str(NIGHT),
         "--channel",
         "OUTBOUND",
         "--campaign",
-        "CRBT_SAVE",
+        campaign,
         "--by",
         "desk",
         "--reason",
@@ -238,7 +239,6 @@ def test_recalled_list_has_its_marker_and_is_never_sent_again(targeted_copy, und
     ]
     result = CliRunner().invoke(app, ["recall", *options])
     assert result.exit_code == 0, result.output
-    name = "OUTBOUND_20260311_CRBT_SAVE_001.csv"
     target = targeted_copy.path("exports", "OUTBOUND", name)
     marker = json.loads(target.with_name(name + ".recall.json").read_text(encoding="utf-8"))
     digest = undisturbed["files"][f"OUTBOUND/{name}"]
@@ -267,9 +267,10 @@ def test_one_contact_is_recalled_from_a_list_that_left(targeted_copy):
     export.run(None, targeted_copy, RANGE)
     before = contents(targeted_copy)
     contacts = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()
-    first, second = [row for row in contacts if row["file_name"] == "OUTBOUND_20260311_CRBT_SAVE_001.csv"][:2]
+    name, campaign = longest_list(targeted_copy, "OUTBOUND")
+    first, second = [row for row in contacts if row["file_name"] == name][:2]
     by_id = ["--contact", first["contact_id"]]
-    by_number = ["--msisdn", "+86 " + msisdn_of(int(second["subscription_id"][1:])), "--campaign", "CRBT_SAVE"]
+    by_number = ["--msisdn", "+86 " + msisdn_of(int(second["subscription_id"][1:])), "--campaign", campaign]
     for which in (by_id, by_number):
         result = CliRunner().invoke(app, ["recall", *which, "--by", "desk", "--reason", "asked in the store"])
         assert result.exit_code == 0, result.output
@@ -475,6 +476,13 @@ def undisturbed(targeted, tmp_path_factory):
     }
 
 
+def longest_list(settings, channel: str) -> tuple[str, str]:
+    """File name and campaign of a channel's list with most contacts."""
+    rows = lake_of(settings).arrow("gold.campaign_contact").to_pylist()
+    lists = Counter((row["file_name"], row["campaign_id"]) for row in rows if row["channel_code"] == channel)
+    return max(sorted(lists), key=lists.__getitem__)
+
+
 def a_contact_of_a_long_list(settings) -> tuple[dict, list[dict]]:
     """A contact in the middle of the longest list, and all contacts of that list."""
     files = contacts_by_file(lake_of(settings), NIGHT)
@@ -645,7 +653,7 @@ def test_night_of_which_no_list_leaves_is_an_error_until_its_files_are_closed(ta
 
 def test_withheld_file_has_an_end_by_command(targeted_copy, monkeypatch):
     """Who and why stand in the ledger; it is never tried again, nobody on it counts as contacted, the night goes on."""
-    name = "SMS_20260311_CRBT_ACQUISITION_001.txt"
+    name, _ = longest_list(targeted_copy, "SMS")
 
     def tear(root, file_name, content):
         return write_private(root, file_name, content[:-30] if file_name == name else content)

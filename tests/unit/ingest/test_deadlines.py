@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from conf.feeds import load_feeds
-from conf.settings import load_settings, profile_names
+from conf.settings import SPARK_TOKEN_VARIABLE, load_settings, profile_names
 from jobs.ingest import feeds
 from jobs.stack import task
 
@@ -60,7 +60,8 @@ def test_cut_off_of_the_settings_moves_the_wait(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("profile", profile_names())
-def test_no_contract_promises_a_wait_past_the_cut_off(profile):
+def test_no_contract_promises_a_wait_past_the_cut_off(profile, monkeypatch):
+    monkeypatch.setenv(SPARK_TOKEN_VARIABLE, "of a cluster of others")
     cut_off = time(load_settings(profile).load_cutoff_hour)
 
     late = [name for name, feed in load_feeds().items() if time.fromisoformat(feed.deadline) > cut_off]

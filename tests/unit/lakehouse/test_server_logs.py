@@ -17,11 +17,11 @@ from jobs.stack import processes
 LINE = b"2026-03-11 02:00:00 WARN a line of a server\n"
 MANY = 3000  # lines: more than the least `max_bytes` may be
 COUNTING = """
-import pathlib, sys, time
+import os, pathlib, sys
 number = 0
 while not pathlib.Path(sys.argv[1]).exists():
     number += 1
-    print(f"{number:0500d}", flush=True)
+    os.write(1, b"%0500d\n" % number)  # a whole line at once
 """
 
 

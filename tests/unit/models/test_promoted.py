@@ -74,10 +74,13 @@ def world(tmp_path_factory):
         }
     )
     settings.home.mkdir(exist_ok=True)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # an earlier test may have been given an address
     versions = [registered(settings, seed) for seed in (1, 2, 3)]
     for version, day in zip(versions[:2], (date(2026, 2, 22), date(2026, 3, 1)), strict=True):
         promoted.record(settings, a_row(version, day), "test")
-    return settings, versions
+    yield settings, versions
+    monkeypatch.undo()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ def a_delivery(feed="cdr_sms", data_date="2026-03-01", resend_no=0, load_date="2
 def rebuild(monkeypatch, known, dates, built=None):
     monkeypatch.setattr(asof, "deliveries", lambda settings: known)
     monkeypatch.setattr(asof, "newest_built", lambda settings, table: built)
+    monkeypatch.setattr(asof, "first_kept_in_bronze", lambda *_: None)
     return asof.dates_to_rebuild(None, DateRange.of(*dates), "silver.usage_daily")
 
 
