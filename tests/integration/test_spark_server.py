@@ -115,6 +115,7 @@ def test_job_brings_the_token_itself(served, monkeypatch):
     # In a process of its own: this one may hold the tests' classic session, and a process has one kind.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
         assert fresh.submit(_answer, served).result() == 42
+    end_orphans(served)  # its process is gone, its note is not
 
 
 def _cpu_seconds(pid: int, during: float = 3.0) -> float:
