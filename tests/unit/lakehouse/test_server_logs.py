@@ -21,7 +21,7 @@ import os, pathlib, sys
 number = 0
 while not pathlib.Path(sys.argv[1]).exists():
     number += 1
-    os.write(1, b"%0500d\n" % number)  # a whole line at once
+    os.write(1, b"%0500d\\n" % number)  # a whole line at once
 """
 
 
