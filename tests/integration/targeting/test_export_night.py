@@ -286,7 +286,7 @@ def test_one_contact_is_recalled_from_a_list_that_left(targeted_copy):
     assert set(export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]) == {"ALREADY_SENT"}
     after = contents(targeted_copy)
     assert {name: after[name] for name in before} == before, "the list itself stays as it left"
-    recall(targeted_copy, NIGHT, "OUTBOUND", "desk", "wrong list", "CRBT_SAVE")
+    recall(targeted_copy, NIGHT, "OUTBOUND", "desk", "wrong list", campaign)
     assert recall_file(targeted_copy, first)["all"] is True
     with pytest.raises(InputRefused, match="recalled already"):
         recall_contact(targeted_copy, "desk", "asked in the store", first["contact_id"])
