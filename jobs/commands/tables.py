@@ -51,16 +51,16 @@ def tables(
 
 @app.command()
 def dictionary(
-    check: Annotated[bool, typer.Option("--check", help="only say whether the page is up to date")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only say whether the pages are up to date")] = False,
 ) -> None:
-    """Write docs/data_dictionary.md from the table contracts."""
+    """Write docs/dictionary, a page a layer, from the table contracts."""
     from jobs.lakehouse.dictionary import is_stale, write_dictionary
 
     if not check:
         typer.echo(f"written: {write_dictionary()}")
         return
     stale = is_stale()
-    typer.echo("docs/data_dictionary.md is stale: run closedloop dictionary" if stale else "up to date")
+    typer.echo("docs/dictionary is stale: run closedloop dictionary" if stale else "up to date")
     raise typer.Exit(1 if stale else 0)
 
 

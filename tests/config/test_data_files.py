@@ -210,4 +210,4 @@ def test_parameters_of_queries_are_given_by_their_job():
 
 
 def test_data_dictionary_says_what_the_contracts_say():
-    assert not is_stale(), "run `closedloop dictionary` and commit docs/data_dictionary.md"
+    assert not is_stale(), "run `closedloop dictionary` and commit docs/dictionary"
