@@ -51,16 +51,17 @@ def tables(
 
 @app.command()
 def dictionary(
-    check: Annotated[bool, typer.Option("--check", help="only say whether the pages are up to date")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only say whether pages and picture are up to date")] = False,
 ) -> None:
-    """Write docs/dictionary, a page a layer, from the table contracts."""
-    from jobs.lakehouse.dictionary import is_stale, write_dictionary
+    """Write docs/dictionary, a page a layer, and docs/architecture.svg from contracts, queries and conf/night.yaml."""
+    from jobs import diagram
+    from jobs.lakehouse import dictionary as pages
 
     if not check:
-        typer.echo(f"written: {write_dictionary()}")
+        typer.echo(f"written: {pages.write_dictionary()}\nwritten: {diagram.write_diagram()}")
         return
-    stale = is_stale()
-    typer.echo("docs/dictionary is stale: run closedloop dictionary" if stale else "up to date")
+    stale = pages.is_stale() or diagram.is_stale()
+    typer.echo("docs/dictionary or docs/architecture.svg is stale: run closedloop dictionary" if stale else "up to date")
     raise typer.Exit(1 if stale else 0)
 
 
