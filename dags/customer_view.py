@@ -1,12 +1,12 @@
-"""Customer view: responses and suppressions, then one row per subscription with everything known on the date.
+"""Customer view: answers and suppression first, then one row per subscription with everything known on the date.
 
-**Feeds** `scoring` and the analysts: `gold.contact_history`, `gold.suppression`, `gold.customer_360`, tags, segments.
-Grain: subscription and snapshot date. Inputs: the published silver tables.
+**Feeds** `scoring` and the analysts: `gold.contact_history`, `gold.suppression`, `gold.customer_360`, tags, segments. One row
+per subscription and snapshot date, made from the published silver tables.
 
 **Normal**: 2 minutes on the demo. Late after 07:00.
 
-**At 3 a.m.** A red gate leaves yesterday's view standing; the rule that failed is in the Data Docs and in
-`closedloop status`. Mend the source or, where the bound is wrong, the suite under `expectations/gold/`, and clear the run.
+**At 3 a.m.** After a red gate yesterday's view stands. The Data Docs and `closedloop status` name the rule that failed. Mend
+the source or, if the bound is wrong, the suite under `expectations/gold/`. Then clear the run.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

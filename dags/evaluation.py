@@ -1,6 +1,6 @@
-"""Evaluation: what the campaigns did, in tables and one page a night.
+"""Evaluation: what the campaigns did, in tables and on one page a night.
 
-**Feeds** analysts and campaign managers: the `rpt` tables and `reports/<date>.html`. Starts when the night's lists are
+**Feeds** analysts and campaign managers: the `rpt` tables and `reports/<date>.html`. It starts when the night's lists are
 out, so that its page shows them too.
 
 **Normal**: 1 minute. Late after 10:00.

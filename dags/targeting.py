@@ -1,15 +1,17 @@
-"""Targeting: approved campaigns become channel lists, decided together, exported once.
+"""Targeting: all approved campaigns are decided together and become channel lists, exported once.
 
-**Feeds** the channel systems, which pick files up from `exports/<CHANNEL>/` after their `.done`. Grain: one decision per
+**Feeds** the channel systems, which pick files up from `exports/<CHANNEL>/` after their `.done`. One decision per
 selected subscription and campaign, one row per contact in the files.
 
-**Normal**: 2 minutes on the demo. Lists must be out by 08:30, windows open at 09:00.
+**Normal**: 2 minutes on the demo. Late after 08:30; sending windows open at 09:00.
 
-**At 3 a.m.** "stale suppression": a protective feed is missing, refused or shrunk; nothing leaves until it is loaded: get
-the feed, clear `ingest` of the date. "not approved": the campaign's file changed after its approval; run
-`campaign_approval`. Alert FILE_WITHHELD: one file did not leave, all others did and the night goes on; mend the cause and
-clear `export_lists`, or `closedloop close-file FILE --by NAME --reason ...`. Clearing this run never contacts anybody twice:
-files that were sent stay as they are.
+**At 3 a.m.** Clearing this run never contacts anybody twice: files that were sent stay as they are.
+
+- "stale suppression": a protective feed is missing, refused or shrunk. Nothing leaves until it is loaded. Get the feed, then
+  clear `ingest` of the date.
+- "not approved": the campaign's file changed after its approval. Run `campaign_approval`.
+- Alert FILE_WITHHELD: one file did not leave; all others did, and the night goes on. Mend the cause and clear `export_lists`, or
+  give the file up: `closedloop close-file FILE --by NAME --reason ...`.
 """
 
 from airflow.sdk import DAG, PartitionedAssetTimetable

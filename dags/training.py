@@ -1,12 +1,12 @@
-"""Training: challengers are trained on published customer views and promoted where they pass.
+"""Training: challengers are trained on published customer views and promoted when they pass.
 
-**Feeds** `scoring` through the newest PROMOTED row of each model in `ops.model_run`; MLflow shows it as `champion`. Inputs: `gold.customer_360` of the cut-off dates
-and the labels of the 30 days after them.
+**Feeds** `scoring`, through the newest PROMOTED row of each model in `ops.model_run`; MLflow shows it as `champion`. Made from
+`gold.customer_360` of the cut-off dates and the labels of the 30 days after them.
 
 **Normal**: 1 minute on the demo, 15 for a million subscriptions.
 
-**At 3 a.m.** Never urgent: scoring goes on with the champions of before. A challenger that was refused says why in its
-run's tags and in `ops.model_run`.
+**At 3 a.m.** Never urgent: scoring goes on with the champions it has. `ops.model_run` and the tags of the MLflow run say why a
+challenger was refused.
 """
 
 from airflow.sdk import DAG, Param
