@@ -54,10 +54,14 @@ def render_diagram() -> str:
     """The whole picture as SVG text, the same for the same configuration."""
     parts, top = [], PAD
     for name, stage in load_night().stages.items():
-        jobs = [f"{job.name}: {ENGINES.get(job.name, '')}" for job in JOBS.values() if job.stage == name and job.nightly]
+        jobs = [
+            f"{job.name}: {ENGINES.get(job.name, '')}" for job in JOBS.values() if job.stage == name and job.nightly
+        ]
         tables = _table_lines(name)
         height = PAD * 2 + LINE * max(len(tables), len(jobs) + 2, 4 * len(BESIDE.get(name, [])))
-        parts += _box(MIDDLE, top, RIGHT - MIDDLE - 50, height, f"{name}, late at {stage.late_when:%H:%M}", jobs, "stage")
+        parts += _box(
+            MIDDLE, top, RIGHT - MIDDLE - 50, height, f"{name}, late at {stage.late_when:%H:%M}", jobs, "stage"
+        )
         parts += _box(RIGHT, top, WIDTH - RIGHT - SIDE, height, "", tables, "tables")
         parts.append(_arrow(RIGHT - 50, top + height / 2, RIGHT - 4, top + height / 2))
         parts += _beside(name, top, height)

@@ -61,7 +61,9 @@ def dictionary(
         typer.echo(f"written: {pages.write_dictionary()}\nwritten: {diagram.write_diagram()}")
         return
     stale = pages.is_stale() or diagram.is_stale()
-    typer.echo("docs/dictionary or docs/architecture.svg is stale: run closedloop dictionary" if stale else "up to date")
+    typer.echo(
+        "docs/dictionary or docs/architecture.svg is stale: run closedloop dictionary" if stale else "up to date"
+    )
     raise typer.Exit(1 if stale else 0)
 
 

@@ -330,7 +330,9 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Tried:
 
 def _rows() -> dict[str, str]:
     """Rows of the two tables of README: what is added or changed, and the rest of its line."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## To add something, add a file")[1].split("\n## ")[0]
+    text = (
+        (ROOT / "README.md").read_text(encoding="utf-8").split("## To add something, add a file")[1].split("\n## ")[0]
+    )
     lines = [line for line in text.splitlines() if line.startswith("| ") and not re.match(r"\| to (add|change) ", line)]
     return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
 
