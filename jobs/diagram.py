@@ -27,7 +27,8 @@ ENGINES = {
     "report": "Jinja: one HTML page a night",
 }
 # What stands beside a stage on the left: a title, words, and whether it goes into the stage or comes out of it.
-BESIDE = {
+Neighbour = tuple[str, tuple[str, ...], bool]
+BESIDE: dict[str, list[Neighbour]] = {
     "ingest": [("landing/<source>/", ("extracts with control files,", "answers of the channels"), True)],
     "scoring": [("training, weekly", ("champions in ops.model_run,", "shown in MLflow"), True)],
     "targeting": [
