@@ -14,7 +14,9 @@ from conf.reading import ROOT
 from jobs.cli import app
 
 DOCS = ROOT / "docs"
-PAGES = sorted([ROOT / "README.md", ROOT / "expectations" / "README.md", *DOCS.rglob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "expectations" / "README.md", ROOT / "simulator" / "README.md", *DOCS.rglob("*.md")]
+)
 WRITTEN = [page for page in PAGES if page.parent.name not in ("dictionary", "decisions")]  # decisions tell of their day
 RUNBOOKS = sorted((ROOT / "dags").glob("*.py"))
 OURS = ("conf", "dags", "docs", "expectations", "jobs", "models", "simulator", "sql", "supply", "tests")
