@@ -15,7 +15,7 @@ Feeds with `when_missing: stop` (subscriptions, voice) fail `conform_to_silver` 
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task
-from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule, require_key
+from shared_parts import DEFAULT_ARGS, START, Tag, nightly_schedule, require_key, stage_tasks
 
 with DAG(
     "ingest",
@@ -34,7 +34,4 @@ with DAG(
 
         return feeds_have_come(require_key(dag_run), now=datetime.now(UTC))
 
-    load = business_date_task("load_files_to_bronze", "ingest")
-    conform = business_date_task("conform_to_silver", "conform", SILVER)
-
-    wait_for_feeds() >> load >> conform
+    wait_for_feeds() >> stage_tasks("ingest")[0]

@@ -9,12 +9,12 @@ changed; bring it back, or `closedloop rollback MODEL --to-version N --by WHO --
 MODEL_CHANGED with scores there: somebody moved the alias `champion` in MLflow; the promoted version went on scoring.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import CUSTOMER_VIEW, DEFAULT_ARGS, SCORES, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "scoring",
-    schedule=PartitionedAssetTimetable(assets=CUSTOMER_VIEW),  # the view of the same date
+    schedule=after_the_stage_before("scoring"),  # the view of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -22,4 +22,4 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-    business_date_task("score_subscriptions", "score", SCORES)
+    stage_tasks("scoring")
