@@ -16,7 +16,7 @@ from conf.policy import Policy
 from conf.responses import load_response_rules
 
 if TYPE_CHECKING:
-    from jobs.lakehouse.tables import Tables
+    from jobs.lakehouse.lake import Lake
 
 AFFINITY = "gold.product_channel_affinity"
 HIGHEST_CHANCE = 0.95
@@ -64,7 +64,7 @@ def evidence_of(rows: Iterable[Mapping[str, Any]]) -> Evidence:
     return Evidence(results, answers)
 
 
-def read_evidence(lake: Tables, business_date: date) -> Evidence:
+def read_evidence(lake: Lake, business_date: date) -> Evidence:
     """Evidence as known on the night, and note the chance that a contact arrives on each channel."""
     columns = ["product_id", "channel_code", "resulted_cnt", "reached_cnt", "contacted_cnt", "accepted_cnt"]
     rows = lake.arrow(AFFINITY, filters=[("snapshot_date", "=", business_date)], columns=columns)
