@@ -9,12 +9,12 @@ per subscription and snapshot date, made from the published silver tables.
 the source or, if the bound is wrong, the suite under `expectations/gold/`. Then clear the run.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import CUSTOMER_VIEW, DEFAULT_ARGS, SILVER, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "customer_view",
-    schedule=PartitionedAssetTimetable(assets=SILVER),  # silver of the same date
+    schedule=after_the_stage_before("customer_view"),  # silver of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -22,7 +22,4 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-    respond = business_date_task("coordinate_responses", "respond")
-    view = business_date_task("build_customer_360", "view", CUSTOMER_VIEW)
-
-    respond >> view
+    stage_tasks("customer_view")

@@ -16,7 +16,7 @@ higher resend number, then clear this run: loading a date again replaces it and 
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task
-from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule, require_key
+from shared_parts import DEFAULT_ARGS, START, Tag, nightly_schedule, require_key, stage_tasks
 
 with DAG(
     "ingest",
@@ -35,7 +35,4 @@ with DAG(
 
         return feeds_have_come(require_key(dag_run), now=datetime.now(UTC))
 
-    load = business_date_task("load_files_to_bronze", "ingest")
-    conform = business_date_task("conform_to_silver", "conform", SILVER)
-
-    wait_for_feeds() >> load >> conform
+    wait_for_feeds() >> stage_tasks("ingest")[0]

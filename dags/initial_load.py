@@ -9,7 +9,7 @@ files is their control file's creation time, never tonight. It is also the back-
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+from shared_parts import DEFAULT_ARGS, START, WORK, Tag, range_tasks
 
 with DAG(
     "initial_load",
@@ -25,9 +25,4 @@ with DAG(
         "last": Param(type="string", format="date", description="last business date to load"),
     },
 ):
-    load = range_task("load_files_to_bronze", "ingest")
-    conform = range_task("conform_to_silver", "conform")
-    respond = range_task("coordinate_responses", "respond")
-    view = range_task("build_customer_360", "view")
-
-    load >> conform >> respond >> view
+    range_tasks(WORK.initial_load)

@@ -12,11 +12,11 @@ one by one.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task, weekly_schedule
+from shared_parts import DEFAULT_ARGS, START, WORK, Tag, range_tasks, weekly_schedule
 
 with DAG(
     "maintenance",
-    schedule=weekly_schedule("0 15 * * 0"),  # Sunday 15:00, Asia/Shanghai, after training
+    schedule=weekly_schedule("maintenance"),  # Sunday 15:00, Asia/Shanghai, after training
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -33,4 +33,4 @@ with DAG(
         ),
     },
 ):
-    range_task("compact_and_expire", "maintain")
+    range_tasks(WORK.weekly["maintenance"].jobs)

@@ -13,12 +13,12 @@
   scoring; find out who can write to the registry.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import CUSTOMER_VIEW, DEFAULT_ARGS, SCORES, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "scoring",
-    schedule=PartitionedAssetTimetable(assets=CUSTOMER_VIEW),  # the view of the same date
+    schedule=after_the_stage_before("scoring"),  # the view of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -26,4 +26,4 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-    business_date_task("score_subscriptions", "score", SCORES)
+    stage_tasks("scoring")

@@ -14,12 +14,12 @@ selected subscription and campaign, one row per contact in the files.
   give the file up: `closedloop close-file FILE --by NAME --reason ...`.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import DEFAULT_ARGS, LISTS, SCORES, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "targeting",
-    schedule=PartitionedAssetTimetable(assets=SCORES),  # scores of the same date
+    schedule=after_the_stage_before("targeting"),  # scores of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -27,7 +27,4 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-    decide = business_date_task("decide_and_allocate", "target")
-    export = business_date_task("export_lists", "export", LISTS)
-
-    decide >> export
+    stage_tasks("targeting")

@@ -10,11 +10,11 @@ challenger was refused.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task, weekly_schedule
+from shared_parts import DEFAULT_ARGS, START, WORK, Tag, range_tasks, weekly_schedule
 
 with DAG(
     "training",
-    schedule=weekly_schedule("0 12 * * 0"),  # Sunday noon, Asia/Shanghai, long after the night
+    schedule=weekly_schedule("training"),  # Sunday noon, Asia/Shanghai, long after the night
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -26,4 +26,4 @@ with DAG(
         "last": Param(None, type=["null", "string"], format="date", description="empty: the newest customer view"),
     },
 ):
-    range_task("train_and_promote", "train")
+    range_tasks(WORK.weekly["training"].jobs)

@@ -8,7 +8,6 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
 from conf.tables import table_of
@@ -75,13 +74,10 @@ def _flat(name: str) -> str:
 def _on_spark(settings: Settings, text: str) -> pa.Table:
     from pyspark.errors import PySparkException
 
-    from jobs.lakehouse.lake import Lake
-    from jobs.lakehouse.run import Run
     from jobs.lakehouse.session import get_session
+    from jobs.lakehouse.tables import Tables
 
-    # The date only names the run; a query reads what is published.
-    run = Run("query", DateRange(settings.first_night, settings.first_night), settings)
     try:
-        return Lake(get_session(settings, "query"), settings, run).sql(text).toArrow()
+        return Tables(settings, get_session(settings, "query")).sql(text).toArrow()
     except PySparkException as error:
         raise InputRefused(f"the query cannot be answered: {str(error).splitlines()[0]}") from None

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from conf.errors import ConfigError
-from conf.tables import LAYERS
+from conf.tables import LAYERS, WORK
 
 # Comments and quoted texts are skipped; everything else may hold a table name such as gold.customer_360.
 _SKIP = r"(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.|'')*'|`[^`]*`)"
-_LAYER = "|".join(LAYERS)
+_LAYER = "|".join((*LAYERS, WORK))
 _TOKEN = re.compile(_SKIP + rf"|(?<![\w.])(?P<table>(?:{_LAYER})\.[a-z][a-z0-9_]*)\b(?!\s*\.)", re.DOTALL)
 
 
@@ -28,8 +28,12 @@ _ALIAS = re.compile(rf"\s+(?:as\s+[a-z_]|(?!(?:{_AFTER_TABLE})\b)[a-z_])", re.IG
 
 def tables_in(text: str) -> list[str]:
     """Full names of the tables a query names, in order of appearance, each once."""
-    found = (match["table"] for match in _TOKEN.finditer(text))
-    return list(dict.fromkeys(name for name in found if name))
+    return list(dict.fromkeys(mentions_in(text)))
+
+
+def mentions_in(text: str) -> list[str]:
+    """The same as often as they are named."""
+    return [match["table"] for match in _TOKEN.finditer(text) if match["table"]]
 
 
 def substitute_tables(text: str, replacement: Callable[[str], str]) -> str:
@@ -79,21 +83,3 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return "map(" + ", ".join(f"{literal(key)}, {literal(item)}" for key, item in value.items()) + ")"
     raise TypeError(f"no SQL literal for a value of type {type(value).__name__}")
-
-
-def ordered(queries: dict[str, str]) -> list[list[str]]:
-    """Tables in layers: those of one layer depend only on earlier layers, so they may be built at the same time."""
-    wanted = {
-        name: {other for other in tables_in(text) if other in queries and other != name}
-        for name, text in queries.items()
-    }
-    layers: list[list[str]] = []
-    done: set[str] = set()
-    while len(done) < len(queries):
-        ready = sorted(name for name, needs in wanted.items() if name not in done and needs <= done)
-        if not ready:
-            circle = sorted(set(queries) - done)
-            raise ValueError(f"queries depend on each other in a circle: {', '.join(circle)}")
-        layers.append(ready)
-        done.update(ready)
-    return layers

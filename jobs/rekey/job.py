@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from conf.errors import ClosedLoopError, InputRefused
+from conf.night import load_night
 from conf.settings import Settings
 from conf.tables import load_tables, table_of
-from jobs.catalogue import JOBS
 from jobs.ingest import tokens
 from jobs.ingest.tokens import IDENTITY, Tokenizer
 from jobs.lakehouse import faults, ledger, pins, published, secrets
@@ -62,7 +62,7 @@ def rekey(settings: Settings, by: str) -> dict[str, Any]:
 def every_stage(settings: Settings) -> Iterator[None]:
     """Hold the locks of the night and of all stages: AlreadyRunning when one is at work."""
     with ExitStack() as locks:
-        for stage in sorted({"night", *(job.stage for job in JOBS.values())}):
+        for stage in sorted({"night", *map(load_night().lock_of, load_night().jobs)}):
             locks.enter_context(exclusive(settings, stage, between_keys=True))
         yield
 

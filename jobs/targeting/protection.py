@@ -13,7 +13,7 @@ import pyarrow.compute
 from conf.channels import load_channels
 from conf.responses import load_response_rules
 from jobs.lakehouse import ledger
-from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.tables import Tables
 from jobs.targeting.complaint_check import Complaint, closures
 from jobs.targeting.export_check import Protection
 
@@ -21,7 +21,7 @@ ALL_CAMPAIGNS = "GLOBAL"
 STANDS = date(9999, 12, 31)
 
 
-def read_protection(lake: Lake, business_date: date, contact_day: date) -> Protection:
+def read_protection(lake: Tables, business_date: date, contact_day: date) -> Protection:
     """Protection in force on the contact day, as known now, and who holds which number on the business date.
 
     An entry that was bound to nobody when it was made protects whoever we would reach on its number now. Opt-outs and
@@ -58,7 +58,7 @@ class _Binding:
         return [subscription for subscription in bound if not self.owners.has_changed_since(subscription, day)]
 
 
-def _read_holders(lake: Lake, business_date: date, protection: Protection) -> dict[int, list[str]]:
+def _read_holders(lake: Tables, business_date: date, protection: Protection) -> dict[int, list[str]]:
     """Fill the holders of numbers; returns the live subscriptions by token of their number."""
     view = lake.arrow(
         "gold.customer_360",
@@ -80,7 +80,7 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> di
     return dict(reached)
 
 
-def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> None:
+def _read_suppression(lake: Tables, contact_day: date, protection: Protection) -> None:
     newest = lake.newest_date("gold.suppression")
     rows = lake.arrow("gold.suppression", filters=[("snapshot_date", "=", newest)]).to_pylist() if newest else []
     suppressed = defaultdict(list)
@@ -90,7 +90,7 @@ def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> 
     protection.suppressed = dict(suppressed)
 
 
-def _read_lists(lake: Lake, contact_day: date, protection: Protection, binding: _Binding) -> None:
+def _read_lists(lake: Tables, contact_day: date, protection: Protection, binding: _Binding) -> None:
     nights = sorted(set(lake.arrow("silver.list_member", columns=["load_date"])["load_date"].to_pylist()))
     if not nights:
         return
@@ -107,7 +107,7 @@ def _read_lists(lake: Lake, contact_day: date, protection: Protection, binding: 
     protection.listed = dict(listed)
 
 
-def _whole_since(lake: Lake, nights: list[date]) -> date:
+def _whole_since(lake: Tables, nights: list[date]) -> date:
     """The newest night whose list could be read to the last row; what it and later ones hold stays in force."""
     columns = ["load_date", "status", "rows_unreadable"]
     files = ledger.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
@@ -119,7 +119,7 @@ def _whole_since(lake: Lake, nights: list[date]) -> date:
     return max((night for night in nights if night not in torn), default=nights[0])
 
 
-def _read_opt_outs(lake: Lake, business_date: date, protection: Protection, binding: _Binding) -> None:
+def _read_opt_outs(lake: Tables, business_date: date, protection: Protection, binding: _Binding) -> None:
     columns = ["contact_id", "subscription_id", "msisdn_token", "contact_time", "channel_code", "opt_out_scope"]
     answers = lake.arrow("silver.channel_result", columns=columns)
     asked = answers.filter(pa.compute.not_equal(pa.compute.fill_null(answers["opt_out_scope"], ""), "")).to_pylist()
@@ -137,7 +137,7 @@ def _read_opt_outs(lake: Lake, business_date: date, protection: Protection, bind
     protection.opted_out = dict(opted_out)
 
 
-def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
+def _promoted_products(lake: Tables, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
     """Subscription and product of contacts, from the lists and from executions before closedloop."""
     found: dict[str, tuple[str, str]] = {}
     for name in ("silver.campaign_execution", "gold.campaign_contact"):
@@ -148,7 +148,7 @@ def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str
 
 
 def _read_complaints(
-    lake: Lake, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
+    lake: Tables, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
 ) -> None:
     newest: dict[str, dict] = {}
     rows = lake.arrow("silver.complaint").to_pylist()
@@ -173,7 +173,7 @@ def _complaint(row: dict, day: date) -> Complaint:
     )  # fmt: skip
 
 
-def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -> None:
+def _read_sensitive(lake: Tables, protection: Protection, owners: _OwnerHistory) -> None:
     """Channels sensitive customers do not want; who names none wants no proactive one."""
     columns = ["customer_id", "is_sensitive", "sensitive_channels", "data_date", "load_date"]
     customers = lake.arrow("silver.customer", filters=[("superseded_on", "=", STANDS)], columns=columns)
@@ -197,7 +197,7 @@ def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -
 class _OwnerHistory:
     """When a line changed hands: what an earlier owner asked for does not bind the next one."""
 
-    def __init__(self, lake: Lake):
+    def __init__(self, lake: Tables):
         names = ["subscription_id", "data_date", "load_date", "customer_id"]
         rows = lake.arrow("silver.subscription", filters=[("superseded_on", "=", STANDS)], columns=names)
         self.present: dict[str, str] = {}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from conf.settings import Settings
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 FOREVER = date(9999, 12, 31)
 DUPLICATE_ROW = "ops.duplicate_row"
@@ -107,7 +107,7 @@ def superseded_on(resends: list[Delivery]) -> Column:
 
 
 def standing_rows(
-    lake: Lake, feed: Feed, dates: DateRange, resends: list[Delivery], has_copies: bool = False
+    lake: Tables, feed: Feed, dates: DateRange, resends: list[Delivery], has_copies: bool = False
 ) -> DataFrame:
     """Bronze rows of a feed loaded in the range that stood for at least one night, each key once a load date.
 
@@ -178,7 +178,7 @@ def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:
     return set(ledger.read(settings, DUPLICATE_ROW, filters=nights, columns=["feed"])["feed"].to_pylist())
 
 
-def register_feeds(lake: Lake, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
+def register_feeds(lake: Tables, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
     """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
     known, copied = deliveries(lake.settings), feeds_with_copies(lake.settings, dates)
     for name in sorted(feeds):

@@ -20,6 +20,9 @@ from jobs.view.snapshot import Snapshot, month_id
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from conf.dates import DateRange
+    from jobs.lakehouse.lake import Lake
+
 VIEW = "gold.customer_360"
 # Counts of things that did not happen are 0, not empty.
 ZERO_WHEN_EMPTY = [
@@ -33,8 +36,9 @@ ZERO_WHEN_EMPTY = [
 FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newspaper"]
 
 
-def customer_360(snap: Snapshot) -> DataFrame:
+def customer_360(lake: Lake, dates: DateRange) -> DataFrame:
     """The view of one snapshot date, in the columns of its contract."""
+    snap = Snapshot(lake, dates.first)
     facts = joined_facts(snap).localCheckpoint()  # read four times below: ranks, cuts, median, judgements
     judged = judge(facts, snap.day)
     named = judged.withColumns(_fields(snap)).join(_previous_segments(snap), "subscription_id", "left")

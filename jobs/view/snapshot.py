@@ -13,7 +13,7 @@ from jobs.view.conform import CLOSING_DAY
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 
 def months_before(day: date, months: int) -> date:
@@ -31,7 +31,7 @@ def month_id(day: date) -> str:
 class Snapshot:
     """The tables as of the night of `day`: loaded by then, not yet replaced by a resend, and not about a later day."""
 
-    lake: Lake
+    lake: Tables
     day: date
 
     def standing(self, table: str, since: date | None = None) -> DataFrame:

@@ -1,10 +1,9 @@
--- Second half of gold.contact_history: is the accepted customer effective? `contact_answers` is the first half
--- (jobs/responses/contact_answers.sql), kept in memory by the job because it is read three times here.
--- `owners` says since when the present owner has the line (jobs/responses/owners.sql): earlier contacts were another person's.
+-- Second half of gold.contact_history: is the accepted customer effective? `work.contact_answers` is the first
+-- half. `work.owners` says since when the present owner has the line: earlier contacts were another person's.
 WITH to_judge AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, to_date(accepted_at) AS accepted_on,
          last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
-  FROM contact_answers WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
+  FROM work.contact_answers WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
 ),
 uses AS (
   SELECT subscription_id, event_date, load_date, superseded_on,
@@ -35,7 +34,7 @@ to_hold AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, 'EFFECTIVE' AS purpose, next_month_end AS until FROM to_judge
   UNION ALL
   SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED', date_add(planned_date, :horizon_days - 1)
-  FROM contact_answers
+  FROM work.contact_answers
   WHERE ordered_in_window IS NOT NULL AND array_contains(split(:retention_campaigns, ','), campaign_id)
 ),
 held AS (
@@ -72,7 +71,7 @@ SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.p
             WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
             ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE' END AS counts_to_cap,
        c.source, c.planned_date >= coalesce(o.owner_since, DATE '1900-01-01') AS is_present_owner, c.snapshot_date
-FROM contact_answers AS c
-LEFT JOIN owners AS o ON o.snapshot_date = c.snapshot_date AND o.subscription_id = c.subscription_id
+FROM work.contact_answers AS c
+LEFT JOIN work.owners AS o ON o.snapshot_date = c.snapshot_date AND o.subscription_id = c.subscription_id
 LEFT JOIN used AS u ON u.snapshot_date = c.snapshot_date AND u.contact_id = c.contact_id
 LEFT JOIN kept AS k ON k.snapshot_date = c.snapshot_date AND k.contact_id = c.contact_id

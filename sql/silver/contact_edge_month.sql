@@ -36,8 +36,8 @@ bound AS (
       AS other_subscription_id,
     e.*
   FROM edge AS e
-  JOIN msisdn_holder AS a ON a.msisdn_token = e.msisdn_token
-  LEFT JOIN msisdn_holder AS b ON b.msisdn_token = e.other_token
+  JOIN work.msisdn_holder AS a ON a.msisdn_token = e.msisdn_token
+  LEFT JOIN work.msisdn_holder AS b ON b.msisdn_token = e.other_token
 )
 SELECT
   subscription_id, other_token, MAX(other_subscription_id) AS other_subscription_id, DATE_FORMAT(month, 'yyyyMM') AS month_id,

@@ -5,7 +5,7 @@ WITH ordered AS (
     m.order_id, m.opr_code, m.spid, m.prod_id, CAST(m.opr_time AS DATE) AS opr_date, m.return_code, m.load_date,
     m.superseded_on, holder_at(h.holders, CAST(m.opr_time AS DATE), m.load_date) AS subscription_id
   FROM asof_misc_order AS m
-  LEFT JOIN msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
+  LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
   WHERE m.load_date BETWEEN :first_date AND :last_date
 ),
 closed AS (

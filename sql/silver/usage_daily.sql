@@ -77,7 +77,7 @@ used AS (
 bound AS (
   SELECT holder_at(h.holders, u.event_date, u.load_date) AS subscription_id, u.*
   FROM used AS u
-  JOIN msisdn_holder AS h ON h.msisdn_token = u.msisdn_token
+  JOIN work.msisdn_holder AS h ON h.msisdn_token = u.msisdn_token
 )
 SELECT
   subscription_id, event_date,

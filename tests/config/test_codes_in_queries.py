@@ -57,7 +57,7 @@ def compared(text: str) -> list[tuple[str, str]]:
 def misspelt(text: str) -> list[str]:
     """Comparisons of a query with a word that is no code of the column, where the query's own tables say the codes."""
     feeds = {match[1] for match in re.finditer(r"\b(?:asof|month)_([a-z_]+)\b", text)}
-    tables = [load_tables()[name] for name in tables_in(text)]
+    tables = [load_tables()[name] for name in tables_in(text) if name in load_tables()]
     near, anywhere = known_codes({table.name for table in tables}, feeds), known_codes()
     free = {column.name for table in tables for column in table.columns if not column.codes}
     return [

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from conf.errors import ConfigError
-from jobs.lakehouse.sqltext import bind_parameters, literal, ordered, substitute_tables, tables_in
+from jobs.lakehouse.sqltext import bind_parameters, literal, substitute_tables, tables_in
 
 
 def test_tables_are_found_once_each_in_order_given_comments_and_texts():
@@ -59,18 +59,3 @@ def test_literal_keeps_the_value(value, text):
 @pytest.mark.parametrize("value", ["it's", "\\", "\\'", "a'; DROP TABLE x; --", "line\nbreak", "中国", ":name"])
 def test_spark_reads_a_text_back_unchanged_given_a_hostile_text(spark, value):
     assert spark.sql(bind_parameters("SELECT :v AS v", {"v": value})).collect()[0]["v"] == value
-
-
-def test_queries_are_ordered_by_what_they_read():
-    queries = {
-        "gold.c": "FROM gold.a JOIN gold.b",
-        "gold.a": "FROM silver.x",
-        "gold.b": "FROM gold.a UNION FROM gold.b",
-    }
-
-    assert ordered(queries) == [["gold.a"], ["gold.b"], ["gold.c"]]
-
-
-def test_circle_of_queries_is_refused():
-    with pytest.raises(ValueError, match=r"gold.a, gold.b"):
-        ordered({"gold.a": "FROM gold.b", "gold.b": "FROM gold.a"})

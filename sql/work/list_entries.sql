@@ -27,4 +27,4 @@ SELECT l.snapshot_date, l.list_code, l.list_colour, l.scope_type, l.scope_value,
        l.subscription_id IS NOT NULL AS is_bound_at_the_time,
        coalesce(l.subscription_id, holder_at(h.holders, l.snapshot_date, l.snapshot_date)) AS subscription_id
 FROM listed AS l
-LEFT JOIN msisdn_holder AS h ON l.subscription_id IS NULL AND h.msisdn_token = l.msisdn_token
+LEFT JOIN work.msisdn_holder AS h ON l.subscription_id IS NULL AND h.msisdn_token = l.msisdn_token

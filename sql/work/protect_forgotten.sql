@@ -11,12 +11,12 @@ forgotten AS (
 closed AS (
   SELECT f.snapshot_date, f.business_date, holder_at(h.holders, f.snapshot_date, f.snapshot_date) AS subscription_id
   FROM forgotten AS f
-  JOIN msisdn_holder AS h ON h.msisdn_token = f.token
+  JOIN work.msisdn_holder AS h ON h.msisdn_token = f.token
   WHERE f.kind = 'MSISDN'
   UNION ALL
   SELECT f.snapshot_date, f.business_date, o.subscription_id
   FROM forgotten AS f
-  JOIN owners AS o ON o.snapshot_date = f.snapshot_date AND o.person = f.token
+  JOIN work.owners AS o ON o.snapshot_date = f.snapshot_date AND o.person = f.token
   WHERE f.kind = 'ID_NUMBER'
 )
 SELECT snapshot_date, subscription_id, 'SYSTEM' AS scope_type, '*' AS scope_value, 'DND_SYSTEM' AS reason,

@@ -25,7 +25,7 @@ held AS (
   SELECT b.snapshot_date, b.load_date, b.began_on, b.channel_code, b.product_id, b.opt_out_scope, b.at_the_time,
          holder_at(h.holders, b.snapshot_date, b.snapshot_date) AS present
   FROM bound AS b
-  LEFT JOIN msisdn_holder AS h ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
+  LEFT JOIN work.msisdn_holder AS h ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
 )
 SELECT snapshot_date, load_date, began_on, channel_code, product_id, opt_out_scope, size(at_the_time) > 0 AS is_bound_at_the_time,
        explode(IF(size(at_the_time) > 0, at_the_time, array(present))) AS subscription_id

@@ -1,4 +1,4 @@
--- Protection from the do-not-disturb lists (jobs/responses/list_entries.sql).
+-- Protection from the do-not-disturb lists (sql/work/list_entries.sql).
 -- BLACK closes everything. RED closes bulk and outbound. GREY closes the channel or product it names, everything when it
 -- names none; grey staff and government members get no proactive contact.
 WITH listed AS (
@@ -8,7 +8,7 @@ WITH listed AS (
          IF(is_bound_at_the_time, to_date(added_at), DATE '9999-12-31') AS began_on,
          coalesce(scope_type IN ('CHANNEL', 'PRODUCT') AND scope_value <> '', false) AS has_scope, scope_type, scope_value,
          array_contains(split(:passive_only_reasons, ','), coalesce(reason_code, '')) AS is_passive_only
-  FROM list_entries
+  FROM work.list_entries
   WHERE subscription_id IS NOT NULL
 )
 SELECT snapshot_date, subscription_id,

@@ -5,7 +5,7 @@ SELECT e.snapshot_date, e.subscription_id, max(o.brand_code) AS brand_code, e.ch
 FROM (
   SELECT snapshot_date, subscription_id, channel_code, 1 AS contact_cnt, CAST(response_code = 'ACCEPT' AS INT) AS accept_cnt,
          0 AS self_order_cnt, planned_date AS day
-  FROM contact_answers
+  FROM work.contact_answers
   WHERE is_contacted AND response_code IS NOT NULL AND planned_date > add_months(snapshot_date, -:preference_months)
   UNION ALL
   SELECT s.snapshot_date, p.subscription_id, p.channel_id, 0, 0, 1, p.order_date
@@ -16,6 +16,6 @@ FROM (
     ON p.load_date <= s.snapshot_date AND p.superseded_on > s.snapshot_date
    AND p.order_date > add_months(s.snapshot_date, -:preference_months)
 ) AS e
-JOIN owners AS o ON o.snapshot_date = e.snapshot_date AND o.subscription_id = e.subscription_id
+JOIN work.owners AS o ON o.snapshot_date = e.snapshot_date AND o.subscription_id = e.subscription_id
  AND e.day >= coalesce(o.owner_since, DATE '1900-01-01')
 GROUP BY e.snapshot_date, e.subscription_id, e.channel_code

@@ -4,7 +4,7 @@
 WITH persons AS (
   SELECT snapshot_date, subscription_id, owner_since,
          collect_list(subscription_id) OVER (PARTITION BY snapshot_date, person) AS subscriptions
-  FROM owners WHERE person IS NOT NULL
+  FROM work.owners WHERE person IS NOT NULL
 ),
 asked AS (
   SELECT snapshot_date, subscription_id, began_on, is_bound_at_the_time,
@@ -12,7 +12,7 @@ asked AS (
               WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN 'PRODUCT' ELSE 'SYSTEM' END AS scope_type,
          CASE WHEN opt_out_scope = 'CHANNEL' AND channel_code <> 'UNKNOWN' THEN channel_code
               WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN product_id ELSE '*' END AS scope_value
-  FROM wishes
+  FROM work.wishes
   WHERE subscription_id IS NOT NULL
     AND NOT coalesce(to_date(str_to_map(:released_opt_outs, ',', '=')[subscription_id]) BETWEEN began_on AND snapshot_date, false)
 ),
