@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conf.reading import ROOT
+from conf.reading import BASE
 from conf.tables import LAYERS, Column, Table, load_tables
 
-PAGE = ROOT / "docs" / "data_dictionary.md"
+PAGE = BASE / "docs" / "data_dictionary.md"
 _LAYER_WORDS = {
     "ops": "the pipeline's own books",
     "vault": "personal data in clear, written by ingest and read by export alone",
@@ -71,7 +71,7 @@ def _codes(column: Column) -> str:
 
 def write_dictionary() -> Path:
     """Write the page and return its path."""
-    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(render_dictionary(), encoding="utf-8")
     return PAGE
 
