@@ -14,7 +14,9 @@ from typing import Any
 
 from conf.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent  # of what is delivered: the checkout, or where the wheel was unpacked
+# Where relative paths of the settings start: the checkout, else the current folder, never the installed package.
+BASE = ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 CONF = ROOT / "conf"
 PROFILES = CONF / "profiles"
 OPERATOR_VARIABLE = "CLOSEDLOOP_CONF"
@@ -29,7 +31,7 @@ NEVER_OVERLAID_FOLDERS = ("profiles", "operators")
 
 
 def chosen_folder(operator_of_profile: Callable[[Path], str | None]) -> Path | None:
-    """The operator's folder by the environment ($CLOSEDLOOP_CONF, else the profile's `operator`), checked; relative to the project."""
+    """The operator's folder by the environment ($CLOSEDLOOP_CONF, else the profile's `operator`), checked."""
     given = os.environ.get(OPERATOR_VARIABLE)
     if given:
         return checked_folder(given, f"${OPERATOR_VARIABLE}")
@@ -40,10 +42,11 @@ def chosen_folder(operator_of_profile: Callable[[Path], str | None]) -> Path | N
 
 @cache
 def checked_folder(given: str, named_in: str) -> Path:
-    """The folder, or ConfigError when it does not exist or holds a file that mirrors none of conf/."""
-    folder = (ROOT / Path(given)).resolve()
-    if not folder.is_dir():
+    """The folder, below BASE or a delivered one; ConfigError when there is none, or a file in it mirrors none of conf/."""
+    found = [place for place in (BASE / Path(given), ROOT / Path(given)) if place.is_dir()]
+    if not found:
         raise ConfigError(named_in, "operator", given, "a folder that mirrors conf/")
+    folder = found[0].resolve()
     for file in sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml")):
         _require_mirror(file, file.relative_to(folder))
     return folder

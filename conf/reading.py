@@ -18,6 +18,7 @@ from conf import overlay
 from conf.errors import ConfigError
 
 ROOT = overlay.ROOT
+BASE = overlay.BASE
 
 
 class Strict(BaseModel):

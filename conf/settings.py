@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.overlay import DEFAULT_PROFILE, OPERATOR_VARIABLE, PROFILE_VARIABLE, PROFILES, checked_folder
-from conf.reading import ROOT, Strict, parse, read_yaml, yaml_files
+from conf.reading import BASE, ROOT, Strict, parse, read_yaml, yaml_files
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
 HOME_VARIABLE = "CLOSEDLOOP_HOME"
@@ -270,8 +270,13 @@ class Settings(Strict):
 
     @property
     def root(self) -> Path:
-        """Folder of the project itself."""
+        """Folder of what is delivered: conf/, sql/, dags/."""
         return ROOT
+
+    @property
+    def base(self) -> Path:
+        """Folder relative paths start from: the checkout, else the current one; commands and servers are started in it."""
+        return BASE
 
     def path(self, *parts: str) -> Path:
         """A path below home."""
@@ -311,7 +316,7 @@ def load_settings(profile: str | None = None, home: str | Path | None = None) ->
     overlay = _mapping(profile_file)
     merged = _merge(_mapping(SETTINGS_FILE), overlay)
     chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
-    merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
+    merged.update(profile=name, home=(BASE / Path(chosen_home)).resolve())
     if address := os.environ.get(WEBHOOK_VARIABLE):
         merged["alerts"] = {**(merged.get("alerts") or {}), "webhook_url": address}
     if given := os.environ.get(OPERATOR_VARIABLE):

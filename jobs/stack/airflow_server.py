@@ -124,7 +124,7 @@ def start(settings: Settings, database_uri: str) -> float:
     migrate(settings, env)
     logs = settings.path("logs")
     for name, command in COMPONENTS.items():
-        server = processes.start(folder, name, command, env, logs / f"{name}.log", settings.root)
+        server = processes.start(folder, name, command, env, logs / f"{name}.log", settings.base)
     return processes.wait_until(
         lambda: is_healthy(settings), settings.services.silence_seconds, "Airflow", logs / "airflow-api.log", server
     )

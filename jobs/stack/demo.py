@@ -88,7 +88,7 @@ def _simulate(settings: Settings, tell: Tell, *words: str) -> None:
     tell(f"the operator writes its extracts: {' '.join(words)}")
     with log.open("ab") as output:
         done = subprocess.run(
-            command, cwd=settings.root, env=_environment(settings), stdout=output, stderr=output, check=False
+            command, cwd=settings.base, env=_environment(settings), stdout=output, stderr=output, check=False
         )
     if done.returncode != 0:
         raise ClosedLoopError(f"the simulator ended with {done.returncode}; its last words are in {log}")

@@ -224,7 +224,7 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     for words in steps:
         tell(f"  {' '.join(words[:3])}")
         done = subprocess.run(
-            [sys.executable, "-m", *words], env=environment(settings.home), cwd=settings.root, check=False, text=True,
+            [sys.executable, "-m", *words], env=environment(settings.home), cwd=settings.base, check=False, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode != 0:

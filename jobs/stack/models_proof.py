@@ -75,7 +75,7 @@ def prove_models(settings: Settings, tell: Tell) -> list[Verdict]:
 def _run(settings: Settings, tell: Tell, title: str, module: str, *words: str) -> None:
     tell(title)
     env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
-    done = subprocess.run([sys.executable, "-m", module, *words], env=env, cwd=settings.root, capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", module, *words], env=env, cwd=settings.base, capture_output=True, text=True, check=False)  # fmt: skip
     if done.returncode != 0:
         raise ClosedLoopError(f"{title}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 

@@ -116,7 +116,7 @@ def model_ceilings(settings: Settings) -> dict[str, float]:
     env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
     done = subprocess.run(
         [sys.executable, "-m", "simulator", "ceilings", "--json"],
-        cwd=settings.root,
+        cwd=settings.base,
         env=env,
         capture_output=True,
         text=True,

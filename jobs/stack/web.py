@@ -126,7 +126,7 @@ def start_docs(settings: Settings) -> None:
             link.symlink_to(settings.path(name))
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
     processes.start(
-        settings.path("run"), "docs", command, _environment(), settings.path("logs", "docs.log"), settings.root
+        settings.path("run"), "docs", command, _environment(), settings.path("logs", "docs.log"), settings.base
     )
 
 
