@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ from pydantic import field_validator, model_validator
 
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, yaml_files
 
 FEEDS = ROOT / "conf" / "feeds"
 
@@ -276,7 +275,7 @@ class Feed(Strict):
         raise ConfigError(FEEDS / f"{self.feed}.yaml", "fields", name, ", ".join(f.name for f in self.fields))
 
 
-@cache
+@remembered
 def load_feeds(folder: Path = FEEDS) -> dict[str, Feed]:
     """All feed contracts by feed name; the file name must be the feed's name, and a file's name must say whose it is.
 

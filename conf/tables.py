@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,7 @@ from conf.code_lists import code_list, require_list
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.reading import ROOT, Strict, chosen_file, load, remembered, yaml_files
 
 SQL = ROOT / "sql"
 LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
@@ -135,8 +134,8 @@ class Table(Strict):
 
     @property
     def sql_file(self) -> Path:
-        """Where the table's query stands when the table is one SELECT."""
-        return SQL / self.layer / f"{self.short_name}.sql"
+        """Where the table's query stands when the table is one SELECT: the operator's, else the delivered one."""
+        return chosen_file(SQL / self.layer / f"{self.short_name}.sql")
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -146,7 +145,7 @@ class Table(Strict):
         raise ConfigError(f"contract of {self.table}", "columns", name, ", ".join(self.column_names))
 
 
-@cache
+@remembered
 def load_tables() -> dict[str, Table]:
     """All table contracts by full name: files under sql/ and the bronze tables that follow from the feeds."""
     tables = {feed.table: bronze_table(feed) for feed in load_feeds().values()}

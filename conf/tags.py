@@ -6,14 +6,13 @@ Adding a tag is adding an entry to a file there. A rule may use every column of 
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, yaml_files
 
 FOLDER = ROOT / "conf" / "tags"
 
@@ -48,7 +47,7 @@ class TagFile(Strict):
     tags: tuple[Tag, ...]
 
 
-@cache
+@remembered
 def load_tags(folder: Path = FOLDER) -> dict[str, Tag]:
     """All tags by id; an id given twice is refused with both places."""
     tags: dict[str, Tag] = {}

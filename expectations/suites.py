@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from pydantic import model_validator
 
 from conf.code_lists import code_list
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, require_known, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, require_known, yaml_files
 from conf.tables import Table, load_tables, table_of
 
 SUITES = ROOT / "expectations"
@@ -105,7 +104,7 @@ def _as_tuple(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-@cache
+@remembered
 def load_suites() -> dict[str, Suite]:
     """All suites by table name; unknown tables and columns are refused."""
     suites = {}
