@@ -62,9 +62,9 @@ def environment_folder() -> tuple[str, str] | None:
     return (given, f"${OPERATOR_VARIABLE}") if given else None
 
 
-def profile_files(name: str) -> list[Path]:
+def profile_files(name: str, delivered: Path = PROFILES) -> list[Path]:
     """Files of a profile, the first one laid over the second: that of the folder in the environment, and the delivered one."""
-    files = [PROFILES / f"{name}.yaml"]
+    files = [delivered / f"{name}.yaml"]
     named = environment_folder()
     if named:
         files.insert(0, (ROOT / named[0]).resolve() / "profiles" / f"{name}.yaml")
@@ -94,7 +94,9 @@ def checked_folder(given: str, named_in: str) -> Path:
         else:
             _require_mirror(file, place)
         if place.parts[0] == "profiles" and not named_in.startswith("$"):
-            raise ConfigError(file, "(file)", place, f"a folder named by ${OPERATOR_VARIABLE}: a profile cannot name its own place")
+            raise ConfigError(
+                file, "(file)", place, f"a folder named by ${OPERATOR_VARIABLE}: a profile cannot name its own place"
+            )
     return folder
 
 

@@ -67,8 +67,12 @@ def _construct_removed(loader: _UniqueKeyLoader, node: yaml.Node) -> Removed:
     return Removed(_construct_unique(loader, node) if isinstance(node, yaml.MappingNode) else {})
 
 
+def _construct_replaced(loader: _UniqueKeyLoader, node: yaml.Node) -> Replaced:
+    return Replaced(_construct_value(loader, node))
+
+
 _OperatorLoader.add_constructor("!remove", _construct_removed)
-_OperatorLoader.add_constructor("!replace", lambda loader, node: Replaced(_construct_value(loader, node)))
+_OperatorLoader.add_constructor("!replace", _construct_replaced)
 
 
 def read_yaml(path: Path) -> Any:
@@ -103,7 +107,7 @@ def parse(model: type[Model], data: Any, path: str | Path) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _first_problem(model, error, path) from None
+        raise first_problem(model, error, path) from None
 
 
 def one_of(found: object, known: Iterable[str], shown: int = 60) -> str:
@@ -160,12 +164,16 @@ def laid_over(path: Path, own: Path) -> Any:
     """Data of a delivered file with that of the operator laid over it; ConfigError for a `!remove` of what is not there."""
     given = read_own(own)
     if isinstance(given, Removed):
-        raise ConfigError(own, "(file)", "!remove", "the file's entries: only a file of a folder of them can be taken away")
+        raise ConfigError(
+            own, "(file)", "!remove", "the file's entries: only a file of a folder of them can be taken away"
+        )
     try:
         return overlay.merge(read_yaml(path), {} if given is None else given)
     except overlay.NothingToRemove as nothing:
         last = nothing.key.rpartition(".")[2]
-        raise ConfigError(own, nothing.key, f"!remove of {last}, which is not delivered", one_of(last, nothing.known)) from None
+        raise ConfigError(
+            own, nothing.key, f"!remove of {last}, which is not delivered", one_of(last, nothing.known)
+        ) from None
 
 
 def operator_folder() -> Path | None:
@@ -183,18 +191,19 @@ def remembered(loader: Callable[Given, Read]) -> Callable[Given, Read]:
     """Read business data once in a process, apart for each operator's folder; `cache_clear` forgets what was read."""
 
     @cache
-    def read(folder: Path | None, *args: Any, **kwargs: Any) -> Read:
+    def read(folder: Path | None, *args: Any, **kwargs: Any) -> Read:  # every argument is one a cache can keep
         return loader(*args, **kwargs)
 
     @wraps(loader)
     def remember(*args: Given.args, **kwargs: Given.kwargs) -> Read:
-        return read(operator_folder(), *args, **kwargs)
+        return read(operator_folder(), *args, **kwargs)  # type: ignore[arg-type]
 
     remember.cache_clear = read.cache_clear  # type: ignore[attr-defined]
     return remember
 
 
-def _first_problem(model: type[BaseModel], error: ValidationError, path: str | Path) -> ConfigError:
+def first_problem(model: type[BaseModel], error: ValidationError, path: str | Path) -> ConfigError:
+    """The first thing a typed object refuses, with its key and what is wanted there."""
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"]) or "(file)"
     found: object = problem.get("ctx", {}).get("found", problem.get("input"))  # a secret is described, not shown
@@ -212,15 +221,16 @@ def _known_keys(model: type[BaseModel], place: tuple) -> str:
         if isinstance(part, int):
             continue
         field = getattr(current, "model_fields", {}).get(part)
-        current = _inner_model(field.annotation) if field else None
+        current = inner_model(field.annotation) if field else None
     return ", ".join(getattr(current, "model_fields", {})) or "the keys of this block"
 
 
-def _inner_model(annotation: Any) -> Any:
+def inner_model(annotation: Any) -> Any:
+    """The typed object inside an annotation, as of `tuple[Channel, ...]`; None when there is none."""
     if hasattr(annotation, "model_fields"):
         return annotation
     for argument in getattr(annotation, "__args__", ()):
-        inner = _inner_model(argument)
+        inner = inner_model(argument)
         if inner is not None:
             return inner
     return None

@@ -133,7 +133,11 @@ def test_campaign_of_the_operators_own_is_added(operator):
         ({"sql__visits": "table: rpt.visits"}, "sql/visits.yaml", "sql/<layer>/<table>.yaml"),
         ({"sql__diamond__visits": "table: rpt.visits"}, "sql/diamond/visits.yaml", "a layer of gold"),
         ({"sql__rpt__visits.sql": "SELECT 1"}, "sql/rpt/visits.sql", "a query without a contract"),
-        ({"channels": "channels: [!remove {channel_code: FAX}]"}, "channels.yaml", r"channels\.FAX'(.|\n)*not delivered"),
+        (
+            {"channels": "channels: [!remove {channel_code: FAX}]"},
+            "channels.yaml",
+            r"channels\.FAX'(.|\n)*not delivered",
+        ),
         ({"policy": "caps: {cap_custmer_day: !remove }"}, "policy.yaml", "the nearest is cap_customer_day"),
         ({"policy": "!remove {}"}, "policy.yaml", "only a file of a folder"),
     ],
@@ -142,8 +146,7 @@ def test_mistake_of_the_operator_is_refused_in_his_own_file(operator, files, fil
     folder = operator(**files)
 
     with pytest.raises(ConfigError, match=told) as refused:
-        load_channels()
-        load_policy()
+        _ = load_channels(), load_policy()
     assert refused.value.file == str(folder / file)
 
 
