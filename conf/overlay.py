@@ -188,7 +188,10 @@ def _id_of(base: Any, own: Any) -> Callable[[dict], str] | None:
 
 
 def _rule_id(entry: dict) -> str:
-    return str({key: entry[key] for key in sorted(entry) if key not in RULE_BOUNDS}) if RULE_KEY in entry else ""
+    if RULE_KEY not in entry:
+        return ""
+    rest = (f"{key}={entry[key]}" for key in sorted(entry) if key not in (RULE_KEY, *RULE_BOUNDS))
+    return " ".join([str(entry[RULE_KEY]), *rest])
 
 
 def _tells_apart(way: Callable[[dict], str], entries: list[dict]) -> bool:
@@ -196,11 +199,11 @@ def _tells_apart(way: Callable[[dict], str], entries: list[dict]) -> bool:
     return all(found) and len(set(found)) == len(entries)
 
 
-def entries_by_id(value: Any) -> dict[str, Any] | None:
-    """A mapping's or a list's entries by key or id, as a place in messages names them; None for a value that has none."""
-    if isinstance(value, dict):
+def entries_of(value: Any, other: Any) -> dict[str, Any] | None:
+    """Entries by key or id of a mapping or list that is merged with another one of its kind; None when it is merged as a whole."""
+    if isinstance(value, dict) and isinstance(other, dict):
         return {str(key): entry for key, entry in value.items()}
-    key = _id_of(value, value)
+    key = _id_of(value, other)
     return {key(entry): entry for entry in value} if key else None
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from conf.dates import DateRange
@@ -28,6 +26,7 @@ from conf.overlay import (
 from conf.reading import ROOT, Strict, first_problem, one_of
 from conf.secret_files import secret_file
 from conf.setting_sources import HOME_VARIABLE, WEBHOOK_VARIABLE, resolved, sources_of, variable_of
+from conf.spark_settings import SPARK_TOKEN_FILE, SPARK_TOKEN_VARIABLE, SparkSettings
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -35,76 +34,16 @@ __all__ = [
     "OPERATOR_VARIABLE",
     "PROFILES",
     "PROFILE_VARIABLE",
+    "SPARK_TOKEN_FILE",
+    "SPARK_TOKEN_VARIABLE",
     "WEBHOOK_VARIABLE",
+    "SparkSettings",
 ]  # names the rest of the project takes from here
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
-SPARK_TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # where Spark's server and client look for the token
-SPARK_TOKEN_FILE = "spark.token"  # below secrets/
 # Addresses that may hold a key or a password: never shown, and never with a password in a file of settings.
 SECRET_KEYS = ("alerts.webhook_url", "services.airflow_database_url", "services.mlflow_tracking_uri")
 _WEB_ADDRESS = TypeAdapter(HttpUrl)
-
-
-class SparkSettings(Strict):
-    """Where Spark runs: `remote` set = a Spark Connect server, empty = a session inside this process (tests).
-
-    A server of this machine is `sc://localhost:<port>`; one elsewhere is reached by TLS (`use_ssl=true`) only. No address
-    holds a token: addresses are shown and logged.
-    """
-
-    remote: str | None
-    port: int = Field(ge=1, le=65535)
-    master: str
-    driver_memory: str = Field(pattern=r"^\d+[mg]$")
-    java_options: str = ""
-    shuffle_partitions: int = Field(ge=1)
-    catalog: Literal["hive", "in-memory"]
-    parallel_tables: int = Field(ge=1, le=16)
-    jars: str
-    extra_conf: dict[str, str] = {}
-
-    @property
-    def is_our_server(self) -> bool:
-        """Whether `remote` is a server of this machine, which we start and stop; one elsewhere is run by others."""
-        return bool(self.remote) and _is_loopback(urlparse(str(self.remote)).hostname)
-
-    @field_validator("remote")
-    @classmethod
-    def _remote_is_guarded(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        address = urlparse(value)
-        given = {name.strip().lower(): text for name, _, text in (p.partition("=") for p in address.path.split(";"))}
-        if "token" in given:
-            raise PydanticCustomError(
-                "token_in_address",
-                f"an address without it; the token belongs into ${SPARK_TOKEN_VARIABLE} or secrets/{SPARK_TOKEN_FILE}",
-                {"found": "an address with a token"},
-            )
-        if address.scheme != "sc" or not address.hostname:
-            raise ValueError("sc://<host>:<port>")
-        if _is_loopback(address.hostname):
-            if address.hostname != "localhost" or address.path.strip("/"):
-                raise ValueError(
-                    "sc://localhost:<port>: by another name the client would insist on TLS, here as elsewhere"
-                )
-        elif given.get("use_ssl", "").lower() != "true":
-            raise ValueError(f"{value.rstrip('/')}/;use_ssl=true: over a network customers' data travels by TLS only")
-        return value
-
-    @model_validator(mode="after")
-    def _ports_agree(self) -> SparkSettings:
-        if self.is_our_server and urlparse(str(self.remote)).port != self.port:
-            raise ValueError(f"remote and port of one server: {self.remote} has not port {self.port}")
-        return self
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 class InitialLoadSettings(Strict):
@@ -384,8 +323,7 @@ def _refuse_open_passwords(settings: Settings, sources: list[Any]) -> None:
     for key in SECRET_KEYS:
         block, _, name = key.partition(".")
         value = getattr(getattr(settings, block), name)
-        place = place_of(sources, key)
-        if value and urlparse(value).password and place.endswith(".yaml"):
+        if value and urlparse(value).password and (place := place_of(sources, key)).endswith(".yaml"):
             wanted = f"an address without one here; with it in ${variable_of(key)} or in secrets/{key.replace('.', '__')} below home"
             raise ConfigError(place, key, "an address with a password", wanted)
 

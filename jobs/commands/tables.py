@@ -71,3 +71,15 @@ def disk() -> None:
     from jobs.show import show
 
     show(disk_of(load_settings()))
+
+
+@app.command()
+def settings(
+    below: Annotated[str, typer.Argument(help="only what is below a name, as spark or channels.SMS")] = "",
+    origin: Annotated[bool, typer.Option("--origin", help="with the file or variable each value comes from")] = False,
+) -> None:
+    """Every setting and every value of business data, as it counts here; nothing secret is shown."""
+    from conf.origins import origins
+
+    for value in origins(below):
+        typer.echo(f"{value.key} = {value.value}" + (f"    {value.place}" if origin else ""))
