@@ -204,13 +204,20 @@ class Settings(BaseSettings):
     profile: str
     operator: Path | None = None
     home: Path
+    """Folder of all data; a relative one lies in the project."""
     time_zone: str
+    """The operator's zone, of the IANA list."""
     history_first: date
+    """First business date of the initial load."""
     first_night: date
+    """First night a profile plays."""
     nights: int = Field(ge=0)
+    """Nights a profile plays; 0: real nights, awaited by closedloop watch."""
     load_cutoff_hour: int = Field(ge=0, le=23)
+    """Feeds not complete by this hour join the next night."""
     min_free_gb: float = Field(ge=0)
     initial_load: InitialLoadSettings
+    """Cut-offs the initial load builds a view for."""
     simulator: SimulatorSettings
     control: ControlSettings
     allocation: AllocationSettings
@@ -219,8 +226,10 @@ class Settings(BaseSettings):
     retention: RetentionSettings
     logs: LogSettings
     doors: DoorSettings
+    """Groups of this machine that may look in."""
     services: ServiceSettings
     spark: SparkSettings
+    """Where Spark runs."""
 
     @field_validator("home")
     @classmethod

@@ -24,14 +24,23 @@ class SparkSettings(Strict):
 
     remote: str | None
     port: int = Field(ge=1, le=65535)
+    """Port of our own server."""
     master: str
+    """Spark's master, as local[2] or yarn."""
     driver_memory: str = Field(pattern=r"^\d+[mg]$")
+    """Heap of the driver, as 4g."""
     java_options: str = ""
+    """Options of the driver's Java."""
     shuffle_partitions: int = Field(ge=1)
+    """Partitions after a shuffle: about two for each core, 200 on a cluster."""
     catalog: Literal["hive", "in-memory"]
+    """hive for a server, in-memory for a session of a test."""
     parallel_tables: int = Field(ge=1, le=16)
+    """Tables written at the same time."""
     jars: str
+    """Folder of the JAR files."""
     extra_conf: dict[str, str] = {}
+    """Further Spark settings by name."""
 
     @property
     def is_our_server(self) -> bool:

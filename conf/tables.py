@@ -34,11 +34,17 @@ class Column(Strict):
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the column."""
     type: str
+    """Spark's type."""
     description: str
+    """What it means, for the dictionary."""
     unit: str | None = None
+    """What a number counts."""
     pii: Literal["none", "token", "clear"] = "none"
+    """none, a token of a person's datum, or the datum in clear (vault only)."""
     nullable: bool = True
+    """Whether a row may be without it."""
     values: dict[str, str] = {}
     values_from: str | None = None
     open_codes: bool = False
@@ -73,16 +79,25 @@ class Table(Strict):
     """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
+    """Layer and name, as the file's place says."""
     description: str
+    """What the table holds."""
     grain: str
+    """What one row is."""
     owner: str
+    """Who answers for it."""
     key: tuple[str, ...]
+    """Columns that name one row."""
     columns: tuple[Column, ...]
+    """The columns in the order on disk."""
     partition_by: tuple[str, ...] = ()
+    """Columns with a folder for each value."""
     replace_by: str | None = None
+    """Date column: a run replaces the rows of its dates."""
     retention_days: int | None = Bound(default=None, ge=1)
     keep: Literal["forever"] | None = None
     cluster_by: tuple[str, ...] = ()
+    """Columns rows are sorted by on disk."""
     may_be_empty: bool = False
 
     @model_validator(mode="after")

@@ -24,17 +24,27 @@ class Tag(Strict):
     """
 
     tag_id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{2,39}$")
+    """The tag's code, once in all files."""
     name: str
+    """Name in the operator's language."""
     title: str
+    """Name in English."""
     group: Literal["PERSON", "VALUE", "BEHAVIOUR", "SERVICE", "RISK", "CHANNEL"]
+    """What it says something about."""
     origin: Literal["EXPERT", "FRONTLINE"]
+    """Who found the rule: experts or the front line."""
     owner: str = Field(min_length=3)
     version: str
+    """Raise it with each change of the rule."""
     confidence: float = Field(ge=0, le=1)
+    """How sure the owner is, 0 to 1."""
     valid_from: date
+    """First business date it holds on."""
     valid_to: date | None = None
+    """Last business date it holds on; none: until taken away."""
     value_column: str | None = None
     rule: Any
+    """Rule tree over gold.customer_360."""
 
     def holds_on(self, day: date) -> bool:
         """Whether the definition is in force on a business date."""
