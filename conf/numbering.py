@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from pydantic import Field, model_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 NUMBERING_FILE = ROOT / "conf" / "numbering.yaml"
 
@@ -34,7 +32,7 @@ class Numbering(Strict):
         return code != self.home_country_code and len(digits) == self.fixed_lengths.get(code, len(digits))
 
 
-@cache
+@remembered
 def load_numbering() -> Numbering:
     """The numbering of conf/numbering.yaml."""
     return load(Numbering, NUMBERING_FILE)

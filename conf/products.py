@@ -27,11 +27,13 @@ class Product(Strict):
     requires: tuple[DeviceAbility, ...] = ()
 
 
-class _Products(Strict):
+class Products(Strict):
+    """All products."""
+
     products: tuple[Product, ...]
 
     @model_validator(mode="after")
-    def _ids_are_distinct(self) -> _Products:
+    def _ids_are_distinct(self) -> Products:
         ids = [product.prod_id for product in self.products]
         if len(set(ids)) != len(ids):
             raise ValueError(f"every prod_id once; given twice: {sorted({i for i in ids if ids.count(i) > 1})}")
@@ -41,4 +43,4 @@ class _Products(Strict):
 @remembered
 def load_products() -> dict[str, Product]:
     """All products by prod_id."""
-    return {product.prod_id: product for product in load(_Products, PRODUCTS_FILE).products}
+    return {product.prod_id: product for product in load(Products, PRODUCTS_FILE).products}

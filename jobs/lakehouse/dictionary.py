@@ -114,7 +114,7 @@ def _maker(table: Table) -> str:
 
 
 def _place(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+    return path.relative_to(BASE).as_posix()
 
 
 def _links(table: Table, names: tuple[str, ...] | list[str]) -> str:
