@@ -67,7 +67,7 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
     with exclusive(settings, job.stage), ended_when_still(settings, f"{name} {dates}"):
         run = import_module(job.module).run
         if job.needs_registry:
-            from jobs.stack.postgres import point_mlflow_here
+            from jobs.servers.postgres import point_mlflow_here
 
             point_mlflow_here(settings)
         if not job.needs_spark:
