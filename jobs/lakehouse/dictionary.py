@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conf.files import write_whole
 from conf.reading import ROOT
 from conf.tables import LAYERS, Column, Table, load_tables
 
@@ -71,8 +72,7 @@ def _codes(column: Column) -> str:
 
 def write_dictionary() -> Path:
     """Write the page and return its path."""
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(render_dictionary(), encoding="utf-8")
+    write_whole(PAGE, render_dictionary())
     return PAGE
 
 

@@ -5,12 +5,12 @@ A file or folder that others may read is refused, never mended in silence: whoev
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from conf.errors import InputRefused
+from conf.files import write_private
 from conf.settings import Settings
 
 FOLDER = "secrets"
@@ -85,18 +85,4 @@ def _read(path: Path) -> str:
 
 def _write(path: Path, text: str, is_kept: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if is_kept:
-            os.link(partial, path)  # fails when another process was first: then its secret counts
-        else:
-            os.replace(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink(missing_ok=True)
+    write_private(path, text + "\n", is_kept)

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import psycopg2
 
+from conf.files import whole_folder
 from conf.settings import Settings
 from jobs.lakehouse.managed_process import ManagedProcess, ServerFailed
 from jobs.lakehouse.process_mark import ProcessMark
@@ -172,13 +173,11 @@ def _wheel() -> Path:
 
 def _initialise(place: Place) -> None:
     """Make an empty database beside its place, so that a kill leaves none that is half made."""
-    partial = place.data.with_name(f"{place.data.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = [str(place.programs / "initdb"), "--auth=trust", "--encoding=utf8", f"--username={SUPERUSER}", "-D", str(partial)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **place.as_user())
-    if done.returncode != 0:
-        raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    partial.rename(place.data)
+    with whole_folder(place.data) as partial:
+        command = [str(place.programs / "initdb"), "--auth=trust", "--encoding=utf8", f"--username={SUPERUSER}", "-D", str(partial)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **place.as_user())
+        if done.returncode != 0:
+            raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
 def _system_user(name: str) -> pwd.struct_passwd:
@@ -218,24 +217,23 @@ def _open_to_pass(folder: Path) -> None:
 def _programs_for_others(folder: Path) -> Path:
     """Folder of a copy of the wheel's programs that another user may run; a clone below /root is closed to it."""
     copy, wheel = folder / f"{WHEEL}-{version(WHEEL)}", _wheel()
-    programs = Path(PACKAGE, INSTALL, "bin")
     if not copy.exists():
-        partial = copy.with_name(f"{copy.name}.{os.getpid()}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        for part in (Path(PACKAGE, INSTALL, "lib"), Path(PACKAGE, INSTALL, "share"), Path(f"{PACKAGE}.libs")):
-            if (wheel.parents[1] / part).exists():  # where the programs look for them, seen from their own place
-                shutil.copytree(wheel.parents[1] / part, partial / part, symlinks=True)
-        (partial / programs).mkdir()
-        for program in PROGRAMS:
-            shutil.copy2(wheel / "bin" / program, partial / programs / program)
-        for path in (partial, *partial.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        try:
-            partial.rename(copy)
-        except OSError:  # another home's start was first
-            shutil.rmtree(partial)
-    return copy / programs
+        with whole_folder(copy) as partial:
+            _copy_programs(wheel, partial)
+    return copy / PACKAGE / INSTALL / "bin"
+
+
+def _copy_programs(wheel: Path, partial: Path) -> None:
+    programs = Path(PACKAGE, INSTALL, "bin")
+    for part in (Path(PACKAGE, INSTALL, "lib"), Path(PACKAGE, INSTALL, "share"), Path(f"{PACKAGE}.libs")):
+        if (wheel.parents[1] / part).exists():  # where the programs look for them, seen from their own place
+            shutil.copytree(wheel.parents[1] / part, partial / part, symlinks=True)
+    (partial / programs).mkdir()
+    for program in PROGRAMS:
+        shutil.copy2(wheel / "bin" / program, partial / programs / program)
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
 
 
 def _own_folder(folder: Path, home_name: str, owner: pwd.struct_passwd) -> Path:
