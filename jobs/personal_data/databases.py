@@ -22,7 +22,7 @@ def blocks_of_postgres(settings: Settings, overlap: int) -> Iterator[tuple[str, 
     """(database and table, its blocks); started for it when it does not run, and stopped again. Nothing without one."""
     if not settings.path("postgres", "PG_VERSION").exists():
         return
-    from jobs.stack import postgres
+    from jobs.servers import postgres
 
     was_running = postgres.is_running(settings)
     try:

@@ -30,7 +30,7 @@ from jobs.lakehouse import ledger
 from jobs.personal_data import contents
 from jobs.personal_data.scan import scan
 from jobs.personal_data.values import wanted
-from jobs.stack import postgres
+from jobs.servers import postgres
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY
 

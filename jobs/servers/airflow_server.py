@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 
 from conf.approval import load_approval_flow
+from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse import secrets as secret_files
 from jobs.lakehouse.doors import umask_of
-from jobs.stack import processes
+from jobs.lakehouse.managed_process import ServerFailed, last_lines, require_free_port, run_to_end, server_of
 
 COMPONENTS = {
     "airflow-api": ["airflow", "api-server", "--workers", "1"],
@@ -25,7 +25,7 @@ COMPONENTS = {
 ACCESS_LOG = "http.access"  # a line for each heartbeat and poll; who changed what stands in Airflow's audit log
 PASSWORDS = "airflow_passwords.json"
 JWT_KEY_BYTES = 64  # as long as the SHA-512 that signs with it
-AUTH_MANAGER = "jobs.stack.airflow_logins.LoginsByDuty"
+AUTH_MANAGER = "jobs.servers.airflow_logins.LoginsByDuty"
 # People of conf/approval.yaml: the least role with which Airflow lets anybody start or answer; their manager cuts the rest.
 USERS = {"admin": "admin"} | dict.fromkeys(load_approval_flow().people, "user")
 
@@ -106,28 +106,30 @@ def migrate(settings: Settings, env: dict[str, str]) -> None:
     if stamp.exists():
         return
     log = settings.path("logs", "airflow-migrate.log")
-    log.parent.mkdir(parents=True, exist_ok=True)
     settings.path("airflow").mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        done = subprocess.run(["airflow", "db", "migrate"], env=env, stdout=output, stderr=output, check=False)
-    if done.returncode != 0:
-        raise processes.ServerFailed(f"airflow db migrate ended with {done.returncode}; see {log}")
-    stamp.write_text("")
+    code = run_to_end(["airflow", "db", "migrate"], log, env=env)
+    if code != 0:
+        raise ServerFailed(f"airflow db migrate ended with {code}\n{last_lines(log)}")
+    write_whole(stamp, "")
 
 
 def start(settings: Settings, database_uri: str) -> float:
     """Start the three components and wait until each says healthy; returns the seconds it took."""
     env = environment(settings, database_uri)
-    folder = settings.path("run")
-    if processes.find(folder, "airflow-api") is None:
-        processes.require_free_port(settings.services.airflow_port, "Airflow", "services.airflow_port")
+    api = server_of(settings, "airflow-api")
+    if api.found() is None:
+        require_free_port(settings.services.airflow_port, "Airflow", "services.airflow_port")
     migrate(settings, env)
-    logs = settings.path("logs")
     for name, command in COMPONENTS.items():
-        server = processes.start(folder, name, command, env, logs / f"{name}.log", settings.base)
-    return processes.wait_until(
-        lambda: is_healthy(settings), settings.services.silence_seconds, "Airflow", logs / "airflow-api.log", server
-    )
+        server_of(settings, name).start(command, env=env, cwd=settings.base)
+    return api.wait_until(lambda: _has_come_up(settings), settings.services.silence_seconds)
+
+
+def _has_come_up(settings: Settings) -> bool:
+    ended = [server for name in COMPONENTS if (server := server_of(settings, name)).found() is None]
+    if ended:
+        raise ended[0].failure("ended while Airflow was starting")
+    return is_healthy(settings)
 
 
 def is_healthy(settings: Settings) -> bool:
@@ -142,5 +144,4 @@ def is_healthy(settings: Settings) -> bool:
 
 def stop(settings: Settings) -> list[str]:
     """Stop the components that run; returns their names."""
-    folder = settings.path("run")
-    return [name for name in reversed(list(COMPONENTS)) if processes.stop(folder, name)]
+    return [name for name in reversed(list(COMPONENTS)) if server_of(settings, name).stop()]

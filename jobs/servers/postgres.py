@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
-
 from conf.errors import ConfigError
-from conf.files import modified_at
 from conf.settings import SETTINGS_FILE, Settings
 from jobs.lakehouse.locks import held
-from jobs.stack import postgres_server
-from jobs.stack.processes import ServerFailed
+from jobs.servers import postgres_server
 
 DATABASES = ("airflow", "mlflow")
 AIRFLOW_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
+POLL_SECONDS = 0.1
 
 
 def start(settings: Settings) -> dict[str, str]:
@@ -40,16 +36,16 @@ def start(settings: Settings) -> dict[str, str]:
 
 def _running_data(settings: Settings) -> Path:
     """Data folder of the server, which is started unless it runs; one whose data is to be moved ends first."""
-    log_file, silence_seconds = settings.path("logs", "postgres.log"), settings.services.silence_seconds
+    server, started = postgres_server.process(settings), None
     if is_running(settings) and not postgres_server.is_to_be_moved(settings):
         data = settings.path(postgres_server.LINK).resolve()
-        postgres_server.wait(data, log_file, silence_seconds, lambda: is_running(settings))
-        return data
-    stop(settings)
-    place = postgres_server.place_of(settings)
-    server = postgres_server.start(place, log_file)
-    postgres_server.wait(place.data, log_file, silence_seconds, lambda: server.poll() is None)
-    return place.data
+    else:
+        stop(settings)
+        place = postgres_server.place_of(settings)
+        started, data = postgres_server.start(place, server), place.data
+    silence_seconds = settings.services.silence_seconds
+    server.wait_until(lambda: postgres_server.answers(data), silence_seconds, started, every_seconds=POLL_SECONDS)
+    return data
 
 
 def airflow_database(settings: Settings) -> str:
@@ -88,41 +84,20 @@ def _keeps_mlflow(settings: Settings) -> bool:
 
 def started_at(settings: Settings) -> float | None:
     """When Postgres was started, by its own file, which a clean end removes; in seconds since 1970, None without one."""
-    return modified_at(settings.path("postgres", "postmaster.pid"))
+    return postgres_server.process(settings).started_at
 
 
 def running_pid(settings: Settings) -> int | None:
     """Process id of our Postgres; None when it does not run."""
-    if not is_running(settings):
-        return None
-    return int(settings.path("postgres", "postmaster.pid").read_text().split(maxsplit=1)[0])
+    mark = postgres_server.process(settings).found()
+    return mark.pid if mark else None
 
 
 def is_running(settings: Settings) -> bool:
     """Whether our Postgres runs."""
-    return _process(settings) is not None
-
-
-def _process(settings: Settings) -> psutil.Process | None:
-    """The process its own file names, when that is at work in our data folder as only Postgres is."""
-    folder = settings.path(postgres_server.LINK)
-    try:
-        process = psutil.Process(int((folder / "postmaster.pid").read_text().split(maxsplit=1)[0]))
-        is_ours = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder.resolve()
-        return process if is_ours else None
-    except (OSError, ValueError, IndexError, psutil.Error):
-        return None
+    return running_pid(settings) is not None
 
 
 def stop(settings: Settings) -> bool:
-    """Stop our Postgres; True when it ran."""
-    process = _process(settings)
-    if process is None:
-        return False
-    process.send_signal(signal.SIGINT)  # open connections end, what was committed stays
-    _, alive = psutil.wait_procs([process], timeout=settings.services.silence_seconds)
-    if alive:
-        raise ServerFailed(
-            f"Postgres, process {process.pid}, does not end; see {settings.path('logs', 'postgres.log')}"
-        )
-    return True
+    """Stop our Postgres; True when it ran. ServerFailed when it does not end: it is never killed."""
+    return postgres_server.process(settings).stop()

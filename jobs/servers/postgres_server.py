@@ -11,10 +11,9 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
@@ -22,11 +21,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
+from conf.files import whole_folder
 from conf.settings import Settings
-from jobs.lakehouse.patience import Patience
-from jobs.stack.processes import ServerFailed
+from jobs.lakehouse.managed_process import ManagedProcess, ServerFailed
+from jobs.lakehouse.process_mark import ProcessMark
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Place:
     def as_user(self) -> dict[str, Any]:
         """What starts a program as that user and with nothing of ours."""
         environment = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("LC_")}
-        quiet = {"cwd": self.data.parent, "umask": 0o077, "stdin": subprocess.DEVNULL, "env": environment}
+        quiet = {"cwd": self.data.parent, "umask": 0o077, "env": environment}
         if self.user is None:
             return quiet
         return quiet | {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
@@ -90,25 +91,40 @@ def is_to_be_moved(settings: Settings) -> bool:
     return os.geteuid() == 0 and not settings.path(LINK).is_symlink()
 
 
-def start(place: Place, log_file: Path) -> subprocess.Popen:
+class PostgresProcess(ManagedProcess):
+    """Postgres as a process: it notes itself, in its data folder, ends in order when it is asked, and is never killed."""
+
+    def noted(self) -> ProcessMark | None:
+        """The process its own file names, when that is at work in our data folder as only Postgres is."""
+        try:
+            process = psutil.Process(int(self.note.read_text().split(maxsplit=1)[0]))
+            is_ours = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.note.parent.resolve()
+            return ProcessMark.of(process.pid) if is_ours else None
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return None
+
+    def _remember(self, mark: ProcessMark) -> None:
+        """Postgres has noted itself."""
+
+    def _forget(self) -> None:
+        """Postgres removes its note when it has ended in order."""
+
+
+def process(settings: Settings) -> PostgresProcess:
+    """The embedded Postgres of this home as a process."""
+    return PostgresProcess(
+        "Postgres", settings.path(LINK, "postmaster.pid"), settings.path("logs", "postgres.log"),
+        polite_signal=signal.SIGINT,  # open connections end, what was committed stays
+        grace_seconds=settings.services.silence_seconds, may_be_killed=False,
+    )  # fmt: skip
+
+
+def start(place: Place, server: PostgresProcess) -> ProcessMark:
     """Make the data folder when it is missing, and start the server on a socket in it; it may not answer yet."""
     if not (place.data / "PG_VERSION").exists():
         _initialise(place)
-    log_file.parent.mkdir(parents=True, exist_ok=True)
     command = [str(place.programs / "postgres"), "-D", str(place.data), "-h", "", "-k", str(socket_folder(place.data))]
-    with log_file.open("ab") as output:
-        return subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, **place.as_user())
-
-
-def wait(data: Path, log_file: Path, silence_seconds: float, lives: Callable[[], bool]) -> None:
-    """Until the server answers; one that ended, or in which nothing moves, is an error that names the log."""
-    patience = Patience(silence_seconds)
-    while not answers(data):
-        if not lives():
-            raise ServerFailed(f"Postgres stopped while starting; its last words are in {log_file}")
-        if patience.saw(log_file.stat().st_size if log_file.exists() else 0):
-            raise ServerFailed(f"Postgres is not ready, and nothing moves for {silence_seconds:.0f} s; see {log_file}")
-        time.sleep(0.1)
+    return server.start(command, **place.as_user())
 
 
 def connect(data: Path, database: str = SUPERUSER) -> Any:
@@ -157,13 +173,11 @@ def _wheel() -> Path:
 
 def _initialise(place: Place) -> None:
     """Make an empty database beside its place, so that a kill leaves none that is half made."""
-    partial = place.data.with_name(f"{place.data.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    command = [str(place.programs / "initdb"), "--auth=trust", "--encoding=utf8", f"--username={SUPERUSER}", "-D", str(partial)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **place.as_user())
-    if done.returncode != 0:
-        raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    partial.rename(place.data)
+    with whole_folder(place.data) as partial:
+        command = [str(place.programs / "initdb"), "--auth=trust", "--encoding=utf8", f"--username={SUPERUSER}", "-D", str(partial)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **place.as_user())
+        if done.returncode != 0:
+            raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
 def _system_user(name: str) -> pwd.struct_passwd:
@@ -203,24 +217,23 @@ def _open_to_pass(folder: Path) -> None:
 def _programs_for_others(folder: Path) -> Path:
     """Folder of a copy of the wheel's programs that another user may run; a clone below /root is closed to it."""
     copy, wheel = folder / f"{WHEEL}-{version(WHEEL)}", _wheel()
-    programs = Path(PACKAGE, INSTALL, "bin")
     if not copy.exists():
-        partial = copy.with_name(f"{copy.name}.{os.getpid()}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        for part in (Path(PACKAGE, INSTALL, "lib"), Path(PACKAGE, INSTALL, "share"), Path(f"{PACKAGE}.libs")):
-            if (wheel.parents[1] / part).exists():  # where the programs look for them, seen from their own place
-                shutil.copytree(wheel.parents[1] / part, partial / part, symlinks=True)
-        (partial / programs).mkdir()
-        for program in PROGRAMS:
-            shutil.copy2(wheel / "bin" / program, partial / programs / program)
-        for path in (partial, *partial.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        try:
-            partial.rename(copy)
-        except OSError:  # another home's start was first
-            shutil.rmtree(partial)
-    return copy / programs
+        with whole_folder(copy) as partial:
+            _copy_programs(wheel, partial)
+    return copy / PACKAGE / INSTALL / "bin"
+
+
+def _copy_programs(wheel: Path, partial: Path) -> None:
+    programs = Path(PACKAGE, INSTALL, "bin")
+    for part in (Path(PACKAGE, INSTALL, "lib"), Path(PACKAGE, INSTALL, "share"), Path(f"{PACKAGE}.libs")):
+        if (wheel.parents[1] / part).exists():  # where the programs look for them, seen from their own place
+            shutil.copytree(wheel.parents[1] / part, partial / part, symlinks=True)
+    (partial / programs).mkdir()
+    for program in PROGRAMS:
+        shutil.copy2(wheel / "bin" / program, partial / programs / program)
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
 
 
 def _own_folder(folder: Path, home_name: str, owner: pwd.struct_passwd) -> Path:

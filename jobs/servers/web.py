@@ -15,7 +15,8 @@ from conf.errors import InputRefused
 from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse import secrets
-from jobs.stack import postgres, processes
+from jobs.lakehouse.managed_process import require_free_port, server_of
+from jobs.servers import postgres
 
 MLFLOW_USER = "admin"
 MLFLOW_PASSWORD, MLFLOW_PAGES_KEY = "mlflow.password", "mlflow_pages.key"
@@ -102,21 +103,19 @@ def start_mlflow(settings: Settings) -> None:
     """
     if not has_mlflow_pages(settings):
         return
-    port = settings.services.mlflow_port
-    if processes.find(settings.path("run"), "mlflow") is None:
-        processes.require_free_port(port, "MLflow", "services.mlflow_port")
+    port, server = settings.services.mlflow_port, server_of(settings, "mlflow")
+    if server.found() is None:
+        require_free_port(port, "MLflow", "services.mlflow_port")
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--app-name", "basic-auth", "--no-serve-artifacts"]
-    log = settings.path("logs", "mlflow.log")
-    env = mlflow_environment(settings)
-    processes.start(settings.path("run"), "mlflow", command, env, log, settings.path("mlflow"))
+    server.start(command, env=mlflow_environment(settings), cwd=settings.path("mlflow"))
 
 
 def start_docs(settings: Settings) -> None:
     """A plain file server over Data Docs and reports: nothing in them is personal."""
-    port = settings.services.data_docs_port
-    if processes.find(settings.path("run"), "docs") is None:
-        processes.require_free_port(port, "the Data Docs", "services.data_docs_port")
+    port, server = settings.services.data_docs_port, server_of(settings, "docs")
+    if server.found() is None:
+        require_free_port(port, "the Data Docs", "services.data_docs_port")
     site = settings.path("site")
     site.mkdir(parents=True, exist_ok=True)
     for name in ("data_docs", "reports"):
@@ -125,9 +124,7 @@ def start_docs(settings: Settings) -> None:
         if not link.is_symlink():
             link.symlink_to(settings.path(name))
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
-    processes.start(
-        settings.path("run"), "docs", command, _environment(), settings.path("logs", "docs.log"), settings.base
-    )
+    server.start(command, env=_environment(), cwd=settings.base)
 
 
 def wait(settings: Settings) -> None:
@@ -136,14 +133,7 @@ def wait(settings: Settings) -> None:
     if has_mlflow_pages(settings):
         pages.append(("mlflow", f"{mlflow_address(settings)}/health"))
     for name, address in pages:
-        server = processes.find(settings.path("run"), name)
-        processes.wait_until(
-            partial(_answers, address),
-            settings.services.silence_seconds,
-            name,
-            settings.path("logs", f"{name}.log"),
-            server,
-        )
+        server_of(settings, name).wait_until(partial(_answers, address), settings.services.silence_seconds)
 
 
 def _answers(address: str) -> bool:
@@ -155,4 +145,4 @@ def _answers(address: str) -> bool:
 
 def stop(settings: Settings) -> list[str]:
     """Stop both; returns the names of those that ran."""
-    return [name for name in ("mlflow", "docs") if processes.stop(settings.path("run"), name)]
+    return [name for name in ("mlflow", "docs") if server_of(settings, name).stop()]
