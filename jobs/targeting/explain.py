@@ -10,11 +10,11 @@ from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import WITHDRAWALS
+from jobs.people.person_lookup import look_up
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.freeze import contact_id_of
 from jobs.targeting.reasons import reasons_of

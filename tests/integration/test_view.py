@@ -7,9 +7,9 @@ from datetime import date, datetime
 import pytest
 
 from conf.dates import DateRange
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.people.tokens import Tokenizer
 from jobs.rekey.job import rekey
 from jobs.stack.kill_matrix import fingerprint, prove_point
 from jobs.view import conform, job
