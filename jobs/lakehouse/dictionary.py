@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from conf.feeds import load_feeds
+from conf.files import write_whole
 from conf.reading import BASE
 from conf.tables import LAYERS, Column, Table, load_tables
 from jobs.lakehouse.sqltext import tables_in
@@ -148,7 +149,7 @@ def write_dictionary() -> Path:
     for name in _on_disk() - set(pages):
         os.unlink(PAGES / name)
     for name, text in pages.items():
-        (PAGES / name).write_text(text, encoding="utf-8")
+        write_whole(PAGES / name, text)
     return PAGES
 
 

@@ -14,6 +14,7 @@ from conf.channels import load_channels
 from conf.responses import load_response_rules
 from jobs.lakehouse import ledger
 from jobs.lakehouse.tables import Tables
+from jobs.people import vault
 from jobs.targeting.complaint_check import Complaint, closures
 from jobs.targeting.export_check import Protection
 
@@ -65,8 +66,7 @@ def _read_holders(lake: Tables, business_date: date, protection: Protection) -> 
         filters=[("snapshot_date", "=", business_date)],
         columns=["subscription_id", "msisdn", "is_live", "subscription_status"],
     )
-    vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
-    number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
+    number_of = vault.numbers(lake.settings)
     reached = defaultdict(list)
     for row in view.to_pylist():
         number = number_of.get(row["msisdn"])

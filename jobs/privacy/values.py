@@ -16,11 +16,10 @@ import numpy as np
 
 from conf.reading import ROOT
 from conf.settings import Settings
-from jobs.ingest.msisdn import SP_CODE, canonical
-from jobs.ingest.tokens import KINDS
-from jobs.ingest.vault import IDENTITY
 from jobs.lakehouse import ledger
-from jobs.personal_data.matcher import Matcher
+from jobs.people.msisdn import SP_CODE, canonical
+from jobs.people.vault import IDENTITY, KINDS
+from jobs.privacy.matcher import Matcher
 
 LEAST_DIGITS, LEAST_ADDRESS, LEAST_NAME = 10, 6, 2
 SHORT_NAME = 2  # characters: found as a whole word only, as two of them stand side by side in any text

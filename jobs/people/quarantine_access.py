@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.sealing import QUARANTINE, Sealer, place_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.masking import masked
+from jobs.people.sealed_records import QUARANTINE, Sealer, unsealed
 
 OPENING = "ops.quarantine_opening"
 
@@ -29,7 +29,7 @@ def open_record(settings: Settings, file_id: str, line_number: int, by: str, rea
             f"quarantine open: found no record of line {line_number} of file {file_id}, wanted one of ops.quarantine\n"
             '  to do:  closedloop sql "SELECT file_id, line_number, feed, rule FROM ops.quarantine"'
         )
-    record = Sealer.of(settings).open(row["raw_encrypted"], place_of(row))
+    record = unsealed(Sealer.of(settings), row)
     note = {
         "opened_at": datetime.now(UTC), "opened_by": masked(by.strip()), "reason": masked(reason.strip()),
         "feed": row["feed"], "file_id": file_id, "line_number": line_number,

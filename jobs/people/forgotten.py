@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.settings import Settings
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
 from jobs.lakehouse.keys import registered_key
+from jobs.people.tokens import Tokenizer
 
 FORGOTTEN = "ops.forgotten"
 KEY = "forgotten"

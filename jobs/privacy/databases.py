@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 from conf.settings import Settings
-from jobs.personal_data.contents import Block, blocks_of_stream
+from jobs.privacy.contents import Block, blocks_of_stream
 
 _IN_MEMORY_BYTES = 64 * 1024 * 1024
 _TABLES = """

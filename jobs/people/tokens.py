@@ -1,32 +1,31 @@
-"""Keyed tokens in place of personal data: HMAC-SHA-256 of kind and canonical value, its first 63 bits as BIGINT.
+"""Keyed tokens in place of personal data: BLAKE2b of the canonical value, personalised by its kind, the first 63 bits as BIGINT.
 
 A plain hash of phone numbers could be tried through in minutes; without the key in secrets/ this one cannot.
 
-Events are the same in every file for good, whatever key the tokens have: their identity is made with the home's first key and
-hashed once more with a link for each key that came after it (secrets/event.keys, written by `closedloop rekey`).
+Events are the same in every file for good, whatever key the tokens have: their ids are made with the home's first key and
+once more with a link for each key that came after it (secrets/event.keys, written by `closedloop rekey`).
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
 
 from conf.settings import Settings
-from jobs.ingest.sha256_kernel import ROUNDS, pad_state, tokens_of
-from jobs.ingest.siphash import rehashed, siphash_key
 from jobs.lakehouse import ledger, secrets
 from jobs.lakehouse.keys import registered_key, require_registered
+from jobs.people.record_mac import RecordMac, derived_key
+from jobs.people.vault import IDENTITY, KINDS
 
 NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
-IDENTITY = "vault.identity"
-KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
+TOKEN_BYTES = 8
+_OF_NO_VALUE = "TOKEN"  # kind of a token whose value nobody holds any more
 
 
 class Tokenizer:
@@ -37,8 +36,11 @@ class Tokenizer:
 
     def __init__(self, key: bytes, events: Sequence[bytes] = ()):
         self._key = key
+        self._started = {
+            kind: blake2b(key=key, digest_size=TOKEN_BYTES, person=kind.encode()) for kind in (*KINDS, _OF_NO_VALUE)
+        }
         self.first = Tokenizer(events[0]) if events else self
-        self._links = [siphash_key(link) for link in events[1:]]
+        self._links = [event_mac(link) for link in events[1:]]
 
     @classmethod
     def of(cls, settings: Settings) -> Tokenizer:
@@ -59,34 +61,50 @@ class Tokenizer:
         return self._key
 
     @cached_property
-    def _states(self) -> tuple[np.ndarray, np.ndarray]:
-        return pad_state(self._key, 0x36), pad_state(self._key, 0x5C)
-
-    @cached_property
-    def event_key(self) -> tuple[np.uint64, np.uint64]:
-        """Key of the identities of events: the first key's, whatever key the tokens have."""
-        return siphash_key(self.first._key)
+    def event_mac(self) -> RecordMac:
+        """What makes ids of records: the first key's, whatever key the tokens have."""
+        return event_mac(self.first._key)
 
     def event_ids(self, ids: np.ndarray) -> np.ndarray:
-        """Identities made with the first key as the tables hold them: hashed with the link of each later key."""
+        """Ids made with the first key as the tables hold them: once more with the link of each later key."""
         for link in self._links:
-            ids = rehashed(ids, link)
+            ids = link.of_words(ids)
         return ids
 
     def token(self, kind: str, value: str) -> int:
         """Token of one canonical value."""
-        digest = hmac.new(self._key, f"{kind}:{value}".encode(), sha256).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
+        return int.from_bytes(self._digest(kind, value.encode()), "big") >> 1
 
     def tokens(self, kind: str, values: pa.Array) -> np.ndarray:
-        """Tokens of many canonical values (an Arrow string array without nulls), in their order."""
-        if kind not in KINDS:
+        """Tokens of many canonical values (an Arrow string array without nulls, best each once), in their order."""
+        copy = self._of_kind(kind).copy
+
+        def digest(value: bytes) -> bytes:
+            hashing = copy()
+            hashing.update(value)
+            return hashing.digest()
+
+        packed = b"".join(map(digest, values.cast(pa.binary()).to_pylist()))
+        return (np.frombuffer(packed, ">u8") >> np.uint64(1)).astype(np.int64)
+
+    def token_of_token(self, token: int) -> int:
+        """What takes the place of another key's token when nobody holds its value any more."""
+        return self.token(_OF_NO_VALUE, str(token))
+
+    def _digest(self, kind: str, value: bytes) -> bytes:
+        hashing = self._of_kind(kind).copy()
+        hashing.update(value)
+        return hashing.digest()
+
+    def _of_kind(self, kind: str) -> blake2b:
+        if kind not in self._started:
             raise ValueError(f"token kind '{kind}': wanted one of {', '.join(KINDS)}")
-        offsets, data = _buffers(values)
-        out = np.empty(len(values), dtype=np.int64)
-        prefix = np.frombuffer(f"{kind}:".encode(), dtype=np.uint8)
-        tokens_of(data, offsets, prefix, *self._states, ROUNDS, out)
-        return out
+        return self._started[kind]
+
+
+def event_mac(key: bytes) -> RecordMac:
+    """What makes ids of events with this key or link."""
+    return RecordMac(derived_key(key, b"event id"))
 
 
 def event_keys(settings: Settings) -> list[bytes]:
@@ -95,7 +113,7 @@ def event_keys(settings: Settings) -> list[bytes]:
 
 
 def checked_event_keys(settings: Settings) -> list[bytes]:
-    """The same; WrongKey when they are not those the identities in bronze were made with."""
+    """The same; WrongKey when they are not those the event ids in bronze were made with."""
     found = event_keys(settings)
     file = settings.path(secrets.FOLDER, EVENT_KEYS)
     require_registered(settings, EVENTS, file, b"".join(found), "copies of events are found by them")
@@ -105,11 +123,3 @@ def checked_event_keys(settings: Settings) -> list[bytes]:
 def _made_the_vault(settings: Settings, key: bytes) -> bool:
     (row,) = ledger.first_rows(settings, IDENTITY, 1)
     return Tokenizer(key).token(row["kind"], row["value"]) == row["token"]
-
-
-def _buffers(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    _, offset_buffer, data_buffer = values.buffers()
-    offsets = np.frombuffer(offset_buffer, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
-    if data_buffer is None or data_buffer.size == 0:
-        return offsets, np.zeros(1, dtype=np.uint8)
-    return offsets, np.frombuffer(data_buffer, dtype=np.uint8)

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conf.numbering import load_numbering
-from jobs.ingest.msisdn import (
+from jobs.ingest.numbers import read_numbers
+from jobs.people.msisdn import (
     CLASSES,
     FIXED,
     FOREIGN,
@@ -19,7 +20,6 @@ from jobs.ingest.msisdn import (
     canonicals,
     national_mobile,
 )
-from jobs.ingest.numbers import read_numbers
 
 MOBILE = "13800138000"
 

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.ingest.person_lookup import look_up
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
+from jobs.people.person_lookup import look_up
+from jobs.people.tokens import Tokenizer
 from jobs.responses import contacts
 
 NUMBER = "13401234567"

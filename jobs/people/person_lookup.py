@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from conf.settings import Settings
-from jobs.ingest.msisdn import canonical
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, secrets
 from jobs.lakehouse.masking import masked
+from jobs.people.msisdn import canonical
+from jobs.people.tokens import Tokenizer
+from jobs.people.vault import MSISDN, known_token
 
 PERSON_LOOKUP = "ops.person_lookup"
 
@@ -20,23 +21,22 @@ PERSON_LOOKUP = "ops.person_lookup"
 def look_up(settings: Settings, msisdn: str, command: str, by: str | None = None) -> int | None:
     """Token of a number as a person writes it, None when no feed ever named it; recorded before anything is answered."""
     number, _ = canonical(msisdn)
-    filters = [("kind", "=", "MSISDN"), ("value", "=", number or "")]
-    found = ledger.read(settings, "vault.identity", filters, columns=["token"])["token"].to_pylist()
+    found = known_token(settings, MSISDN, number or "")
     now = datetime.now(UTC)
     row = {
         "lookup_id": uuid.uuid4().hex, "business_date": now.astimezone(ZoneInfo(settings.time_zone)).date(), "asked_at": now,
         "command": command, "asked_by": _user(), "asked_for": masked(by) if by else None,
-        "msisdn_token": found[0] if found else _token(settings, number), "is_found": bool(found),
+        "msisdn_token": _token(settings, number) if found is None else found, "is_found": found is not None,
     }  # fmt: skip
     ledger.append(settings, PERSON_LOOKUP, [row])
-    return found[0] if found else None
+    return found
 
 
 def _token(settings: Settings, number: str | None) -> int | None:
     """Token of a number nobody has; none in a home that has no key yet."""
     if number is None or secrets.known_secret(settings, "token.key") is None:
         return None
-    return Tokenizer.of(settings).token("MSISDN", number)
+    return Tokenizer.of(settings).token(MSISDN, number)
 
 
 def _user() -> str:

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from conf.errors import ClosedLoopError
 from jobs.ingest import commits
 from jobs.ingest.parse import Identity
-from jobs.ingest.tokens import IDENTITY, KINDS
 from jobs.lakehouse import ledger
 from jobs.lakehouse.run import Run
-from jobs.privacy.forgotten import without_forgotten
+from jobs.people.forgotten import without_forgotten
+from jobs.people.vault import IDENTITY, KINDS
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -46,12 +46,13 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
     found = without_forgotten(this_run.settings, found, this_run.run_id)
     if found.num_rows == 0:
         return 0
-    known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "first_load_date"])
+    known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "value", "first_load_date"])
     place = pc.index_in(found["token"], value_set=known["token"].combine_chunks())
     new = found.filter(pc.is_null(place))
     seen = found.filter(pc.is_valid(place))
-    known_date = known["first_load_date"].take(pc.drop_null(place))
-    earlier = seen.filter(pc.less(seen["first_load_date"], known_date)) if seen.num_rows else seen
+    known = known.take(pc.drop_null(place))
+    _refuse_other_values(seen, known)
+    earlier = seen.filter(pc.less(seen["first_load_date"], known["first_load_date"])) if seen.num_rows else seen
     for kind in KINDS:
         changed = earlier.filter(pc.equal(earlier["kind"], kind))
         added = new.filter(pc.equal(new["kind"], kind))
@@ -80,9 +81,20 @@ def _sorted(table: pa.Table) -> pa.Table:
 
 
 def _refuse_collisions(table: pa.Table) -> None:
-    distinct = pc.count_distinct(table["token"]).as_py()
-    if distinct != table.num_rows:
+    _require_none(table.num_rows - pc.count_distinct(table["token"]).as_py())
+
+
+def _refuse_other_values(seen: pa.Table, known: pa.Table) -> None:
+    """The vault holds the same value under each token of this load it knows."""
+    is_same = pc.and_(
+        *(pc.equal(seen[name].cast(pa.string()), known[name].cast(pa.string())) for name in ("kind", "value"))
+    )
+    _require_none(seen.num_rows - (pc.sum(is_same).as_py() or 0))
+
+
+def _require_none(collisions: int) -> None:
+    if collisions:
         raise ClosedLoopError(
-            f"vault.identity: found {table.num_rows - distinct} token(s) standing for two values, wanted one value a token\n"
-            "  to do:  nothing was written; report it: the token must be made longer"
+            f"vault.identity: found {collisions} token(s) standing for two values, wanted one value a token\n"
+            "  to do:  nothing was written to the vault; closedloop rekey --by NAME gives every value another token, then run this again"
         )
