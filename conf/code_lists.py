@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from conf.channels import load_channels
 from conf.codes import load_status_codes
+from conf.exclusions import load_exclusions
 from conf.models import load_models
 from conf.products import load_products
 from conf.reading import one_of
@@ -44,6 +45,10 @@ CODE_LISTS: dict[str, Callable[[], dict[str, str]]] = {
         name: model.title for name, model in load_models().models.items() if model.objective == "binary"
     },
     "do_not_disturb": _do_not_disturb,
+    "exclusion_reasons": lambda: {name: exclusion.title for name, exclusion in load_exclusions().items()},
+    "protection_reasons": lambda: {
+        name: exclusion.title for name, exclusion in load_exclusions().items() if exclusion.protects
+    },
 }
 
 

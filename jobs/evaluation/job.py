@@ -24,7 +24,7 @@ from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
 from jobs.rules import control_share
-from jobs.targeting.reasons import DUE_ALL_THE_SAME, LEFT_OUT_BY_PLAN, SUPPRESSING, Reason, mask_of
+from jobs.targeting.reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -138,9 +138,9 @@ def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
         "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
         "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
         "control_reason": Reason.CONTROL_GROUP.mask,
-        "due_reasons": mask_of(DUE_ALL_THE_SAME),
-        "not_chosen_reasons": ",".join(reason.name for reason in LEFT_OUT_BY_PLAN),
-        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
+        "due_reasons": mask_of(due_all_the_same()),
+        "not_chosen_reasons": ",".join(reason.name for reason in left_out_by_plan()),
+        "suppressing_reasons": ",".join(reason.name for reason in suppressing()),
     }
 
 

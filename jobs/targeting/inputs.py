@@ -18,7 +18,7 @@ from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
-from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
+from jobs.targeting.reasons import Reason, mask_of, protecting, up_to
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -132,7 +132,7 @@ def read_suppressions(lake: Lake, business_date: date) -> DataFrame:
 
 def _reason_mask() -> Column:
     """Bit of the reason; a text we do not know closes as do-not-disturb of its scope."""
-    known = F.create_map(*(F.lit(part) for reason in SUPPRESSION_REASONS for part in (reason.name, reason.mask)))
+    known = F.create_map(*(F.lit(part) for reason in protecting() for part in (reason.name, reason.mask)))
     by_scope = (
         F.when(F.col("scope_type") == "CHANNEL", F.lit(Reason.DND_CHANNEL.mask))
         .when(F.col("scope_type") == "PRODUCT", F.lit(Reason.DND_PRODUCT.mask))
@@ -160,7 +160,7 @@ def read_due_before(lake: Lake, business_date: date, campaign_ids: Collection[st
 
     Due: nothing up to the draw spoke against it, whether the allocation chose it or not. Read only when a share was raised.
     """
-    against = sum(reason.mask for reason in Reason if reason.step <= Reason.CONTROL_GROUP.step)
+    against = mask_of(up_to(Reason.CONTROL_GROUP))
     decided = lake.read("gold.campaign_decision").filter(
         (F.col("business_date") < F.lit(business_date))
         & F.col("campaign_id").isin(list(campaign_ids))
