@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.products import DeviceAbility
 from conf.reading import ROOT, Strict, load, remembered
+from conf.view import require_abilities
 
 CHANNELS_FILE = ROOT / "conf" / "channels.yaml"
 
@@ -43,7 +43,7 @@ class Channel(Strict):
     minimum_per_day: int = Field(ge=0)
     response_multiplier: float = Field(gt=0)
     reach: Reach
-    requires: tuple[DeviceAbility, ...] = ()
+    requires: tuple[str, ...] = ()
     needs_account_manager: bool = False
     is_protected_channel: bool = False
     is_text: bool = False
@@ -83,4 +83,6 @@ class _Channels(Strict):
 def load_channels() -> dict[str, Channel]:
     """All channels by channel_code, in the order of their bits."""
     channels = sorted(load(_Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)
+    for channel in channels:
+        require_abilities(CHANNELS_FILE, f"{channel.channel_code}.requires", channel.requires)
     return {channel.channel_code: channel for channel in channels}

@@ -52,5 +52,7 @@ def load_exclusions() -> dict[str, Exclusion]:
         raise ConfigError(EXCLUSIONS_FILE, name, place, "every reason of the delivered file, once, in the order wanted")
     for name, bit in wanted.items():
         if found[name].bit != bit:
-            raise ConfigError(EXCLUSIONS_FILE, f"{name}.bit", found[name].bit, f"{bit}, as in the nights decided so far")
+            raise ConfigError(
+                EXCLUSIONS_FILE, f"{name}.bit", found[name].bit, f"{bit}, as in the nights decided so far"
+            )
     return found

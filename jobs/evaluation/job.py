@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
-from conf.kpi import load_kpi_rules, load_kpis
+from conf.kpi import PAYING_HOLDERS, load_kpi_rules, load_kpis
 from conf.responses import load_response_rules
 from conf.tables import load_tables, table_of
 from expectations.gate import run_gate
@@ -24,6 +24,7 @@ from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.schema import arrow_schema
 from jobs.rules import control_share
+from jobs.rules.uses import register_uses
 from jobs.targeting.reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     nights = report_dates(lake, dates)
     if not nights:
         return {"dates": str(dates), "rows": {}}
+    register_uses(spark)
     with static_plans(spark, settings, lake.row_count("gold.contact_history")):
         counts = {
             name: _counts(lake, name, dates, nights) for name in ("campaign", "channel", "contact", "lift", "kpi")
@@ -135,7 +137,8 @@ def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
         "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
         "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
         "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
-        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
+        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
+        "kpi_uses": _joined(kpi.use for kpi in kpis.values()),
         "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
         "control_reason": Reason.CONTROL_GROUP.mask,
         "due_reasons": mask_of(due_all_the_same()),

@@ -16,6 +16,7 @@ from jobs.lakehouse.run import Run
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
 from jobs.rules.holders import register_holders
+from jobs.rules.uses import register_uses
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -58,6 +59,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
 def build(lake: Lake, dates: DateRange, params: dict[str, Any]) -> dict[str, int]:
     """Write the four tables of these snapshot dates; returns rows by table."""
     register_holders(lake.spark, lake.read("silver.msisdn_assignment"))
+    register_uses(lake.spark)
     for name in ("contact_answers", "owners", "channel_evidence", "wishes", "list_entries"):
         _keep(lake, name, dates, params)
     protections = [_query(lake, f"protect_{source}", dates, params) for source in PROTECTIONS]

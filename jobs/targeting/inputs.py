@@ -13,6 +13,7 @@ from conf.models import load_models
 from conf.policy import Policy
 from conf.products import load_products
 from conf.tables import table_of
+from conf.view import device_column, load_view_rules
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 BASE_COLUMNS = (
     "subscription_id", "msisdn", "msisdn_class", "user_type", "is_live", "subscription_status", "city_code", "county_code",
-    "device_supports_mms", "device_supports_gprs", "device_supports_java", "device_supports_fetion", "account_manager_id",
-    "channel_preference_score", "list_colours", "crbt_lifecycle_state",
+    "account_manager_id", "channel_preference_score", "list_colours", "crbt_lifecycle_state",
 )  # fmt: skip
 
 
@@ -41,7 +41,9 @@ def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], s
     """One row per subscription of the view with the columns the rules of tonight read (`wanted`) and those every rule needs."""
     view = lake.read(VIEW).filter(F.col("snapshot_date") == F.lit(business_date))
     owned = {product.owned_when for product in load_products().values() if product.owned_when}
-    kept = [column.name for column in table_of(VIEW).columns if column.name in {*BASE_COLUMNS, *wanted, *owned}]
+    abilities = map(device_column, load_view_rules().device_abilities)
+    read = {*BASE_COLUMNS, *abilities, *wanted, *owned}
+    kept = [column.name for column in table_of(VIEW).columns if column.name in read]
     subscribers = view.select(*kept).join(_lifecycle(lake, business_date), "subscription_id", "left")
     # A subscription the models did not see keeps the state of the view.
     state = F.coalesce("scored_lifecycle_state", "crbt_lifecycle_state")
