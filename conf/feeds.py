@@ -12,6 +12,7 @@ from pydantic import field_validator, model_validator
 
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
+from conf.personal_data import load_personal_kinds
 from conf.reading import ROOT, Strict, load, yaml_files
 
 FEEDS = ROOT / "conf" / "feeds"
@@ -25,7 +26,6 @@ UTF8 = "utf-8"
 UNKNOWN = "UNKNOWN"  # what a code outside its list becomes where the contract says so (D22)
 OnError = Literal["refuse_row", "empty", "unknown"]
 MONEY_TYPES = ("fen", "li", "yuan")
-PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
 
 
 def codec_of(encoding: str) -> str:
@@ -58,7 +58,7 @@ class Field(Strict):
     max_length: int | None = Bound(default=None, ge=1)
     pattern: str | None = None
     on_error: OnError | None = None
-    personal: PersonalKind | None = None
+    personal: str | None = None
     masked: bool | None = None
     derive_tac: bool = False
 
@@ -100,6 +100,13 @@ class Field(Strict):
             raise ValueError(f"field '{self.name}': money is never emptied, on_error must be refuse_row")
         if self.error_action == "unknown" and (self.type != "code" or self.personal):
             raise ValueError(f"field '{self.name}': on_error: unknown is for a code without personal")
+        return self
+
+    @model_validator(mode="after")
+    def _personal_kind_is_known(self) -> Field:
+        known = [name.lower() for name in load_personal_kinds()]
+        if self.personal is not None and self.personal not in known:
+            raise ValueError(f"field '{self.name}': personal is one of {', '.join(known)} (conf/personal_data.yaml)")
         return self
 
     @model_validator(mode="after")

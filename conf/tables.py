@@ -14,6 +14,7 @@ from conf.code_lists import code_list, require_list
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
+from conf.personal_data import load_personal_kinds
 from conf.reading import ROOT, Strict, load, yaml_files
 
 SQL = ROOT / "sql"
@@ -216,7 +217,7 @@ def _bronze_columns(field: Field) -> list[Column]:
             )
         ]
     columns = [
-        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
+        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
                nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":

@@ -16,6 +16,7 @@ from hashlib import sha256
 import numpy as np
 import pyarrow as pa
 
+from conf.personal_data import load_personal_kinds
 from conf.settings import Settings
 from jobs.ingest.sha256_kernel import ROUNDS, pad_state, tokens_of
 from jobs.ingest.siphash import rehashed, siphash_key
@@ -26,7 +27,7 @@ NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
 IDENTITY = "vault.identity"
-KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
+KINDS = tuple(load_personal_kinds())
 
 
 class Tokenizer:
