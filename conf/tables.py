@@ -32,7 +32,8 @@ class Column(Strict):
 
     `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
     that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
-    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night. `open_codes` alone says
+    that the codes are the sender's and kept as they come.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
