@@ -14,6 +14,7 @@ from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
 from conf.night import load_night
+from conf.personal_data import load_personal_kinds
 from conf.reading import ROOT, Strict, chosen_file, load, remembered, yaml_files
 
 SQL = ROOT / "sql"
@@ -33,7 +34,8 @@ class Column(Strict):
 
     `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
     that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
-    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night. `open_codes` alone says
+    that the codes are the sender's and kept as they come.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
@@ -304,7 +306,7 @@ def _bronze_columns(field: Field) -> list[Column]:
             )
         ]
     columns = [
-        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
+        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
                nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":

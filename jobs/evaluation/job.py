@@ -8,11 +8,12 @@ from typing import Any
 
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
-from conf.kpi import load_kpi_rules, load_kpis
+from conf.kpi import PAYING_HOLDERS, load_kpi_rules, load_kpis
 from conf.responses import load_response_rules
 from jobs.lakehouse.plan import Plan
 from jobs.lakehouse.tables import Tables
-from jobs.targeting.reasons import DUE_ALL_THE_SAME, LEFT_OUT_BY_PLAN, SUPPRESSING, Reason, mask_of
+from jobs.rules.uses import register_uses
+from jobs.targeting.reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 
 HISTORY = "gold.contact_history"
 
@@ -20,7 +21,10 @@ HISTORY = "gold.contact_history"
 def plan(tables: Tables, dates: DateRange) -> Plan:
     """The nights of the range that have a contact history; none is no report."""
     nights = report_dates(tables, dates)
-    return Plan((dates,), params={**count_parameters(nights), "nights": nights}) if nights else Plan(())
+    if not nights:
+        return Plan(())
+    register_uses(tables.spark)
+    return Plan((dates,), params={**count_parameters(nights), "nights": nights})
 
 
 def report_dates(tables: Tables, dates: DateRange) -> list[date]:
@@ -40,12 +44,13 @@ def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
         "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
         "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
         "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
-        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
+        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
+        "kpi_uses": _joined(kpi.use for kpi in kpis.values()),
         "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
         "control_reason": Reason.CONTROL_GROUP.mask,
-        "due_reasons": mask_of(DUE_ALL_THE_SAME),
-        "not_chosen_reasons": ",".join(reason.name for reason in LEFT_OUT_BY_PLAN),
-        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
+        "due_reasons": mask_of(due_all_the_same()),
+        "not_chosen_reasons": ",".join(reason.name for reason in left_out_by_plan()),
+        "suppressing_reasons": ",".join(reason.name for reason in suppressing()),
     }
 
 

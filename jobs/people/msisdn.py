@@ -20,18 +20,17 @@ _NUMBERING = load_numbering()
 _SERVICE = "|".join(_NUMBERING.service_prefixes)
 _HOME = _NUMBERING.home_country_code
 _HEAD = rf"(?:(?:\+|00|0)?{_HOME}|\+?(?:{_SERVICE}))*"  # country code and service prefixes, however they are mixed
-_AREA = r"(?:(?:10|2\d)\d{7,8}|[3-9]\d{2}\d{6,8})"  # area code without its 0, and the subscriber's number
-_MOBILE = re.compile(rf"{_HEAD}0?(1[3-9]\d{{9}})")
+_AREA = f"(?:{_NUMBERING.area})"
+_MOBILE = re.compile(rf"{_HEAD}0?({_NUMBERING.mobile})")
 _FIXED = re.compile(rf"(?:{_SERVICE})*0({_AREA})|{_HEAD}(?<={_HOME})0?({_AREA})")
-_LOCAL_FIXED = re.compile(r"[2-9]\d{6,7}")
-_SHORT_CODE = re.compile(r"[1-9]\d{2,5}|1(?:0[01]|1[0-9]|2[0-9]|[68]\d)\d{1,6}|106\d{3,18}|95\d{3,6}|[48]00\d{7}")
+_LOCAL_FIXED = re.compile(_NUMBERING.local_fixed)
+_SHORT_CODE = re.compile(_NUMBERING.short_code)
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+?0*(\d{1,2})")  # what a spreadsheet makes of a number
 _WHOLE_DECIMAL = re.compile(r"(\d{11,})\.0+|(\d+)\.0{1,2}")
 _UNSEEN = ("Cf", "Cc", "Zs", "Zl", "Zp")  # Unicode categories of control, format (zero width) and blank characters
 _BRACKETS = ("Pd", "Ps", "Pe", "Pi", "Pf")  # dashes, brackets and typographic quotes
 _SEPARATORS = frozenset("'\"`´,;/\\_·、\u2212")  # the last is the minus sign
 _DOTS = ".。"
-_BARE_DIGITS, _FOREIGN_DIGITS = (13, 15), (8, 15)  # digits of a foreign number written without and with 00 or +
 
 
 def canonical(text: str | None) -> tuple[str | None, str | None]:
@@ -119,6 +118,7 @@ def _classified(number: str) -> tuple[str, str] | None:
 def _foreign(number: str) -> tuple[str, str] | None:
     """Number of another country behind + or 00, or with 13 digits and more: its country code must be a real one."""
     bare = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
-    shortest, longest = _BARE_DIGITS if bare == number else _FOREIGN_DIGITS
+    digits = _NUMBERING.foreign_digits
+    shortest, longest = digits.bare if bare == number else digits.dialled
     is_written = bare.isdigit() and shortest <= len(bare) <= longest
     return ("00" + bare, FOREIGN) if is_written and _NUMBERING.is_foreign(bare) else None

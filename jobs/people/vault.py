@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from conf.personal_data import load_personal_kinds
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 
 IDENTITY = "vault.identity"
-KINDS = ("MSISDN", "NAME", "ID_NUMBER", "ADDRESS", "IMSI", "IMEI")
+KINDS = tuple(load_personal_kinds())
 MSISDN = "MSISDN"
 
 

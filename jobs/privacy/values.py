@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from conf.numbering import load_numbering
 from conf.reading import ROOT
 from conf.settings import Settings
 from jobs.lakehouse import ledger
@@ -23,7 +24,6 @@ from jobs.privacy.matcher import Matcher
 
 LEAST_DIGITS, LEAST_ADDRESS, LEAST_NAME = 10, 6, 2
 SHORT_NAME = 2  # characters: found as a whole word only, as two of them stand side by side in any text
-NATIONAL = 11  # digits of a mobile number
 _FULL_WIDTH = str.maketrans("0123456789Xx", "０１２３４５６７８９ＸＸ")
 _OWN_FILES = ("conf/**/*.yaml", "sql/**/*.*", "expectations/**/*.yaml", "docs/**/*.md", "dags/*.py", "jobs/**/*.py")
 INT64_DIGITS, TOKEN_DIGITS = 18, 19
@@ -127,15 +127,15 @@ def _writings(kind: str, value: str) -> Iterator[bytes]:
     yield value.translate(_FULL_WIDTH).encode()
     if value[-1] == "X":
         yield value.replace("X", "x").encode()
-    if kind == "MSISDN" and len(value) == NATIONAL:
+    if kind == "MSISDN" and len(value) == load_numbering().mobile_digits:
         yield from (apart.join((value[:3], value[3:7], value[7:])).encode() for apart in (" ", "-"))
 
 
 def _as_numbers(value: str) -> Iterator[int]:
     if value.isascii() and value.isdigit() and len(value) <= INT64_DIGITS and value[0] != "0":
         yield int(value)
-        if len(value) == NATIONAL:
-            yield int(f"86{value}")
+        if len(value) == load_numbering().mobile_digits:
+            yield int(f"{load_numbering().home_country_code}{value}")
 
 
 def _own_words(names: list[str], own: Path) -> set[str]:

@@ -1,5 +1,6 @@
 -- Second half of gold.contact_history: is the accepted customer effective? `work.contact_answers` is the first
 -- half. `work.owners` says since when the present owner has the line: earlier contacts were another person's.
+-- vas_uses and network_uses tell what counts as use of a day (conf/view.yaml, uses; jobs/rules/uses.py).
 WITH to_judge AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, to_date(accepted_at) AS accepted_on,
          last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
@@ -7,18 +8,16 @@ WITH to_judge AS (
 ),
 uses AS (
   SELECT subscription_id, event_date, load_date, superseded_on,
-         filter(array(
-           CASE WHEN crbt_download_cnt + crbt_gift_cnt + crbt_copy_cnt + crbt_set_cnt + crbt_music_box_cnt > 0
-                THEN 'CRBT_EVENT' END,
-           CASE WHEN newspaper_issue_cnt > 0 THEN 'NEWSPAPER_ISSUE' END), use -> use IS NOT NULL) AS kinds
+         vas_uses(crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
+                  newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt) AS kinds
   FROM silver.vas_daily
   WHERE event_date > date_sub(:first_date, :history_days)
   UNION ALL
   SELECT subscription_id, event_date, load_date, superseded_on,
-         filter(array(CASE WHEN data_volume_kb > 0 THEN 'DATA' END,
-                      CASE WHEN mms_p2p_cnt + mms_sp_cnt > 0 THEN 'MMS' END), use -> use IS NOT NULL) AS kinds
+         network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt) AS kinds
   FROM silver.usage_daily
-  WHERE event_date > date_sub(:first_date, :history_days) AND (data_volume_kb > 0 OR mms_p2p_cnt + mms_sp_cnt > 0)
+  WHERE event_date > date_sub(:first_date, :history_days)
+    AND size(network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt)) > 0
 ),
 used AS (
   SELECT DISTINCT j.snapshot_date, j.contact_id

@@ -9,11 +9,11 @@ WITH voice AS (
     SUM(IF(call_type = 'MT', call_duration, 0)) AS voice_mt_seconds,
     SUM(IF(toll_type IS NULL OR toll_type = '0', 0, call_duration)) AS toll_seconds,
     SUM(IF(roam_type IS NULL OR roam_type = '0', 0, call_duration)) AS roam_seconds,
-    COUNT_IF(call_type = 'MO' AND opp_operator <> 'CMCC' AND h.owner IS NULL) AS calls_to_competitor_cnt,
+    COUNT_IF(call_type = 'MO' AND word_of('OPERATOR', opp_operator) <> 'OWN' AND h.owner IS NULL) AS calls_to_competitor_cnt,
     COUNT_IF(call_type = 'MO' AND h.owner = 'COMPETITOR') AS hotline_competitor_cnt,
     COUNT_IF(call_type = 'MO' AND h.owner = 'OWN') AS hotline_10086_cnt,
     COUNT_IF(call_type = 'FW') AS forward_cnt,
-    COUNT_IF(call_type = 'FW' AND opp_operator <> 'CMCC') AS forward_other_network_cnt,
+    COUNT_IF(call_type = 'FW' AND word_of('OPERATOR', opp_operator) <> 'OWN') AS forward_other_network_cnt,
     SUM(COALESCE(base_call_fee, 0) + COALESCE(toll_call_fee, 0) + COALESCE(info_fee, 0)) AS voice_fee_li,
     APPROX_COUNT_DISTINCT(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
   FROM asof_cdr_voice AS v

@@ -19,13 +19,13 @@ issue AS (
   SELECT product_no_token AS msisdn_token, CAST(send_time AS DATE) AS event_date, load_date, superseded_on,
     COUNT(*) AS issues
   FROM asof_mms_event
-  WHERE load_date BETWEEN :first_date AND :last_date AND mms_business = '2' AND svc_code LIKE 'NEWS%'
+  WHERE load_date BETWEEN :first_date AND :last_date AND mms_business = '2' AND word_of('SERVICE_PREFIX', LEFT(svc_code, 4)) = 'NEWSPAPER'
   GROUP BY product_no_token, CAST(send_time AS DATE), load_date, superseded_on
 ),
 misc AS (
   SELECT phone_no_token AS msisdn_token, CAST(opr_time AS DATE) AS event_date, load_date, superseded_on,
-    COUNT_IF(opr_code IN ('01', '06', '11')) AS subscribed,
-    COUNT_IF(opr_code IN ('02', '07', '12', '89', '99')) AS unsubscribed
+    COUNT_IF(word_of('MISC_ORDER', opr_code) = 'SUBSCRIBE') AS subscribed,
+    COUNT_IF(word_of('MISC_ORDER', opr_code) IN ('UNSUBSCRIBE', 'CLOSE_PROVIDER', 'CLOSE_ALL')) AS unsubscribed
   FROM asof_misc_order
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY phone_no_token, CAST(opr_time AS DATE), load_date, superseded_on

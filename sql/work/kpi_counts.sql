@@ -1,5 +1,5 @@
 -- Users of each KPI series at the end of each closed month of the year, and the live base at its start.
--- Series: LIVE, a product (its holders), CRBT_PAYING (holders of CRBT past their free trial), CRBT_DOWNLOADERS.
+-- Series: LIVE, a product (its holders), PAYING and a product (holders past their free trial), a use (who used it in the month).
 -- Counted are period-end subscriptions only (2.3): on the network and no test number, as profile and status stood on the closing
 -- date. The same rule is field 36 of the view (is_kpi_counted); the view has no snapshot of most closing dates, silver knows all.
 WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
@@ -73,19 +73,23 @@ SELECT business_date, product_id, month_id, count(*)
 FROM holders
 GROUP BY business_date, product_id, month_id
 UNION ALL
-SELECT h.business_date, 'CRBT_PAYING', h.month_id, count(*)
+SELECT h.business_date, concat('PAYING:', h.product_id), h.month_id, count(*)
 FROM holders AS h
 LEFT ANTI JOIN in_trial AS t
   ON t.business_date = h.business_date AND t.closing_date = h.closing_date AND t.subscription_id = h.subscription_id
 WHERE array_contains(split(:paying_products, ','), h.product_id)
-GROUP BY h.business_date, h.month_id
+GROUP BY h.business_date, h.product_id, h.month_id
 UNION ALL
-SELECT m.business_date, 'CRBT_DOWNLOADERS', m.month_id, count(DISTINCT v.subscription_id)
-FROM silver.vas_daily AS v
+SELECT m.business_date, v.used, m.month_id, count(DISTINCT v.subscription_id)
+FROM (
+  SELECT subscription_id, event_date, load_date, superseded_on, explode(array_intersect(split(:kpi_uses, ','), vas_uses(
+    crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
+    newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt))) AS used
+  FROM silver.vas_daily
+) AS v
 JOIN months AS m
   ON v.load_date <= m.business_date AND v.superseded_on > m.business_date
  AND v.event_date BETWEEN trunc(m.closing_date, 'MONTH') AND m.closing_date
 JOIN counted AS c
   ON c.business_date = m.business_date AND c.closing_date = m.closing_date AND c.subscription_id = v.subscription_id
-WHERE v.crbt_download_cnt > 0
-GROUP BY m.business_date, m.month_id
+GROUP BY m.business_date, v.used, m.month_id
