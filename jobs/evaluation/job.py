@@ -127,32 +127,31 @@ def _per_contact(channel_counts: list[dict]) -> list[dict]:
 
 
 def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
-    """All named parameters of the queries under counts/ but the range of dates; lists are joined by commas, reasons bit sets."""
+    """All named parameters of the queries under counts/ but the range of dates; reasons are bit sets."""
     campaigns, kpis = load_campaigns(), load_kpis()
     return {
-        "report_dates": ",".join(str(night) for night in nights),
+        "report_dates": list(nights),
         "horizon_days": load_response_rules().lift.horizon_days,
-        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
-        "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
-        "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
-        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
-        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
+        "campaign_products": {key: campaign.product_id for key, campaign in campaigns.items()},
+        "retention_campaigns": [key for key, campaign in campaigns.items() if campaign.keeps_product],
+        "kpi_products": _known(kpi.product_id for kpi in kpis.values()),
+        "paying_products": _known(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
+        "not_counted_user_types": load_kpi_rules().not_counted_user_types,
         "control_reason": Reason.CONTROL_GROUP.mask,
         "due_reasons": mask_of(DUE_ALL_THE_SAME),
-        "not_chosen_reasons": ",".join(reason.name for reason in LEFT_OUT_BY_PLAN),
-        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
+        "not_chosen_reasons": [reason.name for reason in LEFT_OUT_BY_PLAN],
+        "suppressing_reasons": [reason.name for reason in SUPPRESSING],
     }
 
 
 def _counts(lake: Lake, name: str, dates: DateRange, nights: list[date]) -> list[dict]:
     text = (COUNTS / f"{name}.sql").read_text(encoding="utf-8")
     params = {"first_date": dates.first, "last_date": dates.last, **count_parameters(nights)}
-    frame = lake.sql(text, **{key: value for key, value in params.items() if f":{key}" in text})
-    return frame.toArrow().to_pylist()
+    return lake.sql(text, **params).toArrow().to_pylist()
 
 
-def _joined(values: Iterable[str | None]) -> str:
-    return ",".join(sorted({value for value in values if value}))
+def _known(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value})
 
 
 def _write(lake: Lake, name: str, rows: list[dict], dates: DateRange) -> int:

@@ -89,7 +89,7 @@ class Lake:
 
         Not bound by Spark: over Spark Connect, Delta 4.4's parser loses the parameters of `spark.sql(text, args=...)`.
         """
-        return self.spark.sql(substitute_tables(bind_parameters(text, params), self._pinned_view))
+        return self.spark.sql(bind_parameters(substitute_tables(text, self._pinned_view), params))
 
     def _pinned_view(self, name: str) -> str:
         # A view and not `VERSION AS OF` in the text: the version is resolved once however many queries name the table.

@@ -11,8 +11,8 @@ FROM (
   SELECT s.snapshot_date, p.subscription_id, p.channel_id, 0, 0, 1, p.order_date
   FROM (SELECT order_id, channel_id, subscription_id, order_date, load_date, superseded_on
         FROM silver.product_order
-        WHERE action = 'ADD' AND coalesce(campaign_id, '') = '' AND array_contains(split(:self_order_channels, ','), channel_id)) AS p
-  JOIN (SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)) AS s
+        WHERE action = 'ADD' AND coalesce(campaign_id, '') = '' AND array_contains(:self_order_channels, channel_id)) AS p
+  JOIN (SELECT explode(:snapshot_dates) AS snapshot_date) AS s
     ON p.load_date <= s.snapshot_date AND p.superseded_on > s.snapshot_date
    AND p.order_date > add_months(s.snapshot_date, -:preference_months)
 ) AS e

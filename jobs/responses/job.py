@@ -102,7 +102,7 @@ def _shares_before(lake: Lake, dates: DateRange) -> dict[str, float]:
 def _query(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> DataFrame:
     text = (QUERIES / f"{name}.sql").read_text(encoding="utf-8")
     bound = {"first_date": dates.first, "last_date": dates.last, **params}
-    return lake.sql(text, **{key: value for key, value in bound.items() if f":{key}" in text})
+    return lake.sql(text, **bound)
 
 
 def _keep(lake: Lake, name: str, dates: DateRange, params: dict[str, Any]) -> None:

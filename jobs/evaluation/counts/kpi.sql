@@ -2,7 +2,7 @@
 -- Series: LIVE, a product (its holders), CRBT_PAYING (holders of CRBT past their free trial), CRBT_DOWNLOADERS.
 -- Counted are period-end subscriptions only (2.3): on the network and no test number, as profile and status stood on the closing
 -- date. The same rule is field 36 of the view (is_kpi_counted); the view has no snapshot of most closing dates, silver knows all.
-WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
+WITH nights AS (SELECT explode(:report_dates) AS business_date),
 months AS (
   SELECT business_date, last_day(month) AS closing_date, date_format(month, 'yyyyMM') AS month_id
   FROM (SELECT business_date, explode(sequence(trunc(business_date, 'YEAR'), trunc(business_date, 'MONTH'), INTERVAL 1 MONTH)) AS month
@@ -29,7 +29,7 @@ not_counted AS (
   JOIN closings AS m
     ON s.load_date <= m.business_date AND s.superseded_on > m.business_date AND s.data_date <= m.closing_date
   GROUP BY m.business_date, m.closing_date, s.subscription_id
-  HAVING array_contains(split(:not_counted_user_types, ','), max_by(s.user_type, struct(s.data_date, s.load_date)))
+  HAVING array_contains(:not_counted_user_types, max_by(s.user_type, struct(s.data_date, s.load_date)))
 ),
 counted AS (
   SELECT n.business_date, n.closing_date, n.subscription_id
@@ -44,7 +44,7 @@ held AS (
   JOIN months AS m
     ON p.load_date <= m.business_date AND p.superseded_on > m.business_date AND p.data_date <= m.closing_date
    AND p.valid_date <= m.closing_date
-  WHERE array_contains(split(:kpi_products, ','), p.product_id)
+  WHERE array_contains(:kpi_products, p.product_id)
   GROUP BY m.business_date, m.month_id, m.closing_date, p.product_id, p.subscription_id, p.sp_code, p.service_code, p.valid_date
 ),
 holders AS (
@@ -77,7 +77,7 @@ SELECT h.business_date, 'CRBT_PAYING', h.month_id, count(*)
 FROM holders AS h
 LEFT ANTI JOIN in_trial AS t
   ON t.business_date = h.business_date AND t.closing_date = h.closing_date AND t.subscription_id = h.subscription_id
-WHERE array_contains(split(:paying_products, ','), h.product_id)
+WHERE array_contains(:paying_products, h.product_id)
 GROUP BY h.business_date, h.month_id
 UNION ALL
 SELECT m.business_date, 'CRBT_DOWNLOADERS', m.month_id, count(DISTINCT v.subscription_id)
