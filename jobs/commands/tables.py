@@ -71,3 +71,16 @@ def disk() -> None:
     from jobs.show import show
 
     show(disk_of(load_settings()))
+
+
+@app.command()
+def lineage(table: Annotated[str, typer.Argument(help="as gold.suppression")]) -> None:
+    """What a table's query reads, column by column, and which tables' queries read it."""
+    from jobs.lakehouse.lineage import lineage as lineage_of
+    from jobs.lakehouse.lineage import readers
+    from jobs.show import show_tables
+
+    reads = [{"table": name, "columns": ", ".join(columns)} for name, columns in lineage_of(table).items()]
+    show_tables(
+        [(f"{table} is made from", reads), (f"{table} is read by", [{"table": name} for name in readers(table)])]
+    )

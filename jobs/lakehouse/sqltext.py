@@ -188,7 +188,7 @@ def literal(value: Any) -> str:
     if isinstance(value, dict) and not value:  # map() alone takes no key of any type
         return "CAST(map() AS MAP<STRING, STRING>)"
     if isinstance(value, dict):
-        return "map" + ", ".join(f"{literal(key)}, {literal(item)}" for key, item in value.items()) + ")"
+        return "map(" + ", ".join(f"{literal(key)}, {literal(item)}" for key, item in value.items()) + ")"
     raise TypeError(f"no SQL literal for a value of type {type(value).__name__}")
 
 
