@@ -47,7 +47,9 @@ def readers(name: str) -> list[str]:
 def reading(text: str, columns_of: Callable[[str], tuple[str, ...]]) -> Reading:
     """What a query gives and reads; `columns_of` says which columns a table or view has, none where nobody knows."""
     tree, names = _with_flat_names(parsed(text))
-    known = {flat: dict.fromkeys(columns_of(name), "string") for flat, name in names.items() if columns_of(name)}
+    known: dict[str, object] = {
+        flat: dict.fromkeys(columns_of(name), "string") for flat, name in names.items() if columns_of(name)
+    }
     schema = MappingSchema(known, dialect="spark")
     tree = qualify(
         tree,
@@ -63,7 +65,12 @@ def reading(text: str, columns_of: Callable[[str], tuple[str, ...]]) -> Reading:
         for column in scope.columns:
             if column.table in tables and tables[column.table] in names:
                 found[names[tables[column.table]]].add(column.name)
-    return Reading(tuple(tree.named_selects), {name: tuple(sorted(columns)) for name, columns in found.items()})
+    return Reading(tuple(output_names(tree)), {name: tuple(sorted(columns)) for name, columns in found.items()})
+
+
+def output_names(query: exp.Expr) -> list[str]:
+    """Names of the columns a query gives, in order; of a union those of its first branch."""
+    return [column.alias_or_name for column in query.selects] if isinstance(query, exp.Query) else []
 
 
 def _with_flat_names(parsed_text: exp.Expr) -> tuple[exp.Expr, dict[str, str]]:
