@@ -20,6 +20,7 @@ from sqlglot.tokens import TokenType
 from conf.errors import ConfigError, InputRefused
 from conf.tables import LAYERS
 
+SCHEMAS = (*LAYERS, "work")  # work: helper queries of a run
 ON_SPARK = ("spark",)
 IN_PROCESS = ("duckdb", "spark")  # DuckDB answers; people write what they know from Spark
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]*")
@@ -116,7 +117,7 @@ def _places(text: str, dialects: tuple[str, ...]) -> tuple[_Place, ...]:
 
 def table_name(table: exp.Table) -> str:
     """Full name of a table of the lake, as gold.customer_360; empty for anything else that stands in FROM."""
-    if not isinstance(table.this, exp.Identifier) or table.catalog or table.db.lower() not in LAYERS:
+    if not isinstance(table.this, exp.Identifier) or table.catalog or table.db.lower() not in SCHEMAS:
         return ""
     return f"{table.db}.{table.name}".lower()
 

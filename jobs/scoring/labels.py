@@ -42,7 +42,7 @@ WITH delivered AS (
   FROM silver.product_subscription
   WHERE load_date <= :known_by AND superseded_on > :known_by AND array_contains(:products, product_id)
   UNION ALL
-  SELECT subscription_id, 'CRBT', open_date, close_date, load_date
+  SELECT subscription_id, 'CRBT' AS product_id, open_date AS opened, close_date AS closed, load_date
   FROM silver.crbt_subscription
   WHERE load_date <= :known_by AND superseded_on > :known_by AND subscription_id IS NOT NULL
     AND array_contains(:products, 'CRBT')

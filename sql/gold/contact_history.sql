@@ -34,7 +34,8 @@ used AS (
 to_hold AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, 'EFFECTIVE' AS purpose, next_month_end AS until FROM to_judge
   UNION ALL
-  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED', date_add(planned_date, :horizon_days - 1)
+  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED' AS purpose,
+         date_add(planned_date, :horizon_days - 1) AS until
   FROM contact_answers
   WHERE ordered_in_window IS NOT NULL AND array_contains(:retention_campaigns, campaign_id)
 ),

@@ -12,7 +12,7 @@ months AS (
 closings AS (
   SELECT business_date, closing_date, month_id FROM months
   UNION ALL
-  SELECT business_date, date_sub(trunc(business_date, 'YEAR'), 1), '' FROM nights
+  SELECT business_date, date_sub(trunc(business_date, 'YEAR'), 1) AS closing_date, '' AS month_id FROM nights
 ),
 on_network AS (
   SELECT m.business_date, m.closing_date, t.subscription_id
@@ -69,18 +69,18 @@ FROM counted AS c
 WHERE c.closing_date < trunc(c.business_date, 'YEAR')
 GROUP BY c.business_date
 UNION ALL
-SELECT business_date, product_id, month_id, count(*)
+SELECT business_date, product_id AS series, month_id, count(*) AS user_cnt
 FROM holders
 GROUP BY business_date, product_id, month_id
 UNION ALL
-SELECT h.business_date, 'CRBT_PAYING', h.month_id, count(*)
+SELECT h.business_date, 'CRBT_PAYING' AS series, h.month_id, count(*) AS user_cnt
 FROM holders AS h
 LEFT ANTI JOIN in_trial AS t
   ON t.business_date = h.business_date AND t.closing_date = h.closing_date AND t.subscription_id = h.subscription_id
 WHERE array_contains(:paying_products, h.product_id)
 GROUP BY h.business_date, h.month_id
 UNION ALL
-SELECT m.business_date, 'CRBT_DOWNLOADERS', m.month_id, count(DISTINCT v.subscription_id)
+SELECT m.business_date, 'CRBT_DOWNLOADERS' AS series, m.month_id, count(DISTINCT v.subscription_id) AS user_cnt
 FROM silver.vas_daily AS v
 JOIN months AS m
   ON v.load_date <= m.business_date AND v.superseded_on > m.business_date

@@ -42,7 +42,7 @@ members AS (
 starts AS (
   SELECT business_date, campaign_id, starts_on, starts_on AS first_day FROM members
   UNION
-  SELECT m.business_date, m.campaign_id, m.starts_on, h.planned_date
+  SELECT m.business_date, m.campaign_id, m.starts_on, h.planned_date AS first_day
   FROM gold.contact_history AS h
   JOIN members AS m
     ON m.business_date = h.snapshot_date AND m.campaign_id = h.campaign_id AND m.subscription_id = h.subscription_id
