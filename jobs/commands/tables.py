@@ -105,3 +105,17 @@ def schemas(
         typer.echo(f"{'stale' if check else 'written'}: {path}")
     typer.echo("up to date" if not changed else "run closedloop schemas" if check else f"{len(changed)} files")
     raise typer.Exit(1 if check and changed else 0)
+
+
+@app.command()
+def lineage(table: Annotated[str, typer.Argument(help="as gold.suppression")]) -> None:
+    """What a table's query reads, column by column, and which tables' queries read it."""
+    from conf.tables import table_of
+    from jobs.lakehouse.lineage import columns_read, read_by, sources
+    from jobs.show import show_tables
+
+    columns = columns_read(table_of(table).name)
+    reads = [{"table": name, "columns": ", ".join(columns.get(name, ()))} for name in sorted(sources(table))]
+    show_tables(
+        [(f"{table} is made from", reads), (f"{table} is read by", [{"table": name} for name in read_by(table)])]
+    )

@@ -36,23 +36,23 @@ def report_dates(tables: Tables, dates: DateRange) -> list[date]:
 
 
 def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
-    """Parameters of the reports' queries; lists are joined by commas, reasons bit sets."""
+    """Parameters of the reports' queries; reasons are bit sets."""
     campaigns, kpis = load_campaigns(), load_kpis()
     return {
-        "report_dates": ",".join(str(night) for night in nights),
+        "report_dates": list(nights),
         "horizon_days": load_response_rules().lift.horizon_days,
-        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
-        "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
-        "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
-        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
-        "kpi_uses": _joined(kpi.use for kpi in kpis.values()),
-        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
+        "campaign_products": {key: campaign.product_id for key, campaign in campaigns.items()},
+        "retention_campaigns": [key for key, campaign in campaigns.items() if campaign.keeps_product],
+        "kpi_products": _known(kpi.product_id for kpi in kpis.values()),
+        "paying_products": _known(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
+        "kpi_uses": _known(kpi.use for kpi in kpis.values()),
+        "not_counted_user_types": load_kpi_rules().not_counted_user_types,
         "control_reason": Reason.CONTROL_GROUP.mask,
         "due_reasons": mask_of(due_all_the_same()),
-        "not_chosen_reasons": ",".join(reason.name for reason in left_out_by_plan()),
-        "suppressing_reasons": ",".join(reason.name for reason in suppressing()),
+        "not_chosen_reasons": [reason.name for reason in left_out_by_plan()],
+        "suppressing_reasons": [reason.name for reason in suppressing()],
     }
 
 
-def _joined(values: Iterable[str | None]) -> str:
-    return ",".join(sorted({value for value in values if value}))
+def _known(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value})

@@ -25,16 +25,17 @@ used AS (
   JOIN to_judge AS j ON u.subscription_id = j.subscription_id
    AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
    AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
-   AND arrays_overlap(split(str_to_map(:qualifying_use, ',', '=')[j.product_id], '[|]'), u.kinds)
+   AND arrays_overlap(:qualifying_use[j.product_id], u.kinds)
 ),
 -- Two days on which the product must be held: the next month end, to be effective; the end of the lift horizon, which is
 -- the success of a campaign that keeps a product (an order is the success of every other).
 to_hold AS (
   SELECT snapshot_date, contact_id, subscription_id, product_id, 'EFFECTIVE' AS purpose, next_month_end AS until FROM to_judge
   UNION ALL
-  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED', date_add(planned_date, :horizon_days - 1)
+  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED' AS purpose,
+         date_add(planned_date, :horizon_days - 1) AS until
   FROM work.contact_answers
-  WHERE ordered_in_window IS NOT NULL AND array_contains(split(:retention_campaigns, ','), campaign_id)
+  WHERE ordered_in_window IS NOT NULL AND array_contains(:retention_campaigns, campaign_id)
 ),
 held AS (
   SELECT j.snapshot_date, j.contact_id, j.purpose, p.valid_date, j.until,
@@ -57,11 +58,11 @@ SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.p
        c.is_inferred, c.consider_until, c.refuse_reason, c.staff_id, c.order_id, c.accepted_at,
        CASE WHEN c.effective_known_on <= c.snapshot_date
             THEN coalesce(k.is_kept, false)
-                 AND (u.contact_id IS NOT NULL OR str_to_map(:qualifying_use, ',', '=')[c.product_id] IS NULL) END
+                 AND (u.contact_id IS NOT NULL OR :qualifying_use[c.product_id] IS NULL) END
          AS is_effective,
        c.effective_known_on,
        CASE WHEN c.ordered_in_window IS NULL THEN NULL
-            WHEN array_contains(split(:retention_campaigns, ','), c.campaign_id) THEN coalesce(k.is_retained, false)
+            WHEN array_contains(:retention_campaigns, c.campaign_id) THEN coalesce(k.is_retained, false)
             ELSE c.ordered_in_window END AS ordered_in_window,
        c.attribution_window_ends,
        CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END AS is_mature,
