@@ -108,9 +108,10 @@ class ListRules(Strict):
 
 
 class ScoreRules(Strict):
-    """How old a score may be, in days."""
+    """How old a score may be, in days, and the highest chance of a yes anybody is believed to give."""
 
     max_age_days: int = Field(ge=0)
+    highest_chance: float = Field(gt=0, lt=1)
 
 
 class PreferenceRules(Strict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,8 @@ from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
 from conf.night import load_night
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.personal_data import load_personal_kinds
+from conf.reading import ROOT, Strict, chosen_file, load, remembered, yaml_files
 
 SQL = ROOT / "sql"
 LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
@@ -34,15 +34,22 @@ class Column(Strict):
 
     `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
     that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
-    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night. `open_codes` alone says
+    that the codes are the sender's and kept as they come.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the column."""
     type: str
+    """Spark's type."""
     description: str
+    """What it means, for the dictionary."""
     unit: str | None = None
+    """What a number counts."""
     pii: Literal["none", "token", "clear"] = "none"
+    """none, a token of a person's datum, or the datum in clear (vault only)."""
     nullable: bool = True
+    """Whether a row may be without it."""
     values: dict[str, str] = {}
     values_from: str | None = None
     open_codes: bool = False
@@ -80,21 +87,35 @@ class Table(Strict):
     """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
+    """Layer and name, as the file's place says."""
     description: str
+    """What the table holds."""
     grain: str
+    """What one row is."""
     owner: str
+    """Who answers for it."""
     key: tuple[str, ...]
+    """Columns that name one row."""
     columns: tuple[Column, ...]
+    """The columns in the order on disk."""
     made_by: str = Bound(pattern=r"^(query|[a-z_0-9]+(\.[a-z_0-9]+)*:[A-Za-z_0-9.]+)$")
+    """`query`, the SELECT beside the contract, or `module:function`."""
     made_from: tuple[str, ...] = ()
+    """Tables a function reads; of a query its text says."""
     stage: str | None = None
+    """Stage of conf/night.yaml that makes the table."""
     job: str | None = None
+    """Job of the stage, where it has several that make tables."""
     may_be_left: bool = False
+    """Whether a run may rightly leave the table as it is."""
     partition_by: tuple[str, ...] = ()
+    """Columns with a folder for each value."""
     replace_by: str | None = None
+    """Date column: a run replaces the rows of its dates."""
     retention_days: int | None = Bound(default=None, ge=1)
     keep: Literal["forever"] | None = None
     cluster_by: tuple[str, ...] = ()
+    """Columns rows are sorted by on disk."""
     may_be_empty: bool = False
 
     @model_validator(mode="after")
@@ -173,8 +194,8 @@ class Table(Strict):
 
     @property
     def sql_file(self) -> Path:
-        """Where the table's query stands when the table is one SELECT."""
-        return SQL / self.layer / f"{self.short_name}.sql"
+        """Where the table's query stands when the table is one SELECT: the operator's, else the delivered one."""
+        return chosen_file(SQL / self.layer / f"{self.short_name}.sql")
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -191,7 +212,7 @@ def _jobs_that_make_tables(stage: str | None) -> list[str]:
     return [name for name, job in stages[stage].jobs.items() if job.makes]
 
 
-@cache
+@remembered
 def work_queries() -> dict[str, Path]:
     """Helper queries by full name, as work.owners: files of sql/work."""
     return {f"{WORK}.{path.stem}": path for path in yaml_files(SQL / WORK, "*.sql")}
@@ -208,7 +229,7 @@ def query_text(name: str) -> str:
     return path.read_text(encoding="utf-8").rstrip().removesuffix(";")
 
 
-@cache
+@remembered
 def load_tables() -> dict[str, Table]:
     """All table contracts by full name: files under sql/ and the bronze tables that follow from the feeds."""
     tables = {feed.table: bronze_table(feed) for feed in load_feeds().values()}
@@ -285,7 +306,7 @@ def _bronze_columns(field: Field) -> list[Column]:
             )
         ]
     columns = [
-        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
+        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
                nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":

@@ -15,11 +15,11 @@ from typing import Any
 from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 
 from conf.files import write_whole
-from conf.reading import ROOT
+from conf.reading import BASE
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ROOT / ".cache" / "pages"
+PACKAGES = BASE / ".cache" / "pages"
 ASSETS = Path("static") / "assets"
 INSIDE = "META-INF/resources/webjars"
 

@@ -39,7 +39,7 @@ def run_job(settings: Settings, name: str, dates: DateRange) -> dict:
 
 def _run(settings: Settings, name: str, job: Job, dates: DateRange) -> dict:
     if "registry" in job.needs:
-        from jobs.stack.postgres import point_mlflow_here
+        from jobs.servers.postgres import point_mlflow_here
 
         point_mlflow_here(settings)
     if "spark" not in job.needs:

@@ -9,10 +9,10 @@ from textwrap import wrap
 from conf.feeds import load_feeds
 from conf.files import write_whole
 from conf.night import load_night
-from conf.reading import ROOT
+from conf.reading import BASE
 from conf.tables import Table, load_tables
 
-PICTURE = ROOT / "docs" / "architecture.svg"
+PICTURE = BASE / "docs" / "architecture.svg"
 WIDTH, SIDE, MIDDLE, RIGHT = 1180, 20, 260, 690  # x of the three columns
 LINE, GAP, PAD = 19, 58, 14
 ENGINES = {

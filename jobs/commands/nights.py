@@ -95,8 +95,8 @@ def rollback(
     """Let an earlier champion of a model score again; training does not promote the files it replaces once more."""
     from conf.models import load_models
     from jobs.scoring.promoted import roll_back
+    from jobs.servers.postgres import point_mlflow_here
     from jobs.show import show
-    from jobs.stack.postgres import point_mlflow_here
 
     settings = load_settings()
     point_mlflow_here(settings)
@@ -129,12 +129,13 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench simulator ...` (writing)."""
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`."""
     modules = {
-        "allocation": "models.allocation.bench",
+        "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "simulator": "simulator.bench",
+        "tokens": "jobs.people.bench",
     }
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))

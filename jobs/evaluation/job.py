@@ -8,11 +8,12 @@ from typing import Any
 
 from conf.campaigns import load_campaigns
 from conf.dates import DateRange
-from conf.kpi import load_kpi_rules, load_kpis
+from conf.kpi import PAYING_HOLDERS, load_kpi_rules, load_kpis
 from conf.responses import load_response_rules
 from jobs.lakehouse.plan import Plan
 from jobs.lakehouse.tables import Tables
-from jobs.targeting.reasons import DUE_ALL_THE_SAME, LEFT_OUT_BY_PLAN, SUPPRESSING, Reason, mask_of
+from jobs.rules.uses import register_uses
+from jobs.targeting.reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 
 HISTORY = "gold.contact_history"
 
@@ -20,7 +21,10 @@ HISTORY = "gold.contact_history"
 def plan(tables: Tables, dates: DateRange) -> Plan:
     """The nights of the range that have a contact history; none is no report."""
     nights = report_dates(tables, dates)
-    return Plan((dates,), params={**count_parameters(nights), "nights": nights}) if nights else Plan(())
+    if not nights:
+        return Plan(())
+    register_uses(tables.spark)
+    return Plan((dates,), params={**count_parameters(nights), "nights": nights})
 
 
 def report_dates(tables: Tables, dates: DateRange) -> list[date]:
@@ -32,22 +36,23 @@ def report_dates(tables: Tables, dates: DateRange) -> list[date]:
 
 
 def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
-    """Parameters of the reports' queries; lists are joined by commas, reasons bit sets."""
+    """Parameters of the reports' queries; reasons are bit sets."""
     campaigns, kpis = load_campaigns(), load_kpis()
     return {
-        "report_dates": ",".join(str(night) for night in nights),
+        "report_dates": list(nights),
         "horizon_days": load_response_rules().lift.horizon_days,
-        "campaign_products": ",".join(f"{key}={campaign.product_id}" for key, campaign in campaigns.items()),
-        "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
-        "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
-        "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == "CRBT_PAYING"),
-        "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
+        "campaign_products": {key: campaign.product_id for key, campaign in campaigns.items()},
+        "retention_campaigns": [key for key, campaign in campaigns.items() if campaign.keeps_product],
+        "kpi_products": _known(kpi.product_id for kpi in kpis.values()),
+        "paying_products": _known(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
+        "kpi_uses": _known(kpi.use for kpi in kpis.values()),
+        "not_counted_user_types": load_kpi_rules().not_counted_user_types,
         "control_reason": Reason.CONTROL_GROUP.mask,
-        "due_reasons": mask_of(DUE_ALL_THE_SAME),
-        "not_chosen_reasons": ",".join(reason.name for reason in LEFT_OUT_BY_PLAN),
-        "suppressing_reasons": ",".join(reason.name for reason in SUPPRESSING),
+        "due_reasons": mask_of(due_all_the_same()),
+        "not_chosen_reasons": [reason.name for reason in left_out_by_plan()],
+        "suppressing_reasons": [reason.name for reason in suppressing()],
     }
 
 
-def _joined(values: Iterable[str | None]) -> str:
-    return ",".join(sorted({value for value in values if value}))
+def _known(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value})

@@ -125,8 +125,8 @@ class Tables:
 
         Not bound by Spark: over Spark Connect, Delta 4.4's parser loses the parameters of `spark.sql(text, args=...)`.
         """
-        bound = bind_parameters(text, {**self.parameters, **params})
-        return self.spark.sql(substitute_tables(bound, self._pinned_view))
+        pinned = substitute_tables(text, self._pinned_view)
+        return self.spark.sql(bind_parameters(pinned, {**self.parameters, **params}))
 
     def bind(self, **params: Any) -> None:
         """Parameters of the queries from here on; helper queries of before are forgotten with theirs."""

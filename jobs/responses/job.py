@@ -13,6 +13,7 @@ from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
 from jobs.rules.holders import register_holder_at
+from jobs.rules.uses import register_uses
 
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
 
@@ -27,6 +28,7 @@ def plan(tables: Tables, dates: DateRange) -> Plan:
         return Plan((), summary={"snapshots": []})
     snapshots += later_snapshots(tables, dates)
     register_holder_at(tables.spark)
+    register_uses(tables.spark)
     params = {**query_parameters(snapshots), "loaded_from": dates.first}
     wide = DateRange(snapshots[0], snapshots[-1])
     return Plan((wide,), params=params, summary={"snapshots": [str(day) for day in snapshots]})

@@ -47,7 +47,7 @@ def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[S
             _tell_without_champion(settings, run, name, refused[name])
             continue
         version, bundle = promoted.load_champion(settings, name, config.max_model_bytes, run.dates.last)
-        models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle))
+        models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle, settings.time_zone))
     return models
 
 

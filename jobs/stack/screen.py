@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 
 import duckdb
@@ -16,6 +13,7 @@ from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
 from jobs.stack import stack
+from jobs.stack.steps import answer_of_step, environment
 
 CORE_TABLES = (
     "silver.subscription", "silver.usage_daily", "silver.bill_month", "gold.customer_360", "gold.customer_score",
@@ -113,16 +111,8 @@ NOT_COMPARABLE = {"influence_adoption"}
 
 def model_ceilings(settings: Settings) -> dict[str, float]:
     """The truth's own AUC by `model@cut-off`, asked of the simulator as a process: the pipeline never reads its truth."""
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
-    done = subprocess.run(
-        [sys.executable, "-m", "simulator", "ceilings", "--json"],
-        cwd=settings.root,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 and done.stdout.strip() else {}
+    said = answer_of_step(["simulator", "ceilings", "--json"], environment(settings.home, settings.profile))
+    return json.loads(said.splitlines()[-1]) if said else {}
 
 
 def _lists(settings: Settings) -> list[tuple]:

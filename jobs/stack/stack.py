@@ -7,8 +7,8 @@ from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.doors import require_closed
 from jobs.lakehouse.server_logs import cut_long_logs
-from jobs.stack import airflow_server, postgres, web
-from jobs.stack.airflow_client import AirflowClient
+from jobs.servers import airflow_server, postgres, web
+from jobs.servers.airflow_client import AirflowClient
 
 BY_HAND = ("campaign_approval", "initial_load")
 

@@ -9,10 +9,10 @@ from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger
 from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHDRAWALS
+from jobs.people.person_lookup import look_up
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.freeze import contact_id_of
 from jobs.targeting.reasons import reasons_of

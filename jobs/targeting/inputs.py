@@ -13,12 +13,13 @@ from conf.models import load_models
 from conf.policy import Policy
 from conf.products import load_products
 from conf.tables import table_of
+from conf.view import device_column, load_view_rules
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
-from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
+from jobs.targeting.reasons import Reason, mask_of, protecting, up_to
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 BASE_COLUMNS = (
     "subscription_id", "msisdn", "msisdn_class", "user_type", "is_live", "subscription_status", "city_code", "county_code",
-    "device_supports_mms", "device_supports_gprs", "device_supports_java", "device_supports_fetion", "account_manager_id",
-    "channel_preference_score", "list_colours", "crbt_lifecycle_state",
+    "account_manager_id", "channel_preference_score", "list_colours", "crbt_lifecycle_state",
 )  # fmt: skip
 
 
@@ -41,7 +41,9 @@ def read_subscribers(lake: Tables, business_date: date, wanted: Collection[str],
     """One row per subscription of the view with the columns the rules of tonight read (`wanted`) and those every rule needs."""
     view = lake.read(VIEW).filter(F.col("snapshot_date") == F.lit(business_date))
     owned = {product.owned_when for product in load_products().values() if product.owned_when}
-    kept = [column.name for column in table_of(VIEW).columns if column.name in {*BASE_COLUMNS, *wanted, *owned}]
+    abilities = map(device_column, load_view_rules().device_abilities)
+    read = {*BASE_COLUMNS, *abilities, *wanted, *owned}
+    kept = [column.name for column in table_of(VIEW).columns if column.name in read]
     subscribers = view.select(*kept).join(_lifecycle(lake, business_date), "subscription_id", "left")
     # A subscription the models did not see keeps the state of the view.
     state = F.coalesce("scored_lifecycle_state", "crbt_lifecycle_state")
@@ -132,7 +134,7 @@ def read_suppressions(lake: Tables, business_date: date) -> DataFrame:
 
 def _reason_mask() -> Column:
     """Bit of the reason; a text we do not know closes as do-not-disturb of its scope."""
-    known = F.create_map(*(F.lit(part) for reason in SUPPRESSION_REASONS for part in (reason.name, reason.mask)))
+    known = F.create_map(*(F.lit(part) for reason in protecting() for part in (reason.name, reason.mask)))
     by_scope = (
         F.when(F.col("scope_type") == "CHANNEL", F.lit(Reason.DND_CHANNEL.mask))
         .when(F.col("scope_type") == "PRODUCT", F.lit(Reason.DND_PRODUCT.mask))
@@ -160,7 +162,7 @@ def read_due_before(lake: Tables, business_date: date, campaign_ids: Collection[
 
     Due: nothing up to the draw spoke against it, whether the allocation chose it or not. Read only when a share was raised.
     """
-    against = sum(reason.mask for reason in Reason if reason.step <= Reason.CONTROL_GROUP.step)
+    against = mask_of(up_to(Reason.CONTROL_GROUP))
     decided = lake.read("gold.campaign_decision").filter(
         (F.col("business_date") < F.lit(business_date))
         & F.col("campaign_id").isin(list(campaign_ids))

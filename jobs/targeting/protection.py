@@ -13,7 +13,9 @@ import pyarrow.compute
 from conf.channels import load_channels
 from conf.responses import load_response_rules
 from jobs.lakehouse import ledger
+from jobs.lakehouse.file_states import LOADED
 from jobs.lakehouse.tables import Tables
+from jobs.people import vault
 from jobs.targeting.complaint_check import Complaint, closures
 from jobs.targeting.export_check import Protection
 
@@ -65,8 +67,7 @@ def _read_holders(lake: Tables, business_date: date, protection: Protection) -> 
         filters=[("snapshot_date", "=", business_date)],
         columns=["subscription_id", "msisdn", "is_live", "subscription_status"],
     )
-    vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
-    number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
+    number_of = vault.numbers(lake.settings)
     reached = defaultdict(list)
     for row in view.to_pylist():
         number = number_of.get(row["msisdn"])
@@ -111,11 +112,7 @@ def _whole_since(lake: Tables, nights: list[date]) -> date:
     """The newest night whose list could be read to the last row; what it and later ones hold stays in force."""
     columns = ["load_date", "status", "rows_unreadable"]
     files = ledger.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
-    torn = {
-        row["load_date"]
-        for row in files.to_pylist()
-        if row["rows_unreadable"] and row["status"] in ("LANDED", "SUPERSEDED")
-    }
+    torn = {row["load_date"] for row in files.to_pylist() if row["rows_unreadable"] and row["status"] in LOADED}
     return max((night for night in nights if night not in torn), default=nights[0])
 
 

@@ -22,6 +22,7 @@ from conf.errors import ClosedLoopError
 from conf.feeds import Feed, load_feeds
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.expiry import first_kept_in_bronze
+from jobs.lakehouse.file_states import LOADED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 FOREVER = date(9999, 12, 31)
 DUPLICATE_ROW = "ops.duplicate_row"
-_LANDED = ("LANDED", "SUPERSEDED")
 
 
 class RowsExpired(ClosedLoopError):
@@ -54,7 +54,7 @@ def deliveries(settings: Settings) -> list[Delivery]:
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
     rows: Counter[tuple[str, date, int, date]] = Counter()
     for row in ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist():
-        if row["status"] in _LANDED and row["data_date"]:
+        if row["status"] in LOADED and row["data_date"]:
             rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0
     return [Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items())]
 

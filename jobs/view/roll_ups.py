@@ -14,6 +14,7 @@ from conf.reading import one_of
 from conf.segments import load_strategic
 from conf.tables import Column, table_of
 from conf.tags import FOLDER, load_tags, place_of
+from conf.view import load_view_rules
 from jobs.rules.rule_nodes import Rule
 from jobs.rules.rule_tree import parse_rule
 from jobs.view.assemble import VIEW
@@ -138,7 +139,8 @@ def corporate_view(lake: Lake, dates: DateRange) -> DataFrame:
     """One row a corporate customer with its members."""
     snap, view = Snapshot(lake, dates.first), _view(lake, dates.first)
     live, none = F.col("is_live"), F.lit(0)
-    ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=90))
+    days = load_view_rules().windows.agreements_end.days
+    ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=days))
     revenue = F.sum(F.when(live, F.col("arpu_3m_fen")))
     change = F.sum(F.when(live, F.col("arpu_3m_fen") * F.col("arpu_slope_3m")))
     members = view.where("corporate_id IS NOT NULL").groupBy("corporate_id").agg(

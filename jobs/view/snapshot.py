@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.view import load_view_rules
 from jobs.view.conform import CLOSING_DAY
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Snapshot:
 
     def newest_delivery(self, table: str) -> DataFrame:
         """Rows of the newest daily snapshot that was loaded (a feed carried over keeps yesterday's)."""
-        rows = self.standing(table, since=self.day - timedelta(days=10))
+        rows = self.standing(table, since=self.days_back(load_view_rules().windows.daily_snapshot.days))
         newest = rows.agg(F.max("data_date").alias("newest_date"))
         return rows.join(F.broadcast(newest), rows["data_date"] == newest["newest_date"], "left_semi")
 

@@ -16,7 +16,7 @@ priors AS (
          (coalesce(r.brands[coalesce(o.brand_code, '')].accept_cnt, 0) + :brand_prior * coalesce(r.overall_rate, 0.0))
            / (coalesce(r.brands[coalesce(o.brand_code, '')].contact_cnt, 0) + :brand_prior) AS rate
   FROM (SELECT DISTINCT snapshot_date, brand_code FROM work.owners) AS o
-  CROSS JOIN (SELECT explode(map_keys(str_to_map(:channel_classes, ',', '='))) AS channel_code) AS c
+  CROSS JOIN (SELECT explode(map_keys(:channel_classes)) AS channel_code) AS c
   LEFT JOIN rates AS r ON r.snapshot_date = o.snapshot_date AND r.channel_code = c.channel_code
 ),
 scored AS (

@@ -5,9 +5,9 @@
 WITH contacts AS (
   SELECT snapshot_date, product_id, channel_code, is_contacted, response_code,
          CASE WHEN coalesce(contact_class, channel_class) = 'PASSIVE'
-              THEN date_add(planned_date, CAST(str_to_map(:late_result_nights, ',', '=')['PASSIVE'] AS INT)) <= snapshot_date ELSE has_result END AS is_known,
+              THEN date_add(planned_date, :late_result_nights['PASSIVE']) <= snapshot_date ELSE has_result END AS is_known,
          is_contacted AND response_code IS NOT NULL
-           AND NOT array_contains(split(:retention_campaigns, ','), campaign_id) AS is_answered
+           AND NOT array_contains(:retention_campaigns, campaign_id) AS is_answered
   FROM work.contact_answers
   WHERE NOT is_control AND contact_state <> 'RECALLED' AND product_id IS NOT NULL AND channel_code IS NOT NULL
     AND planned_date > add_months(snapshot_date, -:affinity_months)

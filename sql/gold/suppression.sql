@@ -5,7 +5,7 @@ WITH protected AS (
   UNION ALL
   -- A sensitive customer who names no channel is closed on every proactive one.
   SELECT snapshot_date, subscription_id, 'CHANNEL' AS scope_type,
-         explode(CASE WHEN size(sensitive_channels) > 0 THEN sensitive_channels ELSE split(:proactive_channels, ',') END) AS scope_value,
+         explode(CASE WHEN size(sensitive_channels) > 0 THEN sensitive_channels ELSE :proactive_channels END) AS scope_value,
          'SENSITIVE_CHANNEL' AS reason, snapshot_date AS valid_from, DATE '9999-12-31' AS valid_to, 'CUSTOMER' AS source,
          DATE '9999-12-31' AS began_on
   FROM work.owners

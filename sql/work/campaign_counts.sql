@@ -3,12 +3,12 @@
 -- so that quick yeses do not count before the others' noes. Acceptances of later waves count as they come.
 -- Level of a customer, the best of all nights: 1 suppressed, 2 contactable but not chosen by the plan, 3 chosen. A reason in
 -- neither list has no level: then targeted is more than the levels together and the gate stops.
-WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
+WITH nights AS (SELECT explode(:report_dates) AS business_date),
 decided AS (
   SELECT n.business_date, d.campaign_id, d.subscription_id,
          max(CASE WHEN d.verdict IN ('EXPORTED', 'RECOMMENDED') THEN 3
-                  WHEN array_contains(split(:not_chosen_reasons, ','), d.first_reason) THEN 2
-                  WHEN array_contains(split(:suppressing_reasons, ','), d.first_reason) THEN 1 END) AS level
+                  WHEN array_contains(:not_chosen_reasons, d.first_reason) THEN 2
+                  WHEN array_contains(:suppressing_reasons, d.first_reason) THEN 1 END) AS level
   FROM gold.campaign_decision AS d
   JOIN nights AS n ON d.business_date < n.business_date
   GROUP BY n.business_date, d.campaign_id, d.subscription_id

@@ -2,7 +2,7 @@
 -- loaded by then and its file was not replaced by then; lists of a night are known from the next night on. Rows of a file that
 -- was refused, closed or recalled, and contacts withdrawn one by one, are not there, unless the channel answered for them all the same.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 earlier_executions AS (
   SELECT s.snapshot_date, e.contact_id, e.campaign_id, e.task_id, e.wave_no, e.subscription_id, e.product_id, e.offer_id,
@@ -28,8 +28,8 @@ withdrawn AS (
 planned AS (
   SELECT snapshot_date, contact_id, campaign_id, task_id, wave_no, subscription_id, product_id, offer_id,
          CASE WHEN NOT is_control THEN channel_code END AS channel_code,
-         CASE WHEN NOT is_control THEN str_to_map(:channel_classes, ',', '=')[channel_code] END AS channel_class,
-         CASE WHEN NOT is_control THEN str_to_map(:channel_classes, ',', '=')[channel_code] END AS contact_class,
+         CASE WHEN NOT is_control THEN :channel_classes[channel_code] END AS channel_class,
+         CASE WHEN NOT is_control THEN :channel_classes[channel_code] END AS contact_class,
          planned_date, business_date, is_control, is_model_selected, 'HISTORY' AS source,
          false AS is_withheld
   FROM earlier_executions WHERE nth_newest = 1
@@ -44,7 +44,7 @@ planned AS (
   LEFT JOIN withdrawn AS d ON d.contact_id = c.contact_id
   UNION ALL
   SELECT snapshot_date, concat_ws(':', 'C', campaign_id, subscription_id) AS contact_id, campaign_id,
-         NULL AS task_id, 1 AS wave_no, subscription_id, str_to_map(:campaign_products, ',', '=')[campaign_id] AS product_id,
+         NULL AS task_id, 1 AS wave_no, subscription_id, :campaign_products[campaign_id] AS product_id,
          NULL AS offer_id, NULL AS channel_code, NULL AS channel_class, NULL AS contact_class,
          date_add(business_date, 1) AS planned_date, business_date, true AS is_control, is_model_selected,
          'EXPORT' AS source, false AS is_withheld
@@ -55,7 +55,7 @@ results AS (
   SELECT s.snapshot_date, r.contact_id,
          max_by(struct(r.contact_time, nullif(r.reach_code, 'UNKNOWN') AS reach_code, r.response_code, r.refuse_reason, r.staff_id, r.order_id),
                 struct(CASE WHEN r.response_code IN ('ACCEPT', 'REFUSE') THEN 3 WHEN r.response_code = 'CONSIDER' THEN 2
-                            WHEN array_contains(split(:contacted_codes, ','), r.reach_code) THEN 1 ELSE 0 END,
+                            WHEN array_contains(:contacted_codes, r.reach_code) THEN 1 ELSE 0 END,
                        r.contact_time, r.load_date, coalesce(r.order_id, ''))) AS result
   FROM silver.channel_result AS r
   JOIN snapshots AS s ON r.load_date <= s.snapshot_date AND r.superseded_on > s.snapshot_date
@@ -66,9 +66,9 @@ contacts AS (
   SELECT p.*, result.contact_time AS contacted_at, result.reach_code, result.response_code AS answer,
          result.refuse_reason, result.staff_id, result.order_id AS answer_order_id,
          result.contact_time IS NOT NULL AS has_result,
-         coalesce(array_contains(split(:contacted_codes, ','), result.reach_code), false)
+         coalesce(array_contains(:contacted_codes, result.reach_code), false)
            OR coalesce(result.response_code IN ('ACCEPT', 'REFUSE', 'CONSIDER'), false) AS is_contacted,
-         coalesce(array_contains(split(:inferred_classes, ','), coalesce(p.contact_class, p.channel_class)), false) AS is_bulk
+         coalesce(array_contains(:inferred_classes, coalesce(p.contact_class, p.channel_class)), false) AS is_bulk
   FROM planned AS p
   LEFT JOIN results AS r ON r.snapshot_date = p.snapshot_date AND r.contact_id = p.contact_id AND NOT p.is_control
   WHERE p.planned_date > date_sub(p.snapshot_date, :history_days) AND (NOT p.is_withheld OR r.contact_id IS NOT NULL)
@@ -124,8 +124,8 @@ SELECT *,
        CASE WHEN is_control THEN NULL
             WHEN is_contacted THEN 'MADE'
             WHEN is_withheld THEN 'RECALLED'
-            WHEN NOT has_result AND snapshot_date < date_add(planned_date, CAST(
-                   str_to_map(:late_result_nights, ',', '=')[coalesce(contact_class, channel_class)] AS INT)) THEN 'OPEN'
+            WHEN NOT has_result AND snapshot_date < date_add(
+                   planned_date, :late_result_nights[coalesce(contact_class, channel_class)]) THEN 'OPEN'
             ELSE 'MISSED' END AS contact_state,
        CASE WHEN is_control THEN NULL
             WHEN answer IN ('ACCEPT', 'REFUSE') THEN answer

@@ -10,7 +10,7 @@
 -- Success: an order of the product in these days, whoever sold it; of a campaign that keeps a product: the product is held
 -- at their end. Rule 5.24: seven days, treated and control alike; a member succeeds once, however many contacts came before.
 -- Reached by others: contacts of other campaigns that happened in the same days.
-WITH nights AS (SELECT to_date(day) AS business_date FROM (SELECT explode(split(:report_dates, ',')) AS day)),
+WITH nights AS (SELECT explode(:report_dates) AS business_date),
 held_back_from_all AS (
   SELECT subscription_id, min(business_date) AS held_back_on
   FROM gold.control_group
@@ -34,7 +34,7 @@ members AS (
   UNION ALL
   SELECT d.business_date, d.campaign_id, d.subscription_id, d.is_control,
          d.is_control AND coalesce(g.held_back_on < d.business_date, false) AS is_global, date_add(d.due_on, 1) AS starts_on,
-         str_to_map(:campaign_products, ',', '=')[d.campaign_id] AS product_id
+         :campaign_products[d.campaign_id] AS product_id
   FROM decided AS d
   LEFT JOIN held_back_from_all AS g ON g.subscription_id = d.subscription_id
   WHERE d.decided_on = d.due_on
@@ -42,7 +42,7 @@ members AS (
 starts AS (
   SELECT business_date, campaign_id, starts_on, starts_on AS first_day FROM members
   UNION
-  SELECT m.business_date, m.campaign_id, m.starts_on, h.planned_date
+  SELECT m.business_date, m.campaign_id, m.starts_on, h.planned_date AS first_day
   FROM gold.contact_history AS h
   JOIN members AS m
     ON m.business_date = h.snapshot_date AND m.campaign_id = h.campaign_id AND m.subscription_id = h.subscription_id
@@ -57,7 +57,7 @@ clocks AS (
 ),
 watched AS (
   SELECT m.*, k.begins_on, k.ends_on, k.passed, k.ends_on IS NULL AS is_open,
-         array_contains(split(:retention_campaigns, ','), m.campaign_id) AS is_retention
+         array_contains(:retention_campaigns, m.campaign_id) AS is_retention
   FROM members AS m
   JOIN clocks AS k ON k.business_date = m.business_date AND k.campaign_id = m.campaign_id AND k.starts_on = m.starts_on
 ),

@@ -2,7 +2,7 @@
 -- present holder where that one is not known; null = nobody. A list is its newest snapshot; while rows of it cannot be
 -- read, what the snapshots since the last whole one held stays in force: nobody can say who is gone and who is illegible.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 unreadable AS (
   SELECT load_date, sum(rows_unreadable) AS row_cnt

@@ -1,7 +1,7 @@
 -- Present owner of each subscription, since when (protection asked for by the owner before ends with the transfer), and what
 -- the owner's record says: person (token of the ID document, companies excepted) and sensitive channels.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 records AS (
   SELECT s.snapshot_date, u.subscription_id, u.customer_id, u.data_date, u.brand_code,

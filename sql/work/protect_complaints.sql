@@ -2,11 +2,11 @@
 -- person releases it. B: repeated marketing complaints; everything. C: one marketing complaint; that channel and product,
 -- everything when it names neither. D: any other complaint while open or freshly closed; everything.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 complaints AS (
   SELECT snapshot_date, newest.*, to_date(newest.created_at) AS began_on,
-         coalesce(array_contains(split(:marketing_categories, ','), newest.category), false)
+         coalesce(array_contains(:marketing_categories, newest.category), false)
            OR coalesce(newest.about_channel, newest.about_product, '') <> '' AS is_marketing
   FROM (
     SELECT s.snapshot_date, c.complaint_id,
@@ -17,7 +17,7 @@ complaints AS (
     FROM silver.complaint AS c
     JOIN snapshots AS s ON c.load_date <= s.snapshot_date  -- in any delivery: a file that replaces another takes no complaint away
     WHERE c.subscription_id IS NOT NULL
-      AND NOT coalesce(to_date(str_to_map(:released_complaints, ',', '=')[c.complaint_id]) <= s.snapshot_date, false)
+      AND NOT coalesce(:released_complaints[c.complaint_id] <= s.snapshot_date, false)
     GROUP BY s.snapshot_date, c.complaint_id
   )
 ),

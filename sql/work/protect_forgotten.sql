@@ -1,7 +1,7 @@
 -- Who was erased stays uncontacted for good (ops.forgotten): whoever holds the number, and every line on the same document,
 -- also one that comes later. No change of owner ends it: nobody can say any more who the person was.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 forgotten AS (
   SELECT s.snapshot_date, f.token, f.kind, f.business_date

@@ -14,7 +14,7 @@ asked AS (
               WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN product_id ELSE '*' END AS scope_value
   FROM work.wishes
   WHERE subscription_id IS NOT NULL
-    AND NOT coalesce(to_date(str_to_map(:released_opt_outs, ',', '=')[subscription_id]) BETWEEN began_on AND snapshot_date, false)
+    AND NOT coalesce(:released_opt_outs[subscription_id] BETWEEN began_on AND snapshot_date, false)
 ),
 spread AS (
   SELECT a.snapshot_date, a.subscription_id AS asked_by, a.scope_type, a.scope_value, a.began_on, a.is_bound_at_the_time,

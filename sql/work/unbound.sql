@@ -4,6 +4,6 @@ SELECT list_code, count(*) AS entry_cnt, count_if(subscription_id IS NULL) AS un
 FROM (
   SELECT 'OPT_OUT' AS list_code, subscription_id, load_date >= :loaded_from AS is_new FROM work.wishes WHERE snapshot_date = :last_date
   UNION ALL
-  SELECT list_code, subscription_id, false FROM work.list_entries WHERE snapshot_date = :last_date
+  SELECT list_code, subscription_id, false AS is_new FROM work.list_entries WHERE snapshot_date = :last_date
 ) AS e
 GROUP BY list_code

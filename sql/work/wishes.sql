@@ -1,7 +1,7 @@
 -- Do-not-disturb asked for at a contact, in any row and any delivery, superseded ones included, and whom it protects: the
 -- person contacted and the holder of the number at that time; the present holder where neither is known; null = nobody.
 WITH snapshots AS (
-  SELECT to_date(day) AS snapshot_date FROM (SELECT explode(split(:snapshot_dates, ',')) AS day)
+  SELECT explode(:snapshot_dates) AS snapshot_date
 ),
 asked AS (
   SELECT contact_id, subscription_id, msisdn_token, to_date(contact_time) AS began_on, channel_code, opt_out_scope, load_date

@@ -21,7 +21,9 @@ from jobs.lakehouse.dictionary import is_stale
 from jobs.lakehouse.lineage import made_from, sources
 from jobs.lakehouse.sqltext import bind_parameters, tables_in
 
-YAML_FILES = sorted(path for folder in ("conf", "sql", "expectations") for path in (ROOT / folder).rglob("*.yaml"))
+YAML_FILES = sorted(
+    path for folder in ("conf", "sql", "expectations", "simulator") for path in (ROOT / folder).rglob("*.yaml")
+)
 SQL_FILES = sorted(path for folder in ("sql", "jobs") for path in (ROOT / folder).rglob("*.sql"))
 
 

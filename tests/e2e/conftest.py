@@ -15,7 +15,7 @@ import pytest
 
 from conf.dates import DateRange
 from conf.settings import Settings
-from jobs.stack import postgres
+from jobs.servers import postgres
 from tests.conftest import settings_for_tests
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,9 @@ import pytest
 
 from conf.dates import DateRange
 from conf.tables import tables_of_job
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.people.tokens import Tokenizer
 from jobs.rekey.job import rekey
 from jobs.stack.kill_matrix import fingerprint, prove_point
 from jobs.stage import run_stage
