@@ -99,7 +99,7 @@ def _id_key(base: Any, own: Any) -> str | None:
     return next((key for key in ID_KEYS if all(_has_distinct(entries, key) for entries in (base, own))), None)
 
 
-def _has_distinct(entries: list[dict], key: str) -> bool:
+def _has_distinct(entries: list[dict[str, Any]], key: str) -> bool:
     values = [str(entry[key]) for entry in entries if key in entry]
     return len(values) == len(entries) == len(set(values))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -240,7 +240,7 @@ class StrategicSegment(Strict):
     code: str = Field(pattern=r"^SS\d$")
     name: str
     title: str
-    rule: dict
+    rule: dict[str, Any]
 
 
 class Strategic(Strict):
