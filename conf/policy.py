@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -141,7 +141,7 @@ class ContactRules(Strict):
 
     @field_validator("late_result_nights", "attempts")
     @classmethod
-    def _names_every_class(cls, value: dict) -> dict:
+    def _names_every_class(cls, value: dict[str, Any]) -> dict[str, Any]:
         missing = set(get_args(ChannelClass)) - set(value)
         if missing:
             raise ValueError(f"a number for every class, found none for {', '.join(sorted(missing))}")

@@ -156,7 +156,7 @@ def _file_stores(docs: Path) -> Any:
     """Stores and pages as files below `docs`; a context of kind "file" would parse its YAML again for every rule."""
     from great_expectations.data_context.types.base import DataContextConfig
 
-    def _store(class_name: str, folder: str) -> dict:
+    def _store(class_name: str, folder: str) -> dict[str, Any]:
         backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs / "gx" / folder)}
         return {"class_name": class_name, "store_backend": backend}
 
@@ -231,7 +231,7 @@ def _in_words(verdict: Verdict) -> str:
     return f"{verdict.table}: {verdict.rule.words}; observed {verdict.observed} ({verdict.rule.reason})"
 
 
-def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict:
+def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict[str, Any]:
     layer, short_name = verdict.table.split(".")
     return {
         "run_id": lake.run.run_id, "business_date": lake.run.business_date, "stage": stage, "table_name": verdict.table,
