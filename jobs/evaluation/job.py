@@ -138,7 +138,7 @@ def count_parameters(nights: Iterable[date]) -> dict[str, Any]:
         "retention_campaigns": ",".join(key for key, campaign in campaigns.items() if campaign.keeps_product),
         "kpi_products": _joined(kpi.product_id for kpi in kpis.values()),
         "paying_products": _joined(kpi.product_id for kpi in kpis.values() if kpi.series == PAYING_HOLDERS),
-        "kpi_uses": _joined(kpi.use for kpi in kpis.values()),
+        "kpi_uses": sorted({kpi.use for kpi in kpis.values() if kpi.use}),
         "not_counted_user_types": ",".join(load_kpi_rules().not_counted_user_types),
         "control_reason": Reason.CONTROL_GROUP.mask,
         "due_reasons": mask_of(due_all_the_same()),

@@ -82,7 +82,7 @@ GROUP BY h.business_date, h.product_id, h.month_id
 UNION ALL
 SELECT m.business_date, v.used, m.month_id, count(DISTINCT v.subscription_id)
 FROM (
-  SELECT subscription_id, event_date, load_date, superseded_on, explode(array_intersect(split(:kpi_uses, ','), vas_uses(
+  SELECT subscription_id, event_date, load_date, superseded_on, explode(array_intersect(:kpi_uses, vas_uses(
     crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
     newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt))) AS used
   FROM silver.vas_daily
