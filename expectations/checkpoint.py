@@ -93,7 +93,9 @@ def _run_checkpoint(
     result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run_name))
     successes = {run.suite_name: _successes(run) for run in result.run_results.values()}
     for key, run in result.run_results.items():
-        _add_native(context, key, run, native.get(run.suite_name, []))
+        _without_what_was_not_measured(run, measured[run.suite_name])
+        _add_native(context, run, native.get(run.suite_name, []))
+        context.validation_results_store.set(key, run)
     # Once for all tables: as an action of the checkpoint the index would be rebuilt after each of them.
     pages: Any = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
     if with_pages:
@@ -102,7 +104,14 @@ def _run_checkpoint(
     return successes
 
 
-def _add_native(context: Any, key: Any, run: Any, native: list[NativeResult]) -> None:
+def _without_what_was_not_measured(run: Any, numbers: Numbers) -> None:
+    """The words say that there was nothing to measure; what the stand-in counted in our one row would only confuse."""
+    for result in run.results:
+        if numbers[result.expectation_config.meta["rule"]] is None:
+            result.result = {}
+
+
+def _add_native(context: Any, run: Any, native: list[NativeResult]) -> None:
     """Let the suite and the result of a table hold, beside its numbers, what was found in its rows."""
     if not native:
         return
@@ -116,7 +125,6 @@ def _add_native(context: Any, key: Any, run: Any, native: list[NativeResult]) ->
         evaluated_expectations=count, successful_expectations=held_count, unsuccessful_expectations=count - held_count,
         success_percent=100.0 * held_count / count,
     )  # fmt: skip
-    context.validation_results_store.set(key, run)
 
 
 def _file_stores(docs: Path) -> Any:
@@ -171,7 +179,7 @@ def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
         is_unknown = numbers[rule.id] is None
         common = {
             "column": _cell(name, rule),
-            "description": rule.words + (": no row or no value to measure" if is_unknown else ""),
+            "description": _breakable(rule.words) + (": no row or no value to measure" if is_unknown else ""),
             **page_of(rule),
         }
         if is_unknown and not _may_be_unknown(name, rule, numbers):
@@ -183,6 +191,11 @@ def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
             bounds = {"min_value": rule.min, "max_value": rule.max}
             suite.add_expectation(gx.expectations.ExpectColumnMaxToBeBetween(**common, **bounds))
     return suite
+
+
+def _breakable(words: str) -> str:
+    """Words that fit into a column of a page."""
+    return words.replace("__", " ")
 
 
 def _may_be_unknown(name: str, rule: Rule, numbers: Numbers) -> bool:
