@@ -53,7 +53,10 @@ def test_a_page_shows_each_rule_with_its_reason_and_what_was_observed(docs):
     for rule in rules:
         words = rule.words.replace("__", " ")
         assert words.replace("<", "&lt;") in page or words in page
-        assert f">{rule.bounds}<" in re.sub(r"\s+", "", page).replace("&lt;", "<") or rule.bounds.replace("<", "&lt;") in page
+        assert (
+            f">{rule.bounds}<" in re.sub(r"\s+", "", page).replace("&lt;", "<")
+            or rule.bounds.replace("<", "&lt;") in page
+        )
         assert rule.reason.split("'")[0] in page
     assert "--" not in re.sub(r"<!--.*?-->", "", page.split("Observed Value", 1)[1])
 
