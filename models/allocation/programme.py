@@ -255,6 +255,8 @@ class Programme:
         counts: Floats = np.zeros(0)
         if self.n_counts:
             taken = self.search.canonical.activity[self.pairs[start[self.pairs] > 0]]
-            counts = np.bincount(taken, minlength=self.search.canonical.n_activities)[self.activities].astype(np.float64)
+            counts = np.bincount(taken, minlength=self.search.canonical.n_activities)[self.activities].astype(
+                np.float64
+            )
         solution.col_value = np.r_[start[self.pairs].astype(np.float64), over, counts].tolist()
         highs.setSolution(solution)
