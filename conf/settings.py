@@ -9,7 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from conf.dates import DateRange
@@ -23,6 +23,8 @@ from conf.overlay import (
     environment_folder,
     profile_files,
 )
+from conf.places import NAMES as PLACE_NAMES
+from conf.places import Place, require_uri
 from conf.reading import BASE, ROOT, Strict, first_problem, one_of
 from conf.secret_files import secret_file
 from conf.setting_sources import HOME_VARIABLE, WEBHOOK_VARIABLE, resolved, sources_of, variable_of
@@ -147,6 +149,19 @@ class LogSettings(Strict):
     kept_files: int = Field(ge=1)
 
 
+class PlaceSettings(Strict):
+    """URIs of the lake, the landing folder and the exports (file:///mnt/lake); null: the folder of that name below home."""
+
+    lake: str | None
+    landing: str | None
+    exports: str | None
+
+    @field_validator("lake", "landing", "exports")
+    @classmethod
+    def _is_a_place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return require_uri(str(info.field_name), value)
+
+
 class DoorSettings(Strict):
     """Groups of this machine that may look in; null or not named: nobody but the user the pipeline runs as.
 
@@ -218,6 +233,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings
     logs: LogSettings
     doors: DoorSettings
+    places: PlaceSettings
     """Groups of this machine that may look in."""
     services: ServiceSettings
     spark: SparkSettings
@@ -247,8 +263,15 @@ class Settings(BaseSettings):
         """Folder relative paths start from: the checkout, else the current one; commands and servers are started in it."""
         return BASE
 
+    def place(self, name: str) -> Place:
+        """Where the lake, the landing folder or the exports lie: the URI of the settings, else the folder of that name below home."""
+        uri = getattr(self.places, name)
+        return Place(uri) if uri else Place.of(self.home / name)
+
     def path(self, *parts: str) -> Path:
-        """A path below home."""
+        """A path below home; of lake, landing and exports where their place is. PlaceElsewhere when that is no folder here."""
+        if parts and parts[0] in PLACE_NAMES:
+            return self.place(parts[0]).join(*parts[1:]).local
         return self.home.joinpath(*parts)
 
     @property

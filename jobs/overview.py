@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from deltalake import DeltaTable
-
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.lakehouse.places import is_there, open_table, table_place
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.sqltext import IN_PROCESS, tables_in
 
@@ -54,12 +53,16 @@ def table_list(settings: Settings, day: date | None, with_hash: bool) -> list[di
     listed = []
     for name in sorted(load_tables()):
         version = versions.get(name, 0) if not load_tables()[name].is_ledger else None
-        path = ledger.table_path(settings, name)
-        if not DeltaTable.is_deltatable(str(path)):
+        if not is_there(settings, name):
             listed.append({"table": name, "version": None, "rows": None, "path": "not made yet"})
             continue
-        found = DeltaTable(str(path), version=version)
-        row: dict[str, Any] = {"table": name, "version": found.version(), "rows": found.count(), "path": str(path)}
+        found = open_table(settings, name, version)
+        row: dict[str, Any] = {
+            "table": name,
+            "version": found.version(),
+            "rows": found.count(),
+            "path": table_place(settings, name).for_delta_rs,
+        }
         if with_hash:
             row["hash"] = content_hash(settings, name, version=found.version())
         listed.append(row)
@@ -77,11 +80,7 @@ def published_as_of(settings: Settings, day: date | None) -> dict[str, int]:
 
 def ask(settings: Settings, text: str) -> list[dict]:
     """Rows of a query over published tables; asking makes no table. Raises TablesMissing for one that is not there."""
-    missing = [
-        name
-        for name in tables_in(text, IN_PROCESS)
-        if not DeltaTable.is_deltatable(str(ledger.table_path(settings, name)))
-    ]
+    missing = [name for name in tables_in(text, IN_PROCESS) if not is_there(settings, name)]
     if missing:
         raise TablesMissing(
             f"{settings.home}: found no table {', '.join(missing)}, wanted the tables of this version\n"

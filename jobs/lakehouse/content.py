@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import published
+from jobs.lakehouse.places import is_there, open_table
 
 # Who wrote a row and in which publication says nothing about what the row says.
 RUN_COLUMNS = ("run_id", "published_seq")
@@ -20,10 +20,9 @@ def content_hash(settings: Settings, name: str, where: str | None = None, versio
     `where` is SQL text of the caller, as "load_date = DATE '2026-03-10'".
     """
     chosen = published.reader_version(settings, name) if version is None else version
-    path = ledger.table_path(settings, name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_there(settings, name):
         return "0-empty"
-    dataset = DeltaTable(str(path), version=chosen).to_pyarrow_dataset()
+    dataset = open_table(settings, name, chosen).to_pyarrow_dataset()
     return hash_rows(dataset, [c for c in table_of(name).column_names if c not in RUN_COLUMNS], where)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deltalake import DeltaTable
-
 from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.tables import Table, table_of
 from jobs.lakehouse import alerts, faults, ledger, published
 from jobs.lakehouse.frames import conform_frame
 from jobs.lakehouse.names import name_published
+from jobs.lakehouse.places import open_table, table_place
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.tables import Tables
 
@@ -73,12 +72,12 @@ class Lake(Tables):
             writer = writer.option("replaceWhere", predicate)
         before = ledger.head_version(self.settings, name)
         faults.point(f"{name}.before_commit")
-        writer.save(str(ledger.table_path(self.settings, name)))
+        writer.save(table_place(self.settings, name).for_spark)
         faults.point(f"{name}.after_commit")
         return self._note_write(name, before)
 
     def _note_write(self, name: str, before: int) -> CommitInfo:
-        head = DeltaTable(str(ledger.table_path(self.settings, name)), without_files=True)
+        head = open_table(self.settings, name)
         newest = head.history(1)[0]
         if head.version() == before:  # no rows took the place of no rows: Delta commits nothing
             newest = {"userMetadata": self.run.run_id, "operationMetrics": {"numOutputRows": 0}}
@@ -112,7 +111,7 @@ class Lake(Tables):
 
     def _restore(self, name: str, version: int) -> None:
         was = ledger.head_version(self.settings, name)
-        path = ledger.table_path(self.settings, name)
+        path = table_place(self.settings, name).for_spark
         self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
         self.run.fact("TABLE_RESTORED", table=name, version=version, was=was)
 

@@ -21,6 +21,7 @@ from conf.settings import Settings
 from conf.tables import Table, load_tables, table_of
 from jobs.lakehouse.locks import held
 from jobs.lakehouse.pins import pinned, require_none
+from jobs.lakehouse.places import is_there, open_table, table_place
 from jobs.lakehouse.schema import arrow_schema, conform
 
 CONTRACTS_FILE = "_contracts.json"
@@ -28,12 +29,6 @@ CONTRACTS_FILE = "_contracts.json"
 _SAME_ROWS = ("ADD COLUMN", "CREATE OR REPLACE TABLE", "VACUUM START", "VACUUM END")
 _LOOK_BACK = 10  # commits
 Rows: TypeAlias = pa.Table | Iterable[Mapping[str, Any]]
-
-
-def table_path(settings: Settings, name: str) -> Path:
-    """Folder of a table, given its full name."""
-    layer, short_name = name.split(".")
-    return settings.path("lake", layer, short_name)
 
 
 def ensure_tables(settings: Settings) -> list[str]:
@@ -64,15 +59,14 @@ def _remembered(path: Path) -> dict[str, str]:
 def ensure_shape(settings: Settings, name: str) -> None:
     """Create one table of the contracts, or add the columns it lacks."""
     table = table_of(name)
-    path = table_path(settings, name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_there(settings, name):
         _create(settings, table)
         return
-    _evolve(settings, table, DeltaTable(str(path)))
+    _evolve(settings, table, open_table(settings, name))
 
 
 def _create(settings: Settings, table: Table, mode: Literal["error", "overwrite"] = "error") -> None:
-    path = table_path(settings, table.name)
+    path = table_place(settings, table.name).local
     path.mkdir(parents=True, exist_ok=True)
     DeltaTable.create(
         str(path),
@@ -118,7 +112,7 @@ def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
     raise ContractBroken(
         table.name, {name: str(field.type) for name, field in wanted.items()},
         {name: str(field.type) for name, field in present.items()},
-        f"the table at {table_path(settings, table.name)} has rows of another shape: give the new shape a new table name or use a fresh home",
+        f"the table at {table_place(settings, table.name).uri} has rows of another shape: give the new shape a new table name or use a fresh home",
     )  # fmt: skip
 
 
@@ -142,7 +136,9 @@ def append(settings: Settings, name: str, rows: Rows, run_id: str | None = None)
     if data.num_rows == 0:
         return 0
     with _write_lock(settings, name):
-        write_deltalake(str(table_path(settings, name)), data, mode="append", commit_properties=_properties(run_id))
+        write_deltalake(
+            table_place(settings, name).for_delta_rs, data, mode="append", commit_properties=_properties(run_id)
+        )
     return data.num_rows
 
 
@@ -155,31 +151,31 @@ def replace(
     """
     table = _ledger_table(settings, name)
     data = rows if isinstance(rows, pa.RecordBatchReader) else _as_arrow(table, rows)
-    path = str(table_path(settings, name))
+    path = table_place(settings, name).for_delta_rs
     with _write_lock(settings, name):
         write_deltalake(path, data, mode="overwrite", predicate=predicate, commit_properties=_properties(run_id))
-        return DeltaTable(path).version()
+        return open_table(settings, name).version()
 
 
 def delete(settings: Settings, name: str, predicate: str, run_id: str | None = None) -> None:
     """Remove the rows that `predicate` names, in one commit."""
     _ledger_table(settings, name)
     with _write_lock(settings, name):
-        DeltaTable(str(table_path(settings, name))).delete(predicate, commit_properties=_properties(run_id))
+        open_table(settings, name).delete(predicate, commit_properties=_properties(run_id))
 
 
 def compact(settings: Settings, name: str) -> None:
     """Join a ledger table's small files."""
     _ledger_table(settings, name)
     with _write_lock(settings, name):
-        DeltaTable(str(table_path(settings, name))).optimize.compact()
+        open_table(settings, name).optimize.compact()
 
 
 def remove_files(settings: Settings, name: str) -> None:
     """Remove files of any table that no version still to be replayed needs, those of killed writes among them."""
     with _write_lock(settings, name):
         # How long files stay was set when the table was made: retention.replay_days.
-        DeltaTable(str(table_path(settings, name))).vacuum(dry_run=False, full=True)
+        open_table(settings, name).vacuum(dry_run=False, full=True)
 
 
 def purge(settings: Settings, name: str) -> None:
@@ -188,15 +184,15 @@ def purge(settings: Settings, name: str) -> None:
     For erasure alone: no version but the newest can be read or replayed afterwards.
     """
     table = _ledger_table(settings, name)
-    path, log_days = str(table_path(settings, name)), "delta.logRetentionDuration"
+    log_days = "delta.logRetentionDuration"
     with _write_lock(settings, name):
-        DeltaTable(path).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+        open_table(settings, name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
         usual = _configuration(settings, table)
-        DeltaTable(path).alter.set_table_properties({**usual, log_days: "interval 0 days"})
-        found = DeltaTable(path)
+        open_table(settings, name).alter.set_table_properties({**usual, log_days: "interval 0 days"})
+        found = open_table(settings, name)
         found.create_checkpoint()
         found.cleanup_metadata()
-        DeltaTable(path).alter.set_table_properties({log_days: usual[log_days]})
+        open_table(settings, name).alter.set_table_properties({log_days: usual[log_days]})
 
 
 def read(
@@ -204,10 +200,9 @@ def read(
     columns: list[str] | None = None,
 ) -> pa.Table:  # fmt: skip
     """Rows of any table as Arrow; `filters` are (column, operator, value) and must all hold."""
-    path = table_path(settings, name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_there(settings, name):
         return _project(arrow_schema(table_of(name)).empty_table(), columns)
-    found = DeltaTable(str(path), version=pinned(settings, name) if version is None else version)
+    found = open_table(settings, name, pinned(settings, name) if version is None else version)
     return found.to_pyarrow_table(filters=filters or None, columns=columns)
 
 
@@ -218,10 +213,9 @@ def newest_date(
 
     Answered from the table's log, file by file: no row is read as long as the files have statistics of the column.
     """
-    path = table_path(settings, name)
-    if not DeltaTable.is_deltatable(str(path)):
+    if not is_there(settings, name):
         return None
-    dates = _dates_in_log(DeltaTable(str(path), version=version), column, is_whole=before is None)
+    dates = _dates_in_log(open_table(settings, name, version), column, is_whole=before is None)
     if dates is None:
         filters = [(column, "<", before)] if before else None
         dates = read(settings, name, filters, version, [column])[column].unique().to_pylist()
@@ -248,10 +242,10 @@ def read_nights(
 
     `read` looks at the statistics of every file of the table, which grow with its history; this does not.
     """
-    path, schema = table_path(settings, name), arrow_schema(table_of(name))
+    schema = arrow_schema(table_of(name))
     files: list[str] = []
-    if DeltaTable.is_deltatable(str(path)):
-        found = DeltaTable(str(path))
+    if is_there(settings, name):
+        found = open_table(settings, name)
         files = found.file_uris(file_pruning_predicate=nights.predicate("load_date"))
     if not files:
         return _project(schema.empty_table(), columns)
@@ -265,18 +259,18 @@ def batches(
     settings: Settings, name: str, version: int | None = None, columns: list[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Rows of any table as record batches, in bounded memory."""
-    dataset = DeltaTable(str(table_path(settings, name)), version=version).to_pyarrow_dataset()
+    dataset = open_table(settings, name, version=version).to_pyarrow_dataset()
     return dataset.to_batches(columns=columns)
 
 
 def head_version(settings: Settings, name: str) -> int:
     """Newest version of a table on disk, published or not."""
-    return DeltaTable(str(table_path(settings, name)), without_files=True).version()
+    return open_table(settings, name).version()
 
 
 def holds_version(settings: Settings, name: str, version: int) -> bool:
     """Whether a table's newest rows are those of `version`: nothing came after it but columns and cleaning, or it was restored."""
-    for commit in DeltaTable(str(table_path(settings, name))).history(_LOOK_BACK):
+    for commit in open_table(settings, name).history(_LOOK_BACK):
         restored_to = commit.get("operationParameters", {}).get("version")
         if commit["version"] == version or (commit["operation"] == "RESTORE" and str(restored_to) == str(version)):
             return True
@@ -289,7 +283,7 @@ def restore(settings: Settings, name: str, version: int, run_id: str | None = No
     """Bring a ledger table back to a version, as a new commit."""
     _ledger_table(settings, name)
     with _write_lock(settings, name):
-        DeltaTable(str(table_path(settings, name))).restore(version, commit_properties=_properties(run_id))
+        open_table(settings, name).restore(version, commit_properties=_properties(run_id))
 
 
 def _ledger_table(settings: Settings, name: str) -> Table:
@@ -301,7 +295,7 @@ def _ledger_table(settings: Settings, name: str) -> Table:
             f"layer {table.layer}",
             "write silver, gold and rpt through lake.replace",
         )
-    if not DeltaTable.is_deltatable(str(table_path(settings, name))):
+    if not is_there(settings, name):
         ensure_tables(settings)
     if pinned(settings, name) is not None:  # what is written now would carry a token of before
         require_none(settings)
@@ -337,14 +331,14 @@ def _write_lock(settings: Settings, name: str) -> Iterator[None]:
 
 def count(settings: Settings, name: str, version: int | None = None) -> int:
     """Rows of a table at a version (None: newest), from the log's statistics where they are there."""
-    return DeltaTable(str(table_path(settings, name)), version=version).count()
+    return open_table(settings, name, version=version).count()
 
 
 def exists(settings: Settings, name: str) -> bool:
     """Whether a table was made yet."""
-    return DeltaTable.is_deltatable(str(table_path(settings, name)))
+    return is_there(settings, name)
 
 
 def first_rows(settings: Settings, name: str, rows: int, where: Expression | None = None) -> list[dict[str, Any]]:
     """A few rows of a table, whichever are read first."""
-    return DeltaTable(str(table_path(settings, name))).to_pyarrow_dataset().head(rows, filter=where).to_pylist()
+    return open_table(settings, name).to_pyarrow_dataset().head(rows, filter=where).to_pylist()

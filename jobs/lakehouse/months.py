@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, write_deltalake
 from pyarrow.dataset import field
 
 from conf.dates import DateRange
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse.ledger import compact, table_path
+from jobs.lakehouse.ledger import compact
 from jobs.lakehouse.locks import held
 from jobs.lakehouse.pins import pinned, require_none
+from jobs.lakehouse.places import open_table, table_place
 from jobs.lakehouse.rewriting import with_contract_columns
 from jobs.lakehouse.schema import arrow_schema
 
@@ -29,7 +30,7 @@ def join_months(settings: Settings, name: str, before: date, run_id: str) -> int
 
     One commit a month; the rows stay as they are. In a table from before, which has a folder a night, nothing spans nights.
     """
-    if DeltaTable(str(table_path(settings, name))).metadata().partition_columns:
+    if open_table(settings, name).metadata().partition_columns:
         compact(settings, name)
         return 0
     if pinned(settings, name) is not None:
@@ -44,7 +45,7 @@ def join_months(settings: Settings, name: str, before: date, run_id: str) -> int
 def _scattered_months(settings: Settings, name: str, before: date) -> list[DateRange]:
     """Whole months before a date whose rows lie in more than one file, as long as those are small together."""
     column = str(table_of(name).date_column)
-    log = pa.table(DeltaTable(str(table_path(settings, name))).get_add_actions(flatten=True))
+    log = pa.table(open_table(settings, name).get_add_actions(flatten=True))
     if f"min.{column}" not in log.column_names:  # not one file has rows
         return []
     sizes: dict[date, list[int]] = defaultdict(list)
@@ -68,9 +69,9 @@ def _next(month: date) -> date:
 
 
 def _join(settings: Settings, name: str, month: DateRange, run_id: str) -> None:
-    path, table = str(table_path(settings, name)), table_of(name)
+    path, table = table_place(settings, name).for_delta_rs, table_of(name)
     schema, column = arrow_schema(table), str(table.date_column)
-    source = DeltaTable(path).to_pyarrow_dataset()  # made here: delta-rs cannot open a table while it writes
+    source = open_table(settings, name).to_pyarrow_dataset()  # made here: delta-rs cannot open a table while it writes
 
     def rows() -> Iterator[pa.RecordBatch]:
         for night in month:  # in order: within the file a night's rows stand together

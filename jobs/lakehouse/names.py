@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from conf.settings import Settings
 from conf.tables import load_tables
-from jobs.lakehouse.ledger import table_path
 from jobs.lakehouse.logs import fact
+from jobs.lakehouse.places import table_place
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +30,7 @@ def register_tables(spark: SparkSession, settings: Settings, names: Iterable[str
     for layer in sorted({name.split(".")[0] for name in missing}):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {layer}")
     for name in missing:
-        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{table_path(settings, name)}'")
+        spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING delta LOCATION '{table_place(settings, name).for_spark}'")
         (marks / name).touch()
     return missing
 

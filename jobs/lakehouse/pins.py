@@ -9,11 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
 from conf.errors import ClosedLoopError
 from conf.files import write_whole
 from conf.settings import Settings
+from jobs.lakehouse.places import is_there, open_table
 
 _FILE = "_rekey.json"
 
@@ -60,8 +59,7 @@ def pinned(settings: Settings, name: str) -> int | None:
 
 def is_published(settings: Settings, run_id: str) -> bool:
     """Whether the tables of that run are what readers see."""
-    path = str(settings.path("lake", "ops", "published"))
-    rows = (
-        DeltaTable(path).to_pyarrow_dataset().to_table(columns=["run_id"]) if DeltaTable.is_deltatable(path) else None
-    )
-    return rows is not None and run_id in set(rows["run_id"].to_pylist())
+    if not is_there(settings, "ops.published"):
+        return False
+    rows = open_table(settings, "ops.published").to_pyarrow_dataset().to_table(columns=["run_id"])
+    return run_id in set(rows["run_id"].to_pylist())

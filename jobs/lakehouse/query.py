@@ -6,13 +6,13 @@ import re
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 from sqlglot import exp
 
 from conf.errors import ConfigError, InputRefused
 from conf.settings import Settings
 from conf.tables import table_of
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.places import is_there, open_table
 from jobs.lakehouse.sqltext import IN_PROCESS, ON_SPARK, parsed, substitute_tables, table_name, tables_in
 
 # Paths, names made of texts, the change feed of a table, Java's methods, and the vault under whatever name.
@@ -92,11 +92,10 @@ def _in_process(settings: Settings, text: str, names: list[str]) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = ?", [settings.time_zone])
         for name in names:
-            path = ledger.table_path(settings, name)
-            if not DeltaTable.is_deltatable(str(path)):
+            if not is_there(settings, name):
                 ledger.ensure_tables(settings)
             version = published.reader_version(settings, name, versions)
-            connection.register(_flat(name), DeltaTable(str(path), version=version).to_pyarrow_dataset())
+            connection.register(_flat(name), open_table(settings, name, version).to_pyarrow_dataset())
         try:
             # Only the registered tables may be read: no files of the machine through read_csv and the like.
             connection.execute("SET enable_external_access = false")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse.ledger import table_path
 from jobs.lakehouse.locks import held
+from jobs.lakehouse.places import open_table, table_place
 from jobs.lakehouse.schema import arrow_schema
 
 
@@ -21,11 +21,10 @@ def rewrite(
 
     Rows come and stay in the order of the version's files; a column the contract gained since is null.
     """
-    path = str(table_path(settings, name))
+    path = table_place(settings, name).for_delta_rs
     schema = arrow_schema(table_of(name))
-    source = DeltaTable(
-        path, version=version
-    ).to_pyarrow_dataset()  # made here: delta-rs cannot open a table while it writes
+    # Made here: delta-rs cannot open a table while it writes.
+    source = open_table(settings, name, version).to_pyarrow_dataset()
 
     def changed() -> Iterator[pa.RecordBatch]:
         for batch in source.to_batches():
@@ -37,12 +36,12 @@ def rewrite(
             path, pa.RecordBatchReader.from_batches(schema, changed()), mode="overwrite",
             commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
         )  # fmt: skip
-        return DeltaTable(path, without_files=True).version()
+        return open_table(settings, name).version()
 
 
 def is_newest_by(settings: Settings, name: str, run_id: str) -> bool:
     """Whether the newest commit of a table is that run's."""
-    newest = DeltaTable(str(table_path(settings, name)), without_files=True).history(1)[0]
+    newest = open_table(settings, name).history(1)[0]
     return newest.get("userMetadata") == run_id
 
 

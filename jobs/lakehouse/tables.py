@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from conf.tables import WORK, query_text, table_of, work_queries
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.lineage import is_read_twice
+from jobs.lakehouse.places import open_table, table_place
 from jobs.lakehouse.sqltext import bind_parameters, substitute_tables
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Tables:
         return self._delta(name).count()
 
     def _delta(self, name: str) -> DeltaTable:
-        return DeltaTable(str(ledger.table_path(self.settings, name)), version=self.version(name))
+        return open_table(self.settings, name, version=self.version(name))
 
     def read(self, name: str) -> DataFrame:
         """All rows of a table, or of a helper query of this run, for Spark."""
@@ -178,4 +179,4 @@ class Tables:
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        return reader.load(str(ledger.table_path(self.settings, name)))
+        return reader.load(table_place(self.settings, name).for_spark)

@@ -11,11 +11,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-
 from conf.settings import Settings
 from jobs.ingest.names import control_file, data_file
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.places import is_there, open_table
 
 MEGABYTE = 1_000_000
 MILLION = 1_000_000
@@ -59,12 +58,11 @@ def disk(settings: Settings) -> list[dict[str, Any]]:
 
 def night_windows(settings: Settings) -> dict[date, tuple[float, float]]:
     """The newest nights, each with the times (seconds since 1970) between which it was written, by the commits of ops.published."""
-    path = ledger.table_path(settings, published.PUBLISHED)
-    if not path.exists():
+    if not is_there(settings, published.PUBLISHED):
         return {}
     nights = {row["run_id"]: row["business_date"] for row in ledger.read(settings, published.PUBLISHED).to_pylist()}
     ends: dict[date, float] = {}
-    for commit in DeltaTable(str(path)).history():
+    for commit in open_table(settings, published.PUBLISHED).history():
         night = nights.get(commit.get("userMetadata", ""))
         if night is not None:
             ends[night] = max(ends.get(night, 0.0), commit["timestamp"] / 1000)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from conf.settings import Settings
 from conf.tables import EVENT_ID, load_tables
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.places import table_place
 from jobs.people.vault import IDENTITY, KINDS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def remove_unnamed(spark: SparkSession, settings: Settings, run_id: str) -> int:
     named = [frame for table in sorted(load_tables()) for frame in _tokens_of(spark, settings, table)]
     if len(named) < FEWEST_TABLES:
         return 0
-    vault = spark.read.format("delta").load(str(ledger.table_path(settings, IDENTITY))).select("token")
+    vault = spark.read.format("delta").load(table_place(settings, IDENTITY).for_spark).select("token")
     everybody = reduce(lambda one, other: one.union(other), named).distinct()
     gone = vault.join(everybody, "token", "left_anti").toArrow()["token"].combine_chunks()
     for kind in KINDS if len(gone) else ():
@@ -41,7 +42,7 @@ def _tokens_of(spark: SparkSession, settings: Settings, name: str) -> list[DataF
     """The token columns of one table, as `token`; the vault names nobody itself."""
     table = load_tables()[name]
     columns = [column.name for column in table.columns if column.pii == "token" and column.name != EVENT_ID.name]
-    path = ledger.table_path(settings, name)
+    path = table_place(settings, name).for_spark
     if table.layer == "vault" or not columns or not path.exists():
         return []
     version = published.reader_version(settings, name)

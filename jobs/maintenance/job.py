@@ -10,6 +10,7 @@ from conf.errors import AlreadyRunning
 from conf.settings import Settings
 from conf.tables import Table, load_tables
 from jobs.lakehouse import expiry, ledger, months, published
+from jobs.lakehouse.places import is_there, table_place
 from jobs.lakehouse.run import exclusive
 from jobs.maintenance import airflow_records, identities, old_files
 from jobs.servers.postgres import point_mlflow_here
@@ -36,7 +37,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
         if table.is_ledger
         else _care_for_stage_table(spark, settings, table, today)
         for _, table in sorted(load_tables().items())
-        if ledger.table_path(settings, table.name).exists()
+        if is_there(settings, table.name)
     ]
     done = [word for words in found for word in words]
     gone = _remove_unnamed(spark, settings, today)
@@ -52,7 +53,7 @@ def preview(settings: Settings, last: date) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"what": table.name, "kept_from": old[1], "going": _old_row_count(settings, table, today), "bytes": None}
         for _, table in sorted(load_tables().items())
-        if (old := old_rows(table, today)) and ledger.table_path(settings, table.name).exists()
+        if (old := old_rows(table, today)) and is_there(settings, table.name)
     ]
     files: list[dict[str, Any]] = [
         {
@@ -170,7 +171,7 @@ def _expire_and_compact(spark: SparkSession, settings: Settings, table: Table, t
     seen = published.published_versions(settings)[table.name]
     if not ledger.holds_version(settings, table.name, seen):
         return ["left"]  # a dead run's unpublished write: its stage's to undo
-    path, done = ledger.table_path(settings, table.name), []
+    path, done = table_place(settings, table.name).for_spark, []
     if _note_old_rows(settings, table, today):
         spark.sql(f"DELETE FROM delta.`{path}` WHERE {_predicate(table, today)}").collect()
         done.append("expired")

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from conf.errors import ClosedLoopError, ContractBroken
 from conf.settings import Settings
 from conf.tables import EVENT_ID, Table, table_of
-from jobs.lakehouse.ledger import table_path
+from jobs.lakehouse.places import open_table
 from jobs.people.tokens import Tokenizer, event_mac
 from jobs.people.vault import IDENTITY, KINDS
 
@@ -44,7 +43,7 @@ class Mapping:
     @classmethod
     def of_vault(cls, settings: Settings, version: int, key: bytes, link: bytes) -> Mapping:
         """The map that follows from the vault's values at a version and a new key."""
-        vault = DeltaTable(str(table_path(settings, IDENTITY)), version=version)
+        vault = open_table(settings, IDENTITY, version=version)
         found = vault.to_pyarrow_table(columns=["token", "kind", "value"])
         tokenizer = Tokenizer(key)
         old, new = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -101,7 +100,7 @@ class Mapping:
 def tokens_in(settings: Settings, name: str, version: int) -> Iterator[np.ndarray]:
     """All tokens of a table at a version, without nulls, column by column and batch by batch."""
     names = token_columns(table_of(name))
-    found = DeltaTable(str(table_path(settings, name)), version=version).to_pyarrow_dataset()
+    found = open_table(settings, name, version=version).to_pyarrow_dataset()
     present = [column for column in names if column in found.schema.names]
     for batch in found.to_batches(columns=present):
         for column in batch.columns:

@@ -13,8 +13,9 @@ import pyarrow as pa
 from conf.dates import DateRange
 from conf.models import ModelsConfig, ModelSpec, load_models
 from conf.settings import Settings
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import faults
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.places import table_place
 from jobs.lakehouse.run import Run
 from jobs.scoring import challenger, promoted
 from jobs.scoring.challenger import Candidate
@@ -128,7 +129,7 @@ def train_model(
     return Candidate(
         name=name, spec=spec, contest=contest, train=train, validation=validation,
         cut_offs=material.cut_offs, label_end=Window.after(material.cut_offs.validation, config, material.dates.last).last,
-        training_date=material.dates.last, table_path=str(ledger.table_path(material.settings, CUSTOMER_360)),
+        training_date=material.dates.last, table_path=table_place(material.settings, CUSTOMER_360).for_delta_rs,
         table_version=int(material.lake.version(CUSTOMER_360) or 0),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from deltalake import write_deltalake
 from conf.settings import Settings
 from conf.tables import table_of
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.places import table_place
 from jobs.lakehouse.schema import arrow_schema
 from jobs.targeting.reasons import Reason
 
@@ -48,7 +49,7 @@ def put(settings: Settings, **rows_by_table: list[dict]) -> None:
         name = short.replace("__", ".", 1)
         schema = arrow_schema(table_of(name))
         data = pa.Table.from_pylist([_filled(name, schema.names, row) for row in rows], schema=schema)
-        path = str(ledger.table_path(settings, name))
+        path = table_place(settings, name).for_delta_rs
         write_deltalake(path, data, mode="append")
         versions[name] = ledger.head_version(settings, name)
     published.publish(settings, "tests", date(2026, 3, 10), "tests", versions)

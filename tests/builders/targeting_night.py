@@ -19,6 +19,7 @@ from conf.feeds import load_feeds
 from conf.settings import Settings
 from conf.tables import table_of
 from jobs.lakehouse import ledger
+from jobs.lakehouse.places import table_place
 from jobs.lakehouse.schema import arrow_schema
 from jobs.targeting.approval import record_whole_way
 
@@ -108,7 +109,7 @@ def put(settings: Settings, name: str, rows: list[dict[str, Any]]) -> None:
     if table_of(name).is_ledger:
         ledger.append(settings, name, data)
         return
-    path = str(ledger.table_path(settings, name))
+    path = table_place(settings, name).for_delta_rs
     write_deltalake(path, data, mode="overwrite")
     published = ledger.read(settings, "ops.published")
     sequence = max(published["published_seq"].to_pylist(), default=0) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -316,3 +317,14 @@ def test_file_says_what_it_is_for_and_stays_readable(path):
     assert ast.get_docstring(tree), "one sentence at the top"
     assert lines <= 400, "one subject a file"
     assert long == [], "a function is one thought"
+
+
+@pytest.mark.parametrize("folder", ["conf", "jobs", "expectations", "models", "dags"])
+def test_places_are_joined_and_tables_opened_in_one_room(folder):
+    asks = re.compile(
+        r"""(?<!open_)DeltaTable(?:\.is_deltatable)?\(|home\s*/\s*["'](?:lake|landing|exports)|home\.joinpath\(["'](?:lake|landing|exports)"""
+    )
+
+    found = [_name(path) for path in _files(folder) if asks.search(path.read_text(encoding="utf-8"))]
+
+    assert found == (["jobs/lakehouse/places.py"] if folder == "jobs" else [])

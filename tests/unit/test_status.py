@@ -13,6 +13,7 @@ from jobs import cli
 from jobs.commands import care
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import acknowledge, raise_alert
+from jobs.lakehouse.places import table_place
 from jobs.lakehouse.run import exclusive
 from jobs.status import status
 from jobs.watch import machine
@@ -92,7 +93,7 @@ def test_looking_alters_nothing(operator, publish, monkeypatch, home):
         publish(NIGHT)
         raise_alert(operator, "FEED_LATE", NIGHT, "late")
     if home == "older":  # of a version that knew fewer tables
-        for path in sorted(ledger.table_path(operator, "ops.gate_result").rglob("*"), reverse=True):
+        for path in sorted(table_place(operator, "ops.gate_result").local.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
         operator.path("lake", ledger.CONTRACTS_FILE).unlink()
     if home == "none":
@@ -110,7 +111,7 @@ def test_looking_alters_nothing(operator, publish, monkeypatch, home):
 
 def test_missing_table_is_told_and_cannot_be_told_is_two(operator, publish):
     publish(NIGHT)
-    for path in sorted(ledger.table_path(operator, "ops.gate_result").rglob("*"), reverse=True):
+    for path in sorted(table_place(operator, "ops.gate_result").local.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
 
     found = status(operator, at("12:00"))

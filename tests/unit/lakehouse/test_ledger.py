@@ -6,12 +6,13 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from conf.errors import ContractBroken
 from conf.tables import load_tables, table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash, hash_rows
+from jobs.lakehouse.places import is_there, table_place
 from jobs.lakehouse.schema import arrow_schema, conform
 
 NAME = "ops.feed_status"
@@ -27,7 +28,7 @@ def test_every_contract_gets_its_table_once(settings):
 
     assert set(created) == set(load_tables())
     assert ledger.ensure_tables(settings) == []  # the second time nothing is looked at
-    assert all(DeltaTable.is_deltatable(str(ledger.table_path(settings, name))) for name in created)
+    assert all(is_there(settings, name) for name in created)
 
 
 def test_table_gains_a_column_given_a_contract_that_grew(settings, monkeypatch):
@@ -132,7 +133,7 @@ def test_newest_date_is_that_of_the_rows_a_version_holds(settings):
 
 
 def test_newest_date_of_a_partitioned_table_needs_no_row(settings, monkeypatch):
-    path = ledger.table_path(settings, "gold.customer_score")
+    path = table_place(settings, "gold.customer_score").local
     ledger.ensure_tables(settings)
     table = table_of("gold.customer_score")
     assert table.partition_by == ("snapshot_date",)  # floor: the case is what it says

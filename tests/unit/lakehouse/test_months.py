@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
 
 from conf.dates import DateRange
 from conf.tables import load_tables, table_of
 from jobs.lakehouse import expiry, ledger
 from jobs.lakehouse.content import content_hash
 from jobs.lakehouse.months import join_months
+from jobs.lakehouse.places import open_table
 from jobs.maintenance import job
 from tests.builders.targeting_night import a_row
 
@@ -36,7 +36,7 @@ def bring(settings, night: date, rows: int = 3, file_id: str = "f") -> None:
 
 def files(settings, night: date | None = None) -> list[str]:
     only = {"file_pruning_predicate": f"load_date = DATE '{night}'"} if night else {}
-    return DeltaTable(str(ledger.table_path(settings, NAME))).file_uris(**only)
+    return open_table(settings, NAME).file_uris(**only)
 
 
 def version(settings) -> int:
