@@ -58,7 +58,7 @@ class _Offline:
     def render(self, document: Any, template: Any = None, **kwargs: Any) -> str:
         """The page as HTML."""
         text = super().render(document, template, **kwargs)  # type: ignore[misc]
-        return without_hosts(text, _levels_below_root(document))
+        return without_hosts(_with_short_names(text, document), _levels_below_root(document))
 
 
 class OfflinePage(_Offline, DefaultJinjaPageView):
@@ -106,6 +106,13 @@ def lay_assets(docs: Path, packages: Path = PACKAGES) -> bool:
 
 def _place(package: str, file: str) -> Path:
     return ASSETS / package / file
+
+
+def _with_short_names(page: str, document: Any) -> str:
+    """Numbers of one table under their own names: in the row all tables share, the table stands before them."""
+    about = document if isinstance(document, dict) else document.to_json_dict()
+    suite = about.get("expectation_suite_name") or ""
+    return page.replace(f"{suite.replace('.', '__')}__", "") if suite else page
 
 
 def _levels_below_root(document: Any) -> int:
