@@ -21,6 +21,7 @@ from conf.overlay import (
     PROFILES,
     checked_folder,
     environment_folder,
+    located,
     profile_files,
 )
 from conf.reading import BASE, ROOT, Strict, first_problem, one_of
@@ -274,7 +275,7 @@ class Settings(BaseSettings):
 def profile_names() -> list[str]:
     """Profiles there are, the operator's own among them: one file each."""
     own = environment_folder()
-    folders = [PROFILES, *([(BASE / own[0]).resolve() / PROFILES.name] if own else [])]
+    folders = [PROFILES, *([located(own[0]) / PROFILES.name] if own else [])]
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     if not names:
         raise ConfigError(PROFILES, "(folder)", "no file", "at least one file *.yaml: is the folder the right one?")
