@@ -78,7 +78,7 @@ class Lake(Tables):
         return self._note_write(name, before)
 
     def _note_write(self, name: str, before: int) -> CommitInfo:
-        head = DeltaTable(str(ledger.table_path(self.settings, name)), without_files=True)
+        head = DeltaTable(str(ledger.table_path(self.settings, name)))
         newest = head.history(1)[0]
         if head.version() == before:  # no rows took the place of no rows: Delta commits nothing
             newest = {"userMetadata": self.run.run_id, "operationMetrics": {"numOutputRows": 0}}

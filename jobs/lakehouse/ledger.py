@@ -271,7 +271,7 @@ def batches(
 
 def head_version(settings: Settings, name: str) -> int:
     """Newest version of a table on disk, published or not."""
-    return DeltaTable(str(table_path(settings, name)), without_files=True).version()
+    return DeltaTable(str(table_path(settings, name))).version()
 
 
 def holds_version(settings: Settings, name: str, version: int) -> bool:

@@ -37,12 +37,12 @@ def rewrite(
             path, pa.RecordBatchReader.from_batches(schema, changed()), mode="overwrite",
             commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
         )  # fmt: skip
-        return DeltaTable(path, without_files=True).version()
+        return DeltaTable(path).version()
 
 
 def is_newest_by(settings: Settings, name: str, run_id: str) -> bool:
     """Whether the newest commit of a table is that run's."""
-    newest = DeltaTable(str(table_path(settings, name)), without_files=True).history(1)[0]
+    newest = DeltaTable(str(table_path(settings, name))).history(1)[0]
     return newest.get("userMetadata") == run_id
 
 
