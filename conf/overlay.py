@@ -46,7 +46,7 @@ class Replaced:
     value: Any
 
 
-class Removed(dict):
+class Removed(dict[str, Any]):
     """An entry, key or file the operator takes away (`!remove`); of an entry it holds the id."""
 
 
@@ -64,17 +64,23 @@ def environment_folder() -> tuple[str, str] | None:
     return (given, f"${OPERATOR_VARIABLE}") if given else None
 
 
+def located(folder: str) -> Path:
+    """A folder named by the environment or a setting: below BASE, else one that is delivered."""
+    places = [(root / Path(folder)).resolve() for root in (BASE, ROOT)]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
 def profile_files(name: str, delivered: Path = PROFILES) -> list[Path]:
     """Files of a profile, the first one laid over the second: that of the folder in the environment, and the delivered one."""
     files = [delivered / f"{name}.yaml"]
     named = environment_folder()
     if named:
-        files.insert(0, (ROOT / named[0]).resolve() / "profiles" / f"{name}.yaml")
+        files.insert(0, located(named[0]) / "profiles" / f"{name}.yaml")
     return [file for file in files if file.is_file()]
 
 
 def chosen_folder(operator_of_profile: Callable[[Path], str | None]) -> Path | None:
-    """The operator's folder by the environment ($CLOSEDLOOP_CONF, else the profile's `operator`), checked; relative to the project."""
+    """The operator's folder by the environment ($CLOSEDLOOP_CONF, else the profile's `operator`), checked."""
     named = environment_folder()
     if named:
         return checked_folder(*named)
@@ -86,10 +92,9 @@ def chosen_folder(operator_of_profile: Callable[[Path], str | None]) -> Path | N
 @cache
 def checked_folder(given: str, named_in: str) -> Path:
     """The folder, or ConfigError when it does not exist or holds a file that mirrors none of the delivered ones."""
-    found = [place for place in (BASE / Path(given), ROOT / Path(given)) if place.is_dir()]
-    if not found:
+    folder = located(given)
+    if not folder.is_dir():
         raise ConfigError(named_in, "operator", given, "a folder that mirrors conf/")
-    folder = found[0].resolve()
     for file in sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".sql")):
         place = file.relative_to(folder)
         if place.parts[0] in TREES:
@@ -165,7 +170,7 @@ def merge(base: Any, own: Any, place: str = "") -> Any:
     return list(entries.values())
 
 
-def _merged_entries(base: dict, own: dict, place: str) -> dict:
+def _merged_entries(base: dict[str, Any], own: dict[str, Any], place: str) -> dict[str, Any]:
     merged = dict(base)
     for key, value in own.items():
         where = f"{place}.{key}" if place else str(key)
@@ -180,7 +185,7 @@ def _merged_entries(base: dict, own: dict, place: str) -> dict:
     return merged
 
 
-def _id_of(base: Any, own: Any) -> Callable[[dict], str] | None:
+def _id_of(base: Any, own: Any) -> Callable[[dict[str, Any]], str] | None:
     """What tells the entries of both lists apart; None when they are no lists of such entries."""
     if not (isinstance(base, list) and isinstance(own, list) and base and own):
         return None

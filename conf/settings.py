@@ -21,6 +21,7 @@ from conf.overlay import (
     PROFILES,
     checked_folder,
     environment_folder,
+    located,
     profile_files,
 )
 from conf.places import NAMES as PLACE_NAMES
@@ -297,7 +298,7 @@ class Settings(BaseSettings):
 def profile_names() -> list[str]:
     """Profiles there are, the operator's own among them: one file each."""
     own = environment_folder()
-    folders = [PROFILES, *([(BASE / own[0]).resolve() / PROFILES.name] if own else [])]
+    folders = [PROFILES, *([located(own[0]) / PROFILES.name] if own else [])]
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     if not names:
         raise ConfigError(PROFILES, "(folder)", "no file", "at least one file *.yaml: is the folder the right one?")
@@ -340,7 +341,7 @@ def place_of(sources: list[Any], key: str) -> str:
 
 
 def _built(sources: list[Any]) -> Settings:
-    settings = cast(Any, Settings)(_build_sources=(tuple(sources), {}))
+    settings: Settings = cast(Any, Settings)(_build_sources=(tuple(sources), {}))
     if settings.operator is None:
         return settings
     folder = checked_folder(str(settings.operator), place_of(sources, "operator"))

@@ -30,7 +30,7 @@ def bring_code(spark: SparkSession, settings: Settings) -> None:
 
 
 def pack(folder: Path, root: Path, packages: tuple[str, ...]) -> Path:
-    """The packages' Python files as one ZIP in `folder`, named by its content and written once."""
+    """The packages' Python files as one ZIP in `folder`, named by its content and written once; that of older code goes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(path for name in packages for path in (root / name).rglob("*.py")):
@@ -40,4 +40,6 @@ def pack(folder: Path, root: Path, packages: tuple[str, ...]) -> Path:
     target = folder / f"closedloop-{sha256(content).hexdigest()[:16]}.zip"
     if not target.is_file():
         write_whole(target, content)
+        for older in set(folder.glob("closedloop-*.zip")) - {target}:
+            older.unlink(missing_ok=True)
     return target

@@ -131,6 +131,13 @@ def test_set_up_builds_pyspark_alone_and_with_pinned_tools():
     assert {"setuptools", "wheel"} <= names_of(PROJECT["dependency-groups"]["build"])
 
 
+def test_the_version_stands_once_and_ci_checks_before_it_tests():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", PROJECT["project"]["version"])
+    assert "version" not in (ROOT / "setup.py").read_text(encoding="utf-8")
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert 0 < run.index("make check") < run.index("make test")
+
+
 def test_every_licence_is_one_we_may_use():
     found = licences.licences()
     assert len(found) > 200
