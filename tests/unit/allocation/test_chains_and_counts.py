@@ -41,31 +41,41 @@ def test_moves_over_customers_reach_the_best_plan_given_that_no_single_move_help
     assert search.candidate(chosen).hard_excess == 0.0
 
 
-def one_budget(n: int) -> Problem:
+def one_budget() -> Problem:
     """Value and money both grow with response: what is open hangs on how many contacts each of three channels makes."""
     rng = np.random.default_rng(4)
-    customer, activity = np.divmod(np.arange(3 * n), 3)
-    response = np.round(rng.beta(1.2, 12, 3 * n), 6)
-    cost = np.array([0.62, 1.17, 0.95])
+    customers = 1600
+    for _ in range(customers):
+        rng.choice(3, 3, replace=False)
+    customer, activity = np.divmod(np.arange(3 * customers), 3)
+    response = np.round(rng.beta(1.2, 12, 3 * customers), 6)
+    cost = np.round(rng.uniform(0.03, 1.5, 3), 2)
+    gift, margin = np.round(rng.uniform(3, 10), 0), rng.uniform(20, 40)
+    spend = cost[activity] + gift * response
+    value = response * margin - spend
     return Problem(
-        n_customers=n,
+        n_customers=customers,
         activities=Activities(
             ["a", "b", "c"], np.ones(3, dtype=np.int32), ["sms", "mms", "call"], [frozenset()] * 3,
-            cost=cost, cost_per_sale=np.full(3, 6.0),
+            cost=cost, cost_per_sale=np.full(3, gift),
         ),
-        pairs=Pairs(customer.astype(np.int32), activity.astype(np.int32), 26.0 * response - cost[activity], response),
-        rules=[Rule(RuleKind.BUDGET, 0.3 * n, name="budget"), Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1)],
+        pairs=Pairs(customer.astype(np.int32), activity.astype(np.int32), value, response),
+        rules=[
+            Rule(RuleKind.BUDGET, round(float(spend[value > 0].sum()) * 0.15, 2), name="budget"),
+            Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1),
+        ],
     )  # fmt: skip
 
 
-def test_budget_is_proven_best_given_money_and_value_that_both_grow_with_response():
-    problem = one_budget(600)
+def test_plan_is_proven_best_given_one_budget_and_money_that_grows_with_response():
+    problem = one_budget()
 
     plan = solve(problem, gap_target=1e-6, time_limit_seconds=120.0, with_greedy=False)
 
+    assert len(problem.pairs) == 4800
+    assert plan.objective == pytest.approx(2237.9498, abs=1e-4)
     assert plan.gap <= 1e-6
     assert check_plan(problem, plan.chosen) == []
-    assert plan.objective == pytest.approx(497.529722, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(40))
