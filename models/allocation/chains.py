@@ -9,12 +9,33 @@ from models.allocation.primal import Chosen, PlanSearch
 from models.allocation.problem import Floats
 
 MOST_LISTED = 60_000
-MOST_MOVES = 2_500
+MOST_MOVES = 3_000
 MOST_TRIPLE_MOVES = 400
-MOST_LOOKS = 20_000_000
-LISTINGS = 30
+MOST_LOOKS = 5_000_000
+LISTINGS = 200
 MOST_TOUCHED = 24
 LARGE_GAIN = 0.03
+NEAR = 0.3
+
+
+@njit(cache=True, nogil=True)
+def _record(size, won, n_touched, sign, multipliers, scratch, found):
+    """Write what a move wins and changes as entry `size`; return its worth at the prices, -inf when it touches too many rules."""
+    _, gains, rules, changes, sizes = found
+    worth, n = won, 0
+    for t in range(n_touched):
+        r = scratch[1][t]
+        change = sign[r] * scratch[0][r]
+        worth -= multipliers[r] * change
+        if change != 0.0:
+            if n == rules.shape[1]:
+                return -np.inf
+            rules[size, n] = r
+            changes[size, n] = change
+            n += 1
+    gains[size, 0], gains[size, 1] = worth, won
+    sizes[size] = n
+    return worth
 
 
 @njit(cache=True, nogil=True)
@@ -24,7 +45,7 @@ def list_moves(customers, ceiling, table, conflict, caps, base_gain, links, coup
     `found` takes per move (customer, held pair to drop or -1, pair to add or -1), (worth at the prices, value), and the rules it
     touches with the change of their use; moves that touch more rules than there is room for are left out.
     """
-    which, gains, touched_rules, changes, sizes = found
+    which = found[0]
     start = table[0]
     sign, limit = coupling[0], coupling[1]
     most = 1
@@ -46,20 +67,9 @@ def list_moves(customers, ceiling, table, conflict, caps, base_gain, links, coup
                 if not may or size == len(which):
                     continue
                 n_touched = _note_move(d, add, n_held, held, table, conflict, links, scratch)
-                worth, n = won, 0
-                for t in range(n_touched):
-                    r = scratch[1][t]
-                    change = sign[r] * scratch[0][r]
-                    worth -= multipliers[r] * change
-                    if change != 0.0:
-                        if n < touched_rules.shape[1]:
-                            touched_rules[size, n] = r
-                            changes[size, n] = change
-                        n += 1
-                if worth >= -ceiling and n <= touched_rules.shape[1]:
+                worth = _record(size, won, n_touched, sign, multipliers, scratch, found)
+                if worth >= -ceiling:
                     which[size, 0], which[size, 1], which[size, 2] = i, held[d] if d >= 0 else -1, add
-                    gains[size, 0], gains[size, 1] = worth, won
-                    sizes[size] = n
                     size += 1
     return size
 
@@ -106,68 +116,76 @@ def _still_hoped(over, price, multipliers):
 
 
 @njit(cache=True, nogil=True)
-def join_moves(depth, least, most_looks, which, gains, rules, changes, sizes, over, price, multipliers, taken):
-    """Mark in `taken` the moves to make: sets of up to `depth` (2 or 3) moves of different customers that win more than `least`.
+def _last(begin, a, b, so_far, least, hope, moves, over, price, taken):
+    """Find the first move from `begin` on that completes moves a and b: (move or -1, gain of all, moves looked at)."""
+    which, gains, rules, changes, sizes = moves
+    gain, broken, worth = so_far
+    for c in range(begin, len(sizes)):
+        if worth + gains[c, 0] + hope <= least:
+            return -1, 0.0, c - begin
+        if taken[c] != 0 or which[c, 0] == which[a, 0] or which[c, 0] == which[b, 0]:
+            continue
+        cost, more = _look(c, rules, changes, sizes, over, price)
+        if broken + more <= 0 and gain + gains[c, 1] - cost > least:
+            return c, gain + gains[c, 1] - cost, c - begin
+    return -1, 0.0, len(sizes) - begin
+
+
+@njit(cache=True, nogil=True)
+def _two_more(a, so_far, least, hope, left, moves, over, price, taken):
+    """Find two moves that complete move a and lay the first: (first, second or -1, gain of all, moves looked at)."""
+    which, gains, rules, changes, sizes = moves
+    gain, broken, worth = so_far
+    looks = 0
+    for b in range(a + 1, len(sizes)):
+        if worth + gains[b, 0] + hope <= least or looks > left:
+            break
+        if taken[b] != 0 or which[b, 0] == which[a, 0]:
+            continue
+        cost, more = _lay(b, 1.0, rules, changes, sizes, over, price)
+        both = (gain + gains[b, 1] - cost, broken + more, worth + gains[b, 0])
+        c, total, looked = _last(b + 1, a, b, both, least, hope, moves, over, price, taken)
+        looks += looked + 1
+        if c >= 0:
+            return b, c, total, looks
+        _lay(b, -1.0, rules, changes, sizes, over, price)
+    return -1, -1, 0.0, looks
+
+
+@njit(cache=True, nogil=True)
+def join_moves(depth, least, most_looks, moves, over, price, multipliers, taken):
+    """Mark with 1 in `taken` the moves to make: sets of up to `depth` (2 or 3) moves of customers that win more than `least`.
 
     Moves come by falling worth; a customer moves once. Returns the gain of all.
     """
-    size = len(sizes)
-    won = 0.0
+    which, gains, rules, changes, sizes = moves
+    won, looks = 0.0, 0
     hope = _still_hoped(over, price, multipliers)
-    looks = 0
-    for a in range(size):
+    for a in range(len(sizes)):
         if gains[a, 0] + hope <= least or looks > most_looks:
             break
         if taken[a] != 0:
             continue
-        cost_a, broken_a = _lay(a, 1.0, rules, changes, sizes, over, price)
-        is_done = False
-        gain = gains[a, 1] - cost_a
-        if broken_a <= 0 and gain > least:
-            is_done = True
-        for b in range(a + 1, size):
-            if is_done or gains[a, 0] + gains[b, 0] + hope <= least:
-                break
-            if taken[b] != 0 or which[b, 0] == which[a, 0]:
-                continue
-            looks += 1
-            if depth == 2:
-                cost, broken = _look(b, rules, changes, sizes, over, price)
-                if broken_a + broken <= 0 and gain + gains[b, 1] - cost > least:
-                    _lay(b, 1.0, rules, changes, sizes, over, price)
-                    gain += gains[b, 1] - cost
-                    taken[b] = 1
-                    _close_customer(which[b, 0], b, which, taken)
-                    is_done = True
-                continue
-            cost_b, broken_b = _lay(b, 1.0, rules, changes, sizes, over, price)
-            for c in range(b + 1, size):
-                if gains[a, 0] + gains[b, 0] + gains[c, 0] + hope <= least:
-                    break
-                looks += 1
-                if taken[c] != 0 or which[c, 0] == which[a, 0] or which[c, 0] == which[b, 0]:
-                    continue
-                cost, broken = _look(c, rules, changes, sizes, over, price)
-                total = gain + gains[b, 1] + gains[c, 1] - cost_b - cost
-                if broken_a + broken_b + broken <= 0 and total > least:
-                    _lay(c, 1.0, rules, changes, sizes, over, price)
-                    gain = total
-                    for k in (b, c):
-                        taken[k] = 1
-                        _close_customer(which[k, 0], k, which, taken)
-                    is_done = True
-                    break
-            if not is_done:
-                _lay(b, -1.0, rules, changes, sizes, over, price)
-            if looks > most_looks:
-                break
-        if is_done:
-            taken[a] = 1
-            _close_customer(which[a, 0], a, which, taken)
-            won += gain
-            hope = _still_hoped(over, price, multipliers)
-        else:
+        cost, broken = _lay(a, 1.0, rules, changes, sizes, over, price)
+        b, c, total, looked = -1, -1, gains[a, 1] - cost, 0
+        is_done = broken <= 0 and total > least
+        so_far = (total, broken, gains[a, 0])
+        if not is_done and depth == 2:
+            c, total, looked = _last(a + 1, a, a, so_far, least, hope, moves, over, price, taken)
+        elif not is_done:
+            b, c, total, looked = _two_more(a, so_far, least, hope, most_looks - looks, moves, over, price, taken)
+        looks += looked
+        if not is_done and c < 0:
             _lay(a, -1.0, rules, changes, sizes, over, price)
+            continue
+        if c >= 0:
+            _lay(c, 1.0, rules, changes, sizes, over, price)
+        for k in (a, b, c):
+            if k >= 0:
+                taken[k] = 1
+                _close_customer(which[k, 0], k, which, taken)
+        won += total
+        hope = _still_hoped(over, price, multipliers)
     return won
 
 
@@ -210,24 +228,23 @@ def improve_by_chains(
     )  # fmt: skip
     price = search.rules.soft_price
     is_large, depth = True, 2
+    use = search.count_use(chosen)
     for _ in range(LISTINGS):
         if search.is_over():
             return
-        use = search.count_use(chosen)
         over = search.rules.sign * (use - search.limit)
         hope = float(_still_hoped(over, price, multipliers))
         size = list_moves(
-            customers, hope + 1e-9 * search.typical, canonical.table, canonical.conflict, canonical.caps, search.gain,
+            customers, hope + NEAR * search.typical, canonical.table, canonical.conflict, canonical.caps, search.gain,
             search.links, search.coupling, multipliers, chosen, found,
         )  # fmt: skip
         most = MOST_MOVES if depth == 2 else MOST_TRIPLE_MOVES
         order = np.argsort(-found[1][:size, 0], kind="stable")[:most]
         which, gains, rules, changes, sizes = (np.ascontiguousarray(part[order]) for part in found)
+        moves = (which, gains, rules, changes, sizes)
         least = max(LARGE_GAIN * hope if is_large else 0.0, 1e-9 * search.typical)
         taken = np.zeros(len(order), dtype=np.uint8)
-        won = join_moves(
-            depth, least, MOST_LOOKS, which, gains, rules, changes, sizes, over, price, multipliers, taken
-        )  # fmt: skip
+        won = join_moves(depth, least, MOST_LOOKS, moves, over, price, multipliers, taken)
         if won > 0.0:
             make_moves(
                 which, taken, canonical.table, canonical.conflict, canonical.caps, search.gain, search.links, use, chosen

@@ -21,12 +21,13 @@ WHOLE_PAIRS = 6_000
 TINY_PAIRS = 1_500
 WHOLE_NODES = 1_500
 MANY_NODES = 200
-PROOF_PAIRS = 2_500
+PROOF_PAIRS = 4_000
 PROOF_NODES = 200
+SPLIT_PAIRS = 10_000
 START_PAIRS = 400
 START_NODES = 10
 CHAINED_CUSTOMERS = 3_000
-CORE_PAIRS = 1_000
+EASY_PAIRS = 1_500
 CLOSE_ROUNDS = 4
 LEAST_CLOSED = 0.05
 EXAMINED = 100_000
@@ -260,12 +261,25 @@ class Endgame:
         return bool((self.is_priced & self.search.is_hard & ~rules.is_counted).any())
 
     def start(self, best: Candidate) -> Candidate:
-        """A better plan to begin with: HiGHS on the pairs nearest to indifference, then moves of two and three customers."""
+        """A better plan to begin with: around the best split plan of the pairs near indifference, then moves of customers.
+
+        Few customers are split, one or two a rule: they are freed, and with them the pairs nearest to indifference.
+        """
         near = self._near
-        rising = np.argsort(near.regret, kind="stable")[:START_PAIRS]
-        answer = Programme(self.search, np.sort(near.pairs[rising]), self.first).solve(
-            0.0, START_NODES, self.seconds_left()
-        )
+        rising = np.argsort(near.regret, kind="stable")
+        core = np.sort(rising[:SPLIT_PAIRS])
+        share = Programme(self.search, near.pairs[core], self.first).relaxed(self.seconds_left())
+        if share is None:
+            return self.chain(best)
+        plan = self.first.copy()
+        plan[near.pairs[core]] = share > 0.5
+        is_split = np.isin(near.owner, near.owner[core[np.abs(share - np.round(share)) > 1e-6]])
+        is_free = np.zeros(len(near.pairs), dtype=bool)
+        is_free[rising[:START_PAIRS]] = True
+        pairs = near.pairs[is_free | is_split]
+        if len(pairs) > MOST_FREE_PAIRS:
+            return self.chain(best)
+        answer = Programme(self.search, pairs, plan).solve(0.0, START_NODES, self.seconds_left())
         return self.chain(self._better(best, answer) or best)
 
     def chain(self, best: Candidate) -> Candidate:
@@ -282,35 +296,33 @@ class Endgame:
     def close(self, best: Candidate, gap_target: float) -> tuple[Candidate, float]:
         """Fix all pairs whose change costs more than is still open and let HiGHS close the rest; each better plan leaves fewer.
 
-        Where too many pairs stay free, the nearest of them give a better plan first, and prove nothing.
+        Gives back plan and bound as they were when too many pairs stay free.
         """
         wanted = gap_target * abs(self.bound)
         for _ in range(CLOSE_ROUNDS):
             if best.hard_excess > 0.0 or self.bound - best.objective <= wanted or self.seconds_left() <= 0.0:
                 break
-            pairs, is_proof = self._core(self.price_bound - best.objective)
-            start = best.chosen if is_proof else None
+            pairs = self._core(self.price_bound - best.objective)
+            if pairs is None:
+                break
             programme = Programme(self.search, pairs, self.first, self._is_measured)
-            answer = programme.solve(0.5 * wanted, PROOF_NODES, self.seconds_left(), start)
-            if is_proof:
-                proven = max(answer.bound, best.objective) + 1e-9 * max(1.0, abs(best.objective))
-                self.bound = min(self.bound, proven)
+            nodes = PROOF_NODES if len(pairs) <= EASY_PAIRS else NODES
+            answer = programme.solve(0.5 * wanted, nodes, self.seconds_left(), best.chosen)
+            proven = max(answer.bound, best.objective) + 1e-9 * max(1.0, abs(best.objective))
+            self.bound = min(self.bound, proven)
             before = best.objective
             best = self.chain(self._better(best, answer) or best)
             if best.objective <= before + LEAST_CLOSED * (self.price_bound - before):
                 break
         return best, self.bound
 
-    def _core(self, still_open: float) -> tuple[Rows, bool]:
-        """Pairs that a plan better than the best may change, and whether these are all of them."""
+    def _core(self, still_open: float) -> Rows | None:
+        """All pairs that a plan better than the best may change; None when they are too many to be solved."""
         near = self._near
         if near.ceiling < still_open and near.step == 1:
             near = near_pairs(self.search, self.prices, still_open)
         pairs = near.pairs[near.regret <= still_open + self._settled]
-        if near.step == 1 and near.ceiling >= still_open and len(pairs) <= PROOF_PAIRS:
-            return pairs, True
-        rising = np.argsort(near.regret, kind="stable")[:CORE_PAIRS]
-        return np.sort(near.pairs[rising]), False
+        return pairs if near.step == 1 and near.ceiling >= still_open and len(pairs) <= PROOF_PAIRS else None
 
 
 def _pairs_of(canonical: Canonical, customers: Rows) -> Rows:

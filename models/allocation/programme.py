@@ -248,6 +248,14 @@ class Programme:
         chosen[self.pairs[np.array(highs.getSolution().col_value)[: len(self.pairs)] > 0.5]] = 1
         return Answer(chosen, bound if np.isfinite(bound) else INFINITE, False, spent[0])
 
+    def relaxed(self, seconds: float) -> Floats | None:
+        """Share of each free pair in the best plan that may split contacts; None when there is none in time."""
+        highs = self._solver(self._model(False), seconds)
+        highs.run()
+        if highs.getModelStatus() != _highspy().HighsModelStatus.kOptimal:
+            return None
+        return np.array(highs.getSolution().col_value)[: len(self.pairs)]
+
     def _start_from(self, highs: Any, start: Chosen) -> None:
         solution = _highspy().HighsSolution()
         use = self.search.count_use(start)
