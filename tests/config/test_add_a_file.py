@@ -223,9 +223,14 @@ CHANGES = [
         "load_channels()['SMS'].capacity_per_day", 2000000,
     ),
     Change(
-        "contact limits, opt-out words, blackout days, tries of a failed contact",
+        "contact limits, control groups, opt-out words, blackout days, tries of a failed contact",
         {"conf/policy.yaml": instead("attempts: {BROADCAST: 2, ACTIVE: 3", "attempts: {BROADCAST: 2, ACTIVE: 4")},
         "load_policy().contacts.attempts['ACTIVE']", 4,
+    ),
+    Change(
+        "a window, or what counts as use, in the customer view",
+        {"conf/view.yaml": instead("recent_payments: {days: 30}", "recent_payments: {days: 45}")},
+        "load_view_rules().windows.recent_payments.days", 45,
     ),
     Change(
         "a budget, a control share, a text, a wave",
@@ -256,9 +261,9 @@ CHANGES = [
         "'kept 60 days' in entry('gold.customer_score')", True,
     ),
     Change(
-        "how long files stay, the cut-off hour of ingest, the share of control groups",
-        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7\ncontrol: {share: 0.08, minimum: 500}")},
-        "[load_settings('server').load_cutoff_hour, load_settings('server').control.share]", [7, 0.08],
+        "how long files stay, the cut-off hour of ingest, the optimiser's gap",
+        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7\nallocation: {gap_target: 0.001}")},
+        "[load_settings('server').load_cutoff_hour, load_settings('server').allocation.gap_target]", [7, 0.001],
     ),
     Change(
         "the order of exclusion",
@@ -290,6 +295,7 @@ from conf.reading import ROOT
 from conf.settings import load_settings
 from conf.tables import table_of, tables_of_job
 from conf.tags import load_tags
+from conf.view import load_view_rules
 from expectations.suites import load_suites, rules_of
 from jobs import diagram
 from jobs.lakehouse import dictionary
