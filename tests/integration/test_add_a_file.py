@@ -26,7 +26,7 @@ def with_the_report(tmp_path, monkeypatch):
     (change,) = [change for change in CHANGES if change.row == "a report"]
     for path, edit in change.files.items():
         file = tmp_path / "operator" / path
-        file.parent.mkdir(parents=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(edit(""), encoding="utf-8")
     monkeypatch.setenv(OPERATOR_VARIABLE, str(tmp_path / "operator"))
 
