@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 from conf.feeds import load_feeds
 from conf.files import write_whole
-from conf.reading import BASE
+from conf.reading import BASE, remembered
 from conf.tables import LAYERS, Column, Table, load_tables, query_text, work_queries
 from jobs.lakehouse import lineage
 
@@ -42,7 +41,7 @@ def made_from() -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted((lineage.sources(name) | _feeds_of(name)) - {name})) for name in load_tables()}
 
 
-@cache
+@remembered
 def _feeds_of(name: str) -> frozenset[str]:
     """Bronze tables whose rows a query, or a helper query of it, reads as of a night."""
     if name not in work_queries() and not load_tables()[name].is_query:

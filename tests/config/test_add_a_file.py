@@ -21,7 +21,7 @@ Edit = Callable[[str], str]
 FOLDERS = ("conf", "sql", "expectations", "jobs", "models", "docs")
 GENERATED = ("docs/dictionary/", "docs/architecture.svg")
 # Rows that are code; what they make is tried where that code is tested.
-CODE = {"a new kind of business rule", "the order of exclusion", "Airflow's retries"}
+CODE = {"a new kind of business rule", "Airflow's retries"}
 
 
 def new(text: str) -> Edit:
@@ -228,6 +228,11 @@ CHANGES = [
         "load_policy().contacts.attempts['ACTIVE']", 4,
     ),
     Change(
+        "a window, or what counts as use, in the customer view",
+        {"conf/view.yaml": instead("recent_payments: {days: 30}", "recent_payments: {days: 45}")},
+        "load_view_rules().windows.recent_payments.days", 45,
+    ),
+    Change(
         "a budget, a control share, a text, a wave",
         {"conf/campaigns/newspaper_growth.yaml": more("control_share: 0.2")},
         "load_campaigns()['NEWSPAPER_GROWTH'].control_share", 0.2,
@@ -256,9 +261,14 @@ CHANGES = [
         "'kept 60 days' in entry('gold.customer_score')", True,
     ),
     Change(
-        "how long files stay, the cut-off hour of ingest",
-        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7")},
-        "load_settings('server').load_cutoff_hour", 7,
+        "how long files stay, the cut-off hour of ingest, the optimiser's gap",
+        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7\nallocation: {gap_target: 0.001}")},
+        "[load_settings('server').load_cutoff_hour, load_settings('server').allocation.gap_target]", [7, 0.001],
+    ),
+    Change(
+        "the order of exclusion",
+        {"conf/exclusions.yaml": lambda old: re.sub(r"(?m)^(  - \{reason: LIST_RED.*\n)(  - \{reason: LIST_GREY.*\n)", r"\2\1", old)},
+        "reported_first('LIST_RED', 'LIST_GREY')", "LIST_GREY",
     ),
     Change(
         "the training cut-offs, drift bounds, promotion thresholds",
@@ -285,6 +295,7 @@ from conf.reading import ROOT
 from conf.settings import load_settings
 from conf.tables import table_of, tables_of_job
 from conf.tags import load_tags
+from conf.view import load_view_rules
 from expectations.suites import load_suites, rules_of
 from jobs import diagram
 from jobs.lakehouse import dictionary
@@ -294,6 +305,9 @@ from jobs.targeting.campaign_rules import compile_campaign, selection_columns
 def rule(tree): return parse_rule(tree, "probe:rule", selection_columns())
 def page(layer): return (ROOT / "docs" / "dictionary" / f"{layer}.md").read_text(encoding="utf-8")
 def entry(table): return next(part for part in page(table.split(".")[0]).split("\\n## ") if part.startswith(table + "\\n"))
+def reported_first(*names):
+    from jobs.targeting.reasons import Reason, first_reason, mask_of
+    return first_reason(mask_of(Reason[name] for name in names)).name
 def picture(): return diagram.PICTURE.read_text(encoding="utf-8")
 
 assert str(ROOT) == sys.argv[1], ROOT
@@ -317,7 +331,7 @@ def _seen_in(tree: Path) -> dict[str, object]:
     asked = json.dumps({change.row: change.seen for change in CHANGES})
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(tree), asked], cwd=tree, text=True, capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(tree), "CLOSEDLOOP_PROFILE": "server", "CLOSEDLOOP_HOME": str(tree / "home")},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")]), "CLOSEDLOOP_PROFILE": "server", "CLOSEDLOOP_HOME": str(tree / "home")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -159,3 +159,15 @@ def test_picture_of_the_architecture_is_the_one_configuration_gives():
     from jobs import diagram
 
     assert not diagram.is_stale(), "run `closedloop dictionary` and commit docs/architecture.svg"
+
+
+def test_site_takes_nothing_from_elsewhere():
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    site = yaml.safe_load(text)
+
+    assert "://" not in text
+    assert site["theme"]["font"] is False, "a font comes from another host"
+    assert "offline" in site["plugins"], "search works from a folder"
+    assert all((DOCS / script).is_file() for script in site["extra"]["polyfills"]), (
+        "else the plugin links to another host"
+    )

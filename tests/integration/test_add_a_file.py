@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 
 import pytest
 
-from conf import tables
-from conf.reading import ROOT
+from conf.overlay import OPERATOR_VARIABLE
 from conf.tables import table_of, tables_of_job
-from expectations import suites
 from expectations.gate import run_gate
-from jobs.lakehouse import dictionary, ledger, lineage
+from jobs.lakehouse import dictionary, ledger
 from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.query import query_tables
 from tests.builders.contract_rows import a_row, arrow_rows
@@ -21,32 +18,17 @@ from tests.conftest import A_NIGHT
 
 REPORT = "rpt.tier_count"
 NIGHT = date(2026, 3, 10)
-REMEMBERED = (
-    *(tables.load_tables, tables.work_queries, suites.load_suites, dictionary._feeds_of),
-    *(lineage.made_from, lineage.sources, lineage.read_by, lineage.is_read_twice, lineage._mentions),
-)
-
-
-def _read_again() -> None:
-    for remembered in REMEMBERED:
-        remembered.cache_clear()
 
 
 @pytest.fixture
 def with_the_report(tmp_path, monkeypatch):
-    """The project's contracts and suites with the report's three files beside them."""
-    for folder in ("sql", "expectations"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    """An operator's folder with the three files of README's row, and nothing else."""
     (change,) = [change for change in CHANGES if change.row == "a report"]
     for path, edit in change.files.items():
-        (tmp_path / path).write_text(edit(""), encoding="utf-8")
-    monkeypatch.setattr(tables, "SQL", tmp_path / "sql")
-    monkeypatch.setattr(suites, "SUITES", tmp_path / "expectations")
-    monkeypatch.setattr(dictionary, "ROOT", tmp_path)
-    _read_again()
-    yield
-    monkeypatch.undo()
-    _read_again()
+        file = tmp_path / "operator" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(edit(""), encoding="utf-8")
+    monkeypatch.setenv(OPERATOR_VARIABLE, str(tmp_path / "operator"))
 
 
 def test_report_added_as_readme_says_is_built_gated_published_and_in_the_dictionary(with_the_report, lake, settings):
