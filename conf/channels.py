@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.products import DeviceAbility
 from conf.reading import ROOT, Strict, load, remembered
+from conf.view import require_abilities
 
 CHANNELS_FILE = ROOT / "conf" / "channels.yaml"
 
@@ -52,7 +52,7 @@ class Channel(Strict):
     """Turns the calibrated 30-day propensity into the chance of a yes on this channel."""
     reach: Reach
     """Belief about how many contacts arrive, before results tell."""
-    requires: tuple[DeviceAbility, ...] = ()
+    requires: tuple[str, ...] = ()
     """What the customer's device must be able to do."""
     needs_account_manager: bool = False
     """Only customers who have an account manager."""
@@ -98,4 +98,6 @@ class Channels(Strict):
 def load_channels() -> dict[str, Channel]:
     """All channels by channel_code, in the order of their bits."""
     channels = sorted(load(Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)
+    for channel in channels:
+        require_abilities(CHANNELS_FILE, f"{channel.channel_code}.requires", channel.requires)
     return {channel.channel_code: channel for channel in channels}

@@ -11,6 +11,7 @@ from pydantic import field_validator, model_validator
 
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
+from conf.personal_data import load_personal_kinds
 from conf.reading import ROOT, Strict, load, remembered, yaml_files
 
 FEEDS = ROOT / "conf" / "feeds"
@@ -24,7 +25,6 @@ UTF8 = "utf-8"
 UNKNOWN = "UNKNOWN"  # what a code outside its list becomes where the contract says so (D22)
 OnError = Literal["refuse_row", "empty", "unknown"]
 MONEY_TYPES = ("fen", "li", "yuan")
-PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
 
 
 def codec_of(encoding: str) -> str:
@@ -69,7 +69,7 @@ class Field(Strict):
     pattern: str | None = None
     """Regular expression of the whole text."""
     on_error: OnError | None = None
-    personal: PersonalKind | None = None
+    personal: str | None = None
     """Kind of personal data: the column holds a token of it."""
     masked: bool | None = None
     """Whether people write into it: long numbers in it become ***."""
@@ -114,6 +114,13 @@ class Field(Strict):
             raise ValueError(f"field '{self.name}': money is never emptied, on_error must be refuse_row")
         if self.error_action == "unknown" and (self.type != "code" or self.personal):
             raise ValueError(f"field '{self.name}': on_error: unknown is for a code without personal")
+        return self
+
+    @model_validator(mode="after")
+    def _personal_kind_is_known(self) -> Field:
+        known = [name.lower() for name in load_personal_kinds()]
+        if self.personal is not None and self.personal not in known:
+            raise ValueError(f"field '{self.name}': personal is one of {', '.join(known)} (conf/personal_data.yaml)")
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,9 @@ from typing import Any
 
 from conf.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent  # of what is delivered: the checkout, or where the wheel was unpacked
+# Where relative paths of the settings start: the checkout, else the current folder, never the installed package.
+BASE = ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 CONF = ROOT / "conf"
 PROFILES = CONF / "profiles"
 OPERATOR_VARIABLE = "CLOSEDLOOP_CONF"
@@ -84,9 +86,10 @@ def chosen_folder(operator_of_profile: Callable[[Path], str | None]) -> Path | N
 @cache
 def checked_folder(given: str, named_in: str) -> Path:
     """The folder, or ConfigError when it does not exist or holds a file that mirrors none of the delivered ones."""
-    folder = (ROOT / Path(given)).resolve()
-    if not folder.is_dir():
+    found = [place for place in (BASE / Path(given), ROOT / Path(given)) if place.is_dir()]
+    if not found:
         raise ConfigError(named_in, "operator", given, "a folder that mirrors conf/")
+    folder = found[0].resolve()
     for file in sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".sql")):
         place = file.relative_to(folder)
         if place.parts[0] in TREES:
@@ -187,14 +190,14 @@ def _id_of(base: Any, own: Any) -> Callable[[dict], str] | None:
     return next((way for way in [*ways, _rule_id] if all(_tells_apart(way, entries) for entries in (base, own))), None)
 
 
-def _rule_id(entry: dict) -> str:
+def _rule_id(entry: dict[str, Any]) -> str:
     if RULE_KEY not in entry:
         return ""
     rest = (f"{key}={entry[key]}" for key in sorted(entry) if key not in (RULE_KEY, *RULE_BOUNDS))
     return " ".join([str(entry[RULE_KEY]), *rest])
 
 
-def _tells_apart(way: Callable[[dict], str], entries: list[dict]) -> bool:
+def _tells_apart(way: Callable[[dict[str, Any]], str], entries: list[dict[str, Any]]) -> bool:
     found = [way(entry) for entry in entries]
     return all(found) and len(set(found)) == len(entries)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -113,9 +113,10 @@ class ListRules(Strict):
 
 
 class ScoreRules(Strict):
-    """How old a score may be, in days."""
+    """How old a score may be, in days, and the highest chance of a yes anybody is believed to give."""
 
     max_age_days: int = Field(ge=0)
+    highest_chance: float = Field(gt=0, lt=1)
 
 
 class PreferenceRules(Strict):
@@ -145,7 +146,7 @@ class ContactRules(Strict):
 
     @field_validator("late_result_nights", "attempts")
     @classmethod
-    def _names_every_class(cls, value: dict) -> dict:
+    def _names_every_class(cls, value: dict[str, Any]) -> dict[str, Any]:
         missing = set(get_args(ChannelClass)) - set(value)
         if missing:
             raise ValueError(f"a number for every class, found none for {', '.join(sorted(missing))}")

@@ -20,7 +20,7 @@ from pydantic_settings.sources.types import EnvNoneType
 
 from conf.errors import ConfigError
 from conf.overlay import OPERATOR_VARIABLE, PROFILE_VARIABLE
-from conf.reading import ROOT, inner_model, one_of, read_yaml
+from conf.reading import BASE, inner_model, one_of, read_yaml
 from conf.secret_files import FOLDER, given_folders, read_secret
 
 PREFIX, DELIMITER, NOTHING = "CLOSEDLOOP__", "__", "null"
@@ -90,7 +90,7 @@ def sources_of(
 
 def resolved(home: str | Path) -> Path:
     """The home folder as a whole path; a relative one lies in the project."""
-    return (ROOT / Path(home)).resolve()
+    return (BASE / Path(home)).resolve()
 
 
 def _variables(settings_cls: type[BaseSettings]) -> Iterator[Any]:

@@ -23,7 +23,7 @@ from conf.overlay import (
     environment_folder,
     profile_files,
 )
-from conf.reading import ROOT, Strict, first_problem, one_of
+from conf.reading import BASE, ROOT, Strict, first_problem, one_of
 from conf.secret_files import secret_file
 from conf.setting_sources import HOME_VARIABLE, WEBHOOK_VARIABLE, resolved, sources_of, variable_of
 from conf.spark_settings import SPARK_TOKEN_FILE, SPARK_TOKEN_VARIABLE, SparkSettings
@@ -239,8 +239,13 @@ class Settings(BaseSettings):
 
     @property
     def root(self) -> Path:
-        """Folder of the project itself."""
+        """Folder of what is delivered: conf/, sql/, dags/."""
         return ROOT
+
+    @property
+    def base(self) -> Path:
+        """Folder relative paths start from: the checkout, else the current one; commands and servers are started in it."""
+        return BASE
 
     def path(self, *parts: str) -> Path:
         """A path below home."""
@@ -269,7 +274,7 @@ class Settings(BaseSettings):
 def profile_names() -> list[str]:
     """Profiles there are, the operator's own among them: one file each."""
     own = environment_folder()
-    folders = [PROFILES, *([(ROOT / own[0]).resolve() / PROFILES.name] if own else [])]
+    folders = [PROFILES, *([(BASE / own[0]).resolve() / PROFILES.name] if own else [])]
     names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     if not names:
         raise ConfigError(PROFILES, "(folder)", "no file", "at least one file *.yaml: is the folder the right one?")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
+from conf.files import write_whole
 from conf.settings import load_settings
 
 VARIABLE = "CLOSEDLOOP_FAULT"
@@ -35,14 +35,11 @@ def _already_fired() -> bool:
         return False
     if Path(marker).exists():
         return True
-    Path(marker).write_text("fired\n", encoding="utf-8")
+    write_whole(Path(marker), "fired\n")
     return False
 
 
 def _kill_server() -> None:
-    from jobs.lakehouse.server import recorded_pid
+    from jobs.lakehouse import server
 
-    pid = recorded_pid(load_settings())
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+    server.process(load_settings()).kill()

@@ -12,15 +12,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
-
-import psutil
 
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
 from jobs.lakehouse.alerts import now, raise_alert, tell_without_home
 from jobs.lakehouse.patience import Patience, signs_of_work
+from jobs.lakehouse.process_mark import cpu_seconds, with_children
 from jobs.lakehouse.server import recorded_pid
 
 log = logging.getLogger("closedloop")
@@ -40,17 +39,9 @@ def sees_work(settings: Settings) -> bool:
     return not settings.spark.remote or settings.spark.is_our_server
 
 
-def cpu_seconds(*pids: int | None) -> float:
+def worked_seconds(*pids: int | None) -> float:
     """Processor time of living processes and their children so far."""
-    total = 0.0
-    for pid in {pid for pid in pids if pid}:
-        with suppress(psutil.Error):
-            leader = psutil.Process(pid)
-            for process in (leader, *leader.children(recursive=True)):
-                with suppress(psutil.Error):
-                    used = process.cpu_times()
-                    total += used.user + used.system
-    return total
+    return sum(cpu_seconds(with_children(pid)) for pid in {pid for pid in pids if pid})
 
 
 @contextmanager
@@ -110,7 +101,7 @@ class _Watcher:
         patience, enough = Patience(self.silence_seconds), IDLE_SHARE * self.silence_seconds
         while not self.is_over.wait(self.silence_seconds / LOOKS):
             ours = self.looking_cpu + time.thread_time()  # for looking and counting: no work of the job
-            worked = int((cpu_seconds(os.getpid(), self.server_pid) - ours) / enough)
+            worked = int((worked_seconds(os.getpid(), self.server_pid) - ours) / enough)
             if patience.saw((self.files, worked)):
                 self._end()
                 return

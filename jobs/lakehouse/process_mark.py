@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -57,6 +58,15 @@ class ProcessMark:
         except psutil.NoSuchProcess:
             return False
 
+    def session(self) -> list[psutil.Process]:
+        """Living processes of the session ours leads, or led before it ended; none when its number can be somebody else's."""
+        return session_members(self.pid) if self._is_of_this_boot() and not self.is_number_reused else []
+
+    def _is_of_this_boot(self) -> bool:
+        if self.start.startswith(BY_CLOCK):
+            return float(self.start.removeprefix(BY_CLOCK)) >= psutil.boot_time() - SAME_INSTANT_SECONDS
+        return self.start.rpartition(":")[0] == _boot()
+
     def _is_start_of(self, process: psutil.Process) -> bool:
         if not self.start.startswith(BY_CLOCK):
             found = _start_by_ticks(self.pid)
@@ -74,11 +84,14 @@ def began() -> datetime:
 def _start_by_ticks(pid: int) -> str | None:
     """Boot id and start ticks of a process; None where the kernel does not tell, or there is no such process."""
     try:
-        boot = (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         after_name = (PROC / str(pid) / "stat").read_bytes().rpartition(b") ")[2]
+        return f"{_boot()}:{int(after_name.split()[START_FIELD])}"
     except OSError:
         return None
-    return f"{boot}:{int(after_name.split()[START_FIELD])}"
+
+
+def _boot() -> str:
+    return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def session_members(leader: int) -> list[psutil.Process]:
@@ -93,11 +106,20 @@ def session_members(leader: int) -> list[psutil.Process]:
     return members
 
 
-def cpu_seconds(leader: int) -> int:
-    """Processor time of the living processes of a server's session, in whole seconds."""
+def with_children(pid: int) -> list[psutil.Process]:
+    """A living process and all it started that are still its children."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    """Processor time of living processes so far."""
     total = 0.0
-    for process in session_members(leader):
+    for process in processes:
         with suppress(psutil.Error):
             used = process.cpu_times()
             total += used.user + used.system
-    return int(total)
+    return total

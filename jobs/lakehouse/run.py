@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from conf.dates import DateRange
 from conf.errors import AlreadyRunning
+from conf.files import write_whole
 from conf.settings import Settings
 from jobs.lakehouse import pins
 from jobs.lakehouse.logs import fact
@@ -72,7 +73,7 @@ def exclusive(settings: Settings, stage: str, between_keys: bool = False) -> Ite
     try:
         if not between_keys:
             pins.require_none(settings)
-        holder_file.write_text(f"process {os.getpid()}", encoding="utf-8")
+        write_whole(holder_file, f"process {os.getpid()}")
         _HELD.add((folder, stage))
         yield
     finally:

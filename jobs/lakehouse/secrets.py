@@ -5,12 +5,12 @@ They are made whole, readable by their owner only. A file or folder that others 
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from conf.errors import InputRefused
+from conf.files import write_private
 from conf.secret_files import FOLDER, given_folders, read_secret, secret_file
 from conf.settings import Settings
 
@@ -76,18 +76,4 @@ def _write(path: Path, text: str, is_kept: bool) -> None:
             f"{path}: found a secret somebody else keeps there, wanted one below home to replace\n  to do:  replace it there"
         )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if is_kept:
-            os.link(partial, path)  # fails when another process was first: then its secret counts
-        else:
-            os.replace(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink(missing_ok=True)
+    write_private(path, text + "\n", is_kept)

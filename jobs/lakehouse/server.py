@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from conf.errors import AlreadyRunning, ServerUnavailable
-from conf.files import modified_at, write_whole
 from conf.settings import SPARK_TOKEN_VARIABLE, Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.doors import umask_of
-from jobs.lakehouse.patience import Patience
-from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds
+from jobs.lakehouse.managed_process import ManagedProcess, ServerFailed
+from jobs.lakehouse.process_mark import ProcessMark
 from jobs.lakehouse.session import session_conf, static_conf
 from jobs.lakehouse.spark_door import token
 
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
-STOP_PATIENCE_SECONDS = 30
-START_CPU_SECONDS = 900  # work beyond this is no sign of coming up
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +56,12 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
         _refuse_second(settings)
         ledger.ensure_tables(settings)
         shutil.rmtree(settings.path("run", "tmp"), ignore_errors=True)  # what a killed server left
-        process = _launch(settings)
-        write_whole(_record(settings), json.dumps(ProcessMark.of(process.pid).as_note()))
-        _wait_until_it_answers(settings, process, tell)
+        started = _launch(settings)
+        try:
+            _wait_until_it_works(settings, started, tell)
+        except ServerFailed:
+            process(settings).stop()
+            raise
     finally:
         lock.release()
     return status(settings)
@@ -73,16 +69,7 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
 
 def stop(settings: Settings) -> bool:
     """Stop the server and everything it started; returns whether there was one."""
-    pid = recorded_pid(settings)
-    if pid is None:
-        _record(settings).unlink(missing_ok=True)
-        return False
-    _signal_group(pid, signal.SIGTERM)
-    if not _gone(pid, STOP_PATIENCE_SECONDS):
-        _signal_group(pid, signal.SIGKILL)
-        _gone(pid, 5)
-    _record(settings).unlink(missing_ok=True)
-    return True
+    return process(settings).stop()
 
 
 def status(settings: Settings) -> ServerStatus:
@@ -104,13 +91,11 @@ def ensure_running(settings: Settings, tell: Callable[[str], None] = lambda text
 
 def _comes_up(settings: Settings, tell: Callable[[str], None]) -> bool:
     """Wait for a server somebody else started, as a run that was killed meanwhile; False when it ends or never answers."""
-    begun, patience = time.monotonic(), _patience(settings)
-    while (pid := recorded_pid(settings)) and not patience.saw(_signs_of_start(settings, pid)):
-        if _port_answers(settings) and _connects(settings):
-            return True
-        tell(f"waiting for the Spark server that is starting already, {time.monotonic() - begun:.0f} s")
-        time.sleep(1)
-    return False
+    try:
+        _wait_until_it_works(settings, None, tell)
+        return True
+    except ServerFailed:
+        return False
 
 
 def _refuse_second(settings: Settings) -> None:
@@ -126,7 +111,7 @@ def _refuse_second(settings: Settings) -> None:
         )
 
 
-def _launch(settings: Settings) -> subprocess.Popen:
+def _launch(settings: Settings) -> ProcessMark:
     import pyspark
 
     home = Path(pyspark.__file__).parent
@@ -152,39 +137,20 @@ def _launch(settings: Settings) -> subprocess.Popen:
     for key, value in confs.items():
         command += ["--conf", f"{key}={value}"]
     command.append("spark-internal")
-    with (settings.path("logs") / "spark-server.log").open("ab") as log_file:
-        return subprocess.Popen(
-            command, stdout=log_file, stderr=log_file, stdin=subprocess.DEVNULL, env=environment,
-            cwd=settings.path("run"), start_new_session=True, umask=umask_of(settings),
-        )  # fmt: skip
+    return process(settings).start(
+        command, env=environment, cwd=settings.path("run"), umask=umask_of(settings)
+    )  # fmt: skip
 
 
-def _wait_until_it_answers(settings: Settings, process: subprocess.Popen, tell: Callable[[str], None]) -> None:
-    begun, patience = time.monotonic(), _patience(settings)
-    while not patience.saw(_signs_of_start(settings, process.pid)):
-        if process.poll() is not None:
-            _record(settings).unlink(missing_ok=True)
-            raise ServerUnavailable(
-                f"the Spark server ended at once (exit code {process.returncode})\n{_log_tail(settings)}"
-            )
-        if _port_answers(settings) and _connects(settings):
-            return
-        tell(f"waiting for the Spark server, {time.monotonic() - begun:.0f} s")
-        time.sleep(1)
-    stop(settings)
-    raise ServerUnavailable(
-        f"the Spark server does not answer, and nothing has moved for {patience.silence_seconds:.0f} s\n{_log_tail(settings)}"
+def _wait_until_it_works(settings: Settings, started: ProcessMark | None, tell: Callable[[str], None]) -> None:
+    """Until it answers a query; ServerFailed when it ends, or nothing moves in it."""
+    process(settings).wait_until(
+        lambda: _port_answers(settings) and _connects(settings),
+        settings.services.silence_seconds,
+        started,
+        tell,
+        POLL_SECONDS,
     )
-
-
-def _patience(settings: Settings) -> Patience:
-    return Patience(settings.services.silence_seconds)
-
-
-def _signs_of_start(settings: Settings, pid: int) -> tuple[int, int]:
-    """What moves while the server comes up: lines in its log and seconds of processor time, up to a limit of work."""
-    log = settings.path("logs", "spark-server.log")
-    return log.stat().st_size if log.exists() else 0, min(cpu_seconds(pid), START_CPU_SECONDS)
 
 
 def _connects(settings: Settings) -> bool:
@@ -207,53 +173,19 @@ def _port_answers(settings: Settings) -> bool:
         return probe.connect_ex(("127.0.0.1", settings.spark.port)) == 0
 
 
-def _record(settings: Settings) -> Path:
-    return settings.path("run", "spark-server.json")
+def process(settings: Settings) -> ManagedProcess:
+    """The Spark server of this home as a process."""
+    return ManagedProcess(
+        "the Spark server", settings.path("run", "spark-server.json"), settings.path("logs", "spark-server.log")
+    )
 
 
 def recorded_pid(settings: Settings) -> int | None:
     """Process id of the living server; None after kill -9, or when the id now belongs to somebody else."""
-    try:
-        mark = ProcessMark.read(json.loads(_record(settings).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError):
-        return None
-    return mark.pid if mark.process() else None
+    mark = process(settings).found()
+    return mark.pid if mark else None
 
 
 def started_at(settings: Settings) -> float | None:
     """When the server that was never stopped since was started, in seconds since 1970; None without one, living or dead."""
-    return modified_at(_record(settings))
-
-
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _gone(pid: int, patience_seconds: float) -> bool:
-    """Wait until nothing of the server's process group lives any more."""
-    begun = time.monotonic()
-    while time.monotonic() - begun < patience_seconds:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-        if not any(_lives_in_group(process, pid) for process in psutil.process_iter()):
-            return True
-        time.sleep(0.2)
-    return False
-
-
-def _lives_in_group(process: psutil.Process, group: int) -> bool:
-    try:
-        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.Error):
-        return False
-
-
-def _log_tail(settings: Settings, lines: int = 12) -> str:
-    path = settings.path("logs", "spark-server.log")
-    if not path.is_file():
-        return ""
-    tail = path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-    return f"  last lines of {path}:\n    " + "\n    ".join(tail)
+    return process(settings).started_at

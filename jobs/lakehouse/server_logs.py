@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from conf.files import PARTIAL
+from conf.files import whole_file
 from conf.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,15 +50,10 @@ def _cut(file: Path, kept: int) -> None:
         part = _part(file, number)
         if part.exists():
             part.replace(_part(file, number + 1))
-    partial = file.with_name(f"{file.name}{PARTIAL}")
-    try:
-        with file.open("rb+") as source, partial.open("wb") as copy:
-            os.fchmod(copy.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
-            shutil.copyfileobj(source, copy)
-            source.truncate(0)
-        partial.replace(_part(file, 1))
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(_part(file, 1)) as partial, file.open("rb+") as source, partial.open("wb") as copy:
+        os.fchmod(copy.fileno(), os.fstat(source.fileno()).st_mode & 0o777)
+        shutil.copyfileobj(source, copy)
+        source.truncate(0)
 
 
 def _part(file: Path, number: int) -> Path:

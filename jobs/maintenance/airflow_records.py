@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conf.errors import ConfigError
 from conf.settings import Settings
-from jobs.stack import postgres
+from jobs.servers import postgres
 
 FORBIDDEN = "airflow-db-not-allowed"  # what Airflow leaves of the address inside a task
 

@@ -12,7 +12,7 @@ from conf.tables import Table, load_tables
 from jobs.lakehouse import expiry, ledger, months, published
 from jobs.lakehouse.run import exclusive
 from jobs.maintenance import airflow_records, identities, old_files
-from jobs.stack.postgres import point_mlflow_here
+from jobs.servers.postgres import point_mlflow_here
 from models import registry_care
 
 if TYPE_CHECKING:

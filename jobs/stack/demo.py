@@ -5,8 +5,6 @@ Every step first asks whether it is done, so the demo can be interrupted anywher
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +15,15 @@ from filelock import FileLock, Timeout
 
 from conf.approval import load_approval_flow
 from conf.campaigns import load_campaigns
-from conf.errors import AlreadyRunning, ClosedLoopError
+from conf.errors import AlreadyRunning
+from conf.night import load_night
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.doors import require_closed
 from jobs.lakehouse.patience import Patience, Rarely, signs_of_work
+from jobs.servers.airflow_client import AirflowClient, RunFailed
 from jobs.stack import stack
-from jobs.stack.airflow_client import AirflowClient, RunFailed
+from jobs.stack.steps import require_step
 
 DOWNSTREAM_SECONDS = 90  # a downstream run appears within seconds of its asset; after this we start it ourselves
 Tell = Callable[[str], None]
@@ -81,23 +81,9 @@ def _only_one(settings: Settings):
 def _simulate(settings: Settings, tell: Tell, *words: str) -> None:
     # A process of its own: the pipeline never imports the simulator.
     begun = time.monotonic()
-    command = [sys.executable, "-m", "simulator", *words]
-    log = settings.path("logs", "simulator.log")
-    log.parent.mkdir(parents=True, exist_ok=True)
     tell(f"the operator writes its extracts: {' '.join(words)}")
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command, cwd=settings.root, env=_environment(settings), stdout=output, stderr=output, check=False
-        )
-    if done.returncode != 0:
-        raise ClosedLoopError(f"the simulator ended with {done.returncode}; its last words are in {log}")
+    require_step(settings, ["simulator", *words], settings.path("logs", "simulator.log"))
     tell(f"extracts are written ({time.monotonic() - begun:.0f} s)")
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    import os
-
-    return {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
 
 
 def history_is_loaded(settings: Settings) -> bool:
@@ -197,7 +183,7 @@ def _play_night(settings: Settings, api: AirflowClient, night: date, tell: Tell)
     begun = time.monotonic()
     _simulate(settings, tell, "day", "--date", night.isoformat())
     upstream_ended = False
-    for dag in stack.CHAIN:
+    for dag in load_night().stages:
         _run_for_date(api, dag, settings, night.isoformat(), expect_from_asset=upstream_ended, tell=tell)
         upstream_ended = True
     tell(f"night {night} has ended ({time.monotonic() - begun:.0f} s); its lists are for {night + timedelta(days=1)}")

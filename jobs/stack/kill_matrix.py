@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,19 +16,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.errors import ClosedLoopError
+from conf.night import load_night
 from conf.settings import PROFILE_VARIABLE, Settings, load_settings
 from conf.tables import load_tables, table_of
 from jobs.lakehouse import ledger
 from jobs.lakehouse.content import content_hash
 from jobs.lakehouse.published import reader_version
+from jobs.stack import steps
+from jobs.stack.steps import require_step, run_step
 
 Tell = Callable[[str], None]
-STAGES = {  # stage: jobs that make it up, in order
-    "ingest": ("ingest", "conform"),
-    "customer_view": ("respond", "view"),
-    "scoring": ("score",),
-    "targeting": ("target", "export"),
-}
 POINTS = (  # stage, fault point; ":server" kills the Spark server instead of the task
     ("ingest", "bronze.cdr_voice.before_commit"),
     ("ingest", "bronze.cdr_voice.after_commit"),
@@ -60,6 +55,7 @@ ABOUT_RUNS = {
     "ops.key_register",
 }
 PROFILE = "proof"
+LOG = Path("logs", "kill-matrix.log")
 FLOORS = {"gold.customer_360": 500, "gold.customer_score": 500, "gold.campaign_contact": 50}  # rows of the night
 LEAST_CHANNELS = 9
 
@@ -91,25 +87,23 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
     return [f"{n}: {wanted.get(n)} became {found.get(n)}" for n in names if wanted.get(n) != found.get(n)]
 
 
+def jobs_of(stage: str) -> tuple[str, ...]:
+    """Jobs that make up a stage, in order."""
+    return tuple(load_night().stages[stage].jobs)
+
+
 def run_jobs(home: Path, jobs: tuple[str, ...], day: date, fault: str | None = None) -> int:
     """Run jobs as processes of their own, as Airflow's tasks are; returns the first exit code that is not 0."""
     env = environment(home)
     if fault:
         env.update(CLOSEDLOOP_FAULT=fault, CLOSEDLOOP_FAULT_ONCE=str(home / "run" / "fault-fired"))
-    log = home / "logs" / "kill-matrix.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    for job in jobs:
-        with log.open("ab") as output:
-            command = [sys.executable, "-m", "jobs.cli", "run", job, "--date", day.isoformat()]
-            done = subprocess.run(command, env=env, stdout=output, stderr=output, check=False)
-        if done.returncode != 0:
-            return done.returncode
-    return 0
+    codes = (run_step(["jobs.cli", "run", job, "--date", day.isoformat()], home / LOG, env) for job in jobs)
+    return next((code for code in codes if code != 0), 0)
 
 
 def environment(home: Path) -> dict[str, str]:
     """What a job of that home is started with: no fault armed, the model registry beside the homes, not in them."""
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(home)}
+    env = steps.environment(home)
     env.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{home.parent / 'mlflow.db'}")
     env.pop("CLOSEDLOOP_FAULT", None)
     return env
@@ -135,7 +129,7 @@ def prove_point(home: Path, kept: Path, jobs: tuple[str, ...], point: str, day: 
     marker.unlink()
     second = run_jobs(home, jobs, day)
     if second != 0:
-        raise KillProofFailed(f"{point}: the run after the kill ended with {second}; see {home}/logs/kill-matrix.log")
+        raise KillProofFailed(f"{point}: the run after the kill ended with {second}; see {home / LOG}")
     wrong = differences(wanted, fingerprint(load_settings(home=home)))
     if wrong:
         raise KillProofFailed(f"{point}: after the kill and the rerun these differ:\n  " + "\n  ".join(wrong[:20]))
@@ -151,7 +145,7 @@ def prove_kill(
     Needs the Spark server's port free: the server is stopped and started between points, as its host would be.
     """
     from jobs.lakehouse import server
-    from jobs.stack.processes import require_free_port
+    from jobs.lakehouse.managed_process import require_free_port
 
     os.environ[PROFILE_VARIABLE] = settings.profile  # fault points find the server by it
     home, day = settings.home, settings.first_night
@@ -162,7 +156,7 @@ def prove_kill(
         proofs = []
         for number, (stage, point) in enumerate(points, 1):
             server.stop(settings)
-            proof = prove_point(home, kept[stage], STAGES[stage], point, day, wanted[stage])
+            proof = prove_point(home, kept[stage], jobs_of(stage), point, day, wanted[stage])
             tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
             proofs.append(proof)
         return proofs
@@ -173,7 +167,8 @@ def prove_kill(
 def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, keep_history: bool):
     from jobs.lakehouse import server
 
-    kept = {stage: folder / f"before-{stage}" for stage in STAGES}
+    stages = list(dict.fromkeys(stage for stage, _ in POINTS))
+    kept = {stage: folder / f"before-{stage}" for stage in stages}
     wanted: dict[str, dict[str, str]] = {}
     tell("playing the undisturbed history and night")
     if keep_history and kept["ingest"].exists():
@@ -181,14 +176,12 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, keep_h
     else:
         shutil.rmtree(folder, ignore_errors=True)
         _prepare(settings, day, tell)
-    for stage, jobs in STAGES.items():
+    for stage in stages:
         server.stop(settings)
         lay_out(settings.home, kept[stage])
-        code = run_jobs(settings.home, jobs, day)
+        code = run_jobs(settings.home, jobs_of(stage), day)
         if code != 0:
-            raise KillProofFailed(
-                f"the undisturbed {stage} ended with {code}; see {settings.path('logs', 'kill-matrix.log')}"
-            )
+            raise KillProofFailed(f"the undisturbed {stage} ended with {code}; see {settings.home / LOG}")
         wanted[stage] = fingerprint(settings)
         tell(f"undisturbed {stage}: {len(wanted[stage])} tables and files")
     _require_work_done(settings, day)
@@ -216,16 +209,13 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
 
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
-    steps = [["simulator", "history"], ["simulator", "day", "--date", day.isoformat()]]
-    steps += [["jobs.cli", "run", job, *days] for job in ("ingest", "conform", "respond", "view", "train")]
-    for words in steps:
+    todo = [["simulator", "history"], ["simulator", "day", "--date", day.isoformat()]]
+    todo += [
+        ["jobs.cli", "run", job, *days] for job in (*load_night().initial_load, *load_night().weekly["training"].jobs)
+    ]
+    for words in todo:
         tell(f"  {' '.join(words[:3])}")
-        done = subprocess.run(
-            [sys.executable, "-m", *words], env=environment(settings.home), cwd=settings.root, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise KillProofFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        require_step(settings, words, settings.home / LOG, environment(settings.home))
     for campaign in load_campaigns().values():
         record_whole_way(settings, campaign, "prove-kill")
     for channel_code in load_channels():  # one key for all plays of the night: signatures are compared

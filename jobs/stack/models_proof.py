@@ -5,16 +5,13 @@ History is written, loaded and viewed once; a step that is done is not done agai
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from conf.errors import ClosedLoopError
 from conf.models import load_models
 from conf.settings import Settings
 from jobs.stack.screen import NOT_COMPARABLE, model_ceilings
+from jobs.stack.steps import require_step
 from jobs.view.asof import newest_built
 
 Tell = Callable[[str], None]
@@ -74,10 +71,7 @@ def prove_models(settings: Settings, tell: Tell) -> list[Verdict]:
 
 def _run(settings: Settings, tell: Tell, title: str, module: str, *words: str) -> None:
     tell(title)
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
-    done = subprocess.run([sys.executable, "-m", module, *words], env=env, cwd=settings.root, capture_output=True, text=True, check=False)  # fmt: skip
-    if done.returncode != 0:
-        raise ClosedLoopError(f"{title}: ended with {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    require_step(settings, [module, *words], settings.path("logs", "prove-models.log"))
 
 
 def _verdicts(settings: Settings) -> list[Verdict]:

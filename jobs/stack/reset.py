@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
-from jobs.stack import postgres_server
+from jobs.servers import postgres_server
 
 LEAST_PARTS = 3  # as /srv/closedloop
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable
 
 import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
+from conf.responses import load_response_rules
 from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.file_states import LOADED
 from jobs.stack import stack
+from jobs.stack.steps import answer_of_step, environment
 
 CORE_TABLES = (
     "silver.subscription", "silver.usage_daily", "silver.bill_month", "gold.customer_360", "gold.customer_score",
@@ -63,7 +63,11 @@ def sections(settings: Settings) -> Iterable[tuple[str, list[str], list[tuple]]]
         ["campaign", "targeted", "contacted", "accepted so far", "rate 1", "rate 2"],
         _rates(settings),
     )
-    yield "Lift against control", ["campaign", "treated", "control", "lift, points", "95 % interval"], _lift(settings)
+    yield (
+        "Lift against control",
+        ["campaign", "treated", "control", "lift, points", f"{load_response_rules().lift.confidence:.0%} interval"],
+        _lift(settings),
+    )
     yield "Allocation", ["night", "value, yuan", "proven bound", "gap", "greedy"], _allocation(settings)
 
 
@@ -71,7 +75,7 @@ def _row_counts(settings: Settings) -> list[tuple]:
     versions = published.published_versions(settings)
     files = query(
         settings,
-        "SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN ('LANDED', 'SUPERSEDED')",
+        f"SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN {LOADED}",
         "ops.file_ledger",
     )[0]
     rows = [
@@ -113,16 +117,8 @@ NOT_COMPARABLE = {"influence_adoption"}
 
 def model_ceilings(settings: Settings) -> dict[str, float]:
     """The truth's own AUC by `model@cut-off`, asked of the simulator as a process: the pipeline never reads its truth."""
-    env = {**os.environ, "CLOSEDLOOP_HOME": str(settings.home), "CLOSEDLOOP_PROFILE": settings.profile}
-    done = subprocess.run(
-        [sys.executable, "-m", "simulator", "ceilings", "--json"],
-        cwd=settings.root,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 and done.stdout.strip() else {}
+    said = answer_of_step(["simulator", "ceilings", "--json"], environment(settings.home, settings.profile))
+    return json.loads(said.splitlines()[-1]) if said else {}
 
 
 def _lists(settings: Settings) -> list[tuple]:

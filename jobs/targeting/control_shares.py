@@ -15,7 +15,7 @@ from jobs.lakehouse.schema import arrow_schema
 from jobs.rules.control_share import TABLE, control_share, share_in_force
 
 if TYPE_CHECKING:
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 Rows = list[dict[str, Any]]
 
@@ -25,7 +25,7 @@ def asked_share(campaign: Campaign, policy: Policy) -> float:
     return policy.control.share if campaign.control_share is None else campaign.control_share
 
 
-def fixed_shares(lake: Lake, business_date: date) -> Rows:
+def fixed_shares(lake: Tables, business_date: date) -> Rows:
     """Shares fixed on earlier nights (rows of gold.control_share)."""
     return lake.arrow(TABLE, filters=[("business_date", "<", business_date)]).to_pylist()
 

@@ -13,6 +13,7 @@ from conf.policy import Policy, load_policy
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
+from jobs.lakehouse.tables import Tables
 from jobs.targeting import control_shares, inputs
 from jobs.targeting.approval import refusal_of
 from jobs.targeting.campaign_rules import CompiledCampaign, compile_campaign, running_campaigns
@@ -23,11 +24,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def approved_campaigns(
-    lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None = None
-) -> tuple[dict[str, Campaign], list[str]]:
+def approved_campaigns(lake: Lake, business_date: date) -> tuple[dict[str, Campaign], list[str]]:
     """Campaigns that run tonight, and why others do not; every rule is checked first, so a broken file stops all of them."""
-    known = load_campaigns() if campaigns is None else campaigns
+    known = load_campaigns()
     for campaign in known.values():
         compile_campaign(campaign)
     refusals, approved = [], {}
@@ -50,7 +49,7 @@ def approved_campaigns(
 
 
 def find_targets(
-    lake: Lake, campaigns: dict[str, Campaign], business_date: date, policy: Policy | None = None
+    lake: Tables, campaigns: dict[str, Campaign], business_date: date, policy: Policy | None = None
 ) -> pa.Table:
     """Everybody selected by a campaign with reasons and open channels, in the order of campaign and subscription."""
     compiled = [compile_campaign(campaign) for campaign in campaigns.values()]
@@ -61,7 +60,7 @@ def find_targets(
 
 
 def candidate_frame(
-    lake: Lake, compiled: list[CompiledCampaign], business_date: date, policy: Policy | None = None
+    lake: Tables, compiled: list[CompiledCampaign], business_date: date, policy: Policy | None = None
 ) -> DataFrame | None:
     """The same as a frame; None when no campaign runs."""
     if not compiled:
@@ -98,12 +97,12 @@ def _shares(
     return control_shares.shares_of_night(fixed, campaigns, policy, business_date, count)
 
 
-def _score_date(lake: Lake, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
+def _score_date(lake: Tables, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
     """Date of the scores; when they are too old, model rules select nobody, and that is told."""
     found = inputs.newest_score_date(lake, business_date, policy)
     if (
         found is None
-        and lake.run.stage == "targeting"
+        and isinstance(lake, Lake)
         and any(name.endswith(("_score", "_decile", "_percentile")) for name in wanted)
     ):
         text = f"no scores of the last {policy.score.max_age_days} days: rules on scores select nobody, values use base rates"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from conf import files
 from conf.exports import ExportLayout
+from conf.files import PARTIAL, write_new
 from conf.policy import Policy
 from jobs.lakehouse.doors import file_for_its_folder
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.slots import sending_plan
 
 PRIVATE = ".private"
-PARTIAL = ".part"
 
 
 def write_private(root: Path, name: str, content: bytes) -> Path:
@@ -25,10 +25,7 @@ def write_private(root: Path, name: str, content: bytes) -> Path:
     folder.chmod(0o700)
     path = folder / f"{name}{PARTIAL}"
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    write_new(path, content)
     return path
 
 
@@ -46,17 +43,7 @@ def write_atomically(root: Path, target: Path, content: bytes) -> None:
 def put_in_place(private: Path, target: Path) -> None:
     """Let a finished private file appear in its channel's folder, for those whom the folder lets in."""
     file_for_its_folder(private, target.parent)
-    os.replace(private, target)
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    files.put_in_place(private, target)
 
 
 def done_of(target: Path) -> Path:

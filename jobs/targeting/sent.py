@@ -12,8 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from conf.files import sync_folder
 from conf.settings import Settings
-from jobs.targeting.export_files import done_of, manifest_of, signature_of, sync_folder
+from jobs.targeting.export_files import done_of, manifest_of, signature_of
 
 FOLDER = "sent"
 RELEASING, SENT, TAKEN_BACK = "RELEASING", "SENT", "TAKEN_BACK"

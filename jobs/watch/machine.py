@@ -18,7 +18,8 @@ from conf.night import load_night
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.alerts import now, raise_alert_once
-from jobs.lakehouse.hang import IDLE_SHARE, cpu_seconds, sees_work
+from jobs.lakehouse.hang import IDLE_SHARE, sees_work, worked_seconds
+from jobs.lakehouse.managed_process import server_of
 from jobs.lakehouse.patience import last_change
 from jobs.watch.finding import Finding
 
@@ -90,16 +91,16 @@ def home_trouble(settings: Settings) -> list[Finding]:
 
 def servers(settings: Settings) -> list[ServerState]:
     """Every server a home can have, as its records and the processes of this machine say."""
-    from jobs.stack import airflow_server, postgres, processes
+    from jobs.servers import airflow_server, postgres
 
-    folder = settings.path("run")
     states = [
         _state("spark", spark_server.started_at(settings), spark_server.recorded_pid(settings)),
         _state("postgres", postgres.started_at(settings), postgres.running_pid(settings)),
     ]
     for name in (*airflow_server.COMPONENTS, "mlflow", "docs"):
-        found = processes.find(folder, name)
-        states.append(_state(name, processes.started_at(folder, name), found.pid if found else None))
+        server = server_of(settings, name)
+        found = server.found()
+        states.append(_state(name, server.started_at, found.pid if found else None))
     return states
 
 
@@ -124,7 +125,7 @@ def dead_servers(settings: Settings) -> list[Finding]:
 
 def unwell_airflow(settings: Settings) -> list[Finding]:
     """Airflow runs, long enough to be up, and says that its database, scheduler or DAG processor is not well."""
-    from jobs.stack import airflow_server
+    from jobs.servers import airflow_server
 
     api = next(state for state in servers(settings) if state.name == "airflow-api")
     if api.state != "running" or api.since is None:
@@ -137,7 +138,7 @@ def unwell_airflow(settings: Settings) -> list[Finding]:
 
 
 def _is_healthy_by_now(settings: Settings, number: int) -> bool:
-    from jobs.stack import airflow_server
+    from jobs.servers import airflow_server
 
     if number:
         time.sleep(SAMPLE_SECONDS)
@@ -194,6 +195,6 @@ def locks_without_work(settings: Settings) -> list[Finding]:
 
 
 def _is_working(pids: set[int | None], server: int | None) -> bool:
-    before = cpu_seconds(*pids, server)
+    before = worked_seconds(*pids, server)
     time.sleep(SAMPLE_SECONDS)
-    return cpu_seconds(*pids, server) - before > IDLE_SHARE * SAMPLE_SECONDS
+    return worked_seconds(*pids, server) - before > IDLE_SHARE * SAMPLE_SECONDS

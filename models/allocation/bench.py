@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -34,6 +33,9 @@ DEFAULT_TARGET = ((1e-4, 30.0),)
 INSTANCES = Path(__file__).resolve().parents[2] / "tests" / "data" / "assignment"
 
 app = typer.Typer()
+spark_step_factory: Callable[[], StepFactory] | None = (
+    None  # of the pipeline (jobs/targeting/bench.py): models know no job
+)
 
 
 @dataclass(frozen=True)
@@ -217,25 +219,11 @@ def _details(console: Console, result: BenchResult) -> None:
         console.print(f"  one more unit is worth {price:.4f}: {name}", markup=False)
 
 
-def _spark_factory() -> StepFactory:
-    import os
-    import sys
-
-    from pyspark.sql import SparkSession
-
-    from jobs.targeting.spark_allocation import spark_step
-
-    root = str(Path(__file__).resolve().parents[2])
-    os.environ["PYTHONPATH"] = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = SparkSession.builder.master("local[2]").appName("bench-allocation").config(
-        "spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.driver.memory", "2g").config("spark.authenticate", "true").getOrCreate()  # fmt: skip
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark_step(spark, Path(tempfile.mkdtemp(prefix="allocation-")))
-
-
 def _compare_with_spark(console: Console, problem: Problem, plan: Plan, gap: float) -> None:
-    again, seconds = _timed(lambda: solve(problem, gap, 3600.0, 2, _spark_factory()))
+    step = spark_step_factory
+    if step is None:
+        raise typer.BadParameter("--spark belongs to the pipeline: closedloop bench allocation --spark")
+    again, seconds = _timed(lambda: solve(problem, gap, 3600.0, 2, step()))
     is_equal = np.array_equal(again.chosen, plan.chosen) and again.shadow_prices == plan.shadow_prices
     word = "bit-equal" if is_equal and again.bound == plan.bound else "DIFFERENT"
     console.print(f"  per-customer step in Spark partitions: {word} prices and plan, {seconds:.1f} s")

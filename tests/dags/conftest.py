@@ -49,7 +49,7 @@ def api(airflow_tables, tmp_path_factory) -> Iterator[Callable]:
     from airflow.configuration import conf
     from fastapi.testclient import TestClient
 
-    from jobs.stack.airflow_server import AUTH_MANAGER, USERS
+    from jobs.servers.airflow_server import AUTH_MANAGER, USERS
 
     words = tmp_path_factory.mktemp("airflow-api") / "passwords.json"
     words.write_text(json.dumps({user: f"word of {user}" for user in USERS}))

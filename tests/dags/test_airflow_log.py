@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from jobs.stack.airflow_server import environment
+from jobs.servers.airflow_server import environment
 
 SPEAKERS = """
 import logging, structlog

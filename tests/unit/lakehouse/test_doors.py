@@ -14,7 +14,7 @@ from conf.dates import DateRange
 from conf.errors import ConfigError
 from jobs import catalogue, cli
 from jobs.lakehouse import doors, session
-from jobs.stack import airflow_server
+from jobs.servers import airflow_server
 from jobs.targeting.export_files import write_atomically
 
 AIRFLOW_FOLDERS = "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS"

@@ -18,7 +18,6 @@ from conf.errors import AlreadyRunning, ServerUnavailable
 from conf.settings import load_settings
 from jobs import catalogue
 from jobs.lakehouse import server
-from jobs.lakehouse.patience import Patience
 from jobs.lakehouse.process_mark import ProcessMark
 from jobs.lakehouse.session import get_session
 
@@ -104,11 +103,12 @@ time.sleep(60)""")
 
 
 def test_server_that_hangs_is_stopped_and_another_started(own_port, stand_in, monkeypatch):
-    monkeypatch.setattr(server, "_patience", lambda settings: Patience(0.5))
     monkeypatch.setattr(server, "start", lambda settings, tell: "another")
     hanging = stand_in("import time; time.sleep(60)")
 
-    assert server.ensure_running(own_port) == "another"
+    services = own_port.services.model_copy(update={"silence_seconds": 0.5})
+
+    assert server.ensure_running(own_port.model_copy(update={"services": services})) == "another"
     assert hanging.poll() is not None or not psutil.pid_exists(hanging.pid)
 
 

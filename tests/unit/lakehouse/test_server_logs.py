@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import date
@@ -11,8 +10,8 @@ import pytest
 
 from conf.dates import DateRange
 from jobs import catalogue
+from jobs.lakehouse.managed_process import server_of
 from jobs.lakehouse.server_logs import cut_long_logs
-from jobs.stack import processes
 
 LINE = b"2026-03-11 02:00:00 WARN a line of a server\n"
 MANY = 3000  # lines: more than the least `max_bytes` may be
@@ -37,7 +36,7 @@ def noisy(settings):
 def test_server_goes_on_writing_where_its_long_log_was_cut(noisy):
     log, stop = noisy.path("logs", "airflow-api.log"), noisy.path("stop")
     command = [sys.executable, "-c", COUNTING, str(stop)]
-    server = processes.start(noisy.path("run"), "counter", command, dict(os.environ), log, noisy.home)
+    server = server_of(noisy, "airflow-api").start(command)
     while not log.exists() or log.stat().st_size <= noisy.logs.max_bytes:
         time.sleep(0.01)
 

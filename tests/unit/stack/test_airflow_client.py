@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobs.lakehouse.patience import Patience
-from jobs.stack import airflow_client
-from jobs.stack.airflow_client import AirflowClient, RunFailed
+from jobs.servers import airflow_client
+from jobs.servers.airflow_client import AirflowClient, RunFailed
 
 
 class Played(AirflowClient):

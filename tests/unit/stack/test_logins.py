@@ -6,7 +6,8 @@ import json
 
 from conf.approval import load_approval_flow
 from jobs.lakehouse import secrets
-from jobs.stack import airflow_server, stack
+from jobs.servers import airflow_server
+from jobs.stack import stack
 
 
 def test_makers_and_approvers_have_logins_of_their_own_that_configure_nothing(settings):

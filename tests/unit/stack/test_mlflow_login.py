@@ -11,7 +11,9 @@ import pytest
 
 from conf.errors import InputRefused
 from jobs.lakehouse import secrets
-from jobs.stack import stack, web
+from jobs.lakehouse.managed_process import ManagedProcess
+from jobs.servers import web
+from jobs.stack import stack
 
 ASK = """
 import base64, json, os, sys
@@ -42,13 +44,13 @@ def pages(settings, monkeypatch):
     )
     settings = settings.model_copy(update={"services": services})
     started = []
-    monkeypatch.setattr(web.processes, "start", lambda folder, name, *given: started.append(given))
+    monkeypatch.setattr(ManagedProcess, "start", lambda server, command, env, cwd: started.append((command, env, cwd)))
     web.start_mlflow(settings)
     return settings, *started[0]
 
 
 def test_strangers_get_nothing_and_the_login_of_the_screen_opens_the_registry(pages):
-    settings, _, env, _, folder = pages
+    settings, _, env, folder = pages
     password = secrets.known_secret(settings, web.MLFLOW_PASSWORD)
     given = {
         "_MLFLOW_SERVER_FILE_STORE": env["MLFLOW_BACKEND_STORE_URI"],
@@ -70,7 +72,7 @@ def test_strangers_get_nothing_and_the_login_of_the_screen_opens_the_registry(pa
 
 
 def test_the_server_is_started_with_login_without_files_and_its_secrets_are_no_arguments(pages):
-    settings, command, env, _, folder = pages
+    settings, command, env, folder = pages
     assert command[command.index("--app-name") + 1] == "basic-auth"
     assert "--no-serve-artifacts" in command
     assert Path(folder).is_relative_to(settings.home)
@@ -96,9 +98,9 @@ def test_without_the_pages_package_nothing_is_started_or_waited_for_and_the_scre
     services = settings.services.model_copy(update={"mlflow_tracking_uri": f"sqlite:///{settings.home}/mlflow.db"})
     settings = settings.model_copy(update={"services": services})
     monkeypatch.setattr(web, "find_spec", lambda name: None)
-    monkeypatch.setattr(web.processes, "start", lambda *given: pytest.fail("nothing to start"))
+    monkeypatch.setattr(ManagedProcess, "start", lambda *given, **how: pytest.fail("nothing to start"))
     waited = []
-    monkeypatch.setattr(web.processes, "wait_until", lambda check, silence, name, *given: waited.append(name))
+    monkeypatch.setattr(ManagedProcess, "wait_until", lambda server, *given: waited.append(server.name))
 
     web.start_mlflow(settings)
     web.wait(settings)

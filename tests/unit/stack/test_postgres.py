@@ -10,11 +10,12 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 
-from jobs.stack import postgres, postgres_server
-from jobs.stack.processes import ServerFailed
+from jobs.lakehouse.managed_process import ServerFailed
+from jobs.servers import postgres, postgres_server
 from tests.builders.other_user import NOBODY, opened_by
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres lies outside the home")
@@ -60,14 +61,13 @@ def test_postgres_runs_behind_closed_folders_and_opens_none(closed):
     assert set(addresses) == {"airflow", "mlflow"}
     with closing(psycopg2.connect(addresses["airflow"].replace("+psycopg2", ""))) as connection:
         assert connection.info.dbname == "airflow"
-    process, data = postgres._process(closed), closed.path("postgres").resolve()
+    process, data = psutil.Process(postgres.running_pid(closed)), closed.path("postgres").resolve()
     wanted = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
-    assert process is not None
     assert (process.uids().effective, data.stat().st_uid) == (wanted, wanted)
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
 
     assert postgres.start(closed) == addresses  # it runs already
-    assert postgres._process(closed).pid == process.pid
+    assert postgres.running_pid(closed) == process.pid
     assert (postgres.stop(closed), postgres.is_running(closed), postgres.stop(closed)) == (True, False, False)
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from conf.errors import ConfigError
 from conf.settings import load_settings
-from jobs.stack import postgres, stack, web
+from jobs.lakehouse.managed_process import ManagedProcess
+from jobs.servers import postgres, web
+from jobs.stack import stack
 from models.registry import tracking_uri
 
 
@@ -48,7 +50,7 @@ def test_jobs_and_the_mlflow_page_read_the_same_records(operator, monkeypatch, t
 
 
 def test_no_mlflow_is_started_given_the_operators_own(operator, monkeypatch):
-    monkeypatch.setattr(web.processes, "start", lambda *args: pytest.fail("one too many"))
+    monkeypatch.setattr(ManagedProcess, "start", lambda *given, **how: pytest.fail("one too many"))
     settings = operator(mlflow_tracking_uri="http://mlflow.internal:5000")
 
     web.start_mlflow(settings)

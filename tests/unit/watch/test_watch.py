@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from jobs.lakehouse.alerts import acknowledge, known_alerts, open_alerts, raise_alert
+from jobs.lakehouse.managed_process import server_of
 from jobs.lakehouse.process_mark import ProcessMark
-from jobs.stack import processes
 from jobs.watch import machine, watch
 from tests.builders.listener import hurry, listening, told_at
 from tests.unit.watch.conftest import NIGHT, at
@@ -123,21 +123,20 @@ def test_broken_ledger_is_told_and_hides_no_other_trouble(operator):
     assert told == found
 
 
-def test_scheduler_that_died_is_told_and_one_that_was_stopped_is_not(operator, tmp_path):
-    folder = operator.path("run")
+def test_scheduler_that_died_is_told_and_one_that_was_stopped_is_not(operator):
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     for name in ("airflow-scheduler", "mlflow"):
-        processes.start(folder, name, command, dict(os.environ), tmp_path / "log", tmp_path)
+        server_of(operator, name).start(command)
     assert _watch(operator, BEFORE) == (0, [], [])
 
     for name in ("airflow-scheduler", "mlflow"):
-        process = psutil.Process(processes.find(folder, name).pid)
+        process = psutil.Process(server_of(operator, name).found().pid)
         process.kill()
         process.wait()
     assert _watch(operator, BEFORE)[1:] == (["SERVER_DEAD", "SIDE_SERVER_DEAD"],) * 2
 
     for name in ("airflow-scheduler", "mlflow"):
-        processes.stop(folder, name)
+        server_of(operator, name).stop()
     assert _watch(operator, BEFORE) == (0, [], [])
 
 
@@ -162,9 +161,9 @@ def test_spark_server_that_died_can_wait(operator):
     assert _watch(operator, BEFORE)[1:] == (["SIDE_SERVER_DEAD"], ["SIDE_SERVER_DEAD"])
 
 
-def test_airflow_that_runs_and_is_not_well_is_told(operator, tmp_path, monkeypatch):
+def test_airflow_that_runs_and_is_not_well_is_told(operator):
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    processes.start(operator.path("run"), "airflow-api", command, dict(os.environ), tmp_path / "log", tmp_path)
+    server_of(operator, "airflow-api").start(command)
     unused = operator.services.model_copy(update={"airflow_port": 21499})
     ours = operator.model_copy(update={"services": unused})
     try:
@@ -173,7 +172,7 @@ def test_airflow_that_runs_and_is_not_well_is_told(operator, tmp_path, monkeypat
         os.utime(operator.path("run", "server-airflow-api.json"), (long_ago, long_ago))
         assert _watch(ours, BEFORE)[1:] == (["AIRFLOW_UNWELL"], ["AIRFLOW_UNWELL"])
     finally:
-        processes.stop(operator.path("run"), "airflow-api")
+        server_of(operator, "airflow-api").stop()
 
 
 def test_lock_of_a_process_that_stands_still_is_told_and_of_one_that_works_is_not(operator):
