@@ -37,6 +37,7 @@ NEVER_OVERLAID = ("settings.yaml",)
 NEVER_OVERLAID_FOLDERS = ("operators", "schemas")
 # Folders beside conf/ an operator's folder mirrors too: contracts with their queries, and suites.
 TREES = ("sql", "expectations")
+WITHOUT_CONTRACTS = ("work",)  # layer of helper queries
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,11 @@ def _require_table_file(file: Path, place: Path, folder: Path) -> None:
     if len(place.parts) != 3 or place.parts[1] not in layers or place.suffix == ".yml":
         wanted = f"{place.parts[0]}/<layer>/<table>.yaml, a layer of {', '.join(layers)}"
         raise ConfigError(file, "(file)", f"{place}, which mirrors none", wanted)
-    if place.suffix == ".sql" and not any((tree / place).with_suffix(".yaml").is_file() for tree in (ROOT, folder)):
+    if (
+        place.suffix == ".sql"
+        and place.parts[1] not in WITHOUT_CONTRACTS
+        and not any((tree / place).with_suffix(".yaml").is_file() for tree in (ROOT, folder))
+    ):
         raise ConfigError(file, "(file)", f"{place}, a query without a contract", f"{place.stem}.yaml beside it")
 
 

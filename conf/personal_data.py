@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 PERSONAL_DATA_FILE = ROOT / "conf" / "personal_data.yaml"
 KindName = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]*$")]
@@ -29,7 +28,7 @@ class PersonalData(Strict):
     kinds: dict[KindName, PersonalKind] = Field(min_length=1)
 
 
-@cache
+@remembered
 def load_personal_kinds() -> dict[str, PersonalKind]:
     """All kinds by name, in the order of the file."""
     return load(PersonalData, PERSONAL_DATA_FILE).kinds

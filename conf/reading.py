@@ -143,7 +143,7 @@ def chosen_file(path: Path) -> Path:
 
 
 def _is_removed(own: Path | None) -> bool:
-    return own is not None and isinstance(read_own(own), Removed)
+    return own is not None and own.suffix == ".yaml" and isinstance(read_own(own), Removed)
 
 
 def load(model: type[Model], path: Path) -> Model:

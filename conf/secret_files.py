@@ -25,10 +25,15 @@ def secret_file(home: Path, name: str) -> Path:
 
 
 def read_secret(path: Path) -> str:
-    """Text of a secret file; InputRefused when others may read it or its folder, or when it is empty."""
-    for place, mode in ((path.parent, "700"), (path, "600")):
+    """Text of a secret file; InputRefused when it is empty, or when others may read it or, below home, its folder.
+
+    In a folder the environment names a group may read: systemd and Kubernetes let the service in by one.
+    """
+    is_given = path.parent in given_folders()
+    checked = [(path, 0o007, "640")] if is_given else [(path.parent, 0o077, "700"), (path, 0o077, "600")]
+    for place, others, mode in checked:
         found = place.stat().st_mode & 0o777
-        if found & 0o077:
+        if found & others:
             raise InputRefused(
                 f"{place}: found permissions {found:o}, wanted {mode}\n  to do:  chmod {mode} {place}; others could read it"
             )

@@ -215,7 +215,7 @@ def _jobs_that_make_tables(stage: str | None) -> list[str]:
 @remembered
 def work_queries() -> dict[str, Path]:
     """Helper queries by full name, as work.owners: files of sql/work."""
-    return {f"{WORK}.{path.stem}": path for path in yaml_files(SQL / WORK, "*.sql")}
+    return {f"{WORK}.{path.stem}": chosen_file(path) for path in yaml_files(SQL / WORK, "*.sql")}
 
 
 def tables_of_job(job: str) -> list[str]:

@@ -16,7 +16,7 @@ from conf.policy import load_policy
 from conf.reading import operator_folder
 from conf.regions import load_regions
 from conf.settings import PROFILES, load_settings, profile_names
-from conf.tables import load_tables, table_of
+from conf.tables import load_tables, query_text, table_of, tables_of_job
 from expectations.suites import load_suites
 from jobs.targeting.approval import content_hash
 
@@ -227,6 +227,8 @@ table: rpt.gifts
 description: Gifts by day
 grain: one row per day with gifts
 owner: analyst@operator
+stage: evaluation
+made_by: query
 key: [report_date]
 keep: forever
 columns:
@@ -243,6 +245,8 @@ def test_feed_table_query_and_suite_of_the_operators_own_are_read(operator):
             "sql__rpt__gifts": OWN_REPORT,
             "sql__rpt__gifts.sql": "SELECT load_date AS report_date, count(*) AS gifts FROM bronze.gift GROUP BY load_date",
             "sql__gold__suppression.sql": "SELECT 1",
+            "sql__work__owners.sql": "SELECT 2",
+            "sql__work__gift_days.sql": "SELECT 3",
             "sql__gold__customer_360": "retention_days: 77",
             "expectations__rpt__gifts": "table: rpt.gifts\nrules: [{metric: row_count, min: 1, severity: warn, reason: gifts every day}]",
         }
@@ -251,6 +255,9 @@ def test_feed_table_query_and_suite_of_the_operators_own_are_read(operator):
     assert set(load_tables()) == before | {"bronze.gift", "rpt.gifts"}
     assert table_of("rpt.gifts").sql_file == folder / "sql" / "rpt" / "gifts.sql"
     assert table_of("gold.suppression").sql_file == folder / "sql" / "gold" / "suppression.sql"
+    assert query_text("work.owners") == "SELECT 2"
+    assert query_text("work.gift_days") == "SELECT 3"
+    assert "rpt.gifts" in tables_of_job("evaluate")
     assert table_of("gold.customer_360").retention_days == 77
     assert len(table_of("gold.customer_360").columns) > 100, "columns stay as delivered"
     assert load_suites()["rpt.gifts"].rules[0].severity == "warn"

@@ -116,11 +116,17 @@ def test_secret_the_operator_keeps_elsewhere_is_not_replaced_here(folder, tmp_pa
     assert (folder / "some.key").read_text() == "one\n"
 
 
-def test_secret_others_may_read_is_refused(folder):
+def test_secret_others_may_read_is_refused_and_a_group_only_below_home(folder, tmp_path):
     file = put(folder, "alerts__webhook_url", "https://given.example/x", mode=0o644)
-
     with pytest.raises(InputRefused, match=str(file)):
-        load_settings("demo")
+        load_settings("demo", tmp_path)
+    file.chmod(0o440)
+    folder.chmod(0o1777)  # as systemd and Kubernetes give it
+    assert load_settings("demo", tmp_path).alerts.webhook_url == "https://given.example/x"
+
+    file = put(tmp_path / "secrets", "alerts__webhook_url", "https://home.example/x", mode=0o640)
+    with pytest.raises(InputRefused, match=str(file)):
+        load_settings("demo", tmp_path)
 
 
 def test_mistake_in_a_secret_names_its_file_and_does_not_show_it(folder):
