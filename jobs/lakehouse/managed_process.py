@@ -37,7 +37,7 @@ class ManagedProcess:
     note: Path
     log: Path
     polite_signal: int = signal.SIGTERM
-    grace_seconds: float = 30  # between being asked to end and being killed
+    grace_seconds: float = 20  # between being asked to end and being killed
     may_be_killed: bool = True
 
     def start(self, command: list[str], **how: Any) -> ProcessMark:
