@@ -30,9 +30,8 @@ format: setup ## format the code
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 dictionary: setup ## write docs/data_dictionary.md from the contracts
 	@$(CLOSEDLOOP) dictionary
-lock: ## resolve the requirements files again, with hashes; what is pinned stays (UPGRADE=--upgrade moves it)
-	@for use in "" -ui -dev -build; do .venv/bin/uv pip compile requirements$$use.in --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" --quiet $(UPGRADE) -o requirements$$use.lock || exit 1; done
+lock: ## resolve pyproject.toml to the lock files, with hashes; what is pinned stays (UPGRADE=--upgrade moves it)
+	@.ci/lock $(UPGRADE)
 sbom: setup ## write supply/sbom.cdx.json, the bill of materials (CycloneDX)
 	@$(PYTHON) -m supply sbom
 notice: setup ## write NOTICE, the licences of all packages

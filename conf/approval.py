@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from itertools import product
 
 from pydantic import Field, model_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 APPROVAL_FILE = ROOT / "conf" / "approval.yaml"
 SUBMIT, RELEASE = "SUBMIT", "RELEASE"  # before the first and after the last step of people
@@ -72,7 +71,7 @@ class ApprovalFlow(Strict):
         return self
 
 
-@cache
+@remembered
 def load_approval_flow() -> ApprovalFlow:
     """The way of approval."""
     return load(ApprovalFlow, APPROVAL_FILE)

@@ -26,18 +26,26 @@ class Scope(Strict):
     """Where the campaign runs, by codes of conf/regions.yaml; an empty list of cities or counties means all of the province."""
 
     province: str
+    """Code of a province of conf/regions.yaml."""
     cities: tuple[str, ...] = ()
+    """Codes of city branches; none: all of the province."""
     counties: tuple[str, ...] = ()
+    """Codes of counties inside the cities; none: all of them."""
 
 
 class Offer(Strict):
     """What is offered: margin of an accepted sale over its life and cost of the gift, both in yuan."""
 
     offer_id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")
+    """The offer's own id, which tasks name."""
     title: str
+    """Name in English, for reports."""
     name: str
+    """Name customers and staff read."""
     margin_yuan: float = Field(gt=0)
+    """What an accepted sale earns over its life."""
     cost_yuan: float = Field(ge=0)
+    """What its gift costs."""
 
 
 class ValueRule(Strict):
@@ -48,7 +56,9 @@ class ValueRule(Strict):
     """
 
     score: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
+    """Model of conf/models.yaml whose score is the chance of a yes (goal RETAIN: the chance that they leave)."""
     base_response: float = Field(gt=0, le=1)
+    """Chance of a yes of those a rule found."""
     kept_share: float | None = Field(default=None, gt=0, le=1)
     kept_share_channel: str | None = None
     kept_share_reason: str | None = Field(default=None, min_length=10)
@@ -61,15 +71,21 @@ class Task(Strict):
     """
 
     channel_code: str
+    """A channel of conf/channels.yaml."""
     # For people; no rule reads it before channels are coordinated.
     relation: Literal["COMPLEMENTARY", "ENHANCING", "SUBSTITUTING"]
     contact_class: ChannelClass | None = None
+    """BROADCAST, ACTIVE or PASSIVE, when it is not the channel's own class."""
     attempts: int | None = Field(default=None, ge=1, le=9)
     offer_id: str
+    """One of the campaign's offers."""
     script_id: str = Field(pattern=_CODE)
+    """The script's own id, on the lists."""
     script_title: str = Field(max_length=40)
     script_text: str = Field(max_length=500)
+    """What the customer reads or hears; a text must say how to refuse."""
     script_url: str = Field(default="", pattern=r"^(https?://[A-Za-z0-9./_?=-]+)?$", max_length=80)
+    """Page the text leads to."""
 
 
 class Wave(Strict):
@@ -84,9 +100,12 @@ class Exclusions(Strict):
     """Set operations before anything else: whole list colours, earlier campaigns, and a rule tree."""
 
     list_colours: tuple[str, ...] = ()
+    """Colours of lists whose customers are left out."""
     campaigns: tuple[str, ...] = ()
+    """Earlier campaigns whose customers are left alone for `within_days`."""
     within_days: int = Field(default=30, ge=1, le=400)
     rule: dict[str, Any] | None = None
+    """Rule tree: whom it is true of is left out."""
 
 
 class CampaignConflict(Strict):
@@ -122,30 +141,50 @@ class Campaign(Strict):
     """
 
     campaign_id: str = Field(pattern=_CODE)
+    """The file's name in capitals."""
     program_id: str = Field(pattern=_CODE)  # for people; no report by program yet
+    """Program the campaign belongs to, for people."""
     title: str
+    """Name in English, for reports."""
     name: str
+    """Name in the operator's language."""
     owner: str
+    """Who answers for it."""
     goal: Goal
+    """What it is for; RETAIN may go to those who own the product."""
     priority: int = Field(ge=1, le=99)
+    """1 is served first among strict campaigns."""
     binding: Literal["value", "weight", "strict"] = "value"
     weight: float = Field(default=1.0, gt=0, le=100)
     first_date: date
+    """First contact day."""
     last_date: date
+    """Last contact day."""
     scope: Scope
+    """Where it runs."""
     product_id: str
+    """The product it is about, of conf/products.yaml."""
     offers: tuple[Offer, ...] = Field(min_length=1)
+    """What may be offered."""
     value: ValueRule
     selection: dict[str, Any]
+    """Rule tree over gold.customer_360: whom the campaign is for."""
     model_selected: dict[str, Any] | None = None
+    """Rule tree: of those selected, whose chance is the model's score; the others have base_response."""
     exclusions: Exclusions = Exclusions()
     tasks: tuple[Task, ...] = Field(min_length=1)
+    """One entry a channel."""
     waves: tuple[Wave, ...] = Field(min_length=1)
+    """The order of channels in time, numbered from 1."""
     control_share: float | None = Field(default=None, ge=0, le=0.5)
+    """Share held back as control group, when not that of the settings."""
     budget: Budget
+    """Money for contacts and gifts."""
     minimum_per_night: int = Field(default=0, ge=0)
+    """Rows the optimiser should list at least, a wish."""
     sales_per_night: SalesPerNight = SalesPerNight()
     conflicts: tuple[CampaignConflict, ...] = ()
+    """Other campaigns whose customers this one leaves alone."""
 
     @property
     def channel_codes(self) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.products import DeviceAbility
 from conf.reading import ROOT, Strict, load, remembered
+from conf.view import require_abilities
 
 CHANNELS_FILE = ROOT / "conf" / "channels.yaml"
 
@@ -33,21 +33,34 @@ class Channel(Strict):
     """
 
     channel_code: str = Field(pattern=r"^[A-Z][A-Z0-9_]{0,23}$")
+    """The channel's code, in lists, results and campaigns."""
     bit: int = Field(ge=0, le=62)
     name: str
+    """Name in the operator's language."""
     title: str
+    """Name in English, for reports."""
     channel_class: ChannelClass
+    """BROADCAST and ACTIVE go to the customer, PASSIVE waits for the customer to come."""
     cost_yuan: float = Field(ge=0)
+    """Cost of one contact made."""
     staff_minutes: float = Field(ge=0)
+    """Minutes of people for one contact made."""
     capacity_per_day: int = Field(ge=0)
+    """Contacts the channel can make in a day."""
     minimum_per_day: int = Field(ge=0)
     response_multiplier: float = Field(gt=0)
+    """Turns the calibrated 30-day propensity into the chance of a yes on this channel."""
     reach: Reach
-    requires: tuple[DeviceAbility, ...] = ()
+    """Belief about how many contacts arrive, before results tell."""
+    requires: tuple[str, ...] = ()
+    """What the customer's device must be able to do."""
     needs_account_manager: bool = False
+    """Only customers who have an account manager."""
     is_protected_channel: bool = False
+    """Red-list customers may be met here."""
     is_text: bool = False
     export_layout: str
+    """Layout of its lists, a file of conf/exports."""
 
     @property
     def is_passive(self) -> bool:
@@ -64,11 +77,13 @@ class Channel(Strict):
         return reach if self.is_passive else 1.0
 
 
-class _Channels(Strict):
+class Channels(Strict):
+    """All channels."""
+
     channels: tuple[Channel, ...]
 
     @model_validator(mode="after")
-    def _codes_and_bits_are_distinct(self) -> _Channels:
+    def _codes_and_bits_are_distinct(self) -> Channels:
         for field in ("channel_code", "bit"):
             values = [getattr(channel, field) for channel in self.channels]
             if len(set(values)) != len(values):
@@ -82,5 +97,7 @@ class _Channels(Strict):
 @remembered
 def load_channels() -> dict[str, Channel]:
     """All channels by channel_code, in the order of their bits."""
-    channels = sorted(load(_Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)
+    channels = sorted(load(Channels, CHANNELS_FILE).channels, key=lambda channel: channel.bit)
+    for channel in channels:
+        require_abilities(CHANNELS_FILE, f"{channel.channel_code}.requires", channel.requires)
     return {channel.channel_code: channel for channel in channels}

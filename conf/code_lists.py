@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from conf.approval import RELEASE, SUBMIT, load_approval_flow
 from conf.channels import load_channels
-from conf.codes import load_status_codes
+from conf.codes import UNKNOWN, load_code_lists, load_status_codes
+from conf.exclusions import load_exclusions
 from conf.models import load_models
+from conf.personal_data import load_personal_kinds
 from conf.products import load_products
 from conf.reading import one_of
 from conf.regions import all_cities, load_regions
@@ -43,7 +46,19 @@ CODE_LISTS: dict[str, Callable[[], dict[str, str]]] = {
     "binary_models": lambda: {
         name: model.title for name, model in load_models().models.items() if model.objective == "binary"
     },
+    "personal_kinds": lambda: {name: kind.title for name, kind in load_personal_kinds().items()},
+    "touchpoints": lambda: {**load_code_lists()["touchpoints"], **_channels(), UNKNOWN: "a code of no list"},
+    "status_codes": lambda: {code.status_code: code.name for code in load_status_codes()},
+    "approval_steps": lambda: {
+        SUBMIT: "asked for by the maker",
+        **{step.step: step.asks for step in load_approval_flow().steps},
+        RELEASE: "what may run",
+    },
     "do_not_disturb": _do_not_disturb,
+    "exclusion_reasons": lambda: {name: exclusion.title for name, exclusion in load_exclusions().items()},
+    "protection_reasons": lambda: {
+        name: exclusion.title for name, exclusion in load_exclusions().items() if exclusion.protects
+    },
 }
 
 

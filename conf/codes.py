@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 STATUS_CODES_FILE = ROOT / "conf" / "status_codes.yaml"
 CODE_LISTS_FILE = ROOT / "conf" / "code_lists.yaml"
@@ -68,25 +67,25 @@ class Hotlines(Strict):
     hotlines: tuple[Hotline, ...]
 
 
-@cache
+@remembered
 def load_code_lists() -> dict[str, dict[str, str]]:
     """The shared code lists by name, each {code: word}."""
     return load(CodeLists, CODE_LISTS_FILE).model_dump()
 
 
-@cache
+@remembered
 def load_source_codes() -> dict[str, dict[str, str]]:
     """Raw code of a source system -> our word, by list."""
     return load(SourceCodes, SOURCE_CODES_FILE).lists
 
 
-@cache
+@remembered
 def load_status_codes() -> tuple[StatusCode, ...]:
     """The status codes in file order."""
     return load(StatusCodes, STATUS_CODES_FILE).codes
 
 
-@cache
+@remembered
 def load_hotlines() -> Hotlines:
     """The hotlines whose calls the view counts."""
     return load(Hotlines, HOTLINES_FILE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,7 @@ from pydantic import Field, model_validator
 
 from conf.channels import load_channels
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, require_known, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, require_known, yaml_files
 
 EXPORTS = ROOT / "conf" / "exports"
 
@@ -81,7 +80,7 @@ class ExportLayout(Strict):
         return self
 
 
-@cache
+@remembered
 def load_exports() -> dict[str, ExportLayout]:
     """All layouts by layout name."""
     layouts = {}

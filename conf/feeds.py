@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,8 @@ from pydantic import field_validator, model_validator
 
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.personal_data import load_personal_kinds
+from conf.reading import ROOT, Strict, load, remembered, yaml_files
 
 FEEDS = ROOT / "conf" / "feeds"
 
@@ -25,7 +25,6 @@ UTF8 = "utf-8"
 UNKNOWN = "UNKNOWN"  # what a code outside its list becomes where the contract says so (D22)
 OnError = Literal["refuse_row", "empty", "unknown"]
 MONEY_TYPES = ("fen", "li", "yuan")
-PersonalKind = Literal["msisdn", "name", "id_number", "address", "imsi", "imei"]
 
 
 def codec_of(encoding: str) -> str:
@@ -45,22 +44,37 @@ class Field(Strict):
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the field; the bronze column is called so too."""
     type: FieldType
+    """How the text is read."""
     width: int | None = Bound(default=None, ge=1)
+    """Bytes of the field, in a fixed_width feed."""
     unit: str | None = None
+    """What a number counts."""
     required: bool = False
+    """A record without it goes to quarantine."""
     null_if: tuple[str, ...] = ()
+    """Texts that mean no value."""
     allowed: tuple[str, ...] = ()
+    """Codes it may hold."""
     code_list: str | None = None
+    """List of conf/code_lists.yaml that holds the codes."""
     min: int | None = None
+    """Least value."""
     max: int | None = None
+    """Largest value."""
     usual_max: int | None = None
     max_length: int | None = Bound(default=None, ge=1)
+    """Characters at most."""
     pattern: str | None = None
+    """Regular expression of the whole text."""
     on_error: OnError | None = None
-    personal: PersonalKind | None = None
+    personal: str | None = None
+    """Kind of personal data: the column holds a token of it."""
     masked: bool | None = None
+    """Whether people write into it: long numbers in it become ***."""
     derive_tac: bool = False
+    """Also a column with the type allocation code of an IMEI."""
 
     @property
     def column(self) -> str:
@@ -103,6 +117,13 @@ class Field(Strict):
         return self
 
     @model_validator(mode="after")
+    def _personal_kind_is_known(self) -> Field:
+        known = [name.lower() for name in load_personal_kinds()]
+        if self.personal is not None and self.personal not in known:
+            raise ValueError(f"field '{self.name}': personal is one of {', '.join(known)} (conf/personal_data.yaml)")
+        return self
+
+    @model_validator(mode="after")
     def _msisdn_is_personal(self) -> Field:
         if self.type == "msisdn" and self.personal != "msisdn":
             raise ValueError(f"field '{self.name}' of type msisdn must say personal: msisdn")
@@ -133,33 +154,56 @@ class Feed(Strict):
     """
 
     feed: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    """The file's name."""
     title: str
+    """Name in English."""
     owner: str
+    """Who answers for it at the operator."""
     source: str
+    """Folder below landing/ the sender writes to."""
     unit: str
+    """Number of the interface, in the names of its files."""
     style: Literal["fixed_width", "dollar", "euro"]
-    encoding: tuple[str, ...]
+    """Naming, separators and control files."""
+    encoding: tuple[str, ...] = Bound(json_schema_extra={"type": ["string", "array"]})
+    """One encoding, or a list of utf-8 and another."""
     content: Literal["snapshot", "delta", "event"]
+    """snapshot and delta: state by key; event: what happened, each record once."""
     full_snapshot_day: int | None = Bound(
         default=None, ge=1, le=28
     )  # the simulator's; ingest ends no row missing in it yet
     cadence: Literal["daily", "monthly"]
+    """How often a file comes."""
     due_day: int | None = Bound(default=None, ge=1, le=28)
+    """Day of the month a monthly file is due."""
     deadline: str = Bound(pattern=r"^\d{2}:\d{2}$")
+    """Hour a file is expected by, as 06:00."""
     when_missing: Literal["carry", "wait", "stop"]
+    """carry: the last known state is used; wait: the night waits; stop: no list leaves."""
     allow_empty: bool
+    """Whether a file may hold no record."""
     suppression: bool = False
+    """Whether it protects people."""
     protects_by: tuple[str, ...] = ()
+    """Fields that name who is protected."""
     wish_field: str | None = None
+    """Field that says what the person wants."""
     max_unreadable_share: float | None = Bound(default=None, ge=0, lt=1)
+    """Records of a protecting feed that may be unreadable before lists stop."""
     max_shrink_share: float | None = Bound(default=None, gt=0, le=1)
+    """How much smaller than the last a full snapshot may be."""
     key: tuple[str, ...]
+    """Fields that tell one record from another."""
     duplicate_days: int | None = Bound(default=None, ge=1)
+    """Nights a copy of an event is looked for."""
     event_time: str | None = None
+    """Field with the time of the event."""
     money_total: str | None = None
+    """Money field summed in the ledger's balance."""
     retention_days: int | None = Bound(default=None, ge=1)
     keep: Literal["forever"] | None = None
     fields: tuple[Field, ...]
+    """The fields in the order of the file."""
 
     @field_validator("encoding", mode="before")
     @classmethod
@@ -276,7 +320,7 @@ class Feed(Strict):
         raise ConfigError(FEEDS / f"{self.feed}.yaml", "fields", name, ", ".join(f.name for f in self.fields))
 
 
-@cache
+@remembered
 def load_feeds(folder: Path = FEEDS) -> dict[str, Feed]:
     """All feed contracts by feed name; the file name must be the feed's name, and a file's name must say whose it is.
 

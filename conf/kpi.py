@@ -6,11 +6,14 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from conf.products import load_products
+from conf.products import load_products, product_owned_by
 from conf.reading import ROOT, Strict, load, remembered
+from conf.view import VAS, load_view_rules
 
 KPI_FILE = ROOT / "conf" / "kpi.yaml"
-OF_A_PRODUCT = ("PRODUCT_HOLDERS", "CRBT_PAYING")
+HOLDERS, PAYING_HOLDERS, USERS = "PRODUCT_HOLDERS", "PAYING_HOLDERS", "USERS"
+OF_A_PRODUCT = (HOLDERS, PAYING_HOLDERS)
+PLATFORM_COLUMN = "has_crbt"  # owners of its product are told by a platform that knows of free trials
 
 
 class Kpi(Strict):
@@ -18,8 +21,9 @@ class Kpi(Strict):
 
     kpi: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     title: str
-    series: Literal["PRODUCT_HOLDERS", "CRBT_PAYING", "CRBT_DOWNLOADERS"]
+    series: Literal["PRODUCT_HOLDERS", "PAYING_HOLDERS", "USERS"]
     product_id: str | None = None
+    use: str | None = None
     measure: Literal["ytd_monthly_avg", "closing"]
     target_per_1000_live: float | None = Field(default=None, gt=0)
     users: float | None = Field(default=None, gt=0)
@@ -36,12 +40,29 @@ class Kpi(Strict):
             raise ValueError(f"{self.kpi}: product_id for {' and '.join(OF_A_PRODUCT)} and for no other series")
         if self.product_id is not None and self.product_id not in load_products():
             raise ValueError(f"{self.kpi}: product_id {self.product_id}, wanted one of conf/products.yaml")
+        if self.series == PAYING_HOLDERS and self.product_id != product_owned_by(PLATFORM_COLUMN):
+            raise ValueError(
+                f"{self.kpi}: {PAYING_HOLDERS} is for {product_owned_by(PLATFORM_COLUMN)}, whose trials are known"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _use_is_known(self) -> Kpi:
+        known = load_view_rules().uses_of(VAS)
+        if (self.series == USERS) != (self.use is not None):
+            raise ValueError(f"{self.kpi}: use for {USERS} and for no other series")
+        if self.use is not None and self.use not in known:
+            raise ValueError(
+                f"{self.kpi}: use {self.use}, wanted one of conf/view.yaml, uses of {VAS}: {', '.join(known)}"
+            )
         return self
 
     @property
     def counted(self) -> str:
-        """Name of the monthly counts the KPI judges: the product held, or the series."""
-        return str(self.product_id) if self.series == "PRODUCT_HOLDERS" else self.series
+        """Name of the monthly counts the KPI judges: the product held, PAYING and the product, or the use."""
+        if self.series == USERS:
+            return str(self.use)
+        return str(self.product_id) if self.series == HOLDERS else f"PAYING:{self.product_id}"
 
     def annual_target(self, live_at_start: int) -> float:
         """The target in users, given the live subscriptions at the start of the year."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, require_known
+from conf.reading import ROOT, Strict, load, remembered, require_known
 
 MODELS_FILE = ROOT / "conf" / "models.yaml"
 
@@ -211,7 +210,7 @@ def load_models(path: Path = MODELS_FILE) -> ModelsConfig:
     return _load_cached(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-@cache
+@remembered
 def _load_cached(path: Path, _changed: int) -> ModelsConfig:
     config = load(ModelsConfig, path)
     _check_groups(config, path)

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load, remembered
+from conf.view import require_abilities
 
 PRODUCTS_FILE = ROOT / "conf" / "products.yaml"
-
-DeviceAbility = Literal["MMS", "GPRS", "JAVA", "FETION"]
 
 
 class Product(Strict):
@@ -24,14 +24,16 @@ class Product(Strict):
     monthly_fee_fen: int = Field(ge=0)  # read by the simulator's check; not before a benefit report by a stage
     margin_share: float = Field(ge=0, le=1)  # the same
     owned_when: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
-    requires: tuple[DeviceAbility, ...] = ()
+    requires: tuple[str, ...] = ()
 
 
-class _Products(Strict):
+class Products(Strict):
+    """All products."""
+
     products: tuple[Product, ...]
 
     @model_validator(mode="after")
-    def _ids_are_distinct(self) -> _Products:
+    def _ids_are_distinct(self) -> Products:
         ids = [product.prod_id for product in self.products]
         if len(set(ids)) != len(ids):
             raise ValueError(f"every prod_id once; given twice: {sorted({i for i in ids if ids.count(i) > 1})}")
@@ -41,4 +43,15 @@ class _Products(Strict):
 @remembered
 def load_products() -> dict[str, Product]:
     """All products by prod_id."""
-    return {product.prod_id: product for product in load(_Products, PRODUCTS_FILE).products}
+    products = {product.prod_id: product for product in load(Products, PRODUCTS_FILE).products}
+    for name, product in products.items():
+        require_abilities(PRODUCTS_FILE, f"{name}.requires", product.requires)
+    return products
+
+
+def product_owned_by(column: str) -> str:
+    """The product whose owners a column of gold.customer_360 tells (owned_when); ConfigError unless it is exactly one."""
+    found = [name for name, product in load_products().items() if product.owned_when == column]
+    if len(found) != 1:
+        raise ConfigError(PRODUCTS_FILE, "owned_when", f"{len(found)} products with {column}", "exactly one")
+    return found[0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 REGIONS_FILE = ROOT / "conf" / "regions.yaml"
 
@@ -52,7 +51,7 @@ class Regions(Strict):
         return self
 
 
-@cache
+@remembered
 def load_regions(path: Path = REGIONS_FILE) -> dict[str, Province]:
     """All provinces by code."""
     return {province.code: province for province in load(Regions, path).provinces}

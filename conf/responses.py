@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field
@@ -11,10 +12,9 @@ from conf.channels import load_channels
 from conf.products import load_products
 from conf.reading import ROOT, Strict, load, remembered, require_known
 from conf.tables import table_of
+from conf.view import load_view_rules
 
 RESPONSES_FILE = ROOT / "conf" / "responses.yaml"
-
-Use = Literal["CRBT_EVENT", "NEWSPAPER_ISSUE", "DATA", "MMS"]
 
 
 class Attribution(Strict):
@@ -28,20 +28,21 @@ class Attribution(Strict):
 class LiftRules(Strict):
     """Days after the first planned contact in which an order counts, for treated and control alike, and when a lift is void.
 
-    sample_ratio_alpha, other_contacts_alpha: a split, or a difference between the arms in contacts of other campaigns, less
+    confidence: of the interval of a lift. sample_ratio_alpha, other_contacts_alpha: a split, or a difference between the arms in contacts of other campaigns, less
     likely than this by chance makes the comparison void (probability).
     """
 
     horizon_days: int = Field(ge=1)
+    confidence: float = Field(gt=0.5, lt=1)
     sample_ratio_alpha: float = Field(gt=0, lt=0.5)
     other_contacts_alpha: float = Field(gt=0, lt=0.5)
 
 
 class Effective(Strict):
-    """What makes an accepted customer effective: a qualifying use within so many days, by product."""
+    """What makes an accepted customer effective: a qualifying use (conf/view.yaml, uses) within so many days, by product."""
 
     use_days: int = Field(ge=1)
-    qualifying_use: dict[str, tuple[Use, ...]]
+    qualifying_use: dict[str, tuple[str, ...]]
 
 
 class ComplaintClasses(Strict):
@@ -132,6 +133,7 @@ def load_response_rules() -> ResponseRules:
     for key, words, known in (
         ("attribution.contacted_codes", rules.attribution.contacted_codes, reach_codes),
         ("effective.qualifying_use", rules.effective.qualifying_use, load_products()),
+        ("effective.qualifying_use", chain(*rules.effective.qualifying_use.values()), load_view_rules().uses),
         ("complaint.marketing_categories", rules.complaint.marketing_categories, categories),
         ("preference.self_order_channels", rules.preference.self_order_channels, load_channels()),
     ):

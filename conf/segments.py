@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from conf.reading import ROOT, Strict, load
+from conf.reading import ROOT, Strict, load, remembered
 
 FOLDER = ROOT / "conf" / "segments"
 Share = Field(ge=0, le=1)
@@ -240,7 +239,7 @@ class StrategicSegment(Strict):
     code: str = Field(pattern=r"^SS\d$")
     name: str
     title: str
-    rule: dict
+    rule: dict[str, Any]
 
 
 class Strategic(Strict):
@@ -251,25 +250,25 @@ class Strategic(Strict):
     segments: tuple[StrategicSegment, ...]
 
 
-@cache
+@remembered
 def load_orientation() -> Orientation:
     """Numbers of rules 5.5 to 5.8."""
     return load(Orientation, FOLDER / "orientation.yaml")
 
 
-@cache
+@remembered
 def load_personality() -> Personality:
     """The fourteen segments."""
     return load(Personality, FOLDER / "personality.yaml")
 
 
-@cache
+@remembered
 def load_judgements() -> Judgements:
     """Numbers of the judgements in the view."""
     return load(Judgements, FOLDER / "judgements.yaml")
 
 
-@cache
+@remembered
 def load_strategic() -> Strategic:
     """The nine strategic segments."""
     return load(Strategic, FOLDER / "strategic.yaml")

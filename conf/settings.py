@@ -4,87 +4,46 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 from urllib.parse import urlparse
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, HttpUrl, TypeAdapter, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from conf.dates import DateRange
 from conf.errors import ConfigError
-from conf.overlay import DEFAULT_PROFILE, OPERATOR_VARIABLE, PROFILE_VARIABLE, PROFILES, checked_folder
-from conf.reading import ROOT, Strict, parse, read_yaml, yaml_files
+from conf.overlay import (
+    DEFAULT_PROFILE,
+    OPERATOR_VARIABLE,
+    PROFILE_VARIABLE,
+    PROFILES,
+    checked_folder,
+    environment_folder,
+    profile_files,
+)
+from conf.reading import BASE, ROOT, Strict, first_problem, one_of
+from conf.secret_files import secret_file
+from conf.setting_sources import HOME_VARIABLE, WEBHOOK_VARIABLE, resolved, sources_of, variable_of
+from conf.spark_settings import SPARK_TOKEN_FILE, SPARK_TOKEN_VARIABLE, SparkSettings
+
+__all__ = [
+    "DEFAULT_PROFILE",
+    "HOME_VARIABLE",
+    "OPERATOR_VARIABLE",
+    "PROFILES",
+    "PROFILE_VARIABLE",
+    "SPARK_TOKEN_FILE",
+    "SPARK_TOKEN_VARIABLE",
+    "WEBHOOK_VARIABLE",
+    "SparkSettings",
+]  # names the rest of the project takes from here
 
 SETTINGS_FILE = ROOT / "conf" / "settings.yaml"
-HOME_VARIABLE = "CLOSEDLOOP_HOME"
-SPARK_TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # where Spark's server and client look for the token
-SPARK_TOKEN_FILE = "spark.token"  # below secrets/
-WEBHOOK_VARIABLE = "CLOSEDLOOP_WEBHOOK_URL"
+# Addresses that may hold a key or a password: never shown, and never with a password in a file of settings.
+SECRET_KEYS = ("alerts.webhook_url", "services.airflow_database_url", "services.mlflow_tracking_uri")
 _WEB_ADDRESS = TypeAdapter(HttpUrl)
-
-
-class SparkSettings(Strict):
-    """Where Spark runs: `remote` set = a Spark Connect server, empty = a session inside this process (tests).
-
-    A server of this machine is `sc://localhost:<port>`; one elsewhere is reached by TLS (`use_ssl=true`) only. No address
-    holds a token: addresses are shown and logged.
-    """
-
-    remote: str | None
-    port: int = Field(ge=1, le=65535)
-    master: str
-    driver_memory: str = Field(pattern=r"^\d+[mg]$")
-    java_options: str = ""
-    shuffle_partitions: int = Field(ge=1)
-    catalog: Literal["hive", "in-memory"]
-    parallel_tables: int = Field(ge=1, le=16)
-    jars: str
-    extra_conf: dict[str, str] = {}
-
-    @property
-    def is_our_server(self) -> bool:
-        """Whether `remote` is a server of this machine, which we start and stop; one elsewhere is run by others."""
-        return bool(self.remote) and _is_loopback(urlparse(str(self.remote)).hostname)
-
-    @field_validator("remote")
-    @classmethod
-    def _remote_is_guarded(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        address = urlparse(value)
-        given = {name.strip().lower(): text for name, _, text in (p.partition("=") for p in address.path.split(";"))}
-        if "token" in given:
-            raise PydanticCustomError(
-                "token_in_address",
-                f"an address without it; the token belongs into ${SPARK_TOKEN_VARIABLE} or secrets/{SPARK_TOKEN_FILE}",
-                {"found": "an address with a token"},
-            )
-        if address.scheme != "sc" or not address.hostname:
-            raise ValueError("sc://<host>:<port>")
-        if _is_loopback(address.hostname):
-            if address.hostname != "localhost" or address.path.strip("/"):
-                raise ValueError(
-                    "sc://localhost:<port>: by another name the client would insist on TLS, here as elsewhere"
-                )
-        elif given.get("use_ssl", "").lower() != "true":
-            raise ValueError(f"{value.rstrip('/')}/;use_ssl=true: over a network customers' data travels by TLS only")
-        return value
-
-    @model_validator(mode="after")
-    def _ports_agree(self) -> SparkSettings:
-        if self.is_our_server and urlparse(str(self.remote)).port != self.port:
-            raise ValueError(f"remote and port of one server: {self.remote} has not port {self.port}")
-        return self
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 class InitialLoadSettings(Strict):
@@ -99,13 +58,6 @@ class SimulatorSettings(Strict):
     subscriptions: int = Field(ge=100)
     seed: int
     intensity: float = Field(gt=0)
-
-
-class ControlSettings(Strict):
-    """Control group of a campaign: share of those selected, and the least number."""
-
-    share: float = Field(ge=0, le=0.5)
-    minimum: int = Field(ge=0)
 
 
 class AllocationSettings(Strict):
@@ -231,33 +183,50 @@ class ServiceSettings(Strict):
     silence_seconds: int = Field(ge=60)
 
 
-class Settings(Strict):
+class Settings(BaseSettings):
     """Everything a job needs to know about where it runs; business data lies in its own files.
+
+    load_settings() reads them from all places of conf/setting_sources.py.
 
     operator: folder of the operator's own business data, laid over the delivered files (conf/overlay.py).
     min_free_gb: free disk of the home, in gigabytes, below which people are told.
     """
 
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
     profile: str
     operator: Path | None = None
     home: Path
+    """Folder of all data; a relative one lies in the project."""
     time_zone: str
+    """The operator's zone, of the IANA list."""
     history_first: date
+    """First business date of the initial load."""
     first_night: date
+    """First night a profile plays."""
     nights: int = Field(ge=0)
+    """Nights a profile plays; 0: real nights, awaited by closedloop watch."""
     load_cutoff_hour: int = Field(ge=0, le=23)
+    """Feeds not complete by this hour join the next night."""
     min_free_gb: float = Field(ge=0)
     initial_load: InitialLoadSettings
+    """Cut-offs the initial load builds a view for."""
     simulator: SimulatorSettings
-    control: ControlSettings
     allocation: AllocationSettings
     alerts: AlertSettings
     training: TrainingSettings
     retention: RetentionSettings
     logs: LogSettings
     doors: DoorSettings
+    """Groups of this machine that may look in."""
     services: ServiceSettings
     spark: SparkSettings
+    """Where Spark runs."""
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_whole(cls, value: Path) -> Path:
+        return resolved(value)
 
     @field_validator("time_zone")
     @classmethod
@@ -270,8 +239,13 @@ class Settings(Strict):
 
     @property
     def root(self) -> Path:
-        """Folder of the project itself."""
+        """Folder of what is delivered: conf/, sql/, dags/."""
         return ROOT
+
+    @property
+    def base(self) -> Path:
+        """Folder relative paths start from: the checkout, else the current one; commands and servers are started in it."""
+        return BASE
 
     def path(self, *parts: str) -> Path:
         """A path below home."""
@@ -298,55 +272,80 @@ class Settings(Strict):
 
 
 def profile_names() -> list[str]:
-    """Profiles there are: one file each."""
-    return [path.stem for path in yaml_files(PROFILES)]
+    """Profiles there are, the operator's own among them: one file each."""
+    own = environment_folder()
+    folders = [PROFILES, *([(BASE / own[0]).resolve() / PROFILES.name] if own else [])]
+    names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    if not names:
+        raise ConfigError(PROFILES, "(folder)", "no file", "at least one file *.yaml: is the folder the right one?")
+    return names
 
 
 def load_settings(profile: str | None = None, home: str | Path | None = None) -> Settings:
-    """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo); home: argument, $CLOSEDLOOP_HOME, profile."""
-    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
-    profile_file = PROFILES / f"{name}.yaml"
-    if not profile_file.is_file():
-        raise ConfigError(PROFILES, "profile", name, f"one of: {', '.join(profile_names())}")
-    overlay = _mapping(profile_file)
-    merged = _merge(_mapping(SETTINGS_FILE), overlay)
-    chosen_home = home or os.environ.get(HOME_VARIABLE) or merged.get("home", ".run")
-    merged.update(profile=name, home=(ROOT / Path(chosen_home)).resolve())
-    if address := os.environ.get(WEBHOOK_VARIABLE):
-        merged["alerts"] = {**(merged.get("alerts") or {}), "webhook_url": address}
-    if given := os.environ.get(OPERATOR_VARIABLE):
-        merged["operator"] = checked_folder(given, f"${OPERATOR_VARIABLE}")
-    elif merged.get("operator"):
-        merged["operator"] = checked_folder(str(merged["operator"]), str(profile_file))
+    """Read settings of a profile (argument, else $CLOSEDLOOP_PROFILE, else demo), laid over by what conf/setting_sources.py names.
+
+    ConfigError names the file or variable, the key, what was found and what is wanted.
+    """
+    sources = setting_sources(profile, home)
     try:
-        settings = parse(Settings, merged, profile_file)
+        settings = _built(sources)
         _refuse_no_token(settings)
+        _refuse_open_passwords(settings, sources)
         return settings
+    except ValidationError as error:
+        problem = first_problem(Settings, error, "")
     except ConfigError as error:
-        if error.key == "alerts.webhook_url":  # it may hold a login
-            place = (
-                f"${WEBHOOK_VARIABLE}" if address else profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
-            )
-            raise ConfigError(place, error.key, str(error.found).rpartition("@")[2], error.wanted) from None
-        place = profile_file if _is_given(overlay, error.key) else SETTINGS_FILE
-        raise ConfigError(place, error.key, error.found, error.wanted) from None
+        if error.file:
+            raise
+        problem = error
+    found: object = _without_login(problem.found) if problem.key in SECRET_KEYS else problem.found
+    raise ConfigError(place_of(sources, problem.key), problem.key, found, problem.wanted) from None
+
+
+def setting_sources(profile: str | None = None, home: str | Path | None = None) -> list[Any]:
+    """Where the settings of a profile come from, what counts first in front; ConfigError for a profile there is not."""
+    name = profile or os.environ.get(PROFILE_VARIABLE) or DEFAULT_PROFILE
+    files = profile_files(name, PROFILES)
+    if not files:
+        raise ConfigError(PROFILES, "profile", name, one_of(name, profile_names()))
+    return sources_of(Settings, name, files, SETTINGS_FILE, home)
+
+
+def place_of(sources: list[Any], key: str) -> str:
+    """The file or variable that gives a setting, or one below it; of a key nobody gives, the shared file."""
+    return next((source.place(key) for source in sources if _is_given(source(), key)), str(SETTINGS_FILE))
+
+
+def _built(sources: list[Any]) -> Settings:
+    settings = cast(Any, Settings)(_build_sources=(tuple(sources), {}))
+    if settings.operator is None:
+        return settings
+    folder = checked_folder(str(settings.operator), place_of(sources, "operator"))
+    return settings.model_copy(update={"operator": folder})
+
+
+def _refuse_open_passwords(settings: Settings, sources: list[Any]) -> None:
+    """An address with a password stands in the environment or in a folder of secrets, never in a file of settings."""
+    for key in SECRET_KEYS:
+        block, _, name = key.partition(".")
+        value = getattr(getattr(settings, block), name)
+        if value and urlparse(value).password and (place := place_of(sources, key)).endswith(".yaml"):
+            wanted = f"an address without one here; with it in ${variable_of(key)} or in secrets/{key.replace('.', '__')} below home"
+            raise ConfigError(place, key, "an address with a password", wanted)
+
+
+def _without_login(found: object) -> str:
+    return str(found).rpartition("@")[2]
 
 
 def _refuse_no_token(settings: Settings) -> None:
     """A server that others run is asked with the token they gave, or not at all."""
-    remote, file = settings.spark.remote, settings.path("secrets", SPARK_TOKEN_FILE)
+    remote, file = settings.spark.remote, secret_file(settings.home, SPARK_TOKEN_FILE)
     if not remote or settings.spark.is_our_server or os.environ.get(SPARK_TOKEN_VARIABLE) or os.path.lexists(file):
         return
     raise ConfigError(
         "", "spark.remote", f"{remote} and no token", f"that server's token in ${SPARK_TOKEN_VARIABLE} or in {file}"
     )
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    found = read_yaml(path) or {}
-    if not isinstance(found, dict):
-        raise ConfigError(path, "(file)", type(found).__name__, "a mapping of keys")
-    return found
 
 
 def _is_given(given: Any, key: str) -> bool:
@@ -356,11 +355,3 @@ def _is_given(given: Any, key: str) -> bool:
             return False
         given = given[part]
     return True
-
-
-def _merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in overlay.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +13,14 @@ from conf.code_lists import code_list, require_list
 from conf.codes import load_code_lists
 from conf.errors import ConfigError
 from conf.feeds import UNKNOWN, Feed, Field, load_feeds, require_retention
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.night import load_night
+from conf.personal_data import load_personal_kinds
+from conf.reading import ROOT, Strict, chosen_file, load, remembered, yaml_files
 
 SQL = ROOT / "sql"
 LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
+WORK = "work"  # helper queries: kept for one run, never published
+QUERY = "query"
 LEDGER_LAYERS = ("ops", "vault", "bronze")
 SIMPLE_TYPES = (
     "string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp", "binary",
@@ -31,15 +34,22 @@ class Column(Strict):
 
     `values` maps each code of a coded column (text, or an array of texts) to a word; `values_from` names the business file
     that holds them (conf/code_lists.py). The checks of campaigns, tags and suites follow from both. With `open_codes` the
-    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night.
+    sender may add codes of its own: the gate tells of one nobody knows instead of stopping the night. `open_codes` alone says
+    that the codes are the sender's and kept as they come.
     """
 
     name: str = Bound(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the column."""
     type: str
+    """Spark's type."""
     description: str
+    """What it means, for the dictionary."""
     unit: str | None = None
+    """What a number counts."""
     pii: Literal["none", "token", "clear"] = "none"
+    """none, a token of a person's datum, or the datum in clear (vault only)."""
     nullable: bool = True
+    """Whether a row may be without it."""
     values: dict[str, str] = {}
     values_from: str | None = None
     open_codes: bool = False
@@ -69,21 +79,43 @@ class Column(Strict):
 class Table(Strict):
     """The contract of one table; the column list is the order of the columns on disk.
 
+    `made_by`: `query`, the SELECT beside the contract, or `module:function`, then with the tables it is `made_from`. `stage`
+    and, where a stage has several jobs that make tables, `job` say when (conf/night.yaml); ledger tables are written as things
+    happen and name neither. `may_be_left`: a run may rightly leave the table as it is; the gate refuses any other unwritten one.
     `may_be_empty`: a run may rightly find no row for its dates; the gate refuses any other table without rows.
     How long rows stay is said by one of `retention_days` (from the row's date on) and `keep: forever`.
     """
 
     table: str = Bound(pattern=r"^(ops|vault|bronze|silver|gold|rpt)\.[a-z][a-z0-9_]*$")
+    """Layer and name, as the file's place says."""
     description: str
+    """What the table holds."""
     grain: str
+    """What one row is."""
     owner: str
+    """Who answers for it."""
     key: tuple[str, ...]
+    """Columns that name one row."""
     columns: tuple[Column, ...]
+    """The columns in the order on disk."""
+    made_by: str = Bound(pattern=r"^(query|[a-z_0-9]+(\.[a-z_0-9]+)*:[A-Za-z_0-9.]+)$")
+    """`query`, the SELECT beside the contract, or `module:function`."""
+    made_from: tuple[str, ...] = ()
+    """Tables a function reads; of a query its text says."""
+    stage: str | None = None
+    """Stage of conf/night.yaml that makes the table."""
+    job: str | None = None
+    """Job of the stage, where it has several that make tables."""
+    may_be_left: bool = False
+    """Whether a run may rightly leave the table as it is."""
     partition_by: tuple[str, ...] = ()
+    """Columns with a folder for each value."""
     replace_by: str | None = None
+    """Date column: a run replaces the rows of its dates."""
     retention_days: int | None = Bound(default=None, ge=1)
     keep: Literal["forever"] | None = None
     cluster_by: tuple[str, ...] = ()
+    """Columns rows are sorted by on disk."""
     may_be_empty: bool = False
 
     @model_validator(mode="after")
@@ -100,6 +132,23 @@ class Table(Strict):
             raise ValueError("retention_days needs a date to count from: replace_by, or a date column business_date")
         if self.replace_by and self.column(self.replace_by).type != "date":
             raise ValueError(f"replace_by column '{self.replace_by}' must be a date")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_maker(self) -> Table:
+        if self.is_ledger:
+            if self.made_by == QUERY or self.job:
+                raise ValueError(
+                    "made_by: module:function, and no job: tables of ops, vault and bronze are written as things happen"
+                )
+            return self
+        jobs = _jobs_that_make_tables(self.stage)
+        if self.job is None and len(jobs) != 1:
+            raise ValueError(f"job: one of {', '.join(jobs)}; stage '{self.stage}' has more than one that makes tables")
+        if self.job is not None and self.job not in jobs:
+            raise ValueError(f"job: one of {', '.join(jobs)}, found {self.job}")
+        if self.is_query and self.made_from:
+            raise ValueError("made_from: what a query is made from its text says")
         return self
 
     @property
@@ -129,14 +178,24 @@ class Table(Strict):
         return self.replace_by or ("business_date" if has_date else None)
 
     @property
+    def maker_job(self) -> str | None:
+        """The job that makes the table; None for what is written as things happen."""
+        return None if self.is_ledger else self.job or _jobs_that_make_tables(self.stage)[0]
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the table is one SELECT beside its contract."""
+        return self.made_by == QUERY
+
+    @property
     def is_ledger(self) -> bool:
         """Whether the table is written by the ledger (ops, vault, bronze) and not by Spark."""
         return self.layer in LEDGER_LAYERS
 
     @property
     def sql_file(self) -> Path:
-        """Where the table's query stands when the table is one SELECT."""
-        return SQL / self.layer / f"{self.short_name}.sql"
+        """Where the table's query stands when the table is one SELECT: the operator's, else the delivered one."""
+        return chosen_file(SQL / self.layer / f"{self.short_name}.sql")
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -146,7 +205,31 @@ class Table(Strict):
         raise ConfigError(f"contract of {self.table}", "columns", name, ", ".join(self.column_names))
 
 
-@cache
+def _jobs_that_make_tables(stage: str | None) -> list[str]:
+    stages = load_night().stages
+    if stage not in stages:
+        raise ValueError(f"stage: one of {', '.join(stages)} (conf/night.yaml), found {stage or 'nothing'}")
+    return [name for name, job in stages[stage].jobs.items() if job.makes]
+
+
+@remembered
+def work_queries() -> dict[str, Path]:
+    """Helper queries by full name, as work.owners: files of sql/work."""
+    return {f"{WORK}.{path.stem}": path for path in yaml_files(SQL / WORK, "*.sql")}
+
+
+def tables_of_job(job: str) -> list[str]:
+    """Full names of the tables a job makes, as their contracts say."""
+    return [name for name, table in load_tables().items() if table.maker_job == job]
+
+
+def query_text(name: str) -> str:
+    """The query of a table or of a helper query (work.<name>), without its last semicolon."""
+    path = work_queries()[name] if name in work_queries() else table_of(name).sql_file
+    return path.read_text(encoding="utf-8").rstrip().removesuffix(";")
+
+
+@remembered
 def load_tables() -> dict[str, Table]:
     """All table contracts by full name: files under sql/ and the bronze tables that follow from the feeds."""
     tables = {feed.table: bronze_table(feed) for feed in load_feeds().values()}
@@ -157,6 +240,11 @@ def load_tables() -> dict[str, Table]:
             raise ConfigError(path, "table", table.table, f"{wanted}, the name the file's place gives")
         if table.table in tables:
             raise ConfigError(path, "table", table.table, "a name no feed gives to its bronze table already")
+        if table.is_query != table.sql_file.is_file():
+            wanted = (
+                f"{table.sql_file.name} beside the contract" if table.is_query else "query: there is a query beside it"
+            )
+            raise ConfigError(path, "made_by", table.made_by, wanted)
         tables[table.table] = table
     return tables
 
@@ -187,6 +275,8 @@ def bronze_table(feed: Feed) -> Table:
         description=f"{feed.title}, as delivered (unit {feed.unit}, source {feed.source}); good rows only.",
         grain="one row per delivered record of a file",
         owner=feed.owner,
+        stage="ingest",
+        made_by="jobs.ingest.job:run",
         key=("file_id", "line_number"),
         columns=(*columns, *STANDARD_COLUMNS),
         replace_by="load_date",  # no partition: a folder a night would never let nights share a file
@@ -216,7 +306,7 @@ def _bronze_columns(field: Field) -> list[Column]:
             )
         ]
     columns = [
-        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal})",
+        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
                nullable=field.is_nullable)
     ]  # fmt: skip
     if field.type == "msisdn":

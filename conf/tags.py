@@ -6,14 +6,13 @@ Adding a tag is adding an entry to a file there. A rule may use every column of 
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, yaml_files
 
 FOLDER = ROOT / "conf" / "tags"
 
@@ -25,17 +24,27 @@ class Tag(Strict):
     """
 
     tag_id: str = Field(pattern=r"^[A-Z][A-Z0-9_]{2,39}$")
+    """The tag's code, once in all files."""
     name: str
+    """Name in the operator's language."""
     title: str
+    """Name in English."""
     group: Literal["PERSON", "VALUE", "BEHAVIOUR", "SERVICE", "RISK", "CHANNEL"]
+    """What it says something about."""
     origin: Literal["EXPERT", "FRONTLINE"]
+    """Who found the rule: experts or the front line."""
     owner: str = Field(min_length=3)
     version: str
+    """Raise it with each change of the rule."""
     confidence: float = Field(ge=0, le=1)
+    """How sure the owner is, 0 to 1."""
     valid_from: date
+    """First business date it holds on."""
     valid_to: date | None = None
+    """Last business date it holds on; none: until taken away."""
     value_column: str | None = None
     rule: Any
+    """Rule tree over gold.customer_360."""
 
     def holds_on(self, day: date) -> bool:
         """Whether the definition is in force on a business date."""
@@ -48,7 +57,7 @@ class TagFile(Strict):
     tags: tuple[Tag, ...]
 
 
-@cache
+@remembered
 def load_tags(folder: Path = FOLDER) -> dict[str, Tag]:
     """All tags by id; an id given twice is refused with both places."""
     tags: dict[str, Tag] = {}

@@ -1,13 +1,14 @@
-"""Campaign approval: people approve one campaign, and the approval binds to the content of its file.
+"""Campaign approval: people approve a campaign, and the approval binds to the content of its file.
 
-**Feeds** `targeting`: a campaign runs only while the SHA-256 of its content went the whole way. Six steps, two of them by
-people: check the definition and try its files, pre-run, submit, **approve the campaign**, **approve its tasks**, release. Who
-may answer: `conf/approval.yaml`, never the maker (who started the run), never one person twice; alert APPROVAL_WAITING.
+**Feeds** `targeting`: a campaign runs only while the SHA-256 of its content has gone the whole way. Six steps, two of them by
+people: check the definition and try its files, pre-run, submit, **approve the campaign**, **approve its tasks**, release.
+`conf/approval.yaml` says who may answer: never the maker (who started the run), never one person twice. The alert
+APPROVAL_WAITING tells them.
 
-**Normal**: as long as people take; it is a DAG of its own, so that no night ever waits for it.
+**Normal**: as long as people take. It is a DAG of its own, so that no night ever waits for it.
 
-**At 3 a.m.** Nothing waits. A rejected campaign ends this run as failed and does not run, also when the same content was
-released before; change the file and start again. Who answered what, and when, stands in `ops.approval`.
+**At 3 a.m.** Nothing waits. A rejection ends this run as failed, and the campaign does not run, even if the same content was
+released before. Change the file and start again. `ops.approval` says who answered what, and when.
 """
 
 from datetime import timedelta

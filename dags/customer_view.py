@@ -1,20 +1,20 @@
-"""Customer view: responses and suppressions, then one row per subscription with everything known on the date.
+"""Customer view: answers and suppression first, then one row per subscription with everything known on the date.
 
-**Feeds** `scoring` and the analysts: `gold.contact_history`, `gold.suppression`, `gold.customer_360`, tags, segments.
-Grain: subscription and snapshot date. Inputs: the published silver tables.
+**Feeds** `scoring` and the analysts: `gold.contact_history`, `gold.suppression`, `gold.customer_360`, tags, segments. One row
+per subscription and snapshot date, made from the published silver tables.
 
 **Normal**: 2 minutes on the demo. Late after 07:00.
 
-**At 3 a.m.** A red gate leaves yesterday's view standing; the rule that failed is in the Data Docs and in
-`closedloop status`. Mend the source or, where the bound is wrong, the suite under `expectations/gold/`, and clear the run.
+**At 3 a.m.** After a red gate yesterday's view stands. The Data Docs and `closedloop status` name the rule that failed. Mend
+the source or, if the bound is wrong, the suite under `expectations/gold/`. Then clear the run.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import CUSTOMER_VIEW, DEFAULT_ARGS, SILVER, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "customer_view",
-    schedule=PartitionedAssetTimetable(assets=SILVER),  # silver of the same date
+    schedule=after_the_stage_before("customer_view"),  # silver of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -22,7 +22,4 @@ with DAG(
     tags=[Tag.tier_1],
     default_args=DEFAULT_ARGS,
 ):
-    respond = business_date_task("coordinate_responses", "respond")
-    view = business_date_task("build_customer_360", "view", CUSTOMER_VIEW)
-
-    respond >> view
+    stage_tasks("customer_view")

@@ -1,6 +1,6 @@
-"""Evaluation: what the campaigns did, in tables and one page a night.
+"""Evaluation: what the campaigns did, in tables and on one page a night.
 
-**Feeds** analysts and campaign managers: the `rpt` tables and `reports/<date>.html`. Starts when the night's lists are
+**Feeds** analysts and campaign managers: the `rpt` tables and `reports/<date>.html`. It starts when the night's lists are
 out, so that its page shows them too.
 
 **Normal**: 1 minute. Late after 10:00.
@@ -8,12 +8,12 @@ out, so that its page shows them too.
 **At 3 a.m.** Nothing here is urgent: no list waits for it. Clear the run in the morning.
 """
 
-from airflow.sdk import DAG, PartitionedAssetTimetable
-from shared_parts import DEFAULT_ARGS, LISTS, REPORTS, START, Tag, business_date_task
+from airflow.sdk import DAG
+from shared_parts import DEFAULT_ARGS, START, Tag, after_the_stage_before, stage_tasks
 
 with DAG(
     "evaluation",
-    schedule=PartitionedAssetTimetable(assets=LISTS),  # lists of the same date
+    schedule=after_the_stage_before("evaluation"),  # lists of the same date
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -21,7 +21,4 @@ with DAG(
     tags=[Tag.tier_2],
     default_args=DEFAULT_ARGS,
 ):
-    evaluate = business_date_task("evaluate_campaigns", "evaluate")
-    page = business_date_task("write_report_page", "report", REPORTS)
-
-    evaluate >> page
+    stage_tasks("evaluation")

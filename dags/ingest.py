@@ -1,21 +1,22 @@
-"""Ingest: extracts of one business date become bronze and silver tables.
+"""Ingest: the extracts of one business date become bronze and silver tables.
 
-**Feeds** `customer_view`, and through it everything else. Grain: one run per business date (the day that ended at the
-tick), from files under `landing/`, verified against their control files.
+**Feeds** `customer_view`, and through it everything else. One run handles one business date, the day that ended at the
+tick. It verifies the files under `landing/` against their control files.
 
-**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for each feed up to its contract's
-deadline (06:00) and then goes on without the late ones: they join the next night. It is late when silver is not published by 06:30.
+**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for each feed until its contract's
+deadline (06:00), then goes on without the late ones; they join the next night. Late when silver is not published by 06:30.
 
-**At 3 a.m.** `closedloop status` names the feed that is missing or refused and why. Have the sender resend it (a resend
-has a higher resend number), then clear this run: loading a date again replaces it and loses nothing. Suppression feeds
-(lists, complaints, channel results) are never skipped: without them this DAG ends, but `targeting` refuses to export.
-Feeds with `when_missing: stop` (subscriptions, voice) fail `conform_to_silver` as FeedsMissing, which says what to do.
+**At 3 a.m.** `closedloop status` names the feed that is missing or refused, and why. Ask the sender for a resend with a
+higher resend number, then clear this run: loading a date again replaces it and loses nothing.
+
+- Without a suppression feed (lists, complaints, channel results) this DAG succeeds, and `targeting` refuses to export.
+- Without a feed of `when_missing: stop` (subscriptions, voice) `conform_to_silver` fails as FeedsMissing and says what to do.
 """
 
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task
-from shared_parts import DEFAULT_ARGS, SILVER, START, Tag, business_date_task, nightly_schedule, require_key
+from shared_parts import DEFAULT_ARGS, START, Tag, nightly_schedule, require_key, stage_tasks
 
 with DAG(
     "ingest",
@@ -34,7 +35,4 @@ with DAG(
 
         return feeds_have_come(require_key(dag_run), now=datetime.now(UTC))
 
-    load = business_date_task("load_files_to_bronze", "ingest")
-    conform = business_date_task("conform_to_silver", "conform", SILVER)
-
-    wait_for_feeds() >> load >> conform
+    wait_for_feeds() >> stage_tasks("ingest")[0]

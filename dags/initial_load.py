@@ -1,15 +1,15 @@
-"""Initial load: a closed range of business dates through ingest, silver and the customer view, once, by hand.
+"""Initial load: takes a closed range of business dates through ingest, silver and the customer view, once, by hand.
 
-**Feeds** the first night and the first training. The same jobs as a night, in one pass over the range: load time of old
-files is their control file's creation time, never tonight. Also the back-fill: give the dates to load again.
+**Feeds** the first night and the first training. It runs the jobs of a night in one pass over the range; the load time of old
+files is their control file's creation time, never tonight. It is also the back-fill: give it the dates to load again.
 
 **Normal**: 5 minutes for seven months of the demo.
 
-**At 3 a.m.** Not a night job. Interrupted, it is run again with the same dates.
+**At 3 a.m.** Not a night job. If it was interrupted, run it again with the same dates.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task
+from shared_parts import DEFAULT_ARGS, START, WORK, Tag, range_tasks
 
 with DAG(
     "initial_load",
@@ -25,9 +25,4 @@ with DAG(
         "last": Param(type="string", format="date", description="last business date to load"),
     },
 ):
-    load = range_task("load_files_to_bronze", "ingest")
-    conform = range_task("conform_to_silver", "conform")
-    respond = range_task("coordinate_responses", "respond")
-    view = range_task("build_customer_360", "view")
-
-    load >> conform >> respond >> view
+    range_tasks(WORK.initial_load)

@@ -1,10 +1,10 @@
-"""Maintenance: rows and files whose time is over go, small files are compacted.
+"""Maintenance: removes rows and files whose time is over, and compacts small files.
 
-**Feeds** nothing; keeps reads fast and the disk bounded. How long rows stay says each contract (`retention_days` or `keep`),
-how long lists, landing, alerts, pages, logs, training runs and Airflow's records stay says `retention` in
-conf/settings.yaml. `closedloop maintain --dry-run` tells what would go, `ops.expiry` what went. Table
-versions of the last 35 days stay, so that every night of that time can be replayed. A table whose stage is at work is left
-for the next week; the others are published one by one.
+**Feeds** nothing; keeps reads fast and the disk bounded. Each contract says how long rows stay (`retention_days` or `keep`).
+`retention` in conf/settings.yaml says it for lists, landing, alerts, pages, logs, training runs and Airflow's records.
+`closedloop maintain --dry-run` shows what would go, `ops.expiry` what went. Table versions of the last 35 days stay, so that
+every night of that time can be replayed. A table whose stage is at work is left for the next week; the others are published
+one by one.
 
 **Normal**: 3 minutes on the demo. Weekly, never during a night.
 
@@ -12,11 +12,11 @@ for the next week; the others are published one by one.
 """
 
 from airflow.sdk import DAG, Param
-from shared_parts import DEFAULT_ARGS, START, Tag, range_task, weekly_schedule
+from shared_parts import DEFAULT_ARGS, START, WORK, Tag, range_tasks, weekly_schedule
 
 with DAG(
     "maintenance",
-    schedule=weekly_schedule("0 15 * * 0"),  # Sunday 15:00, Asia/Shanghai, after training
+    schedule=weekly_schedule("maintenance"),  # Sunday 15:00, Asia/Shanghai, after training
     start_date=START,
     catchup=False,
     max_active_runs=1,
@@ -33,4 +33,4 @@ with DAG(
         ),
     },
 ):
-    range_task("compact_and_expire", "maintain")
+    range_tasks(WORK.weekly["maintenance"].jobs)

@@ -6,14 +6,23 @@ Kept light on purpose: a task process reads its DAG file again each time.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from airflow.sdk import Asset, CronPartitionTimetable, CronTriggerTimetable, PartitionedAtRuntime, task
+from airflow.sdk import (
+    Asset,
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    PartitionedAssetTimetable,
+    PartitionedAtRuntime,
+    chain,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException
 
-from conf.night import load_night
+from conf.night import Stage, load_night
 
 os.umask(os.umask(0o077) | 0o027)  # whatever Airflow started us with, nothing a task writes is for everybody
 START = datetime(2025, 1, 1)
@@ -30,11 +39,7 @@ class Tag(StrEnum):
     by_hand = "by hand"
 
 
-SILVER = Asset(name="silver", uri="x-lake://silver")
-CUSTOMER_VIEW = Asset(name="customer_view", uri="x-lake://gold/customer_360")
-SCORES = Asset(name="scores", uri="x-lake://gold/customer_score")
-LISTS = Asset(name="lists", uri="x-lake://exports")
-REPORTS = Asset(name="reports", uri="x-lake://rpt")
+WORK = load_night()  # stages, their jobs, assets and hours: conf/night.yaml
 
 
 def tell_failure(context: dict) -> None:
@@ -59,7 +64,7 @@ def log_file(instance) -> str:
 
 
 # The last resort alone: what stands still is ended by the job itself (jobs/lakehouse/hang.py), what moves is not.
-ENDED_AFTER = load_night().end_after_hours
+ENDED_AFTER = WORK.end_after_hours
 
 DEFAULT_ARGS = {
     "owner": "data-engineering@operator",
@@ -85,9 +90,44 @@ def _zone() -> str:
     return os.environ.get("CLOSEDLOOP_TIME_ZONE", "Asia/Shanghai")
 
 
-def weekly_schedule(cron: str):
-    """A weekly hour in the operator's zone; a played profile is started by hand."""
-    return None if _is_played() else CronTriggerTimetable(cron, timezone=_zone())
+def after_the_stage_before(stage: str):
+    """When the stage before has left its asset for the same date."""
+    names = list(WORK.stages)
+    before = WORK.stages[names[names.index(stage) - 1]]
+    return PartitionedAssetTimetable(assets=asset_of(before))
+
+
+def asset_of(stage: Stage) -> Asset:
+    """What a stage leaves for the next one."""
+    return Asset(name=stage.asset.name, uri=stage.asset.uri)
+
+
+def weekly_schedule(work: str):
+    """Its weekly hour in the operator's zone; a played profile is started by hand."""
+    return None if _is_played() else CronTriggerTimetable(WORK.weekly[work].at, timezone=_zone())
+
+
+def stage_tasks(stage: str) -> list:
+    """The jobs of a stage for the business date of its run, one after the other; the last leaves the stage's asset."""
+    spec = WORK.stages[stage]
+    outlets = [None] * (len(spec.jobs) - 1) + [asset_of(spec)]
+    tasks = [
+        business_date_task(job.task, name, outlet)
+        for (name, job), outlet in zip(spec.jobs.items(), outlets, strict=True)
+    ]
+    return in_a_row(tasks)
+
+
+def range_tasks(jobs: Iterable[str]) -> list:
+    """These jobs for the dates in the run's parameters, one after the other."""
+    return in_a_row([range_task(WORK.jobs[name].task, name) for name in jobs])
+
+
+def in_a_row(tasks: list) -> list:
+    """The same tasks, each after the one before it."""
+    if len(tasks) > 1:
+        chain(*tasks)
+    return tasks
 
 
 def business_date_task(task_id: str, job: str, outlet: Asset | None = None, **options):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.dates import DateRange
 from conf.errors import GateFailed
@@ -128,7 +128,7 @@ def _in_words(verdict: Verdict) -> str:
     return f"{verdict.table}: {verdict.rule.words}; observed {verdict.observed} ({verdict.rule.reason})"
 
 
-def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict:
+def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict[str, Any]:
     layer, short_name = verdict.table.split(".")
     return {
         "run_id": lake.run.run_id, "business_date": lake.run.business_date, "stage": stage, "table_name": verdict.table,

@@ -12,14 +12,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 
 from conf.files import write_whole
-from conf.reading import ROOT
+from conf.reading import BASE
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ROOT / ".cache" / "pages"
+PACKAGES = BASE / ".cache" / "pages"
 ASSETS = Path("static") / "assets"
 INSIDE = "META-INF/resources/webjars"
 
@@ -93,7 +93,10 @@ def lay_assets(docs: Path, packages: Path = PACKAGES) -> bool:
     for name, file in missing:
         package = packages / f"{name}.jar"
         if not package.is_file():
-            log.warning("the Data Docs are shown without their styles: %s is missing; run make setup", package.name)
+            log.warning(
+                "the Data Docs are shown without their styles: %s is missing; run make setup, or closedloop fetch",
+                package.name,
+            )
             return False
         library, version = re.fullmatch(r"(.+?)-(\d.*)", name).groups()  # type: ignore[union-attr]
         with zipfile.ZipFile(package) as archive:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from pydantic import model_validator
 
 from conf.code_lists import code_list
 from conf.errors import ConfigError
-from conf.reading import ROOT, Strict, load, require_known, yaml_files
+from conf.reading import ROOT, Strict, load, remembered, require_known, yaml_files
 from conf.tables import Table, load_tables, table_of
 from expectations.native import NativeRule, check_native
 
@@ -28,7 +27,16 @@ TAKES_VALUES = {"not_allowed_count", "share"}
 Value = bool | int | float | str
 
 
-class Rule(Strict):
+def _name_shorthands(schema: dict[str, Any]) -> None:
+    """Tell an editor of the keys Rule takes in place of written values."""
+    listed = {"type": "string", "description": "Business file that holds the values (conf/code_lists.py)."}
+    schema["properties"] |= {
+        "values_from": listed,
+        "where_from": {"type": "object", "additionalProperties": listed, "description": listed["description"]},
+    }
+
+
+class Rule(Strict, json_schema_extra=_name_shorthands):
     """One number of a table, the bounds it must keep, how bad a breach is and why the bound is where it is.
 
     required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart), of the codes in the column's contract when none are written.
@@ -115,7 +123,7 @@ def _as_tuple(value: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-@cache
+@remembered
 def load_suites() -> dict[str, Suite]:
     """All suites by table name; unknown tables and columns are refused."""
     suites = {}

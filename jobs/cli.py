@@ -15,7 +15,12 @@ from jobs.commands import care, nights, people, tables
 from jobs.stack import commands as stack_commands
 
 LAST_LINES = 15
-WITHOUT_LOG = ("status", "watch")  # they look: a home that is read-only, full or not there is what they tell
+WITHOUT_LOG = (
+    "status",
+    "watch",
+    "settings",
+    "schemas",
+)  # they look: a home that is read-only, full or not there is what they tell
 
 
 class Cli(typer.Typer):

@@ -13,7 +13,7 @@ from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
 from jobs.lakehouse.query import query_tables
-from jobs.lakehouse.sqltext import tables_in
+from jobs.lakehouse.sqltext import IN_PROCESS, tables_in
 
 Parts = list[tuple[str, list[dict]]]
 
@@ -77,7 +77,11 @@ def published_as_of(settings: Settings, day: date | None) -> dict[str, int]:
 
 def ask(settings: Settings, text: str) -> list[dict]:
     """Rows of a query over published tables; asking makes no table. Raises TablesMissing for one that is not there."""
-    missing = [name for name in tables_in(text) if not DeltaTable.is_deltatable(str(ledger.table_path(settings, name)))]
+    missing = [
+        name
+        for name in tables_in(text, IN_PROCESS)
+        if not DeltaTable.is_deltatable(str(ledger.table_path(settings, name)))
+    ]
     if missing:
         raise TablesMissing(
             f"{settings.home}: found no table {', '.join(missing)}, wanted the tables of this version\n"

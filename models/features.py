@@ -18,7 +18,6 @@ SNAPSHOT_DATE = "snapshot_date"
 CELL_OF = np.array(
     [[0, 1], [2, 3]], dtype=np.float32
 )  # [left holds, right holds]: neither, right only, left only, both
-TIME_ZONE = "Asia/Shanghai"  # the operator's; timestamps of the lake are read in it when they become days
 
 
 @dataclass(frozen=True)
@@ -147,14 +146,15 @@ def _levels_of(column: pa.ChunkedArray | pa.Array, min_rows: int) -> tuple[str, 
     return tuple(sorted(value for value, count in found if value is not None and count >= min_rows))
 
 
-def encode(contract: FeatureContract, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+def encode(contract: FeatureContract, frame: pa.Table | pa.RecordBatch, time_zone: str) -> np.ndarray:
     """Float32 matrix of a frame in contract order, chosen by name; null and unknown levels become NaN (missing).
 
+    `time_zone` is the operator's: the day a timestamp lies on is the day on his clock.
     Raises FeatureContractBroken for a missing feature or one of another type; other columns of the frame are not looked at.
     """
     matrix = np.empty((frame.num_rows, len(contract.names)), dtype=np.float32)
     for place, feature in enumerate(contract.features):
-        matrix[:, place] = _encode_one(contract, feature, frame)
+        matrix[:, place] = _encode_one(contract, feature, frame, time_zone)
     fill_crosses(contract, matrix)
     return matrix
 
@@ -175,13 +175,15 @@ def extended(contract: FeatureContract, matrix: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _encode_one(contract: FeatureContract, feature: Feature, frame: pa.Table | pa.RecordBatch) -> np.ndarray:
+def _encode_one(
+    contract: FeatureContract, feature: Feature, frame: pa.Table | pa.RecordBatch, time_zone: str
+) -> np.ndarray:
     column = _column(frame, feature, contract.model_name)
     if feature.type == "categorical":
         levels = pa.array(contract.levels[feature.name], type=pa.string())
         return _as_numbers(pc.index_in(pc.cast(column, pa.string()), value_set=levels), np.float32)
     if feature.type == "date":
-        return (_as_days(column) - _as_days(frame.column(SNAPSHOT_DATE))).astype(np.float32)
+        return (_as_days(column, time_zone) - _as_days(frame.column(SNAPSHOT_DATE), time_zone)).astype(np.float32)
     if feature.type == "ratio":
         below = _as_numbers(_column(frame, feature, contract.model_name, 1), np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -223,11 +225,11 @@ def _as_numbers(column: pa.ChunkedArray | pa.Array, kind: type) -> np.ndarray:
     return pc.cast(column, pa.from_numpy_dtype(kind), safe=False).to_numpy(**_copy(column))
 
 
-def _as_days(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
+def _as_days(column: pa.ChunkedArray | pa.Array, time_zone: str) -> np.ndarray:
     if pa.types.is_null(column.type):
         return np.full(len(column), np.nan)
     if pa.types.is_timestamp(column.type) and column.type.tz:
-        column = pc.local_timestamp(pc.cast(column, pa.timestamp("us", TIME_ZONE)))
+        column = pc.local_timestamp(pc.cast(column, pa.timestamp("us", time_zone)))
     days = pc.cast(pc.cast(column, pa.date32(), safe=False), pa.int32())
     return pc.cast(days, pa.float64()).to_numpy(**_copy(column))
 

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
+from sklearn import metrics
 
 BINS = 10
+SURE = 1e-7  # no probability counts as nearer to 0 or 1: one surprise would outweigh everything else
 
 
 def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
     """Chance that a random event is ranked above a random non-event, ties half; 0.5 when there is only one class."""
-    positive = label > 0
-    events, others = int(positive.sum()), int((~positive).sum())
-    if not events or not others:
+    is_event = label > 0
+    if is_event.all() or not is_event.any():
         return 0.5
-    ranks = rankdata(score)
-    return float((ranks[positive].sum() - events * (events + 1) / 2) / (events * others))
+    return float(metrics.roc_auc_score(is_event, score))
 
 
 def log_loss(label: np.ndarray, probability: np.ndarray) -> float:
-    """Mean negative log likelihood of the labels under the probabilities."""
-    clipped = np.clip(probability, 1e-7, 1 - 1e-7)
-    return float(-np.mean(label * np.log(clipped) + (1 - label) * np.log(1 - clipped)))
+    """Mean negative log likelihood of the labels (0 or 1) under the probabilities."""
+    clipped = np.clip(np.asarray(probability, dtype=np.float64), SURE, 1 - SURE)
+    return float(metrics.log_loss(label, clipped, labels=[0, 1]))
 
 
 def poisson_deviance(label: np.ndarray, mean: np.ndarray) -> float:
     """Mean Poisson deviance of counts under predicted means."""
-    expected = np.maximum(mean, 1e-9)
-    ratio = np.where(label > 0, label * np.log(np.maximum(label, 1e-9) / expected), 0.0)
-    return float(2 * np.mean(ratio - (label - expected)))
+    return float(metrics.mean_poisson_deviance(label, np.maximum(mean, 1e-9)))
 
 
 def reliability_table(label: np.ndarray, score: np.ndarray, bins: int = BINS) -> list[dict[str, float]]:
@@ -91,7 +89,12 @@ def single_feature_aucs(matrix: np.ndarray, label: np.ndarray, names: list[str])
     """AUC of each feature alone, in the better direction; missing values rank lowest."""
     found = {}
     for place, name in enumerate(names):
-        values = np.where(np.isnan(matrix[:, place]), -np.inf, matrix[:, place])
-        auc = roc_auc(label, values)
+        auc = roc_auc(label, _missing_lowest(matrix[:, place]))
         found[name] = max(auc, 1 - auc)
     return found
+
+
+def _missing_lowest(values: np.ndarray) -> np.ndarray:
+    """Places in the order of the values, missing values together below all."""
+    _, places = np.unique(values, return_inverse=True)
+    return np.where(np.isnan(values), -1, places)

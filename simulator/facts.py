@@ -1,4 +1,4 @@
-"""Facts of the synthetic operator (conf/operator.yaml) as one object; unknown keys are refused."""
+"""Facts of the synthetic operator (simulator/operator.yaml) as one object; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from conf.errors import ConfigError
-from conf.reading import ROOT, one_of, read_yaml
+from conf.reading import one_of, read_yaml
 from conf.regions import City, all_cities
 
-OPERATOR = ROOT / "conf" / "operator.yaml"
+OPERATOR = Path(__file__).with_name("operator.yaml")
 BRANDS = ("GOTONE", "EASYOWN", "MZONE")
 
 

@@ -1,4 +1,4 @@
-"""The planted truth: daily hazards as logistic functions of what a customer view can see (effects of conf/operator.yaml).
+"""The planted truth: daily hazards as logistic functions of what a customer view can see (effects of simulator/operator.yaml).
 
 Every condition below has an observable trace: fading usage in mou_trend, competitor interest in calls_to_competitor_30d and
 hotline_competitor_90d, trouble in balance_fen and arrears_fen, and so on (simulator/README.md has the list).
@@ -127,7 +127,7 @@ def within_horizon(hazard: np.ndarray) -> np.ndarray:
 
 
 def calibrate(state: State, facts: Facts, day: int) -> np.ndarray:
-    """Intercepts that give each model its mean 30-day probability of conf/operator.yaml over its population of the day."""
+    """Intercepts that give each model its mean 30-day probability of simulator/operator.yaml over its population of the day."""
     scores = logits(state, facts, day)
     found = []
     for model in MODELS:

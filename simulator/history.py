@@ -27,7 +27,7 @@ def write_history(
     progress: Callable[[date, Outcome], None] = lambda day, outcome: None,
     facts: Facts | None = None,
 ) -> Outcome:
-    """Write all extracts of the history; a finished history is left as it is. `facts` are those of conf/operator.yaml."""
+    """Write all extracts of the history; a finished history is left as it is. `facts` are those of simulator/operator.yaml."""
     plant = Plant(settings, facts)
     marker, wanted = state_folder(settings) / "history.json", _fingerprint(settings)
     if _is_done(marker, wanted):

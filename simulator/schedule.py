@@ -1,4 +1,4 @@
-"""When files are made: usual times, late files, two days at once, resends (schedule of conf/operator.yaml)."""
+"""When files are made: usual times, late files, two days at once, resends (schedule of simulator/operator.yaml)."""
 
 from __future__ import annotations
 

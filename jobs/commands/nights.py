@@ -64,14 +64,16 @@ def run(
 @app.command()
 def night(first: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")]) -> None:
     """Run all jobs of a night in order, without Airflow."""
-    from jobs.catalogue import NIGHT, run_job
+    from conf.night import load_night
+    from jobs.catalogue import run_job
     from jobs.lakehouse.run import exclusive
     from jobs.show import show
 
     settings, dates = load_settings(), dates_of(first, None)
     with exclusive(settings, "night"):
-        for number, name in enumerate(NIGHT, start=1):
-            typer.secho(f"[{number}/{len(NIGHT)}] {name} {dates}", bold=True)
+        names = load_night().nightly_jobs
+        for number, name in enumerate(names, start=1):
+            typer.secho(f"[{number}/{len(names)}] {name} {dates}", bold=True)
             show(run_job(settings, name, dates))
 
 
@@ -127,12 +129,13 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench simulator ...` (writing)."""
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "simulator": "simulator.bench",
+        "tokens": "jobs.people.bench",
     }
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))

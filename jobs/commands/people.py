@@ -121,7 +121,7 @@ def quarantine_open(
     reason: Annotated[str, typer.Option(help="why")],
 ) -> None:
     """Show one quarantined record, personal data and all, on this screen; who looked and why is kept in ops.quarantine_opening."""
-    from jobs.ingest.opening import open_record
+    from jobs.people.quarantine_access import open_record
 
     record = open_record(load_settings(), file_id, line, by, reason)
     typer.echo(record.decode("gb18030", errors="backslashreplace"))
@@ -132,7 +132,7 @@ def scan_personal_data(
     leave_out: Annotated[list[str] | None, typer.Option(help="folder below home to pass by, may be repeated")] = None,
 ) -> None:
     """Look for every value of the vault in all files and databases outside landing, vault, exports and secrets; 1 when found."""
-    from jobs.personal_data.scan import scan
+    from jobs.privacy.scan import scan
     from jobs.show import show
 
     found = scan(load_settings(), leave_out or [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,16 +52,19 @@ def tables(
 
 @app.command()
 def dictionary(
-    check: Annotated[bool, typer.Option("--check", help="only say whether the page is up to date")] = False,
+    check: Annotated[bool, typer.Option("--check", help="only say whether pages and picture are up to date")] = False,
 ) -> None:
-    """Write docs/data_dictionary.md from the table contracts."""
-    from jobs.lakehouse.dictionary import is_stale, write_dictionary
+    """Write docs/dictionary, a page a layer, and docs/architecture.svg from contracts, queries and conf/night.yaml."""
+    from jobs import diagram
+    from jobs.lakehouse import dictionary as pages
 
     if not check:
-        typer.echo(f"written: {write_dictionary()}")
+        typer.echo(f"written: {pages.write_dictionary()}\nwritten: {diagram.write_diagram()}")
         return
-    stale = is_stale()
-    typer.echo("docs/data_dictionary.md is stale: run closedloop dictionary" if stale else "up to date")
+    stale = pages.is_stale() or diagram.is_stale()
+    typer.echo(
+        "docs/dictionary or docs/architecture.svg is stale: run closedloop dictionary" if stale else "up to date"
+    )
     raise typer.Exit(1 if stale else 0)
 
 
@@ -71,3 +75,47 @@ def disk() -> None:
     from jobs.show import show
 
     show(disk_of(load_settings()))
+
+
+@app.command()
+def settings(
+    below: Annotated[str, typer.Argument(help="only what is below a name, as spark or channels.SMS")] = "",
+    origin: Annotated[bool, typer.Option("--origin", help="with the file or variable each value comes from")] = False,
+) -> None:
+    """Every setting and every value of business data, as it counts here; nothing secret is shown."""
+    from conf.origins import origins
+
+    for value in origins(below):
+        typer.echo(f"{value.key} = {value.value}" + (f"    {value.place}" if origin else ""))
+
+
+@app.command()
+def schemas(
+    folder: Annotated[
+        list[Path] | None, typer.Argument(help="also name them in the files of this operator's folder")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="only say what is not up to date")] = False,
+) -> None:
+    """Write conf/schemas, by which editors complete business files, and name each file's schema in its first line."""
+    from jobs.schemas import stale, write
+
+    folders = [path.resolve() for path in folder or []]
+    changed = stale(folders) if check else write(folders)
+    for path in changed:
+        typer.echo(f"{'stale' if check else 'written'}: {path}")
+    typer.echo("up to date" if not changed else "run closedloop schemas" if check else f"{len(changed)} files")
+    raise typer.Exit(1 if check and changed else 0)
+
+
+@app.command()
+def lineage(table: Annotated[str, typer.Argument(help="as gold.suppression")]) -> None:
+    """What a table's query reads, column by column, and which tables' queries read it."""
+    from conf.tables import table_of
+    from jobs.lakehouse.lineage import columns_read, read_by, sources
+    from jobs.show import show_tables
+
+    columns = columns_read(table_of(table).name)
+    reads = [{"table": name, "columns": ", ".join(columns.get(name, ()))} for name in sorted(sources(table))]
+    show_tables(
+        [(f"{table} is made from", reads), (f"{table} is read by", [{"table": name} for name in read_by(table)])]
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 CONFIDENCE = 0.95
 
@@ -22,24 +21,17 @@ class Interval:
         return self.low <= truth <= self.high
 
 
-def normal_quantile(confidence: float) -> float:
-    """Two-sided normal quantile, 1.96 for 95 %."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
-
-
 def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson score interval of one rate; it stays inside 0..1 and works with zero successes.
 
     Raises ValueError for an empty group or more successes than trials.
     """
+    from scipy.stats import binomtest
+
     if trials <= 0 or not 0 <= successes <= trials:
         raise ValueError(f"rate of {successes} in {trials}: wanted 0 <= successes <= trials and trials > 0")
-    z = normal_quantile(confidence)
-    rate = successes / trials
-    denominator = 1 + z * z / trials
-    centre = (rate + z * z / (2 * trials)) / denominator
-    half = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials)) / denominator
-    return Interval(rate, max(0.0, centre - half), min(1.0, centre + half))
+    bounds = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return Interval(successes / trials, float(bounds.low), float(bounds.high))
 
 
 def newcombe(
@@ -59,11 +51,12 @@ def newcombe(
 
 def sample_ratio_p_value(control: int, total: int, expected_share: float) -> float | None:
     """How likely a control group of this size is by chance, given the share drawn; null when not testable."""
-    variance = total * expected_share * (1 - expected_share)
-    if variance <= 0:
+    from scipy.stats import chisquare
+
+    expected = total * expected_share
+    if not 0 < expected < total:
         return None
-    z = (control - total * expected_share) / math.sqrt(variance)
-    return math.erfc(abs(z) / math.sqrt(2))
+    return float(chisquare([control, total - control], [expected, total - expected]).pvalue)
 
 
 def same_share_p_value(first: int, first_total: int, second: int, second_total: int) -> float | None:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
+from conf.exclusions import load_exclusions
 from conf.files import write_whole
 from conf.kpi import load_kpis
 from conf.models import load_models
@@ -49,6 +50,7 @@ def page_of(tables: NightTables) -> dict[str, Any]:
         "model_titles": {name: model.title for name, model in load_models().models.items()},
         "loaded": page_data.loaded(tables), "quarantine": page_data.quarantine(tables), "feeds": page_data.feed_status(tables),
         "models": page_data.models(tables), "lists": lists, "list_chart": _list_chart(lists),
+        "reason_titles": {name: exclusion.title for name, exclusion in load_exclusions().items()},
         "decisions": page_data.decisions(tables), "allocation": page_data.allocation(tables),
         "funnels": _by_campaign(funnels), "funnel_charts": {row["campaign_id"]: _funnel_chart(row) for row in funnels},
         "channels": sorted(tables.rows("rpt.campaign_channel"), key=lambda row: (row["campaign_id"], row["channel_code"])),

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from conf.settings import Settings
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.file_states import LOADED
 from jobs.lakehouse.withheld import WITHHELD
 
 Rows = list[dict[str, Any]]
@@ -58,7 +59,7 @@ class NightTables:
 
 def loaded(tables: NightTables) -> dict[str, Any]:
     """Rows and files of the night by feed, with totals; every record is good or quarantined."""
-    files = [row for row in tables.rows("ops.file_ledger", "load_date") if row["status"] in ("LANDED", "SUPERSEDED")]
+    files = [row for row in tables.rows("ops.file_ledger", "load_date") if row["status"] in LOADED]
     by_feed: dict[str, Counter] = defaultdict(Counter)
     for row in files:
         by_feed[row["feed"]].update(

@@ -171,7 +171,7 @@ def staff_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
 
 
 def lift_rows(cohort_counts: Iterable[Mapping], expected_share: Callable[[Mapping], float | None]) -> list[Row]:
-    """Difference in success rate between treated and control of each campaign, with a 95 % interval.
+    """Difference in success rate between treated and control of each campaign, with an interval (lift.confidence).
 
     One count a cohort: the members a night found first, both arms on the same clock (treated_cnt, treated_success_cnt,
     control_cnt, control_success_cnt, is_open while its days run), with those reached by other campaigns in the same days
@@ -198,7 +198,8 @@ def _lift_row(cohorts: list[Mapping], expected_share: Callable[[Mapping], float 
     is_mature = has_mature(members, still_open)
     split, others = _split(cohorts, expected_share), _other_contacts(passed)
     void = _why_void(split, others)
-    interval = newcombe(successes, treated, control_successes, control) if treated and control else None
+    confidence = load_response_rules().lift.confidence
+    interval = newcombe(successes, treated, control_successes, control, confidence) if treated and control else None
     believed = None if void else interval
     return {
         "treated": _total(cohorts, "treated_cnt"), "control": _total(cohorts, "control_cnt"), "still_open": still_open,

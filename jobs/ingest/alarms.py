@@ -12,10 +12,11 @@ from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
-from jobs.ingest.landing import REJECTED, Delivered, UnknownFile
+from jobs.ingest.landing import Delivered, UnknownFile
 from jobs.ingest.layout import Rule
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
+from jobs.lakehouse.file_states import REJECTED
 
 PACKED = (".Z", ".gz", ".zip", ".bz2")
 

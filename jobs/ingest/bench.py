@@ -24,7 +24,7 @@ from conf.settings import Settings, load_settings
 from jobs.ingest.chunks import chunks_of
 from jobs.ingest.job import run
 from jobs.ingest.parse import parse_chunk
-from jobs.ingest.tokens import Tokenizer
+from jobs.people.tokens import Tokenizer
 
 DAY = date(2026, 3, 10)
 CONTROL_WIDTHS = (40, 20, 20, 8, 14)

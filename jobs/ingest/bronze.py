@@ -21,10 +21,10 @@ from jobs.ingest.layout import Rule
 from jobs.ingest.ledger_rows import Tally
 from jobs.ingest.parse import Identity, ParsedChunk, parse_chunk
 from jobs.ingest.reasons import reason_of
-from jobs.ingest.sealing import Sealer
-from jobs.ingest.tokens import Tokenizer
 from jobs.ingest.zones import utc_of
 from jobs.lakehouse.schema import arrow_schema
+from jobs.people.sealed_records import Sealer, place_of
+from jobs.people.tokens import Tokenizer
 
 WORKERS = 2
 
@@ -167,7 +167,7 @@ class FeedLoad:
             self.bad_rows.append({
                 "load_date": file.load_date, "feed": self.feed.feed, "file_id": file.file_id, "file_name": file.path.name,
                 "line_number": number, "rule": rule, "field": name, "reason": reason,
-                "raw_encrypted": self.sealer.seal(raw, f"{file.file_id}:{number}"),
+                "raw_encrypted": self.sealer.seal(raw, place_of(file.file_id, number)),
             })  # fmt: skip
 
     def _check_balance(self) -> None:

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from conf.feeds import Feed, load_feeds
 from conf.settings import Settings
-from jobs.ingest.landing import LANDED, REJECTED, SUPERSEDED, Delivered, discover
+from jobs.ingest.landing import Delivered, discover
 from jobs.ingest.names import last_day_of_month
 from jobs.lakehouse import ledger
+from jobs.lakehouse.file_states import LOADED, REJECTED
 
 COMPLETE, EMPTY, LATE, MISSING, CARRIED = "COMPLETE", "EMPTY", "LATE", "MISSING", "CARRIED"
 FEED_STATUS = "ops.feed_status"
@@ -35,7 +36,7 @@ def missing_feeds(settings: Settings, day: date) -> list[str]:
     wanted = {feed.feed: data_date_of(feed, day) for feed in load_feeds().values()}
     expected = {name: data_date for name, data_date in wanted.items() if data_date is not None}
     loaded = ledger.read(settings, "ops.file_ledger", columns=["feed", "data_date", "status"]).to_pylist()
-    there = {(row["feed"], row["data_date"]) for row in loaded if row["status"] in (LANDED, SUPERSEDED)}
+    there = {(row["feed"], row["data_date"]) for row in loaded if row["status"] in LOADED}
     there |= {(file.feed.feed, file.data_date) for file in _ready(settings, expected)}
     return sorted(name for name, data_date in expected.items() if (name, data_date) not in there)
 
@@ -110,7 +111,7 @@ def _status(
     feed: Feed, day: date, data_date: date, files: list[dict[str, Any]]
 ) -> tuple[str, str, list[dict[str, Any]]]:
     in_time = [file for file in files if file["load_date"] <= day]
-    good = _newest([file for file in in_time if file["status"] in (LANDED, SUPERSEDED)])
+    good = _newest([file for file in in_time if file["status"] in LOADED])
     refused = [file for file in in_time if file["status"] == REJECTED and not _mended(file, good)]
     if refused:
         return REJECTED, refused[0]["reason"] or "refused", good
@@ -118,7 +119,7 @@ def _status(
         rows = sum(file["rows_in"] or 0 for file in good)
         resend = f", resend {good[0]['resend_no']:02d}" if good[0]["resend_no"] else ""
         return (COMPLETE, f"{rows} rows{resend}", good) if rows else (EMPTY, f"an empty delivery{resend}", good)
-    late = _newest([file for file in files if file["load_date"] > day and file["status"] in (LANDED, SUPERSEDED)])
+    late = _newest([file for file in files if file["load_date"] > day and file["status"] in LOADED])
     if late:
         return LATE, f"came with the night of {late[0]['load_date']}, wanted by {feed.deadline} after {day}", late
     if feed.when_missing == "carry":

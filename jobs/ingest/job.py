@@ -19,16 +19,17 @@ from jobs.ingest.alarms import raise_alarms, raise_doubled, raise_repeated
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.duplicates import write_duplicates
 from jobs.ingest.feeds import FEED_STATUS, STATUS_COLUMNS, status_rows
-from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered, discover, unknown_files
+from jobs.ingest.landing import Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
 from jobs.ingest.parse import unreadable_rows
-from jobs.ingest.sealing import Sealer
 from jobs.ingest.shrunken import refuse_shrunken
-from jobs.ingest.tokens import Tokenizer
-from jobs.ingest.vault import distinct_identities, merge_identities
+from jobs.ingest.vault_rows import distinct_identities, merge_identities
 from jobs.ingest.verify import Known, not_in_landing, number_replacements, refuse_reused_numbers, verify
 from jobs.lakehouse import ledger
+from jobs.lakehouse.file_states import LANDED, SUPERSEDED
 from jobs.lakehouse.run import Run, exclusive
+from jobs.people.sealed_records import Sealer
+from jobs.people.tokens import Tokenizer
 
 QUARANTINE, REDACTED_FILE = "ops.quarantine", "ops.redacted_file"
 

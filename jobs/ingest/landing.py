@@ -19,13 +19,13 @@ from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_
 from jobs.ingest.control_index import ControlIndex
 from jobs.ingest.delivered_file import PLAIN_FILE, kind_of
 from jobs.ingest.names import FileName, control_file, data_file
+from jobs.lakehouse.file_states import LANDED, REJECTED
 from jobs.lakehouse.logs import fact
 from jobs.lakehouse.masking import masked_name, quoted
 
 log = logging.getLogger(__name__)
 
 UNFINISHED = (".part", ".tmp")  # the sender is still writing
-LANDED, DUPLICATE_COPY, REJECTED, SUPERSEDED = "LANDED", "DUPLICATE_COPY", "REJECTED", "SUPERSEDED"
 
 
 @dataclass

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 from conf.feeds import Feed
 from conf.settings import Settings
-from jobs.ingest.landing import LANDED, SUPERSEDED, Delivered
+from jobs.ingest.landing import Delivered
 from jobs.ingest.verify import Known
 from jobs.ingest.zones import utc_of
 from jobs.lakehouse import ledger
+from jobs.lakehouse.file_states import LANDED, LOADED
 
 FILE_LEDGER = "ops.file_ledger"
 
@@ -111,7 +112,7 @@ def superseded(files: Iterable[Delivered], known: Iterable[Known]) -> tuple[list
     for feed, day, resend, status in [(f.feed.feed, f.data_date, f.resend_no, f.status) for f in files] + [
         (k.feed, k.data_date, k.resend_no, k.status) for k in known
     ]:
-        if status in (LANDED, SUPERSEDED):
+        if status in LOADED:
             highest[(feed, day)] = max(resend, highest.get((feed, day), 0))
     here = [f for f in files if f.status == LANDED and f.resend_no < highest[(f.feed.feed, f.data_date)]]
     ids = {f.file_id for f in files}

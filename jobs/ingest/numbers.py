@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from jobs.ingest.byte_values import BLANK_NUMBER, NOT_MOBILE, read_mobiles
-from jobs.ingest.msisdn import CLASSES, INVALID, NATIONAL_MOBILE, canonical
 from jobs.ingest.texts import binary_array
-from jobs.ingest.tokens import Tokenizer
+from jobs.people.msisdn import CLASSES, INVALID, NATIONAL_MOBILE, canonical
+from jobs.people.tokens import Tokenizer
 
 BLANK_CLASS = -1
 NONE = "NONE"  # class of a number the sender says is not there, as 0 of corporate accounts

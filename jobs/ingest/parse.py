@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
-from jobs.ingest.event_ids import identities
+from jobs.ingest.event_ids import record_ids
 from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
-from jobs.ingest.tokens import Tokenizer
+from jobs.people.tokens import Tokenizer
 
 TAC_DIGITS = 8
 
@@ -41,7 +41,7 @@ class ParsedChunk:
     line_numbers: np.ndarray
     money: dict[str, np.ndarray]  # of every money field
     personal: list[Identity]
-    keys: np.ndarray | None  # identity of each record: of an event, or the key of a snapshot's row
+    keys: np.ndarray | None  # id of each record: of an event, or of the key of a snapshot's row
 
     @property
     def good(self) -> np.ndarray:
@@ -76,7 +76,7 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
     keys = None
     if feed.content in ("event", "snapshot"):
         wanted = feed.identity if feed.content == "event" else feed.key
-        keys = identities(records, wanted, _first_columns(parsed, names, columns, good, tokenizer), tokenizer.event_key)
+        keys = record_ids(records, wanted, _first_columns(parsed, names, columns, good, tokenizer), tokenizer.event_mac)
     if keys is not None and feed.content == "event":
         keys = tokenizer.event_ids(keys)
         names.append("event_id")

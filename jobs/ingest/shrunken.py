@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from jobs.ingest.landing import LANDED, Delivered
+from jobs.ingest.landing import Delivered
 from jobs.ingest.verify import Known
+from jobs.lakehouse.file_states import LANDED
 
 
 @dataclass

@@ -11,8 +11,9 @@ from hashlib import sha256
 
 from jobs.ingest.byte_lines import LF
 from jobs.ingest.delivered_file import open_delivered
-from jobs.ingest.landing import DUPLICATE_COPY, LANDED, SUPERSEDED, Delivered
+from jobs.ingest.landing import Delivered
 from jobs.ingest.layout import record_length
+from jobs.lakehouse.file_states import DUPLICATE_COPY, LANDED, LOADED
 
 READ_BYTES = 8 * 1024 * 1024
 RESEND_HINT = "ask the sender for a resend"
@@ -43,7 +44,7 @@ class Known:
     @property
     def is_loaded(self) -> bool:
         """Whether its rows are in bronze."""
-        return self.status in (LANDED, SUPERSEDED)
+        return self.status in LOADED
 
 
 def verify(files: Sequence[Delivered], workers: int = 2) -> None:
@@ -173,7 +174,7 @@ def sequence_gaps(files: Iterable[Delivered]) -> list[str]:
     parts: dict[tuple, set[int]] = defaultdict(set)
     first_number: dict[tuple, int] = {}
     for file in files:
-        if file.status in (LANDED, SUPERSEDED) and file.name.sequence_no is not None:
+        if file.status in LOADED and file.name.sequence_no is not None:
             key = (file.feed.feed, file.data_date, file.resend_no if file.feed.style != "dollar" else 0)
             parts[key].add(file.name.sequence_no)
             first_number[key] = 0 if file.feed.style == "dollar" else 1

@@ -1,28 +1,23 @@
-"""The silver, gold and report tables: read at published versions, replace a range of business dates, publish together."""
+"""The silver, gold and report tables as one run writes them: replace a range of business dates, publish together."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
 
 from conf.dates import DateRange
-from conf.errors import ConfigError, ContractBroken
+from conf.errors import ContractBroken
 from conf.tables import Table, table_of
 from jobs.lakehouse import alerts, faults, ledger, published
 from jobs.lakehouse.frames import conform_frame
 from jobs.lakehouse.names import name_published
 from jobs.lakehouse.run import Run
-from jobs.lakehouse.sqltext import bind_parameters, ordered, substitute_tables
+from jobs.lakehouse.tables import Tables
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from pyspark.sql import DataFrame, SparkSession
 
     from conf.settings import Settings
@@ -38,17 +33,16 @@ class CommitInfo:
     rows: int
 
 
-class Lake:
-    """The tables as one run of one stage sees them: published versions, and its own writes on top."""
+class Lake(Tables):
+    """The tables as one run of one stage sees and writes them: published versions, and its own writes on top."""
 
     def __init__(self, spark: SparkSession, settings: Settings, run: Run):
-        self.spark, self.settings, self.run = spark, settings, run
-        ledger.ensure_tables(settings)
-        self._published = published.published_versions(settings)
+        super().__init__(settings, spark)
+        self.run = run
+        self.summary: dict[str, Any] = {}
         self._written: dict[str, int] = {}
         self._metrics: list[dict] = []
-        self._views: set[str] = set()
-        self._lock = threading.Lock()
+        self.undeclared_reads: set[tuple[str, str]] = set()
 
     @property
     def written(self) -> dict[str, int]:
@@ -57,58 +51,8 @@ class Lake:
 
     def version(self, name: str) -> int | None:
         """Version this run reads: its own write, else the published one, 0 if never published, None = newest (ledger tables)."""
-        if table_of(name).is_ledger:
-            return published.reader_version(self.settings, name)
-        return self._written.get(name, self._published.get(name, 0))
-
-    def read(self, name: str) -> DataFrame:
-        """All rows of a table at the version this run sees."""
-        return self._read_version(name, self.version(name))
-
-    def arrow(self, name: str, filters: list[tuple] | None = None, columns: list[str] | None = None) -> Any:
-        """The same rows as an Arrow table, read without Spark; `filters` are (column, operator, value)."""
-        return ledger.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
-
-    def newest_date(self, name: str, before: date | None = None) -> date | None:
-        """Newest date of the table's rows, by the date its contract replaces by; `before` leaves out that day and later ones."""
-        return ledger.newest_date(self.settings, name, str(table_of(name).date_column), self.version(name), before)
-
-    def dataset(self, name: str) -> Any:
-        """The same rows as an Arrow dataset, for readers that stream or filter (DuckDB, Polars)."""
-        return self._delta(name).to_pyarrow_dataset()
-
-    def row_count(self, name: str) -> int:
-        """Number of rows, from the table's log."""
-        return self._delta(name).count()
-
-    def _delta(self, name: str) -> DeltaTable:
-        return DeltaTable(str(ledger.table_path(self.settings, name)), version=self.version(name))
-
-    def sql(self, text: str, **params: Any) -> DataFrame:
-        """Run a query of our own; table names are pinned to the versions this run sees, `:name` parameters become literals.
-
-        Not bound by Spark: over Spark Connect, Delta 4.4's parser loses the parameters of `spark.sql(text, args=...)`.
-        """
-        return self.spark.sql(substitute_tables(bind_parameters(text, params), self._pinned_view))
-
-    def _pinned_view(self, name: str) -> str:
-        # A view and not `VERSION AS OF` in the text: the version is resolved once however many queries name the table.
-        version = self.version(name)
-        if version is None:
-            version = ledger.head_version(self.settings, name)
-        home = sha256(str(self.settings.home).encode()).hexdigest()[:8]
-        view = f"{name.replace('.', '_')}_v{version}_{home}"
-        with self._lock:
-            if view not in self._views:
-                self._read_version(name, version).createOrReplaceTempView(view)
-                self._views.add(view)
-        return view
-
-    def _read_version(self, name: str, version: int | None) -> DataFrame:
-        reader = self.spark.read.format("delta")
-        if version is not None:
-            reader = reader.option("versionAsOf", version)
-        return reader.load(str(ledger.table_path(self.settings, name)))
+        published_one = super().version(name)
+        return self._written.get(name, published_one)
 
     def replace(self, name: str, frame: DataFrame, where: DateRange | None) -> CommitInfo:
         """Replace the dates `where` of a table (None: the whole table) by these rows, in one commit.
@@ -151,24 +95,6 @@ class Lake:
         self.metric("write", name, "rows", rows)
         self.run.fact("TABLE_WRITTEN", table=name, version=head.version(), rows=rows)
         return CommitInfo(head.version(), rows)
-
-    def run_tables(self, names: Iterable[str], dates: DateRange, **params: Any) -> dict[str, CommitInfo]:
-        """Build tables from their sql files, in the order their texts need, independent ones at the same time.
-
-        Parameters first_date and last_date (DATE) are always there; each result replaces these dates of its table.
-        """
-        texts = {name: _query_of(name) for name in names}
-        bound = {"first_date": dates.first, "last_date": dates.last, **params}
-        commits: dict[str, CommitInfo] = {}
-        with ThreadPoolExecutor(self.settings.spark.parallel_tables) as pool:
-            for layer in ordered(texts):
-                futures = {name: pool.submit(self._run_table, name, texts[name], dates, bound) for name in layer}
-                commits.update({name: future.result() for name, future in futures.items()})
-        return commits
-
-    def _run_table(self, name: str, text: str, dates: DateRange, params: dict[str, Any]) -> CommitInfo:
-        where = dates if table_of(name).replace_by else None
-        return self.replace(name, self.sql(text, **params), where)
 
     def restore_ahead(self, names: Iterable[str]) -> list[str]:
         """Bring tables whose newest version was never published back to the published one; returns which.
@@ -256,10 +182,3 @@ def _predicate(table: Table, where: DateRange | None) -> str | None:
             table.name, "a contract with replace_by", "replace_by is empty", "replace the whole table (where=None)"
         )
     return where.predicate(table.replace_by)
-
-
-def _query_of(name: str) -> str:
-    path = table_of(name).sql_file
-    if not path.is_file():
-        raise ConfigError(path, name, "no such file", "the table's SELECT, or a Python step that builds it")
-    return path.read_text(encoding="utf-8").rstrip().removesuffix(";")

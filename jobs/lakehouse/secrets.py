@@ -1,6 +1,6 @@
-"""Keys and passwords of a home: one file each below secrets/, made whole, readable by their owner only.
+"""Keys and passwords: one file each below secrets/ of the home, or in a folder of the operator's (conf/secret_files.py).
 
-A file or folder that others may read is refused, never mended in silence: whoever could read it may have.
+They are made whole, readable by their owner only. A file or folder that others may read is refused, never mended in silence: whoever could read it may have.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from conf.errors import InputRefused
 from conf.files import write_private
+from conf.secret_files import FOLDER, given_folders, read_secret, secret_file
 from conf.settings import Settings
 
-FOLDER = "secrets"
 KEY_BYTES = 32
 
 
@@ -25,13 +25,13 @@ def secret(settings: Settings, name: str, make: Callable[[], str]) -> str:
     path = _path(settings, name)
     if not path.exists():
         _write(path, make(), is_kept=True)
-    return _read(path)
+    return read_secret(path)
 
 
 def known_secret(settings: Settings, name: str) -> str | None:
     """The same for one that is not to be made here; None when there is none."""
     path = _path(settings, name)
-    return _read(path) if path.exists() else None
+    return read_secret(path) if path.exists() else None
 
 
 def replace_secret(settings: Settings, name: str, text: str) -> Path:
@@ -43,7 +43,7 @@ def replace_secret(settings: Settings, name: str, text: str) -> Path:
 
 def remove_secret(settings: Settings, name: str) -> None:
     """Take secrets/<name> away, when it is there."""
-    _path(settings, name).unlink(missing_ok=True)
+    (settings.path(FOLDER, name)).unlink(missing_ok=True)
 
 
 def key(settings: Settings, name: str) -> bytes:
@@ -67,22 +67,13 @@ def new_key() -> str:
 
 
 def _path(settings: Settings, name: str) -> Path:
-    return settings.path(FOLDER, name)
-
-
-def _read(path: Path) -> str:
-    for place, mode in ((path.parent, "700"), (path, "600")):
-        found = place.stat().st_mode & 0o777
-        if found & 0o077:
-            raise InputRefused(
-                f"{place}: found permissions {found:o}, wanted {mode}\n  to do:  chmod {mode} {place}; others could read it"
-            )
-    text = path.read_text(encoding="utf-8").strip()
-    if not text:
-        raise InputRefused(f"{path}: found an empty file, wanted a secret\n  to do:  bring it back from the backup")
-    return text
+    return secret_file(settings.home, name)
 
 
 def _write(path: Path, text: str, is_kept: bool) -> None:
+    if path.parent in given_folders():
+        raise InputRefused(
+            f"{path}: found a secret somebody else keeps there, wanted one below home to replace\n  to do:  replace it there"
+        )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(path, text + "\n", is_kept)

@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -14,8 +13,10 @@ from urllib.parse import urlparse
 from conf.errors import ConfigError, ServerUnavailable
 from conf.settings import Settings
 from jobs.lakehouse.doors import umask_of
+from jobs.lakehouse.java_packages import JARS, digest_of, listed
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.spark_door import bring_token
+from jobs.lakehouse.worker_code import bring_code
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +55,7 @@ def _connect(settings: Settings, app: str) -> SparkSession:
         spark.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
         for key, value in session_conf(settings).items():
             spark.conf.set(key, value)
+        bring_code(spark, settings)
     except (PySparkException, OSError, RuntimeError) as error:
         raise _unavailable(settings, _reason(error)) from None
     return spark
@@ -156,17 +158,14 @@ def _temporary(settings: Settings) -> Path:
 
 def verified_jars(settings: Settings) -> list[Path]:
     """The Delta JARs, each checked once against conf/jars.sha256; a missing or changed one is refused."""
-    folder = settings.root / settings.spark.jars
+    folder = settings.base / settings.spark.jars
     jars = []
-    for line in (settings.root / JAR_LIST).read_text(encoding="utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        wanted, name = line.split()
-        path = folder / Path(name).name
+    for name, wanted in listed(JARS.digests).items():
+        path = folder / name
         if not path.is_file():
-            raise ConfigError(JAR_LIST, Path(name).name, f"no file {path}", "the JAR; run `make setup`")
-        found = sha256(path.read_bytes()).hexdigest()
+            raise ConfigError(JAR_LIST, name, f"no file {path}", "the JAR; run `closedloop fetch`")
+        found = digest_of(path)
         if found != wanted:
-            raise ConfigError(JAR_LIST, Path(name).name, found, f"{wanted}; delete {path} and run `make setup`")
+            raise ConfigError(JAR_LIST, name, found, f"{wanted}; delete {path} and run `closedloop fetch`")
         jars.append(path)
     return jars

@@ -9,13 +9,12 @@ import pyarrow.compute as pc
 
 from conf.settings import Settings
 from conf.tables import EVENT_ID, load_tables
-from jobs.ingest.tokens import KINDS
 from jobs.lakehouse import ledger, published
+from jobs.people.vault import IDENTITY, KINDS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-IDENTITY = "vault.identity"
 FEWEST_TABLES = 5  # with hardly any table there, everybody would look gone
 
 

@@ -1,1 +1,1 @@
-"""A person's right to be forgotten: who that is, where the values stand, their removal and the proof of it."""
+"""Erasing a person, and looking for personal data where there should be none."""

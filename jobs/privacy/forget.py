@@ -18,16 +18,18 @@ from conf.errors import ClosedLoopError, InputRefused
 from conf.files import whole_file
 from conf.settings import Settings
 from jobs.ingest.names import data_file
-from jobs.ingest.sealing import Sealer
 from jobs.lakehouse import faults, ledger
 from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
-from jobs.privacy import lists, scan
+from jobs.people.forgotten import FORGOTTEN, digester
+from jobs.people.sealed_records import QUARANTINE, Sealer, unsealed
+from jobs.people.vault import IDENTITY
+from jobs.privacy import lists
 from jobs.privacy.blanking import Patterns, blank, patterns_of
-from jobs.privacy.forgotten import FORGOTTEN, digester
+from jobs.privacy.left_over import places_left
 from jobs.privacy.person import Person, newest_night, person_of
 
-REDACTED, QUARANTINE, VAULT = "ops.redacted_file", "ops.quarantine", "vault.identity"
+REDACTED = "ops.redacted_file"
 STAGES = ("ingest", "customer_view", "targeting", "maintenance")  # who reads or writes what is erased
 
 
@@ -61,7 +63,7 @@ def _erase(settings: Settings, person: Person, by: str, reason: str) -> dict[str
     faults.point("forget.before_vault")
     values = _empty_vault(settings, person, run_id)
     faults.point("forget.after_vault")
-    left = scan.places(settings, patterns, person.values("MSISDN"))
+    left = places_left(settings, patterns, person.values("MSISDN"))
     if left:
         raise ErasureIncomplete(
             f"erasure of person {person.token}: found values in {len(left)} files, wanted none: {', '.join(left[:10])}\n"
@@ -133,7 +135,7 @@ def _drop_sealed_records(settings: Settings, patterns: Patterns, run_id: str) ->
     rows = ledger.read(settings, QUARANTINE, columns=["file_id", "line_number", "raw_encrypted"]).to_pylist()
     found = [
         row for row in rows if row["raw_encrypted"]
-        and patterns.finds(sealer.open(row["raw_encrypted"], f"{row['file_id']}:{row['line_number']}"))
+        and patterns.finds(unsealed(sealer, row))
     ]  # fmt: skip
     for row in found:
         where = f"file_id = {_quoted(row['file_id'])} AND line_number = {row['line_number']}"
@@ -148,8 +150,8 @@ def _empty_vault(settings: Settings, person: Person, run_id: str) -> int:
     """Remove the values that are the person's alone, and every file and log entry of the table that still holds them."""
     known = [("person_token", "=", person.token)]
     tokens = sorted({*person.own, *ledger.read(settings, FORGOTTEN, known, columns=["token"])["token"].to_pylist()})
-    count = ledger.read(settings, VAULT, [("token", "in", tokens)], columns=["token"]).num_rows
+    count = ledger.read(settings, IDENTITY, [("token", "in", tokens)], columns=["token"]).num_rows
     if count:
-        ledger.delete(settings, VAULT, f"token IN ({', '.join(map(str, tokens))})", run_id)
-    ledger.purge(settings, VAULT)
+        ledger.delete(settings, IDENTITY, f"token IN ({', '.join(map(str, tokens))})", run_id)
+    ledger.purge(settings, IDENTITY)
     return count

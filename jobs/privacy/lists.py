@@ -7,12 +7,10 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import ledger
-from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.run import Run
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import EXPORT_LEDGER, RELEASING
 from jobs.privacy.blanking import Patterns
 from jobs.privacy.person import Person
@@ -51,9 +49,9 @@ def _is_valid(path: Path, night: date) -> bool:
 
 
 def _recall(settings: Settings, person: Person, file_name: str, by: str) -> int:
-    lake = Lake(None, settings, Run("forget", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
+    tables = Tables(settings)
     filters = [("file_name", "=", file_name), ("subscription_id", "in", sorted(person.subscriptions))]
-    contacts = lake.arrow(CONTACT, filters=filters, columns=["contact_id"])["contact_id"].to_pylist()
+    contacts = tables.arrow(CONTACT, filters=filters, columns=["contact_id"])["contact_id"].to_pylist()
     for contact_id in contacts:
         try:
             recall_contact(settings, by, WHY, contact_id)

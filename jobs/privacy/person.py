@@ -9,12 +9,12 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.msisdn import national_mobile
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, published
+from jobs.people.msisdn import national_mobile
+from jobs.people.tokens import Tokenizer
+from jobs.people.vault import MSISDN, values_of
 
 CUSTOMER_COLUMNS = ("cust_name_token", "contact_address_token", "home_address_token", "id_number_token")
-MSISDN = "MSISDN"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def person_of(settings: Settings, msisdn: str) -> Person:
     own = {token} | _tokens_of_lines(settings, lines, subscriptions, owner)
     named = {row[name] for row in mine if is_person for name in CUSTOMER_COLUMNS} - {None}
     others = {row[name] for row in customers if row["customer_id"] != owner for name in CUSTOMER_COLUMNS}
-    clear = _in_clear(settings, own | named)
+    clear = values_of(settings, own | named)
     clear[token] = (MSISDN, number)
     kept = {one: clear.get(one, ("", "")) for one in (own | named) if one not in others}
     people = frozenset([owner] if is_person and owner else [])
@@ -101,10 +101,3 @@ def _tokens_of_lines(
     devices = _rows(settings, "silver.device")
     mine |= {row["imei_token"] for row in devices if row["subscription_id"] in wanted}
     return mine - {None} - {row["imei_token"] for row in devices if row["subscription_id"] not in wanted}
-
-
-def _in_clear(settings: Settings, tokens: set[int]) -> dict[int, tuple[str, str]]:
-    found = ledger.read(
-        settings, "vault.identity", [("token", "in", sorted(tokens))], columns=["token", "kind", "value"]
-    )
-    return {row["token"]: (row["kind"], row["value"]) for row in found.to_pylist()}

@@ -7,29 +7,29 @@ key takes the place of the old one. Cut off anywhere, the next run goes on. No j
 
 from __future__ import annotations
 
-import hmac
 import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from conf.errors import ClosedLoopError, InputRefused
+from conf.night import load_night
 from conf.settings import Settings
 from conf.tables import load_tables, table_of
-from jobs.catalogue import JOBS
-from jobs.ingest import tokens
-from jobs.ingest.tokens import IDENTITY, Tokenizer
 from jobs.lakehouse import faults, ledger, pins, published, secrets
 from jobs.lakehouse.keys import key_id, register
 from jobs.lakehouse.locks import held
 from jobs.lakehouse.logs import fact
 from jobs.lakehouse.rewriting import is_newest_by, rewrite
 from jobs.lakehouse.run import exclusive
+from jobs.people import tokens
+from jobs.people.record_mac import derived_key
+from jobs.people.tokens import Tokenizer
+from jobs.people.vault import IDENTITY
 from jobs.rekey.mapping import Mapping, event_columns, token_columns, tokens_in
 
 log = logging.getLogger("closedloop")
@@ -62,7 +62,7 @@ def rekey(settings: Settings, by: str) -> dict[str, Any]:
 def every_stage(settings: Settings) -> Iterator[None]:
     """Hold the locks of the night and of all stages: AlreadyRunning when one is at work."""
     with ExitStack() as locks:
-        for stage in sorted({"night", *(job.stage for job in JOBS.values())}):
+        for stage in sorted({"night", *map(load_night().lock_of, load_night().jobs)}):
             locks.enter_context(exclusive(settings, stage, between_keys=True))
         yield
 
@@ -121,8 +121,8 @@ def _mapping(settings: Settings, state: dict[str, Any]) -> Mapping:
 
 
 def _link(key: bytes) -> bytes:
-    """By which identities of events are hashed once more; the key does not follow from it."""
-    return hmac.new(key, b"link of event identities", sha256).digest()
+    """What makes new ids of events from those of before; the key does not follow from it."""
+    return derived_key(key, b"event link")
 
 
 def _strangers(settings: Settings, state: dict[str, Any], mapping: Mapping) -> np.ndarray:

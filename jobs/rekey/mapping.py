@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +13,13 @@ from deltalake import DeltaTable
 from conf.errors import ClosedLoopError, ContractBroken
 from conf.settings import Settings
 from conf.tables import EVENT_ID, Table, table_of
-from jobs.ingest.siphash import rehashed, siphash_key
-from jobs.ingest.tokens import IDENTITY, KINDS, Tokenizer
 from jobs.lakehouse.ledger import table_path
+from jobs.people.tokens import Tokenizer, event_mac
+from jobs.people.vault import IDENTITY, KINDS
 
 
 def token_columns(table: Table) -> list[str]:
-    """Columns of a table that hold tokens; identities of events are none, though their contract protects them alike."""
+    """Columns of a table that hold tokens; ids of events are none, though their contract protects them alike."""
     columns = [column for column in table.columns if column.pii == "token" and column.name != EVENT_ID.name]
     for column in columns:
         if column.type != "bigint":
@@ -30,13 +28,13 @@ def token_columns(table: Table) -> list[str]:
 
 
 def event_columns(table: Table) -> list[str]:
-    """Columns of a table that hold identities of events."""
+    """Columns of a table that hold ids of events."""
     return [column.name for column in table.columns if column.name == EVENT_ID.name and column.pii == "token"]
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """Old tokens in order, the new token of each, and the link by which identities of events are hashed once more."""
+    """Old tokens in order, the new token of each, and the link by which ids of events are hashed once more."""
 
     old: np.ndarray
     new: np.ndarray
@@ -70,7 +68,8 @@ class Mapping:
         out = np.empty(len(tokens), np.int64)
         out[known] = self.new[places[known]]
         strangers, back = np.unique(tokens[~known], return_inverse=True)
-        out[~known] = np.array([self._of_stranger(int(token)) for token in strangers], np.int64)[back]
+        tokenizer = Tokenizer(self.key)
+        out[~known] = np.array([tokenizer.token_of_token(int(token)) for token in strangers], np.int64)[back]
         return out
 
     def strangers(self, tokens: np.ndarray) -> np.ndarray:
@@ -90,17 +89,13 @@ class Mapping:
 
     def events(self, ids: np.ndarray) -> np.ndarray:
         """Identities of events with the link of the new key."""
-        return rehashed(ids.view(np.uint64), siphash_key(self.link)).view(np.int64)
+        return event_mac(self.link).of_words(ids.view(np.uint64)).view(np.int64)
 
     def _find(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if not len(self.old):
             return np.zeros(len(tokens), bool), np.zeros(len(tokens), np.int64)
         places = np.minimum(np.searchsorted(self.old, tokens), len(self.old) - 1)
         return self.old[places] == tokens, places
-
-    def _of_stranger(self, token: int) -> int:
-        digest = hmac.new(self.key, f"TOKEN:{token}".encode(), sha256).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
 
 
 def tokens_in(settings: Settings, name: str, version: int) -> Iterator[np.ndarray]:

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest import sealing
-from jobs.ingest.sealing import QUARANTINE, Sealer, place_of
 from jobs.lakehouse import faults, ledger, secrets
 from jobs.lakehouse.keys import key_id, register
 from jobs.lakehouse.rewriting import rewrite
+from jobs.people import sealed_records
+from jobs.people.sealed_records import QUARANTINE, Sealer, place_of, unsealed
 from jobs.rekey.job import every_stage
 
 
@@ -23,24 +23,25 @@ def rekey_quarantine(settings: Settings, by: str) -> dict[str, Any]:
         raise InputRefused(f"rekey: found by '{by}'; wanted who replaces the key")
     with every_stage(settings):
         ledger.ensure_tables(settings)
-        new = secrets.key(settings, sealing.NEXT)
-        sample = sealing.a_sealed_row(settings)
-        if sample and not sealing.opens(new, sample):
-            _seal_anew(settings, sealing.checked_key(settings), new)
+        new = secrets.key(settings, sealed_records.NEXT)
+        sample = sealed_records.a_sealed_row(settings)
+        if sample and not sealed_records.unseals(new, sample):
+            _seal_anew(settings, sealed_records.checked_key(settings), new)
             faults.point("rekey.quarantine.sealed")
-        secrets.replace_secret(settings, f"{sealing.NAME}.key", new.hex())
+        secrets.replace_secret(settings, f"{sealed_records.NAME}.key", new.hex())
         faults.point("rekey.quarantine.key_in_place")
-        register(settings, sealing.NAME, new, by.strip())
-        secrets.remove_secret(settings, f"{sealing.NEXT}.key")
+        register(settings, sealed_records.NAME, new, by.strip())
+        secrets.remove_secret(settings, f"{sealed_records.NEXT}.key")
         return {"by": by.strip(), "records": ledger.count(settings, QUARANTINE), "new_key": key_id(new)}
 
 
 def _seal_anew(settings: Settings, old: bytes, new: bytes) -> None:
-    opener, sealer = Sealer(old), Sealer(new)
+    before, after = Sealer(old), Sealer(new)
 
     def sealed(row: dict[str, Any]) -> bytes | None:
-        found = row["raw_encrypted"]
-        return None if found is None else sealer.seal(opener.open(found, place_of(row)), place_of(row))
+        if row["raw_encrypted"] is None:
+            return None
+        return after.seal(unsealed(before, row), place_of(row["file_id"], row["line_number"]))
 
     def change(batch: pa.RecordBatch) -> pa.RecordBatch:
         column = batch.schema.get_field_index("raw_encrypted")

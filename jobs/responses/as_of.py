@@ -11,7 +11,7 @@ from conf.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 HISTORY = "gold.contact_history"
 
@@ -27,18 +27,18 @@ def snapshots_of(settings: Settings, dates: DateRange) -> list[date]:
     return [day for day in dates if day not in settings.history or day in wanted]
 
 
-def later_snapshots(lake: Lake, dates: DateRange) -> list[date]:
+def later_snapshots(tables: Tables, dates: DateRange) -> list[date]:
     """Snapshots already written for dates after the range: what is loaded now is known to them too."""
     from pyspark.sql import functions as F
 
-    found = lake.read(HISTORY).where(F.col("snapshot_date") > F.lit(dates.last)).select("snapshot_date").distinct()
+    found = tables.read(HISTORY).where(F.col("snapshot_date") > F.lit(dates.last)).select("snapshot_date").distinct()
     return sorted(row["snapshot_date"] for row in found.collect())
 
 
-def as_of(lake: Lake, name: str, day: date) -> DataFrame:
+def as_of(tables: Tables, name: str, day: date) -> DataFrame:
     """Rows of a snapshot table as known on a date: its newest snapshot not after that date."""
     from pyspark.sql import functions as F
 
-    rows = lake.read(name).where(F.col("snapshot_date") <= F.lit(day))
+    rows = tables.read(name).where(F.col("snapshot_date") <= F.lit(day))
     newest = rows.agg(F.max("snapshot_date").alias("snapshot_date"))
     return rows.join(newest, on="snapshot_date", how="left_semi")

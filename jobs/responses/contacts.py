@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.msisdn import canonical, national_mobile
-from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.withheld import without_withheld
+from jobs.people.msisdn import canonical, national_mobile
+from jobs.people.person_lookup import look_up
 
 Rows = list[dict[str, Any]]
 

@@ -73,7 +73,7 @@ def judge(lake: Lake, models: list[ScoringModel], day: date, rules: DriftRules) 
 
 def _count(batch: pa.RecordBatch, model: ScoringModel, contract: FeatureContract, night: Tonight) -> None:
     rows = batch.filter(pa.array(population_mask(model.population, batch)))
-    night.add(encode(contract, rows), nulls_of(contract, rows))
+    night.add(encode(contract, rows, model.time_zone), nulls_of(contract, rows))
 
 
 def sample(lake: Lake, models: list[ScoringModel], day: date, most_rows: int) -> Iterator[pa.RecordBatch]:

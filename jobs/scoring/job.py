@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -12,47 +10,28 @@ from conf.models import ModelsConfig, load_models
 from conf.settings import Settings
 from jobs.lakehouse import alerts
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.plan import Plan
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.tables import Tables
 from jobs.scoring import drift, promoted
 from jobs.scoring.matrix import CUSTOMER_360
 from jobs.scoring.partitions import SCORED_SCHEMA, ScoringModel, score_partitions
 from jobs.scoring.quality import realised_auc
 from models.features import SNAPSHOT_DATE
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
-SCORES = "gold.customer_score"
-LIFECYCLE = "gold.lifecycle_state"
-TABLES = [SCORES, LIFECYCLE]
+def plan(tables: Tables, dates: DateRange) -> Plan:
+    """The dates themselves, with the limits of the life-cycle overlays."""
+    return Plan((dates,), params=lifecycle_parameters(load_models()))
 
 
-def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
-    """Score every live subscription of the dates' snapshots with every champion; returns rows written and versions used."""
-    from expectations.gate import run_gate
-
-    # Read
+def customer_score(lake: Lake, dates: DateRange) -> DataFrame:
+    """Score of every live subscription of the dates' snapshots by every champion, with its rank among them."""
     config = load_models()
-    lake = Lake(spark, settings, Run("scoring", dates, settings))
-    models = load_champions(settings, config, lake.run)
-    lake.restore_ahead(TABLES)
-    models = drift.fit_for(lake, models, dates, config.drift)
-    snapshots = read_snapshots(lake, models, dates)
-
-    # Transform and write
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(config.score_batch_rows))
-    scores = rank_scores(score_snapshots(snapshots, models))
-    written = lake.replace(SCORES, scores, dates)
-    overlays = lake.run_tables([LIFECYCLE], dates, **lifecycle_parameters(config))[LIFECYCLE]
-
-    # Audit and publish
-    run_gate(lake, "scoring", TABLES, dates)
-    lake.publish()
-    return {
-        "scores": written.rows,
-        "lifecycle": overlays.rows,
-        "versions": {model.name: model.version for model in models},
-    }
+    models = drift.fit_for(lake, load_champions(lake.settings, config, lake.run), dates, config.drift)
+    lake.summary["versions"] = {model.name: model.version for model in models}
+    lake.spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(config.score_batch_rows))
+    return rank_scores(score_snapshots(read_snapshots(lake, models, dates), models))
 
 
 def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[ScoringModel]:
@@ -68,7 +47,7 @@ def load_champions(settings: Settings, config: ModelsConfig, run: Run) -> list[S
             _tell_without_champion(settings, run, name, refused[name])
             continue
         version, bundle = promoted.load_champion(settings, name, config.max_model_bytes, run.dates.last)
-        models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle))
+        models.append(ScoringModel(name, version.version, version.sha256, spec.population, bundle, settings.time_zone))
     return models
 
 

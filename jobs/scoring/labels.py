@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 
 from conf.models import Label, ModelsConfig
+from conf.products import product_owned_by
 from conf.segments import load_judgements
 from jobs.lakehouse.lake import Lake
 
@@ -40,12 +41,12 @@ _HOLDINGS = """
 WITH delivered AS (
   SELECT subscription_id, product_id, valid_date AS opened, CASE WHEN state = 'CANCELLED' THEN expire_date END AS closed, load_date
   FROM silver.product_subscription
-  WHERE load_date <= :known_by AND superseded_on > :known_by AND array_contains(split(:products, ','), product_id)
+  WHERE load_date <= :known_by AND superseded_on > :known_by AND array_contains(:products, product_id)
   UNION ALL
-  SELECT subscription_id, 'CRBT', open_date, close_date, load_date
+  SELECT subscription_id, :platform_product AS product_id, open_date AS opened, close_date AS closed, load_date
   FROM silver.crbt_subscription
   WHERE load_date <= :known_by AND superseded_on > :known_by AND subscription_id IS NOT NULL
-    AND array_contains(split(:products, ','), 'CRBT')
+    AND array_contains(:products, :platform_product)
 ),
 holdings AS (
   SELECT subscription_id, product_id, opened, max_by(closed, load_date) AS closed
@@ -114,12 +115,12 @@ def read_labels(lake: Lake, label: Label, window: Window) -> pa.Table:
         "cut_off": window.cut_off,
         "last": window.last,
         "known_by": window.known_by,
-        "products": ",".join(label.products),
+        "products": label.products,
+        "platform_product": product_owned_by("has_crbt"),
         "first_month": _first_month(window.cut_off, tie.months),
         "min_contacts": tie.min_contacts,
     }
-    used = {key: value for key, value in params.items() if f":{key}" in text}
-    return lake.sql(text, **used).toArrow()
+    return lake.sql(text, **params).toArrow()
 
 
 def _first_month(cut_off: date, months: int) -> str:

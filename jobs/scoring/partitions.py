@@ -24,13 +24,14 @@ _ARROW_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class ScoringModel:
-    """One verified champion and whom it speaks about."""
+    """One verified champion, whom it speaks about, and the operator's time zone."""
 
     name: str
     version: int
     sha256: str
     population: Population
     bundle: Bundle
+    time_zone: str
 
     @property
     def columns(self) -> set[str]:
@@ -57,7 +58,7 @@ def score_partitions(models: list[ScoringModel]) -> Callable[[Iterator[pa.Record
 def score_batch(batch: pa.RecordBatch, model: ScoringModel, predictor: Predictor) -> pa.RecordBatch:
     """Scores of one batch's rows that belong to the model's population, in their order."""
     rows = batch.filter(pa.array(population_mask(model.population, batch)))
-    raw = predictor.predict_raw(encode(predictor.contract, rows))
+    raw = predictor.predict_raw(encode(predictor.contract, rows, model.time_zone))
     return pa.record_batch(
         [
             rows.column("subscription_id").cast(pa.string()),

@@ -98,14 +98,14 @@ def _train_and_decide(material: Material, name: str) -> dict:
 
 def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot, Snapshot]:
     """Feature contract and encoded, labelled rows for one model: those of the training cut-offs stacked, those that judge."""
-    config = material.config
+    config, zone = material.config, material.settings.time_zone
     parts = [_labelled(material, name, cut_off) for cut_off in material.cut_offs.train]
     rows, label = pa.concat_tables([rows for rows, _ in parts]), np.concatenate([label for _, label in parts])
     judge_rows, judge_label = _labelled(material, name, material.cut_offs.validation)
     contract = fit_contract(name, config.features_of(name), rows, config.min_category_rows)
     who = _numbered(rows["subscription_id"], judge_rows["subscription_id"])
-    train = Snapshot(encode(contract, rows), label, who[: label.size])
-    validation = Snapshot(encode(contract, judge_rows), judge_label, who[label.size :])
+    train = Snapshot(encode(contract, rows, zone), label, who[: label.size])
+    validation = Snapshot(encode(contract, judge_rows, zone), judge_label, who[label.size :])
     everyone = np.concatenate([train.matrix, validation.matrix])
     nulls = Counter(nulls_of(contract, rows)) + Counter(nulls_of(contract, judge_rows))
     profiles = profiles_of(contract, everyone, {name: nulls[name] for name in contract.levels}, config.drift.bins)

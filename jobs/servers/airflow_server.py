@@ -121,7 +121,7 @@ def start(settings: Settings, database_uri: str) -> float:
         require_free_port(settings.services.airflow_port, "Airflow", "services.airflow_port")
     migrate(settings, env)
     for name, command in COMPONENTS.items():
-        server_of(settings, name).start(command, env=env, cwd=settings.root)
+        server_of(settings, name).start(command, env=env, cwd=settings.base)
     return api.wait_until(lambda: _has_come_up(settings), settings.services.silence_seconds)
 
 

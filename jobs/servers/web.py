@@ -124,7 +124,7 @@ def start_docs(settings: Settings) -> None:
         if not link.is_symlink():
             link.symlink_to(settings.path(name))
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(site)]
-    server.start(command, env=_environment(), cwd=settings.root)
+    server.start(command, env=_environment(), cwd=settings.base)
 
 
 def wait(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The commands `demo`, `up`, `down`, `reset`, `prove-kill` and `prove-models`."""
+"""The commands `demo`, `up`, `down`, `reset`, `fetch`, `prove-kill` and `prove-models`."""
 
 from __future__ import annotations
 
@@ -75,6 +75,15 @@ def reset(
     stack.down(settings)
     forget(settings)
     console.print(f"{settings.home} is gone; make demo starts afresh")
+
+
+@app.command()
+def fetch() -> None:
+    """Bring the JARs and the Data Docs' styles that the lists of digests name, by Maven, below the current folder."""
+    from jobs.lakehouse import java_packages
+
+    java_packages.fetch(console.print)
+    console.print("all JARs and styles are here, as their lists say")
 
 
 @app.command(name="prove-kill")

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from conf.approval import load_approval_flow
 from conf.campaigns import load_campaigns
 from conf.errors import AlreadyRunning
+from conf.night import load_night
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.doors import require_closed
@@ -182,7 +183,7 @@ def _play_night(settings: Settings, api: AirflowClient, night: date, tell: Tell)
     begun = time.monotonic()
     _simulate(settings, tell, "day", "--date", night.isoformat())
     upstream_ended = False
-    for dag in stack.CHAIN:
+    for dag in load_night().stages:
         _run_for_date(api, dag, settings, night.isoformat(), expect_from_asset=upstream_ended, tell=tell)
         upstream_ended = True
     tell(f"night {night} has ended ({time.monotonic() - begun:.0f} s); its lists are for {night + timedelta(days=1)}")

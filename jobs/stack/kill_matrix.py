@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.errors import ClosedLoopError
+from conf.night import load_night
 from conf.settings import PROFILE_VARIABLE, Settings, load_settings
 from conf.tables import load_tables, table_of
 from jobs.lakehouse import ledger
@@ -25,12 +26,6 @@ from jobs.stack import steps
 from jobs.stack.steps import require_step, run_step
 
 Tell = Callable[[str], None]
-STAGES = {  # stage: jobs that make it up, in order
-    "ingest": ("ingest", "conform"),
-    "customer_view": ("respond", "view"),
-    "scoring": ("score",),
-    "targeting": ("target", "export"),
-}
 POINTS = (  # stage, fault point; ":server" kills the Spark server instead of the task
     ("ingest", "bronze.cdr_voice.before_commit"),
     ("ingest", "bronze.cdr_voice.after_commit"),
@@ -90,6 +85,11 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
     """Names whose fingerprint differs, with both values."""
     names = sorted(set(wanted) | set(found))
     return [f"{n}: {wanted.get(n)} became {found.get(n)}" for n in names if wanted.get(n) != found.get(n)]
+
+
+def jobs_of(stage: str) -> tuple[str, ...]:
+    """Jobs that make up a stage, in order."""
+    return tuple(load_night().stages[stage].jobs)
 
 
 def run_jobs(home: Path, jobs: tuple[str, ...], day: date, fault: str | None = None) -> int:
@@ -156,7 +156,7 @@ def prove_kill(
         proofs = []
         for number, (stage, point) in enumerate(points, 1):
             server.stop(settings)
-            proof = prove_point(home, kept[stage], STAGES[stage], point, day, wanted[stage])
+            proof = prove_point(home, kept[stage], jobs_of(stage), point, day, wanted[stage])
             tell(f"{number}/{len(points)} {point}: killed, run again, equal ({proof.seconds:.0f} s)")
             proofs.append(proof)
         return proofs
@@ -167,7 +167,8 @@ def prove_kill(
 def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, keep_history: bool):
     from jobs.lakehouse import server
 
-    kept = {stage: folder / f"before-{stage}" for stage in STAGES}
+    stages = list(dict.fromkeys(stage for stage, _ in POINTS))
+    kept = {stage: folder / f"before-{stage}" for stage in stages}
     wanted: dict[str, dict[str, str]] = {}
     tell("playing the undisturbed history and night")
     if keep_history and kept["ingest"].exists():
@@ -175,10 +176,10 @@ def _undisturbed(settings: Settings, folder: Path, day: date, tell: Tell, keep_h
     else:
         shutil.rmtree(folder, ignore_errors=True)
         _prepare(settings, day, tell)
-    for stage, jobs in STAGES.items():
+    for stage in stages:
         server.stop(settings)
         lay_out(settings.home, kept[stage])
-        code = run_jobs(settings.home, jobs, day)
+        code = run_jobs(settings.home, jobs_of(stage), day)
         if code != 0:
             raise KillProofFailed(f"the undisturbed {stage} ended with {code}; see {settings.home / LOG}")
         wanted[stage] = fingerprint(settings)
@@ -209,7 +210,9 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
     todo = [["simulator", "history"], ["simulator", "day", "--date", day.isoformat()]]
-    todo += [["jobs.cli", "run", job, *days] for job in ("ingest", "conform", "respond", "view", "train")]
+    todo += [
+        ["jobs.cli", "run", job, *days] for job in (*load_night().initial_load, *load_night().weekly["training"].jobs)
+    ]
     for words in todo:
         tell(f"  {' '.join(words[:3])}")
         require_step(settings, words, settings.home / LOG, environment(settings.home))

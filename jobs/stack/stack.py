@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conf.night import load_night
 from conf.settings import Settings
 from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.doors import require_closed
@@ -9,11 +10,7 @@ from jobs.lakehouse.server_logs import cut_long_logs
 from jobs.servers import airflow_server, postgres, web
 from jobs.servers.airflow_client import AirflowClient
 
-DAGS = {
-    "ingest", "customer_view", "scoring", "targeting", "evaluation",
-    "training", "campaign_approval", "initial_load", "maintenance",
-}  # fmt: skip
-CHAIN = ("ingest", "customer_view", "scoring", "targeting", "evaluation")
+BY_HAND = ("campaign_approval", "initial_load")
 
 
 def client(settings: Settings, user: str = "admin") -> AirflowClient:
@@ -25,9 +22,10 @@ def start_airflow(settings: Settings) -> AirflowClient:
     """Airflow and its database up and healthy, the DAGs read and unpaused, the writer's pool there."""
     airflow_server.start(settings, postgres.airflow_database(settings))
     api = client(settings)
-    api.wait_for_dags(DAGS, settings.services.silence_seconds)
+    dags = {*load_night().works, *BY_HAND}
+    api.wait_for_dags(dags, settings.services.silence_seconds)
     api.ensure_pool("writer", 1)
-    for dag in sorted(DAGS):
+    for dag in sorted(dags):
         api.unpause(dag)
     return api
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from conf.errors import ClosedLoopError
-from conf.reading import ROOT
+from conf.reading import BASE
 from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, Settings
 from jobs.lakehouse.managed_process import answer_of, last_lines, run_to_end
 
@@ -24,12 +24,12 @@ def environment(home: Path, profile: str | None = None) -> dict[str, str]:
 
 def run_step(words: list[str], log: Path, env: dict[str, str]) -> int:
     """Run `python -m <words>` to its end, its output appended to a log; returns its exit code."""
-    return run_to_end([sys.executable, "-m", *words], log, env=env, cwd=ROOT)
+    return run_to_end([sys.executable, "-m", *words], log, env=env, cwd=BASE)
 
 
 def answer_of_step(words: list[str], env: dict[str, str]) -> str | None:
     """What `python -m <words>` says; None when it ends with an error."""
-    return answer_of([sys.executable, "-m", *words], env=env, cwd=ROOT)
+    return answer_of([sys.executable, "-m", *words], env=env, cwd=BASE)
 
 
 def require_step(settings: Settings, words: list[str], log: Path, env: dict[str, str] | None = None) -> None:

@@ -15,7 +15,7 @@ from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.settings import AllocationSettings
 from jobs.targeting.question import Question, build_question, open_matrix, rows_within
-from jobs.targeting.reasons import Reason
+from jobs.targeting.reasons import Reason, in_order
 from jobs.targeting.value import Evidence, expected_values
 from models.allocation import Plan, solve
 
@@ -71,7 +71,7 @@ def _value_of(targets: pa.Table, values: np.ndarray, chosen: np.ndarray, channel
 def _why_not(
     targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float], policy: Policy
 ) -> np.ndarray:
-    """Reason bit of every contactable target that was not chosen: conflict, then value, capacity, budget."""
+    """Reason bit of every contactable target that was not chosen, by the first reason of conf/exclusions.yaml that holds; else value."""
     is_out = (targets["all_reasons"].to_numpy() == 0) & (chosen == NOT_CHOSEN)
     customers = np.asarray(targets["subscription_id"].to_pylist(), dtype=object)
     served = set(customers[chosen != NOT_CHOSEN].tolist())
@@ -84,12 +84,13 @@ def _why_not(
     np.logical_or.at(room_for, question.target[(value > 0) & has_room[question.channel_of]], True)
     is_poor = _is_out_of_budget(targets, question, chosen, left)
     reasons = np.zeros(len(chosen), dtype=np.int64)
-    ladder = [
-        (has_other, Reason.NOT_CHOSEN_CONFLICT), (~is_worth, Reason.NOT_CHOSEN_VALUE), (~room_for, Reason.NOT_CHOSEN_CAPACITY),
-        (is_poor, Reason.NOT_CHOSEN_BUDGET), (np.ones(len(chosen), dtype=bool), Reason.NOT_CHOSEN_VALUE),
-    ]  # fmt: skip
-    for condition, reason in ladder:
-        reasons[is_out & condition & (reasons == 0)] = reason.mask
+    conditions = {
+        Reason.NOT_CHOSEN_CONFLICT: has_other, Reason.NOT_CHOSEN_VALUE: ~is_worth, Reason.NOT_CHOSEN_CAPACITY: ~room_for,
+        Reason.NOT_CHOSEN_BUDGET: is_poor,
+    }  # fmt: skip
+    for reason in (reason for reason in in_order() if reason in conditions):
+        reasons[is_out & conditions[reason] & (reasons == 0)] = reason.mask
+    reasons[is_out & (reasons == 0)] = Reason.NOT_CHOSEN_VALUE.mask
     return reasons
 
 

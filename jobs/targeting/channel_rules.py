@@ -13,6 +13,7 @@ from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.products import load_products
+from conf.view import device_column, load_view_rules
 from jobs.targeting.exclusion_rules import MADE, MISSED, OPEN, is_known
 from jobs.targeting.reasons import Reason
 
@@ -57,8 +58,8 @@ def closed_where(condition: Column, channel_codes: Iterable[str]) -> Column:
 def closed_by_device() -> Column:
     """DEVICE_INCAPABLE: channels, or the product on all of them, that the handset is known not to support."""
     closed = F.lit(NO_CHANNEL).cast("bigint")
-    for ability in ("MMS", "GPRS", "JAVA", "FETION"):
-        is_unable = ~F.col(f"device_supports_{ability.lower()}")
+    for ability in load_view_rules().device_abilities:
+        is_unable = ~F.col(device_column(ability))
         needing = [code for code, channel in load_channels().items() if ability in channel.requires]
         products = [prod_id for prod_id, product in load_products().items() if ability in product.requires]
         if needing:

@@ -7,15 +7,13 @@ import uuid
 from datetime import date
 from typing import Any
 
-from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
-from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.masking import masked
-from jobs.lakehouse.run import Run
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHDRAWALS
 from jobs.targeting import withdrawals
 from jobs.targeting.explain import subscription_of
@@ -56,25 +54,25 @@ def _find(
     business_date: date | None,
     by: str,
 ) -> dict[str, Any]:
-    lake = Lake(None, settings, Run("recall", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
+    tables = Tables(settings)
     if contact_id is not None:
         filters: list[tuple] = [("contact_id", "=", contact_id)]
         wanted = f"a contact {contact_id}"
     elif msisdn is not None and campaign_id is not None:
-        night = business_date or _newest_night(lake)
+        night = business_date or _newest_night(tables)
         filters = [("business_date", "=", night), ("campaign_id", "=", campaign_id),
-                   ("subscription_id", "=", subscription_of(lake, msisdn, night, "recall", by))]  # fmt: skip
+                   ("subscription_id", "=", subscription_of(tables, msisdn, night, "recall", by))]  # fmt: skip
         wanted = f"a contact of {campaign_id} listed on {night} for this number"
     else:
         raise InputRefused("recall: found neither a contact nor a number with its campaign, wanted one of them")
-    found = lake.arrow(CONTACT, filters=filters).to_pylist()
+    found = tables.arrow(CONTACT, filters=filters).to_pylist()
     if not found:
         raise InputRefused(f"recall: found nothing on the lists\n  wanted: {wanted}")
     return found[0]
 
 
-def _newest_night(lake: Lake) -> date:
-    night = lake.newest_date(CONTACT)
+def _newest_night(tables: Tables) -> date:
+    night = tables.newest_date(CONTACT)
     if night is None:
         raise InputRefused("recall: found no night with lists, wanted one")
     return night

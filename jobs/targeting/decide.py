@@ -10,10 +10,10 @@ import pyarrow as pa
 from conf.campaigns import Campaign, load_campaigns
 from conf.channels import load_channels
 from conf.policy import Policy, load_policy
-from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
+from jobs.lakehouse.tables import Tables
 from jobs.targeting import control_shares, inputs
 from jobs.targeting.approval import refusal_of
 from jobs.targeting.campaign_rules import CompiledCampaign, compile_campaign, running_campaigns
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def approved_campaigns(
-    lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None = None
-) -> tuple[dict[str, Campaign], list[str]]:
+def approved_campaigns(lake: Lake, business_date: date) -> tuple[dict[str, Campaign], list[str]]:
     """Campaigns that run tonight, and why others do not; every rule is checked first, so a broken file stops all of them."""
-    known = load_campaigns() if campaigns is None else campaigns
+    known = load_campaigns()
     for campaign in known.values():
         compile_campaign(campaign)
     refusals, approved = [], {}
@@ -51,7 +49,7 @@ def approved_campaigns(
 
 
 def find_targets(
-    lake: Lake, campaigns: dict[str, Campaign], business_date: date, policy: Policy | None = None
+    lake: Tables, campaigns: dict[str, Campaign], business_date: date, policy: Policy | None = None
 ) -> pa.Table:
     """Everybody selected by a campaign with reasons and open channels, in the order of campaign and subscription."""
     compiled = [compile_campaign(campaign) for campaign in campaigns.values()]
@@ -62,7 +60,7 @@ def find_targets(
 
 
 def candidate_frame(
-    lake: Lake, compiled: list[CompiledCampaign], business_date: date, policy: Policy | None = None
+    lake: Tables, compiled: list[CompiledCampaign], business_date: date, policy: Policy | None = None
 ) -> DataFrame | None:
     """The same as a frame; None when no campaign runs."""
     if not compiled:
@@ -75,7 +73,7 @@ def candidate_frame(
     context = TargetingContext(
         contact_day_of(business_date),
         policy,
-        _shares(lake.settings, subscribers, compiled, fixed, business_date, policy),
+        _shares(subscribers, compiled, fixed, business_date, policy),
     )
     raised = control_shares.raised_campaigns(fixed, context.control_shares)
     facts = join_facts(
@@ -86,7 +84,7 @@ def candidate_frame(
 
 
 def _shares(
-    settings: Settings, subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
+    subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
     business_date: date, policy: Policy,
 ) -> dict[str, float]:  # fmt: skip
     def count(names: list[str]) -> dict[str, int]:
@@ -96,15 +94,15 @@ def _shares(
         return {row["campaign_id"]: row["count"] for row in rows}
 
     campaigns = {campaign.campaign.campaign_id: campaign.campaign for campaign in compiled}
-    return control_shares.shares_of_night(fixed, campaigns, settings, business_date, count)
+    return control_shares.shares_of_night(fixed, campaigns, policy, business_date, count)
 
 
-def _score_date(lake: Lake, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
+def _score_date(lake: Tables, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:
     """Date of the scores; when they are too old, model rules select nobody, and that is told."""
     found = inputs.newest_score_date(lake, business_date, policy)
     if (
         found is None
-        and lake.run.stage == "targeting"
+        and isinstance(lake, Lake)
         and any(name.endswith(("_score", "_decile", "_percentile")) for name in wanted)
     ):
         text = f"no scores of the last {policy.score.max_age_days} days: rules on scores select nobody, values use base rates"

@@ -7,14 +7,12 @@ from typing import Any
 
 from conf.campaigns import load_campaigns
 from conf.channels import load_channels
-from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.ingest.person_lookup import look_up
 from jobs.lakehouse import ledger
-from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.run import Run
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHDRAWALS
+from jobs.people.person_lookup import look_up
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.freeze import contact_id_of
 from jobs.targeting.reasons import reasons_of
@@ -33,15 +31,15 @@ def explain(
     campaigns = load_campaigns()
     if campaign_id not in campaigns:
         raise InputRefused(f"campaign: found '{campaign_id}', wanted one of {', '.join(campaigns)}")
-    lake = Lake(None, settings, Run("explain", DateRange(settings.first_night, settings.first_night), settings))  # type: ignore[arg-type]
-    night = business_date or _newest_decision(lake)
-    subscription_id = subscription_of(lake, msisdn, night, "explain", by)
+    tables = Tables(settings)
+    night = business_date or _newest_decision(tables)
+    subscription_id = subscription_of(tables, msisdn, night, "explain", by)
     filters = [
         ("business_date", "=", night),
         ("campaign_id", "=", campaign_id),
         ("subscription_id", "=", subscription_id),
     ]
-    found = lake.arrow("gold.campaign_decision", filters=filters).to_pylist()
+    found = tables.arrow("gold.campaign_decision", filters=filters).to_pylist()
     answer = {"campaign_id": campaign_id, "subscription_id": subscription_id, "business_date": night}
     if not found:
         rule = compile_campaign(campaigns[campaign_id]).selection.describe()
@@ -83,20 +81,20 @@ def _sentence(row: dict, reasons: list[str], opened: list[str]) -> str:
     return f"{who}: not contacted because of {row['first_reason']} (also: {others}); selected by {found_by}; open channels: {channels}"
 
 
-def _newest_decision(lake: Lake) -> date:
-    newest = lake.newest_date("gold.campaign_decision")
+def _newest_decision(tables: Tables) -> date:
+    newest = tables.newest_date("gold.campaign_decision")
     if newest is None:
         raise InputRefused("decision log: found no night, wanted one\n  to do:  closedloop night --date D")
     return newest
 
 
-def subscription_of(lake: Lake, msisdn: str, night: date, command: str, by: str | None = None) -> str:
+def subscription_of(tables: Tables, msisdn: str, night: date, command: str, by: str | None = None) -> str:
     """Subscription that held a number, as a person writes it, on a night; InputRefused when nobody did."""
-    token = look_up(lake.settings, msisdn, command, by)
+    token = look_up(tables.settings, msisdn, command, by)
     holders: list[str] = []
     if token is not None:
         filters = [("snapshot_date", "=", night), ("msisdn", "=", token)]
-        view = lake.arrow("gold.customer_360", filters=filters, columns=["subscription_id", "is_live"]).to_pylist()
+        view = tables.arrow("gold.customer_360", filters=filters, columns=["subscription_id", "is_live"]).to_pylist()
         holders = [row["subscription_id"] for row in sorted(view, key=lambda row: not row["is_live"])]
     if not holders:
         raise InputRefused(f"number: found nobody who held it on {night}, wanted a mobile number of the network")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from conf.channels import load_channels
 from conf.exports import ExportLayout
 from conf.policy import load_policy
-from jobs.ingest.msisdn import national_mobile
+from jobs.people.msisdn import national_mobile
 
 
 @dataclass

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from conf.errors import ExportRefused
 from conf.exports import ExportColumn, ExportLayout
+from conf.numbering import load_numbering
 from jobs.targeting.export_rows import Cells
 
 _GRAMMAR = {
     "code": re.compile(r"[A-Z0-9_]+"),
     "int": re.compile(r"\d+"),
-    "msisdn": re.compile(r"1[3-9]\d{9}"),
+    "msisdn": re.compile(load_numbering().mobile),
     "date8": re.compile(r"\d{8}"),
     "time4": re.compile(r"([01]\d|2[0-3])[0-5]\d"),
     "url": re.compile(r"https?://[A-Za-z0-9./_?=-]+"),

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date
 
-import pyarrow as pa
-import pyarrow.compute
-
 from conf.campaigns import Campaign
 from conf.errors import ExportRefused
 from conf.policy import Policy
-from jobs.lakehouse import ledger
-from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.tables import Tables
+from jobs.people import vault
 from jobs.rules.list_rows import last_valid_day
 
 UNKNOWN_PLACE = "NA"
 Cells = dict[str, str]
 
 
-def contacts_by_file(lake: Lake, business_date: date) -> dict[str, list[dict]]:
+def contacts_by_file(lake: Tables, business_date: date) -> dict[str, list[dict]]:
     """The frozen contacts of the night by file name, each list in line order."""
     rows = lake.arrow("gold.campaign_contact", filters=[("business_date", "=", business_date)]).to_pylist()
     files: dict[str, list[dict]] = {}
@@ -31,7 +28,7 @@ def contacts_by_file(lake: Lake, business_date: date) -> dict[str, list[dict]]:
 class Directory:
     """Numbers and places of subscriptions on the night, of all or of some: the only place where a list meets personal data."""
 
-    def __init__(self, lake: Lake, business_date: date, subscriptions: Collection[str] | None = None):
+    def __init__(self, lake: Tables, business_date: date, subscriptions: Collection[str] | None = None):
         only = [] if subscriptions is None else [("subscription_id", "in", list(subscriptions))]
         self._view = lake.arrow(
             "gold.customer_360",
@@ -40,7 +37,7 @@ class Directory:
         )
         self._places = dict(zip(self._texts("subscription_id"), self._texts("city_code"), strict=True))
         tokens = dict(zip(self._texts("subscription_id"), self._view["msisdn"].to_pylist(), strict=True))
-        numbers = _numbers(lake, {token for token in tokens.values() if token is not None})
+        numbers = vault.numbers(lake.settings, {token for token in tokens.values() if token is not None})
         self._numbers = {subscription: numbers.get(token) for subscription, token in tokens.items()}
 
     def _texts(self, column: str) -> list[str]:
@@ -62,12 +59,6 @@ class Directory:
     def city(self, subscription_id: str) -> str:
         """City code, NA when unknown."""
         return self._places.get(subscription_id) or UNKNOWN_PLACE
-
-
-def _numbers(lake: Lake, tokens: set[int]) -> dict[int, str]:
-    vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
-    wanted = vault.filter(pa.compute.is_in(vault["token"], pa.array(sorted(tokens), pa.int64())))
-    return dict(zip(wanted["token"].to_pylist(), wanted["value"].to_pylist(), strict=True))
 
 
 def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Policy) -> Cells:

@@ -13,22 +13,22 @@ from conf.models import load_models
 from conf.policy import Policy
 from conf.products import load_products
 from conf.tables import table_of
+from conf.view import device_column, load_view_rules
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
-from jobs.targeting.reasons import SUPPRESSION_REASONS, Reason
+from jobs.targeting.reasons import Reason, mask_of, protecting, up_to
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 BASE_COLUMNS = (
     "subscription_id", "msisdn", "msisdn_class", "user_type", "is_live", "subscription_status", "city_code", "county_code",
-    "device_supports_mms", "device_supports_gprs", "device_supports_java", "device_supports_fetion", "account_manager_id",
-    "channel_preference_score", "list_colours", "crbt_lifecycle_state",
+    "account_manager_id", "channel_preference_score", "list_colours", "crbt_lifecycle_state",
 )  # fmt: skip
 
 
@@ -37,11 +37,13 @@ def contact_day_of(business_date: date) -> date:
     return business_date + timedelta(days=1)
 
 
-def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], score_date: date | None) -> DataFrame:
+def read_subscribers(lake: Tables, business_date: date, wanted: Collection[str], score_date: date | None) -> DataFrame:
     """One row per subscription of the view with the columns the rules of tonight read (`wanted`) and those every rule needs."""
     view = lake.read(VIEW).filter(F.col("snapshot_date") == F.lit(business_date))
     owned = {product.owned_when for product in load_products().values() if product.owned_when}
-    kept = [column.name for column in table_of(VIEW).columns if column.name in {*BASE_COLUMNS, *wanted, *owned}]
+    abilities = map(device_column, load_view_rules().device_abilities)
+    read = {*BASE_COLUMNS, *abilities, *wanted, *owned}
+    kept = [column.name for column in table_of(VIEW).columns if column.name in read]
     subscribers = view.select(*kept).join(_lifecycle(lake, business_date), "subscription_id", "left")
     # A subscription the models did not see keeps the state of the view.
     state = F.coalesce("scored_lifecycle_state", "crbt_lifecycle_state")
@@ -54,7 +56,7 @@ def read_subscribers(lake: Lake, business_date: date, wanted: Collection[str], s
     return subscribers
 
 
-def _lifecycle(lake: Lake, business_date: date) -> DataFrame:
+def _lifecycle(lake: Tables, business_date: date) -> DataFrame:
     states = lake.read(LIFECYCLE).filter(F.col("snapshot_date") == F.lit(business_date))
     return states.select(
         "subscription_id",
@@ -64,7 +66,7 @@ def _lifecycle(lake: Lake, business_date: date) -> DataFrame:
     )
 
 
-def _scores(lake: Lake, score_date: date | None, models: list[str]) -> DataFrame:
+def _scores(lake: Tables, score_date: date | None, models: list[str]) -> DataFrame:
     """Scores of one date turned to one row a subscription: <model>_score, <model>_percentile, <model>_decile."""
     scores = lake.read("gold.customer_score").filter(F.col("snapshot_date") == F.lit(score_date))
     columns = [
@@ -75,19 +77,19 @@ def _scores(lake: Lake, score_date: date | None, models: list[str]) -> DataFrame
     return scores.groupBy("subscription_id").agg(*columns)
 
 
-def _tags(lake: Lake, business_date: date) -> DataFrame:
+def _tags(lake: Tables, business_date: date) -> DataFrame:
     tags = lake.read("gold.customer_tag").filter(F.col("snapshot_date") == F.lit(business_date))
     return tags.groupBy("subscription_id").agg(F.collect_set("tag_id").alias(TAG_COLUMN))
 
 
-def newest_score_date(lake: Lake, business_date: date, policy: Policy) -> date | None:
+def newest_score_date(lake: Tables, business_date: date, policy: Policy) -> date | None:
     """Date of the scores to use: the newest up to the night, if not older than `score.max_age_days`, else None."""
     newest = lake.newest_date("gold.customer_score", before=business_date + timedelta(days=1))
     is_fresh = newest is not None and newest >= business_date - timedelta(days=policy.score.max_age_days)
     return newest if is_fresh else None
 
 
-def read_contacts(lake: Lake, business_date: date) -> DataFrame:
+def read_contacts(lake: Tables, business_date: date) -> DataFrame:
     """Earlier contacts as arrays: `contacts` (all known) and `month_contacts` (counting to the caps).
 
     Caps, waves and stops are a person's: contacts with an earlier owner of the line count for nobody (D6).
@@ -116,7 +118,7 @@ def _bit_of_channel() -> Column:
     return F.coalesce(bits[F.col("channel_code")], F.lit(0)).cast("bigint")
 
 
-def read_suppressions(lake: Lake, business_date: date) -> DataFrame:
+def read_suppressions(lake: Tables, business_date: date) -> DataFrame:
     """Protection in force on the contact day, as an array `suppressions` of reason, product (null = all), closed channels."""
     day = F.lit(contact_day_of(business_date))
     rows = lake.read("gold.suppression").filter(F.col("snapshot_date") == F.lit(business_date))
@@ -132,7 +134,7 @@ def read_suppressions(lake: Lake, business_date: date) -> DataFrame:
 
 def _reason_mask() -> Column:
     """Bit of the reason; a text we do not know closes as do-not-disturb of its scope."""
-    known = F.create_map(*(F.lit(part) for reason in SUPPRESSION_REASONS for part in (reason.name, reason.mask)))
+    known = F.create_map(*(F.lit(part) for reason in protecting() for part in (reason.name, reason.mask)))
     by_scope = (
         F.when(F.col("scope_type") == "CHANNEL", F.lit(Reason.DND_CHANNEL.mask))
         .when(F.col("scope_type") == "PRODUCT", F.lit(Reason.DND_PRODUCT.mask))
@@ -148,19 +150,19 @@ def _closed_bits() -> Column:
     return F.coalesce(of_channel, F.lit(all_channels())).cast("bigint")
 
 
-def read_held_back(lake: Lake, business_date: date) -> DataFrame:
+def read_held_back(lake: Tables, business_date: date) -> DataFrame:
     """Campaigns (or GLOBAL) that hold a subscription back since an earlier night, as an array `held_back_by`."""
     groups = lake.read("gold.control_group").filter(F.col("business_date") < F.lit(business_date))
     held = F.when(F.col("control_kind") == GLOBAL, F.lit(GLOBAL)).otherwise(F.col("campaign_id"))
     return groups.groupBy("subscription_id").agg(F.collect_set(held).alias("held_back_by"))
 
 
-def read_due_before(lake: Lake, business_date: date, campaign_ids: Collection[str]) -> DataFrame:
+def read_due_before(lake: Tables, business_date: date, campaign_ids: Collection[str]) -> DataFrame:
     """Campaigns for which a subscription was due and not held back on an earlier night, as an array `due_before_in`.
 
     Due: nothing up to the draw spoke against it, whether the allocation chose it or not. Read only when a share was raised.
     """
-    against = sum(reason.mask for reason in Reason if reason.step <= Reason.CONTROL_GROUP.step)
+    against = mask_of(up_to(Reason.CONTROL_GROUP))
     decided = lake.read("gold.campaign_decision").filter(
         (F.col("business_date") < F.lit(business_date))
         & F.col("campaign_id").isin(list(campaign_ids))

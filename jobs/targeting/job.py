@@ -1,11 +1,11 @@
-"""The targeting stage of a night: who is selected, who is kept out and why, who is contacted where; frozen, gated, published."""
+"""The lists of a night: who is selected, who is kept out and why, who is contacted where; frozen once they are exported."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,11 +15,11 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.policy import Policy, load_policy
 from conf.settings import Settings
-from expectations.gate import run_gate
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.run import Run
+from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import without_withheld
 from jobs.targeting import control_shares, freeze, sent
 from jobs.targeting.allocate import Allocation, allocate
@@ -31,42 +31,35 @@ from jobs.targeting.question import budget_left
 from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
 from jobs.targeting.value import Evidence, read_evidence
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 STAGE = "targeting"
 DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE = (
     "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation", "gold.control_share",
 )  # fmt: skip
-TABLES = (DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE)
 Summary = dict[str, Any]
 
 
-def run(spark: SparkSession, settings: Settings, dates: DateRange) -> Summary:
-    """Decide, allocate, freeze and publish the lists of each night in the range, one night after the other.
+def plan(tables: Tables, dates: DateRange) -> Plan:
+    """The lists of one night; a night that was exported is frozen for good and left as it is.
 
-    Raises StaleSuppression, NightNotClosed or InputsMissing when a night may not make lists; nothing is written then.
+    Raises StaleSuppression, NightNotClosed or InputsMissing when the night may not make lists; nothing is written then.
     """
-    return {str(business_date): run_night(spark, settings, business_date) for business_date in dates}
+    business_date = dates.last
+    if is_exported(tables.settings, business_date):
+        detail = f"lists of {business_date} were exported: they stay as they are"
+        return Plan((), summary={"status": "FROZEN", "detail": detail})
+    _require_ready(tables, business_date)
+    return Plan((dates,), summary={"status": "PUBLISHED"})
 
 
-def run_night(
-    spark: SparkSession, settings: Settings, business_date: date, campaigns: dict[str, Campaign] | None = None
-) -> Summary:
-    """The lists of one night; a night that was exported is frozen for good and left as it is."""
-    night = DateRange(business_date, business_date)
-    lake = Lake(spark, settings, Run(STAGE, night, settings))
-    if is_exported(settings, business_date):
-        return {"status": "FROZEN", "detail": f"lists of {business_date} were exported: they stay as they are"}
-    _require_ready(lake, settings, business_date)
-    lake.restore_ahead(TABLES)
-    approved, refusals = approved_campaigns(lake, business_date, campaigns)
-    targets, policy = find_targets(lake, approved, business_date), load_policy()
-    allocation = allocate_night(lake, settings, targets, approved, policy, business_date)
-    decisions = freeze_night(lake, targets, allocation, approved, policy, business_date)
-    run_gate(lake, STAGE, [name for name in TABLES if name != SHARE or name in lake.written], night)
-    lake.publish()
-    return _summary(decisions, allocation, refusals)
+def lists_of_night(lake: Lake, dates: DateRange) -> dict[str, pa.Table]:
+    """Decision log, lists, control groups and recommendations of one night, and the shares it fixes, by table."""
+    business_date, policy = dates.last, load_policy()
+    approved, refusals = approved_campaigns(lake, business_date)
+    targets = find_targets(lake, approved, business_date)
+    allocation = allocate_night(lake, lake.settings, targets, approved, policy, business_date)
+    tables = freeze_night(lake, targets, allocation, approved, policy, business_date)
+    lake.summary.update(_summary(tables[DECISION], allocation, refusals))
+    return tables
 
 
 def is_exported(settings: Settings, business_date: date) -> bool:
@@ -83,13 +76,13 @@ def is_published(settings: Settings, business_date: date) -> bool:
     return ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
 
 
-def _require_ready(lake: Lake, settings: Settings, business_date: date) -> None:
+def _require_ready(tables: Tables, business_date: date) -> None:
     try:
-        require_fresh_suppression(settings, business_date)
-        require_previous_night(settings, business_date)
-        require_inputs(lake, business_date)
+        require_fresh_suppression(tables.settings, business_date)
+        require_previous_night(tables.settings, business_date)
+        require_inputs(tables, business_date)
     except ClosedLoopError as error:
-        raise_alert(settings, "LISTS_REFUSED", business_date, str(error))
+        raise_alert(tables.settings, "LISTS_REFUSED", business_date, str(error))
         raise
 
 
@@ -170,8 +163,8 @@ def freeze_night(
     campaigns: dict[str, Campaign],
     policy: Policy,
     business_date: date,
-) -> pa.Table:
-    """Write decision log, lists, control groups and recommendations of the night; the identity is checked first."""
+) -> dict[str, pa.Table]:
+    """Decision log, lists, control groups and recommendations of the night; that targeted adds up is checked first."""
     decisions = freeze.decisions_of(targets, allocation, campaigns, policy, business_date)
     contacts = freeze.contacts_of(targets, allocation, campaigns, business_date)
     require_identity(decisions, contacts)
@@ -179,22 +172,19 @@ def freeze_night(
         CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"]
     )
     earlier = {(row["campaign_id"], row["subscription_id"]) for row in groups.to_pylist()}
-    night = DateRange(business_date, business_date)
     tables = {
         DECISION: decisions, CONTACT: contacts,
         CONTROL: freeze.control_rows_of(targets, decisions, earlier, business_date),
         RECOMMENDATION: freeze.recommendations_of(contacts),
     }  # fmt: skip
     shares = control_shares.rows_to_fix(
-        control_shares.fixed_shares(lake, business_date), targets, campaigns, lake.settings, policy, business_date
+        control_shares.fixed_shares(lake, business_date), targets, campaigns, policy, business_date
     )
     if shares.num_rows or lake.arrow(SHARE, filters=[("business_date", "=", business_date)]).num_rows:
         tables[SHARE] = shares  # most nights fix none, and none is no commit
-    for name, rows in tables.items():
-        lake.replace(name, lake.spark.createDataFrame(rows), night)
     for (campaign_id, key), count in counts_by_reason(decisions).items():
         lake.metric("decide", campaign_id, key, count)
-    return decisions
+    return tables
 
 
 def _summary(decisions: pa.Table, allocation: Allocation, refusals: list[str]) -> Summary:
@@ -203,6 +193,6 @@ def _summary(decisions: pa.Table, allocation: Allocation, refusals: list[str]) -
         counts.setdefault(campaign_id, {})[key] = count
     channels = Counter(code for code in decisions["channel_code"].to_pylist() if code)
     return {
-        "status": "PUBLISHED", "targeted": decisions.num_rows, "by_campaign": counts, "by_channel": dict(sorted(channels.items())),
+        "targeted": decisions.num_rows, "by_campaign": counts, "by_channel": dict(sorted(channels.items())),
         "refused_campaigns": refusals, **{k: v for k, v in allocation_metrics(allocation).items() if "shadow" not in k},
     }  # fmt: skip

@@ -7,12 +7,10 @@ from datetime import date
 from typing import Any
 
 from conf.campaigns import Campaign
-from conf.dates import DateRange
 from conf.settings import Settings
 from jobs.lakehouse import published
-from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.run import Run
 from jobs.lakehouse.session import get_session
+from jobs.lakehouse.tables import Tables
 from jobs.targeting.approval import content_hash
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.channel_rules import channels_of
@@ -35,8 +33,8 @@ def preview(
                                "selection": compiled.selection.describe()}  # fmt: skip
     if night is None:
         return figures
-    lake = Lake(spark or get_session(settings, "preview"), settings, Run("preview", DateRange(night, night), settings))
-    frame = candidate_frame(lake, [compiled], night)
+    tables = Tables(settings, spark or get_session(settings, "preview"))
+    frame = candidate_frame(tables, [compiled], night)
     assert frame is not None
     rows = frame.groupBy("all_reasons", "open_channels").count().collect()
     reasons: Counter[str] = Counter()

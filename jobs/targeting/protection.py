@@ -13,7 +13,9 @@ import pyarrow.compute
 from conf.channels import load_channels
 from conf.responses import load_response_rules
 from jobs.lakehouse import ledger
-from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.file_states import LOADED
+from jobs.lakehouse.tables import Tables
+from jobs.people import vault
 from jobs.targeting.complaint_check import Complaint, closures
 from jobs.targeting.export_check import Protection
 
@@ -21,7 +23,7 @@ ALL_CAMPAIGNS = "GLOBAL"
 STANDS = date(9999, 12, 31)
 
 
-def read_protection(lake: Lake, business_date: date, contact_day: date) -> Protection:
+def read_protection(lake: Tables, business_date: date, contact_day: date) -> Protection:
     """Protection in force on the contact day, as known now, and who holds which number on the business date.
 
     An entry that was bound to nobody when it was made protects whoever we would reach on its number now. Opt-outs and
@@ -58,15 +60,14 @@ class _Binding:
         return [subscription for subscription in bound if not self.owners.has_changed_since(subscription, day)]
 
 
-def _read_holders(lake: Lake, business_date: date, protection: Protection) -> dict[int, list[str]]:
+def _read_holders(lake: Tables, business_date: date, protection: Protection) -> dict[int, list[str]]:
     """Fill the holders of numbers; returns the live subscriptions by token of their number."""
     view = lake.arrow(
         "gold.customer_360",
         filters=[("snapshot_date", "=", business_date)],
         columns=["subscription_id", "msisdn", "is_live", "subscription_status"],
     )
-    vault = ledger.read(lake.settings, "vault.identity", filters=[("kind", "=", "MSISDN")], columns=["token", "value"])
-    number_of = dict(zip(vault["token"].to_pylist(), vault["value"].to_pylist(), strict=True))
+    number_of = vault.numbers(lake.settings)
     reached = defaultdict(list)
     for row in view.to_pylist():
         number = number_of.get(row["msisdn"])
@@ -80,7 +81,7 @@ def _read_holders(lake: Lake, business_date: date, protection: Protection) -> di
     return dict(reached)
 
 
-def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> None:
+def _read_suppression(lake: Tables, contact_day: date, protection: Protection) -> None:
     newest = lake.newest_date("gold.suppression")
     rows = lake.arrow("gold.suppression", filters=[("snapshot_date", "=", newest)]).to_pylist() if newest else []
     suppressed = defaultdict(list)
@@ -90,7 +91,7 @@ def _read_suppression(lake: Lake, contact_day: date, protection: Protection) -> 
     protection.suppressed = dict(suppressed)
 
 
-def _read_lists(lake: Lake, contact_day: date, protection: Protection, binding: _Binding) -> None:
+def _read_lists(lake: Tables, contact_day: date, protection: Protection, binding: _Binding) -> None:
     nights = sorted(set(lake.arrow("silver.list_member", columns=["load_date"])["load_date"].to_pylist()))
     if not nights:
         return
@@ -107,19 +108,15 @@ def _read_lists(lake: Lake, contact_day: date, protection: Protection, binding: 
     protection.listed = dict(listed)
 
 
-def _whole_since(lake: Lake, nights: list[date]) -> date:
+def _whole_since(lake: Tables, nights: list[date]) -> date:
     """The newest night whose list could be read to the last row; what it and later ones hold stays in force."""
     columns = ["load_date", "status", "rows_unreadable"]
     files = ledger.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
-    torn = {
-        row["load_date"]
-        for row in files.to_pylist()
-        if row["rows_unreadable"] and row["status"] in ("LANDED", "SUPERSEDED")
-    }
+    torn = {row["load_date"] for row in files.to_pylist() if row["rows_unreadable"] and row["status"] in LOADED}
     return max((night for night in nights if night not in torn), default=nights[0])
 
 
-def _read_opt_outs(lake: Lake, business_date: date, protection: Protection, binding: _Binding) -> None:
+def _read_opt_outs(lake: Tables, business_date: date, protection: Protection, binding: _Binding) -> None:
     columns = ["contact_id", "subscription_id", "msisdn_token", "contact_time", "channel_code", "opt_out_scope"]
     answers = lake.arrow("silver.channel_result", columns=columns)
     asked = answers.filter(pa.compute.not_equal(pa.compute.fill_null(answers["opt_out_scope"], ""), "")).to_pylist()
@@ -137,7 +134,7 @@ def _read_opt_outs(lake: Lake, business_date: date, protection: Protection, bind
     protection.opted_out = dict(opted_out)
 
 
-def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
+def _promoted_products(lake: Tables, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
     """Subscription and product of contacts, from the lists and from executions before closedloop."""
     found: dict[str, tuple[str, str]] = {}
     for name in ("silver.campaign_execution", "gold.campaign_contact"):
@@ -148,7 +145,7 @@ def _promoted_products(lake: Lake, contact_ids: set[str]) -> dict[str, tuple[str
 
 
 def _read_complaints(
-    lake: Lake, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
+    lake: Tables, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
 ) -> None:
     newest: dict[str, dict] = {}
     rows = lake.arrow("silver.complaint").to_pylist()
@@ -173,7 +170,7 @@ def _complaint(row: dict, day: date) -> Complaint:
     )  # fmt: skip
 
 
-def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -> None:
+def _read_sensitive(lake: Tables, protection: Protection, owners: _OwnerHistory) -> None:
     """Channels sensitive customers do not want; who names none wants no proactive one."""
     columns = ["customer_id", "is_sensitive", "sensitive_channels", "data_date", "load_date"]
     customers = lake.arrow("silver.customer", filters=[("superseded_on", "=", STANDS)], columns=columns)
@@ -197,7 +194,7 @@ def _read_sensitive(lake: Lake, protection: Protection, owners: _OwnerHistory) -
 class _OwnerHistory:
     """When a line changed hands: what an earlier owner asked for does not bind the next one."""
 
-    def __init__(self, lake: Lake):
+    def __init__(self, lake: Tables):
         names = ["subscription_id", "data_date", "load_date", "customer_id"]
         rows = lake.arrow("silver.subscription", filters=[("superseded_on", "=", STANDS)], columns=names)
         self.present: dict[str, str] = {}

@@ -10,8 +10,8 @@ from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.lakehouse import ledger
 from jobs.lakehouse.alerts import raise_alert
-from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.masking import masked
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
@@ -105,26 +105,26 @@ def require_previous_night(settings: Settings, business_date: date) -> None:
         )
 
 
-def require_inputs(lake: Lake, business_date: date) -> None:
+def require_inputs(tables: Tables, business_date: date) -> None:
     """Raise InputsMissing unless view and suppression hold the night, and the history knows the lists made before."""
     night = [("snapshot_date", "=", business_date)]
     for name, job in (("gold.customer_360", "view"), ("gold.suppression", "respond")):
-        if not lake.arrow(name, filters=night, columns=["snapshot_date"]).num_rows:
+        if not tables.arrow(name, filters=night, columns=["snapshot_date"]).num_rows:
             raise InputsMissing(
                 f"night {business_date}: {name} has no rows of that night\n  to do:  closedloop run {job} --date {business_date}"
             )
-    _require_history(lake, business_date)
+    _require_history(tables, business_date)
 
 
-def _require_history(lake: Lake, business_date: date) -> None:
+def _require_history(tables: Tables, business_date: date) -> None:
     """The history of the night must know the newest lists that left before it: else caps, waves and stops count wrong."""
     filters, columns = [("business_date", "<", business_date)], ["contact_id", "business_date", "file_name"]
-    earlier = without_withheld(lake.settings, lake.arrow("gold.campaign_contact", filters=filters, columns=columns))
+    earlier = without_withheld(tables.settings, tables.arrow("gold.campaign_contact", filters=filters, columns=columns))
     newest = max(earlier["business_date"].unique().to_pylist(), default=None)
     if newest is None:
         return
     filters = [("snapshot_date", "=", business_date), ("business_date", "=", newest)]
-    if not lake.arrow("gold.contact_history", filters=filters, columns=["contact_id"]).num_rows:
+    if not tables.arrow("gold.contact_history", filters=filters, columns=["contact_id"]).num_rows:
         raise InputsMissing(
             f"night {business_date}: gold.contact_history of that night does not hold the lists of {newest}: caps cannot be counted\n"
             f"  to do:  closedloop run respond --date {business_date}"

@@ -1,82 +1,67 @@
-"""Why somebody is not contacted: every reason, its bit in campaign_decision.all_reasons, and the order in which the first one counts."""
+"""Why somebody is not contacted, as the rules give it; order, bits and words of the reasons stand in conf/exclusions.yaml."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import Enum, EnumMeta
 from functools import reduce
 from operator import or_
+from typing import TYPE_CHECKING
+
+from conf.exclusions import Exclusion, load_exclusions
 
 
-class Reason(Enum):
-    """A reason with its bit, which never changes, and its step in the order of suppression (domain rules, end of section 5).
+class _Reasons(EnumMeta):
+    if TYPE_CHECKING:
 
-    Members stand in the order in which the first reason is reported; new ones take the next free bit.
-    """
+        def __getattr__(cls, name: str) -> Reason: ...
 
-    NOT_LIVE = (0, 1)
-    TEST_NUMBER = (1, 1)
-    INVALID_MSISDN = (2, 1)
-    LIST_BLACK = (3, 2)
-    DND_SYSTEM = (4, 3)
-    COMPLAINT_A = (5, 3)
-    COMPLAINT_B = (6, 3)
-    LIST_RED = (7, 4)
-    LIST_GREY = (8, 4)
-    DND_CHANNEL = (9, 5)
-    DND_PRODUCT = (10, 5)
-    SENSITIVE_CHANNEL = (11, 5)
-    COMPLAINT_C = (12, 5)
-    COMPLAINT_D = (13, 5)
-    ALREADY_OWNS = (14, 6)
-    RESP_ACCEPTED = (15, 7)
-    RESP_REFUSED = (16, 7)
-    RECENT_CAMPAIGN = (17, 8)
-    CAMPAIGN_EXCLUSION = (18, 8)  # set operations the campaign itself asks for
-    WAVE_NOT_DUE = (19, 8)  # the last contact of this campaign may still be answered
-    WAVES_FINISHED = (20, 8)
-    DEVICE_INCAPABLE = (21, 9)
-    NO_ACCOUNT_MANAGER = (22, 9)
-    CONTROL_GROUP = (23, 10)
-    CAP_CUSTOMER = (24, 11)
-    CAP_PRODUCT = (25, 11)
-    CAP_CAMPAIGN = (26, 11)
-    CAP_CAMPAIGN_CHANNEL = (27, 11)
-    BLACKOUT_DATE = (32, 12)  # proactive channels can do nothing on the contact day
-    NOT_CHOSEN_CONFLICT = (28, 12)  # another campaign took the customer's contact of the day
-    NOT_CHOSEN_VALUE = (29, 12)  # no open channel is worth its cost
-    NOT_CHOSEN_BUDGET = (30, 12)
-    NOT_CHOSEN_CAPACITY = (31, 12)  # CHANNEL_CAPACITY of the domain rules
+
+class Reason(Enum, metaclass=_Reasons):
+    """A reason of conf/exclusions.yaml by its name."""
+
+    vars().update({name: name for name in load_exclusions()})
 
     @property
-    def bit(self) -> int:
-        """Place in the bit set, from 0."""
-        return self.value[0]
+    def rule(self) -> Exclusion:
+        """What conf/exclusions.yaml says of it."""
+        return load_exclusions()[self.name]
 
     @property
     def mask(self) -> int:
         """The bit set of this reason alone."""
-        return 1 << self.bit
-
-    @property
-    def step(self) -> int:
-        """Step of the order of suppression, 1 to 12."""
-        return self.value[1]
+        return 1 << self.rule.bit
 
 
-# What gold.suppression may hold; any other text there closes as DND does for its scope.
-SUPPRESSION_REASONS = (
-    Reason.LIST_BLACK, Reason.DND_SYSTEM, Reason.COMPLAINT_A, Reason.COMPLAINT_B, Reason.LIST_RED, Reason.LIST_GREY,
-    Reason.DND_CHANNEL, Reason.DND_PRODUCT, Reason.SENSITIVE_CHANNEL, Reason.COMPLAINT_C, Reason.COMPLAINT_D,
-)  # fmt: skip
+def in_order() -> list[Reason]:
+    """All reasons in the order in which the first one counts."""
+    return [Reason[name] for name in load_exclusions()]
 
-# Nothing stood in the way but the plan itself: contactable, and a level of the funnel of their own. NOT_CHOSEN_CAPACITY is not
-# among them: a channel that is full suppresses (domain rules, CHANNEL_CAPACITY).
-LEFT_OUT_BY_PLAN = (Reason.NOT_CHOSEN_CONFLICT, Reason.NOT_CHOSEN_VALUE, Reason.NOT_CHOSEN_BUDGET)
-SUPPRESSING = tuple(reason for reason in Reason if reason not in LEFT_OUT_BY_PLAN)
-# Beside these a customer was due all the same: only the draw or the allocation kept the campaign from him. Both arms of a
-# lift take their members by this one set, so that they enter on the same nights.
-DUE_ALL_THE_SAME = (Reason.CONTROL_GROUP, *LEFT_OUT_BY_PLAN, Reason.NOT_CHOSEN_CAPACITY)
+
+def protecting() -> list[Reason]:
+    """What gold.suppression may hold; any other text there closes as DND does for its scope."""
+    return [reason for reason in in_order() if reason.rule.protects]
+
+
+def left_out_by_plan() -> list[Reason]:
+    """Reasons of contactable customers whom the plan left out."""
+    return [reason for reason in in_order() if reason.rule.left_out_by == "PLAN"]
+
+
+def suppressing() -> list[Reason]:
+    """Reasons of customers who are not contactable."""
+    return [reason for reason in in_order() if reason.rule.left_out_by == "RULE"]
+
+
+def due_all_the_same() -> list[Reason]:
+    """Reasons beside which a customer was due: only the draw or the plan kept the campaign from him."""
+    return [reason for reason in in_order() if reason.rule.is_due]
+
+
+def up_to(last: Reason) -> list[Reason]:
+    """The reasons that count before `last`, and it."""
+    order = in_order()
+    return order[: order.index(last) + 1]
 
 
 def mask_of(reasons: Iterable[Reason]) -> int:
@@ -86,7 +71,7 @@ def mask_of(reasons: Iterable[Reason]) -> int:
 
 def reasons_of(bits: int) -> list[Reason]:
     """The reasons of a bit set in the order in which the first one counts."""
-    return [reason for reason in Reason if bits & reason.mask]
+    return [reason for reason in in_order() if bits & reason.mask]
 
 
 def first_reason(bits: int) -> Reason | None:

@@ -10,13 +10,11 @@ import pyarrow.compute
 
 from conf.campaigns import CAMPAIGNS, Campaign, Task
 from conf.channels import load_channels
-from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.exports import ExportLayout, load_exports
 from conf.policy import load_policy
 from conf.settings import Settings
-from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.run import Run
+from jobs.lakehouse.tables import Tables
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_layout import CellRefused, file_bytes, misfit
 from jobs.targeting.export_rows import UNKNOWN_PLACE, Cells, Directory, cells_of
@@ -63,9 +61,9 @@ def require_exportable(settings: Settings, campaign: Campaign) -> str:
 
 def _customers(settings: Settings, campaign: Campaign, view: date) -> tuple[Any, list[str]]:
     """Numbers and places of the sample, and who is in it; whose number nobody knows is dropped at night, and here."""
-    lake = Lake(None, settings, Run("preview", DateRange(view, view), settings))  # type: ignore[arg-type]
-    found = _sample(lake, campaign, view)
-    directory = Directory(lake, view, found)
+    tables = Tables(settings)
+    found = _sample(tables, campaign, view)
+    directory = Directory(tables, view, found)
     known = [person for person in found if directory.knows(person)]
     return (directory, known) if known else (_Specimen(), [])
 
@@ -121,10 +119,10 @@ def _contact(campaign: Campaign, task: Task, person: str, night: date) -> dict[s
     }  # fmt: skip
 
 
-def _sample(lake: Lake, campaign: Campaign, view: date) -> list[str]:
+def _sample(tables: Tables, campaign: Campaign, view: date) -> list[str]:
     """Live subscriptions in the campaign's scope with a number: one of every city, then evenly over the rest."""
     columns = ["subscription_id", "msisdn", "city_code", "county_code"]
-    rows = lake.arrow(_VIEW, filters=[("snapshot_date", "=", view), ("is_live", "=", True)], columns=columns)
+    rows = tables.arrow(_VIEW, filters=[("snapshot_date", "=", view), ("is_live", "=", True)], columns=columns)
     rows = rows.filter(pa.compute.is_valid(rows["msisdn"]))
     for column, wanted in (("city_code", campaign.scope.cities), ("county_code", campaign.scope.counties)):
         if wanted:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
 
 AFFINITY = "gold.product_channel_affinity"
-HIGHEST_CHANCE = 0.95
 Counts = tuple[float, float]
 NONE_YET: Counts = (0.0, 0.0)
 
@@ -113,20 +112,21 @@ def expected_sales(
 def chances(
     own: pa.Table, campaign: Campaign, channel: Channel, policy: Policy, evidence: Evidence
 ) -> np.ndarray:  # fmt: skip
-    """Chance that each target of one campaign says yes (and would not have without it) once the contact arrived, at most 0.95.
+    """Chance that each target of one campaign says yes (and would not have without it) once it arrived, at most score.highest_chance.
 
     Base: the calibrated score, or the campaign's base rate, x the channel's multiplier x the customer's preference. What
     answers have shown corrects it. A score of leaving becomes P(leaves) x the share the offer keeps, which no answer tells.
     """
+    highest = policy.score.highest_chance
     score, multiplier = own["score"].to_numpy(), channel.response_multiplier
     liking = _liking(own, channel, policy)
     believed = score * multiplier * liking
     if campaign.keeps_product:
         is_leaving = own["is_model_selected"].to_numpy(zero_copy_only=False).astype(bool)
-        kept = np.minimum(HIGHEST_CHANCE, _kept_share(campaign, channel) * liking)
-        return np.where(is_leaving, score * kept, np.minimum(HIGHEST_CHANCE, believed))
+        kept = np.minimum(highest, _kept_share(campaign, channel) * liking)
+        return np.where(is_leaving, score * kept, np.minimum(highest, believed))
     shown = evidence.correction(campaign.product_id, channel, float(believed.mean()))
-    return np.minimum(HIGHEST_CHANCE, believed * shown)
+    return np.minimum(highest, believed * shown)
 
 
 def _kept_share(campaign: Campaign, channel: Channel) -> float:

@@ -22,16 +22,16 @@ from conf.errors import ClosedLoopError
 from conf.feeds import Feed, load_feeds
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.expiry import first_kept_in_bronze
+from jobs.lakehouse.file_states import LOADED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from conf.settings import Settings
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 FOREVER = date(9999, 12, 31)
 DUPLICATE_ROW = "ops.duplicate_row"
-_LANDED = ("LANDED", "SUPERSEDED")
 
 
 class RowsExpired(ClosedLoopError):
@@ -54,7 +54,7 @@ def deliveries(settings: Settings) -> list[Delivery]:
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
     rows: Counter[tuple[str, date, int, date]] = Counter()
     for row in ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist():
-        if row["status"] in _LANDED and row["data_date"]:
+        if row["status"] in LOADED and row["data_date"]:
             rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0
     return [Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items())]
 
@@ -107,7 +107,7 @@ def superseded_on(resends: list[Delivery]) -> Column:
 
 
 def standing_rows(
-    lake: Lake, feed: Feed, dates: DateRange, resends: list[Delivery], has_copies: bool = False
+    lake: Tables, feed: Feed, dates: DateRange, resends: list[Delivery], has_copies: bool = False
 ) -> DataFrame:
     """Bronze rows of a feed loaded in the range that stood for at least one night, each key once a load date.
 
@@ -178,7 +178,7 @@ def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:
     return set(ledger.read(settings, DUPLICATE_ROW, filters=nights, columns=["feed"])["feed"].to_pylist())
 
 
-def register_feeds(lake: Lake, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
+def register_feeds(lake: Tables, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
     """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
     known, copied = deliveries(lake.settings), feeds_with_copies(lake.settings, dates)
     for name in sorted(feeds):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -9,8 +11,10 @@ from pyspark.sql import functions as F
 from conf.codes import load_status_codes
 from conf.kpi import load_kpi_rules
 from conf.policy import load_policy
+from conf.products import product_owned_by
 from conf.segments import load_judgements
 from conf.tables import table_of
+from conf.view import load_view_rules
 from jobs.lakehouse.planning import static_plans
 from jobs.rules import value_tier
 from jobs.view import circle, contacts, profile, services, usage, value
@@ -20,21 +24,24 @@ from jobs.view.snapshot import Snapshot, month_id
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from conf.dates import DateRange
+    from jobs.lakehouse.lake import Lake
+
 VIEW = "gold.customer_360"
 # Counts of things that did not happen are 0, not empty.
 ZERO_WHEN_EMPTY = [
-    *usage.COUNTS, "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
+    "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
     "complaint_open_cnt", "partner_cnt_3m", "partners_with_crbt_cnt", "partners_with_newspaper_cnt",
     "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
     "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
-    "refuse_cnt_6m", "hotline_calls_3m", "store_visits_3m", "web_visits_3m",
-    "handset_changes_12m",
+    "refuse_cnt_6m", "handset_changes_12m",
 ]  # fmt: skip
 FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newspaper"]
 
 
-def customer_360(snap: Snapshot) -> DataFrame:
+def customer_360(lake: Lake, dates: DateRange) -> DataFrame:
     """The view of one snapshot date, in the columns of its contract."""
+    snap = Snapshot(lake, dates.first)
     facts = joined_facts(snap).localCheckpoint()  # read four times below: ranks, cuts, median, judgements
     judged = judge(facts, snap.day)
     named = judged.withColumns(_fields(snap)).join(_previous_segments(snap), "subscription_id", "left")
@@ -71,7 +78,8 @@ def joined_facts(snap: Snapshot) -> DataFrame:
     rows = base
     for subject in subjects:
         rows = rows.join(subject, "subscription_id", "left")
-    rows = rows.fillna(0, ZERO_WHEN_EMPTY).fillna(False, FALSE_WHEN_EMPTY)
+    counted = [*ZERO_WHEN_EMPTY, *usage.counted_columns(), *load_view_rules().own_visits.channels]
+    rows = rows.fillna(0, counted).fillna(False, FALSE_WHEN_EMPTY)
     return rows.withColumns(_joined_measures(snap))
 
 
@@ -110,16 +118,18 @@ def base_of(snap: Snapshot) -> DataFrame:
 
 
 def _joined_measures(snap: Snapshot) -> dict[str, Column]:
+    crbt = product_owned_by("has_crbt")
     codes = F.coalesce("boss_vas_codes", F.array().cast("array<string>"))
-    with_tones = F.when(F.col("has_crbt"), F.array_union(codes, F.array(F.lit(services.CRBT)))).otherwise(
-        F.array_remove(codes, services.CRBT)
+    with_tones = F.when(F.col("has_crbt"), F.array_union(codes, F.array(F.lit(crbt)))).otherwise(
+        F.array_remove(codes, crbt)
     )
-    events = F.col("service_events_90d") + F.col("sms_sp_cnt_90d") + F.col("mms_sp_cnt_90d")
+    rules = load_view_rules()
+    events = reduce(add, (F.col(name) for name in rules.usage.vas_events))
     daily_fee = F.col("arpu_3m_fen") / 30.0
     prepaid = F.col("payment_mode") == "PREPAID"
     return_rate = value_tier.return_rate(
         F.col("arpu_3m_fen"), F.col("seconds_90d"), F.col("sms_mo_cnt_90d"), F.col("mms_p2p_cnt_90d"), F.col("data_volume_kb_90d"),
-        F.least(F.lit(usage.WINDOW_DAYS), F.col("tenure_days") + 1), load_judgements().value_tier.unit_cost,
+        F.least(F.lit(rules.windows.usage.days), F.col("tenure_days") + 1), load_judgements().value_tier.unit_cost,
     )  # fmt: skip
     days_left = F.when(prepaid & (daily_fee > 0), F.floor(F.greatest(F.col("balance_fen"), F.lit(0)) / daily_fee))
     return {
@@ -134,7 +144,8 @@ def _joined_measures(snap: Snapshot) -> dict[str, Column]:
 
 def _fields(snap: Snapshot) -> dict[str, Column]:
     """The 50 fields and the other columns whose name or meaning differs from the facts."""
-    gotone, prepaid = F.col("brand_code") == "GOTONE", F.col("payment_mode") == "PREPAID"
+    rules = load_view_rules()
+    gotone, prepaid = F.col("brand_code").isin(*rules.brands.full_profile), F.col("payment_mode") == "PREPAID"
     status, key_account = F.col("subscription_status"), F.col("account_manager_id").isNotNull()
     suspended, day = gotone & (status == "SUSPENDED"), F.lit(snap.day)
     level = F.coalesce("music_club_level", F.lit("0"))
@@ -165,9 +176,9 @@ def _fields(snap: Snapshot) -> dict[str, Column]:
         "account_manager_phone": F.when(key_account, F.col("account_manager_phone")),
         "is_kpi_counted": F.col("is_live")
         & ~F.coalesce(F.col("user_type").isin(*load_kpi_rules().not_counted_user_types), F.lit(False)),
-        "is_communicating": F.col("active_days_30d") > 0,
-        "is_music_club_premium": level == "2",
-        "is_music_club_member": level.isin("1", "2"),
+        "is_communicating": F.col("active_days_30d") >= rules.usage.communicating_from_days,
+        "is_music_club_premium": level.isin(*rules.music_club.premium),
+        "is_music_club_member": level.isin(*rules.music_club.member),
         "current_segment_id": F.col("personality_segment"),
         "tenure_months": F.floor(F.months_between(day, "activation_date")).cast("int"),
         "dnd_levels": F.coalesce("dnd_levels", empty),

@@ -9,6 +9,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from conf.segments import load_judgements
+from conf.view import load_view_rules
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def circle(snap: Snapshot, pairs: DataFrame, services: DataFrame) -> DataFrame:
     counterparty = F.col("contact_cnt") >= rule.min_contacts
     inside = counterparty & F.col("other_id").isNotNull()
     mutual = (F.col("mt_cnt") > 0) & (F.col("mt_cnt") < F.col("contact_cnt"))
-    left = F.col("other_left_on").between(F.lit(snap.days_back(90)), F.lit(snap.day))
+    left = snap.in_last(load_view_rules().windows.partners_left.days, "other_left_on")
     top = counterparty & (F.col("place") <= rule.most_contacted)
     contacts = F.sum(F.when(counterparty, F.col("contact_cnt")))
     with_crbt = F.sum(F.when(inside & F.col("other_crbt"), F.col("contact_cnt")).otherwise(0))
@@ -70,9 +71,9 @@ def _others(services: DataFrame) -> DataFrame:
 
 
 def followers(snap: Snapshot, pairs: DataFrame, adoptions: DataFrame) -> DataFrame:
-    """Counterparties who took up a service soon after the subscription did, in the last three months."""
-    rule = load_judgements().circle
-    since = snap.day - timedelta(days=90 + rule.follow_days)
+    """Counterparties who took up a service soon after the subscription did, in the window."""
+    rule, days = load_judgements().circle, load_view_rules().windows.followers.days
+    since = snap.day - timedelta(days=days + rule.follow_days)
     recent = adoptions.where(F.col("adopted_on").between(F.lit(since), F.lit(snap.day)))
     theirs = recent.select(
         F.col("subscription_id").alias("other_id"), "product_id", F.col("adopted_on").alias("followed_on")
@@ -81,5 +82,7 @@ def followers(snap: Snapshot, pairs: DataFrame, adoptions: DataFrame) -> DataFra
     near = near.select("subscription_id", "other_id")
     after = F.datediff("followed_on", "adopted_on")
     followed = near.join(recent, "subscription_id").join(theirs, ["other_id", "product_id"])
-    followed = followed.where(after.between(1, rule.follow_days) & (F.col("followed_on") >= F.lit(snap.days_back(90))))
+    followed = followed.where(
+        after.between(1, rule.follow_days) & (F.col("followed_on") >= F.lit(snap.days_back(days)))
+    )
     return followed.groupBy("subscription_id").agg(F.count_distinct("other_id").alias("follower_cnt"))

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.view import load_view_rules
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
-
-MONTHS = 6
+    from pyspark.sql import DataFrame
 
 
 def history(snap: Snapshot) -> DataFrame:
@@ -23,17 +22,18 @@ def history(snap: Snapshot) -> DataFrame:
 
 
 def contact_measures(snap: Snapshot) -> DataFrame:
-    """Contacts of the month and the week, last contact and answer, accepts and refusals of six months."""
+    """Contacts of the month and the week, last contact and answer, accepts and refusals of the window."""
     month_start: date = snap.day.replace(day=1)
     counted = F.coalesce("counts_to_cap", F.lit(False))
-    half_year = F.col("planned_date") > F.lit(snap.since_months(MONTHS))
+    windows = load_view_rules().windows
+    half_year = F.col("planned_date") > F.lit(snap.since_months(windows.answers.months))
     newest = F.struct("planned_date", "contact_id")
     return (
         history(snap)
         .groupBy("subscription_id")
         .agg(
             F.count_if(counted & (F.col("planned_date") >= F.lit(month_start))).alias("contacts_this_month"),
-            F.count_if(counted & snap.in_last(7, "planned_date")).alias("contacts_7d"),
+            F.count_if(counted & snap.in_last(windows.contacts.days, "planned_date")).alias("contacts_7d"),
             F.max(F.when(F.col("is_contacted"), F.col("planned_date"))).alias("last_contact_at"),
             F.max_by("response_code", newest).alias("last_response_code"),
             F.count_if(half_year & (F.col("response_code") == "ACCEPT")).alias("accept_cnt_6m"),
@@ -43,31 +43,31 @@ def contact_measures(snap: Snapshot) -> DataFrame:
 
 
 def own_visits(snap: Snapshot) -> DataFrame:
-    """Contacts the customer began in three months, by channel, and how many asked for the balance or bill."""
-    since = snap.since_months(3)
+    """Contacts the customer began in the window, by channel, and how many asked for the balance or bill."""
+    rules = load_view_rules().own_visits
+    since = snap.since_months(load_view_rules().windows.own_visits.months)
     rows = snap.standing("silver.cs_contact", since=since).where(
         F.col("contact_date").between(F.lit(since), F.lit(snap.day)) & F.col("subscription_id").isNotNull()
     )
     rows = snap.of_present_owner(rows, "contact_date")
     began = F.coalesce("direction", F.lit("IN")) != "OUT"
 
-    def visits(channel: str, name: str) -> Column:
-        return F.count_if(began & (F.col("channel_code") == channel)).alias(name)
-
-    return rows.groupBy("subscription_id").agg(
-        visits("HOTLINE", "hotline_calls_3m"), visits("STORE", "store_visits_3m"), visits("WEB", "web_visits_3m"),
-        F.count_if(began & F.col("reason_l1").isin("BALANCE", "BILL", "BILLING")).alias("balance_enquiries_3m"),
-    )  # fmt: skip
+    visits = [
+        F.count_if(began & (F.col("channel_code") == channel)).alias(name) for name, channel in rules.channels.items()
+    ]
+    enquiries = F.count_if(began & F.col("reason_l1").isin(*rules.balance_enquiries)).alias("balance_enquiries_3m")
+    return rows.groupBy("subscription_id").agg(*visits, enquiries)
 
 
 def orders(snap: Snapshot) -> DataFrame:
-    """Plan changes of twelve months and promotions taken up (orders that name a campaign)."""
-    since = snap.since_months(12)
+    """Plan changes of the window and promotions taken up (orders that name a campaign)."""
+    rules = load_view_rules().orders
+    since = snap.since_months(load_view_rules().windows.orders.months)
     rows = snap.standing("silver.product_order", since=since)
     rows = rows.where(F.col("order_date").between(F.lit(since), F.lit(snap.day))).dropDuplicates(["order_id"])
     rows = snap.of_present_owner(rows, "order_date")
     return rows.groupBy("subscription_id").agg(
-        F.count_if(F.col("product_id").startswith("PLAN_") & F.col("action").isin("CHANGE", "ADD")).alias(
+        F.count_if(F.col("product_id").startswith(rules.plan_prefix) & F.col("action").isin(*rules.plan_changes)).alias(
             "plan_changes_12m"
         ),
         F.count_if((F.col("action") == "ADD") & F.col("campaign_id").isNotNull()).alias("promotions_12m"),

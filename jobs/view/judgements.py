@@ -9,6 +9,7 @@ from pyspark.sql import Window, WindowSpec
 from pyspark.sql import functions as F
 
 from conf.segments import load_judgements, load_orientation, load_personality
+from conf.view import load_view_rules
 from jobs.rules import anomaly, influence, lifecycle_stage, orientation, stickiness, value_tier
 from jobs.rules.crbt_lifecycle import crbt_lifecycle_state
 from jobs.rules.personality import personality_segment
@@ -63,7 +64,7 @@ def complexity_of(rows: DataFrame) -> Column:
     """Complexity score of a row of facts (5.8)."""
     none = F.lit(0)
     used = F.lit(0)
-    for name in ("web_visits_3m", "hotline_calls_3m"):
+    for name in load_view_rules().own_visits.self_service:
         used = used + F.when(F.coalesce(name, none) > 0, 1).otherwise(0)
     rule = load_orientation().learning_ability
     return orientation.complexity(

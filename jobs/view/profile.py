@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from conf.view import device_column, load_view_rules
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -55,9 +58,11 @@ def customers(snap: Snapshot) -> DataFrame:
         "account_manager_id", F.col("name_token").alias("account_manager_name"),
         F.col("phone_token").alias("account_manager_phone"),
     )  # fmt: skip
+    filled = [F.col(column).isNotNull() for column in load_view_rules().key_account_when_filled]
+    is_key = reduce(or_, filled)
     managed = own.join(companies, "corporate_id", "left").withColumns(
         {
-            "is_key_account": F.col("account_manager_id").isNotNull(),
+            "is_key_account": is_key,
             "account_manager_id": F.coalesce("account_manager_id", "company_manager_id"),
         }
     )
@@ -71,8 +76,8 @@ def bundles(snap: Snapshot) -> DataFrame:
 
 
 def home_areas(snap: Snapshot) -> DataFrame:
-    """Area with most calls in the last closed month, and whether it was the same three closed months running."""
-    months = snap.closed_months(3)
+    """Area with most calls in the last closed month, and whether it was the same in all closed months of the window."""
+    months = snap.closed_months(load_view_rules().windows.home_area.months)
     calls = snap.standing("silver.call_area_month").where(F.col("month_id").isin(months))
     by_month = calls.groupBy("subscription_id", "month_id").agg(
         F.max_by("area_code", F.struct("call_cnt", "area_code")).alias("area")
@@ -81,7 +86,7 @@ def home_areas(snap: Snapshot) -> DataFrame:
         F.max(F.when(F.col("month_id") == month, F.col("area"))).alias(f"area_{i}") for i, month in enumerate(months)
     ]
     wide = by_month.groupBy("subscription_id").agg(*area)
-    same = (F.col("area_0") == F.col("area_1")) & (F.col("area_1") == F.col("area_2"))
+    same = reduce(and_, (F.col(f"area_{i}") == F.col("area_0") for i in range(len(months))))
     return wide.select(
         "subscription_id", F.col("area_0").alias("called_area"), F.when(same, F.col("area_0")).alias("permanent_area")
     )
@@ -93,13 +98,16 @@ def devices(snap: Snapshot, subscriptions: DataFrame) -> DataFrame:
     newest = F.struct(F.coalesce("last_seen", "first_seen"), "first_seen", "imei_token")
     current = seen.groupBy("subscription_id").agg(
         F.max_by(F.struct("imei_token", "tac", "first_seen"), newest).alias("now"),
-        F.sum(F.when(F.col("first_seen") > F.lit(snap.since_months(12)), 1).otherwise(0)).alias("new_12m"),
+        F.sum(
+            F.when(
+                F.col("first_seen") > F.lit(snap.since_months(load_view_rules().windows.handsets.months)), 1
+            ).otherwise(0)
+        ).alias("new_12m"),
         F.count(F.lit(1)).alias("all_cnt"),
     )
     types = snap.latest("silver.tac_device", "tac")
     abilities = {
-        "device_supports_gprs": "supports_gprs", "device_supports_mms": "supports_mms",
-        "device_supports_java": "supports_java", "device_supports_fetion": "supports_fetion",
+        **{device_column(ability): f"supports_{ability.lower()}" for ability in load_view_rules().device_abilities},
         "device_model": "model", "device_brand": "brand", "device_price_class": "price_class",
     }  # fmt: skip
     now = current.withColumn("tac", F.col("now.tac")).join(F.broadcast(types), "tac", "left")

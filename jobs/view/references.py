@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.codes import UNKNOWN, load_hotlines, load_source_codes, load_status_codes
-from jobs.ingest.tokens import Tokenizer
+from jobs.people.tokens import Tokenizer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

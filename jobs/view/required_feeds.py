@@ -11,6 +11,7 @@ from conf.errors import ClosedLoopError
 from conf.feeds import load_feeds
 from conf.settings import Settings
 from jobs.lakehouse import ledger
+from jobs.lakehouse.file_states import LOADED
 
 FEED_STATUS = "ops.feed_status"
 NOT_THERE = ("MISSING", "LATE", "REJECTED")
@@ -55,7 +56,7 @@ def _stop_text(settings: Settings, night: date, missing: Sequence[dict[str, Any]
 
 def _last_seen(settings: Settings, feed: str, night: date) -> str:
     """How long a night has gone without a feed."""
-    filters = [("feed", "=", feed), ("load_date", "<=", night), ("status", "in", ["LANDED", "SUPERSEDED"])]
+    filters = [("feed", "=", feed), ("load_date", "<=", night), ("status", "in", list(LOADED))]
     days = ledger.read(settings, "ops.file_ledger", filters=filters, columns=["data_date"])["data_date"].to_pylist()
     last = max((day for day in days if day), default=None)
     return f"last delivered for {last}, {(night - last).days} day(s) before" if last else "never delivered before"

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.dates import DateRange
 from conf.errors import ConfigError
 from conf.reading import one_of
 from conf.segments import load_strategic
 from conf.tables import Column, table_of
 from conf.tags import FOLDER, load_tags, place_of
+from conf.view import load_view_rules
 from jobs.rules.rule_nodes import Rule
 from jobs.rules.rule_tree import parse_rule
 from jobs.view.assemble import VIEW
@@ -21,6 +23,8 @@ from jobs.view.snapshot import Snapshot
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame
+
+    from jobs.lakehouse.lake import Lake
 
 STRATEGIC_PLACE = "conf/segments/strategic.yaml:segments"
 SCHEMES = {
@@ -55,8 +59,14 @@ def strategic_rules() -> dict[str, Rule]:
     }
 
 
-def customer_tags(view: DataFrame, day: date) -> DataFrame:
+def _view(lake: Lake, day: date) -> DataFrame:
+    """The customer view of a date, as this run has written it."""
+    return lake.read(VIEW).where(F.col("snapshot_date") == F.lit(day))
+
+
+def customer_tags(lake: Lake, dates: DateRange) -> DataFrame:
     """One row for each tag a live subscription carries."""
+    view, day = _view(lake, dates.first), dates.first
     rules, carried = tag_rules(), []
     for tag in load_tags().values():
         if not tag.holds_on(day):
@@ -72,8 +82,9 @@ def customer_tags(view: DataFrame, day: date) -> DataFrame:
     return tags.select("subscription_id", "tag.*", F.lit(day).alias("snapshot_date"))
 
 
-def customer_segments(view: DataFrame, day: date) -> DataFrame:
+def customer_segments(lake: Lake, dates: DateRange) -> DataFrame:
     """One row for each scheme in which a live subscription has a segment."""
+    view, day = _view(lake, dates.first), dates.first
     schemes = {**{name: F.col(column) for name, column in SCHEMES.items()}, "STRATEGIC": strategic_segment()}
     pairs = [F.struct(F.lit(name).alias("scheme"), code.alias("segment_code")) for name, code in schemes.items()]
     rows = view.where("is_live").select("subscription_id", F.explode(F.array(*pairs)).alias("segment"))
@@ -87,8 +98,9 @@ def strategic_segment() -> SparkColumn:
     return F.coalesce(*(F.when(rule.to_column(), code) for code, rule in strategic_rules().items()), F.lit(None))
 
 
-def party_view(view: DataFrame, day: date) -> DataFrame:
+def party_view(lake: Lake, dates: DateRange) -> DataFrame:
     """One row a customer over all lines."""
+    view, day = _view(lake, dates.first), dates.first
     live = F.col("is_live")
     best = F.min(
         F.when(
@@ -123,10 +135,12 @@ def party_view(view: DataFrame, day: date) -> DataFrame:
     )
 
 
-def corporate_view(snap: Snapshot, view: DataFrame) -> DataFrame:
+def corporate_view(lake: Lake, dates: DateRange) -> DataFrame:
     """One row a corporate customer with its members."""
+    snap, view = Snapshot(lake, dates.first), _view(lake, dates.first)
     live, none = F.col("is_live"), F.lit(0)
-    ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=90))
+    days = load_view_rules().windows.agreements_end.days
+    ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=days))
     revenue = F.sum(F.when(live, F.col("arpu_3m_fen")))
     change = F.sum(F.when(live, F.col("arpu_3m_fen") * F.col("arpu_slope_3m")))
     members = view.where("corporate_id IS NOT NULL").groupBy("corporate_id").agg(

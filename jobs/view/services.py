@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from conf.products import product_owned_by
+from conf.view import load_view_rules
 from jobs.view.snapshot import Snapshot, months_before
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-CRBT, NEWSPAPER, MUSIC_BOX = "CRBT", "NEWSPAPER", "CRBT_MUSIC_BOX"
-EVENT_DAYS = 220  # longer than the longest silence the rules look at, six calendar months
-PREFERENCE_DAYS = 180
 VAS_TYPE = "VAS"
 
 
@@ -71,11 +70,12 @@ def crbt(snap: Snapshot) -> DataFrame:
 
 def service_use(snap: Snapshot, products: DataFrame) -> DataFrame:
     """Tone events, newspaper issues and MISC orders in windows; the last event that ends CRBT silence (5.2)."""
-    rows = snap.standing("silver.vas_daily", since=snap.days_back(EVENT_DAYS)).where(snap.in_last(EVENT_DAYS))
-    kinds = ("download", "gift", "copy", "set", "music_box")
-    qualifying = sum((F.col(f"crbt_{kind}_cnt") for kind in kinds), F.lit(0))
-    two_months = F.col("event_date") >= F.lit(months_before(snap.day, 2))
-    last_90 = snap.in_last(90)
+    rules, windows = load_view_rules(), load_view_rules().windows
+    rows = snap.standing("silver.vas_daily", since=snap.days_back(windows.tone_events.days))
+    rows = rows.where(snap.in_last(windows.tone_events.days))
+    qualifying = sum((F.col(measure) for measure in rules.uses[rules.silence_ends_with].measures), F.lit(0))
+    two_months = F.col("event_date") >= F.lit(months_before(snap.day, windows.tone_downloads.months))
+    last_90 = snap.in_last(windows.services.days)
     misc = F.col("misc_subscribe_cnt") + F.col("misc_unsubscribe_cnt")
 
     def total(measure: Column, condition: Column, name: str) -> Column:
@@ -86,13 +86,13 @@ def service_use(snap: Snapshot, products: DataFrame) -> DataFrame:
         total(F.col("crbt_paid_download_cnt"), two_months, "crbt_paid_downloads_2m"),
         total(F.col("crbt_paid_download_cnt"), last_90, "crbt_paid_tones_90d"),
         total(F.col("crbt_set_cnt"), last_90, "crbt_settings_90d"),
-        total(F.col("newspaper_issue_cnt"), snap.in_last(30), "newspaper_issues_30d"),
+        total(F.col("newspaper_issue_cnt"), snap.in_last(windows.newspaper.days), "newspaper_issues_30d"),
         total(misc, last_90, "misc_orders_90d"),
         total(qualifying + misc, last_90, "service_events_90d"),
         F.max(F.when(qualifying > 0, F.col("event_date"))).alias("crbt_last_event_date"),
-        F.mode(F.when(snap.in_last(PREFERENCE_DAYS), F.col("tone_category_top")), deterministic=True).alias(
-            "crbt_content_preference"
-        ),
+        F.mode(
+            F.when(snap.in_last(windows.tone_preference.days), F.col("tone_category_top")), deterministic=True
+        ).alias("crbt_content_preference"),
     )
     used = summed.join(_music_box_orders(snap, products), "subscription_id", "full")
     used = used.withColumn("crbt_last_event_date", F.greatest("crbt_last_event_date", "box_ordered_on"))
@@ -103,7 +103,8 @@ def service_use(snap: Snapshot, products: DataFrame) -> DataFrame:
 
 def _music_box_orders(snap: Snapshot, products: DataFrame) -> DataFrame:
     """When the music box was last ordered: an event that ends silence, whether or not the platform reports it as one."""
-    ordered = (F.col("product_id") == MUSIC_BOX) & snap.in_last(EVENT_DAYS, "valid_date")
+    days = load_view_rules().windows.tone_events.days
+    ordered = (F.col("product_id") == product_owned_by("crbt_music_box_flag")) & snap.in_last(days, "valid_date")
     return products.where(ordered).groupBy("subscription_id").agg(F.max("valid_date").alias("box_ordered_on"))
 
 
@@ -114,7 +115,7 @@ def ownership(products: DataFrame) -> DataFrame:
     """
     early = Window.partitionBy("product_id")
     ranked = products.withColumn("early_rank", F.cume_dist().over(early.orderBy("adopted_on")))
-    paper = F.col("product_id") == NEWSPAPER
+    paper = F.col("product_id") == product_owned_by("has_newspaper")
     return ranked.groupBy("subscription_id").agg(
         F.avg("early_rank").alias("adoption_rank"),
         F.array_sort(F.collect_set(F.when(F.col("is_active"), F.col("product_id")))).alias("boss_vas_codes"),
@@ -125,8 +126,9 @@ def ownership(products: DataFrame) -> DataFrame:
 
 def adoptions(products: DataFrame, tones: DataFrame) -> DataFrame:
     """When a subscription took up each service: BOSS products, and CRBT by its platform."""
-    boss = products.where(F.col("product_id") != CRBT).select("subscription_id", "product_id", "adopted_on")
+    crbt = product_owned_by("has_crbt")
+    boss = products.where(F.col("product_id") != crbt).select("subscription_id", "product_id", "adopted_on")
     platform = tones.select(
-        "subscription_id", F.lit(CRBT).alias("product_id"), F.col("crbt_open_date").alias("adopted_on")
+        "subscription_id", F.lit(crbt).alias("product_id"), F.col("crbt_open_date").alias("adopted_on")
     )
     return boss.unionByName(platform)

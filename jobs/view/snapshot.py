@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from conf.view import load_view_rules
 from jobs.view.conform import CLOSING_DAY
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from jobs.lakehouse.lake import Lake
+    from jobs.lakehouse.tables import Tables
 
 
 def months_before(day: date, months: int) -> date:
@@ -31,7 +32,7 @@ def month_id(day: date) -> str:
 class Snapshot:
     """The tables as of the night of `day`: loaded by then, not yet replaced by a resend, and not about a later day."""
 
-    lake: Lake
+    lake: Tables
     day: date
 
     def standing(self, table: str, since: date | None = None) -> DataFrame:
@@ -49,7 +50,7 @@ class Snapshot:
 
     def newest_delivery(self, table: str) -> DataFrame:
         """Rows of the newest daily snapshot that was loaded (a feed carried over keeps yesterday's)."""
-        rows = self.standing(table, since=self.day - timedelta(days=10))
+        rows = self.standing(table, since=self.days_back(load_view_rules().windows.daily_snapshot.days))
         newest = rows.agg(F.max("data_date").alias("newest_date"))
         return rows.join(F.broadcast(newest), rows["data_date"] == newest["newest_date"], "left_semi")
 

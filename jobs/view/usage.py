@@ -7,44 +7,25 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.segments import load_judgements
+from conf.view import load_view_rules
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-WINDOW_DAYS = 90
-RECENT_DAYS = 30
-# output column -> (daily measure, days)
-SUMS = {
-    "voice_mo_cnt_30d": ("voice_mo_cnt", 30),
-    "voice_mo_cnt_90d": ("voice_mo_cnt", 90),
-    "voice_mt_cnt_30d": ("voice_mt_cnt", 30),
-    "voice_mo_seconds_30d": ("voice_mo_seconds", 30),
-    "calls_to_competitor_30d": ("calls_to_competitor_cnt", 30),
-    "hotline_competitor_90d": ("hotline_competitor_cnt", 90),
-    "hotline_10086_90d": ("hotline_10086_cnt", 90),
-    "forward_cnt_30d": ("forward_cnt", 30),
-    "forward_other_network_30d": ("forward_other_network_cnt", 30),
-    "toll_seconds_90d": ("toll_seconds", 90),
-    "roam_seconds_90d": ("roam_seconds", 90),
-    "sms_mo_cnt_30d": ("sms_mo_cnt", 30),
-    "sms_mo_cnt_90d": ("sms_mo_cnt", 90),
-    "sms_mt_cnt_30d": ("sms_mt_cnt", 30),
-    "sms_sp_cnt_90d": ("sms_sp_cnt", 90),
-    "gprs_sessions_30d": ("gprs_sessions", 30),
-    "data_volume_kb_30d": ("data_volume_kb", 30),
-    "data_volume_kb_90d": ("data_volume_kb", 90),
-    "mms_p2p_cnt_90d": ("mms_p2p_cnt", 90),
-    "mms_sp_cnt_90d": ("mms_sp_cnt", 90),
-}
-COUNTS = [*SUMS, "active_days_30d"]
+
+def counted_columns() -> list[str]:
+    """Columns that count use; of a line without any they are 0."""
+    return [*load_view_rules().usage.sums, "active_days_30d"]
 
 
 def usage(snap: Snapshot, activations: DataFrame) -> DataFrame:
-    """One row a subscription with any use in 90 days; `activations` gives subscription_id and activation_date."""
-    rows = snap.standing("silver.usage_daily", since=snap.days_back(WINDOW_DAYS)).where(snap.in_last(WINDOW_DAYS))
-    recent, seconds = snap.in_last(RECENT_DAYS), F.col("voice_mo_seconds") + F.col("voice_mt_seconds")
-    sums = [_sum_of(F.col(measure), snap.in_last(days)).alias(name) for name, (measure, days) in SUMS.items()]
+    """One row a subscription with any use in the window; `activations` gives subscription_id and activation_date."""
+    sums_of, windows = load_view_rules().usage.sums, load_view_rules().windows
+    rows = snap.standing("silver.usage_daily", since=snap.days_back(windows.usage.days))
+    rows = rows.where(snap.in_last(windows.usage.days))
+    recent, seconds = snap.in_last(windows.recent_usage.days), F.col("voice_mo_seconds") + F.col("voice_mt_seconds")
+    sums = [_sum_of(F.col(each.measure), snap.in_last(each.days)).alias(name) for name, each in sums_of.items()]
     summed = rows.groupBy("subscription_id").agg(
         *sums,
         _sum_of(seconds, recent).alias("seconds_30d"),
@@ -55,7 +36,7 @@ def usage(snap: Snapshot, activations: DataFrame) -> DataFrame:
     summed = summed.join(activations, "subscription_id", "left")
     earlier_days = _earlier_days(snap)
     return summed.select(
-        "subscription_id", *COUNTS, "seconds_90d",
+        "subscription_id", *counted_columns(), "seconds_90d",
         (F.col("seconds_30d") / 60.0).alias("mou_minutes_30d"),
         _trend(F.col("seconds_30d"), F.col("seconds_90d"), earlier_days).alias("mou_trend"),
         _trend(F.col("voice_mo_cnt_30d"), F.col("voice_mo_cnt_90d"), earlier_days).alias("voice_mo_trend"),
@@ -65,9 +46,10 @@ def usage(snap: Snapshot, activations: DataFrame) -> DataFrame:
 
 
 def _earlier_days(snap: Snapshot) -> Column:
-    """Days before the last 30 that the line lived, at most the 60 of the window; all 60 where activation is not known."""
-    lived = F.datediff(F.lit(snap.day), "activation_date") + 1 - RECENT_DAYS
-    most = F.lit(WINDOW_DAYS - RECENT_DAYS)
+    """Days before the recent ones that the line lived, at most those of the window; all of them where activation is not known."""
+    windows = load_view_rules().windows
+    lived = F.datediff(F.lit(snap.day), "activation_date") + 1 - windows.recent_usage.days
+    most = F.lit(windows.usage.days - windows.recent_usage.days)
     return F.coalesce(F.greatest(F.lit(0), F.least(most, lived)), most)
 
 
@@ -76,7 +58,7 @@ def _sum_of(measure: Column, condition: Column) -> Column:
 
 
 def _trend(now: Column, whole: Column, earlier_days: Column) -> Column:
-    """A day of the last 30 against a day lived before them, minus 1; empty without an earlier level or a life long enough."""
-    before = (whole - now) / F.greatest(earlier_days, F.lit(1)) * RECENT_DAYS
+    """A recent day against a day lived before them, minus 1; empty without an earlier level or a life long enough."""
+    before = (whole - now) / F.greatest(earlier_days, F.lit(1)) * load_view_rules().windows.recent_usage.days
     old_enough = earlier_days >= load_judgements().usage.trend_min_earlier_days
     return F.when(old_enough & (before > 0), F.round(now / before - 1.0, 6))

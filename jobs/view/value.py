@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from conf.view import load_view_rules
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-BILLS = 3
-METERED = ("local_fen", "toll_fen", "roam_fen", "data_fen", "sms_fen", "mms_fen")
-
 
 def bills(snap: Snapshot, activations: DataFrame) -> DataFrame:
-    """Measures of the last three bills known (a bill comes on the 8th of the next month).
+    """Measures of the last bills known (a bill comes on the 8th of the next month).
 
     Trends look at whole months only: the bill of the month of activation (`activations`: subscription_id, activation_date)
     is left out of them, unless the line began on the first.
     """
-    since = snap.since_months(5)
-    items = ("total_fen", "local_fen", "vas_fen", "crbt_fen", "newspaper_fen", "discount_fen")
+    rules, months = load_view_rules().bills, load_view_rules().windows.bills.months
+    since = snap.since_months(months + 2)
+    items = dict.fromkeys(("total_fen", "local_fen", "discount_fen", *rules.services))
     rows = snap.standing("silver.bill_month", since=since)
     monthly = rows.groupBy("subscription_id", "month_id").agg(
         *(F.sum(item).alias(item) for item in items),
-        F.sum(sum((F.col(item) for item in METERED), F.lit(0))).alias("metered_fen"),
+        F.sum(sum((F.col(item) for item in rules.metered), F.lit(0))).alias("metered_fen"),
     )
     newest_first = Window.partitionBy("subscription_id").orderBy(F.col("month_id").desc())
-    recent = monthly.withColumn("place", F.row_number().over(newest_first)).where(F.col("place") <= BILLS)
+    recent = monthly.withColumn("place", F.row_number().over(newest_first)).where(F.col("place") <= months)
     begun_in = F.date_format(F.date_sub("activation_date", 1), "yyyyMM")
     recent = recent.join(activations, "subscription_id", "left").withColumn(
         "whole", F.coalesce(F.col("month_id") > begun_in, F.lit(True))
     )
-    service_fees = F.col("vas_fen") + F.col("crbt_fen") + F.col("newspaper_fen")
+    service_fees = sum((F.col(item) for item in rules.services), F.lit(0))
     summed = recent.groupBy("subscription_id").agg(
         F.max(F.when(F.col("place") == 1, F.col("total_fen"))).alias("arpu_fen"),
         F.round(F.avg("total_fen")).cast("bigint").alias("arpu_3m_fen"),
@@ -62,9 +60,11 @@ def _slope(item: str) -> Column:
 
 
 def _change(item: str) -> Column:
-    """Newest of three whole months over the oldest, minus 1, to six places (8,000 on 10,000 is -0.2); empty with fewer."""
+    """Newest of all whole months of the window over the oldest, minus 1, to six places (8,000 on 10,000 is -0.2); empty with fewer."""
     newest, oldest, steps = _ends(item)
-    return F.when((steps == BILLS - 1) & (oldest > 0), F.round(newest / oldest - 1.0, 6))
+    return F.when(
+        (steps == load_view_rules().windows.bills.months - 1) & (oldest > 0), F.round(newest / oldest - 1.0, 6)
+    )
 
 
 def _ends(item: str) -> tuple[Column, Column, Column]:
@@ -74,13 +74,13 @@ def _ends(item: str) -> tuple[Column, Column, Column]:
 
 
 def payments(snap: Snapshot) -> DataFrame:
-    """Payments of 90 days, net of reversals."""
-    window_start = snap.days_back(90)
-    rows = snap.standing("silver.payment", since=window_start).where(snap.in_last(90, "pay_date"))
+    """Payments of the window, net of reversals."""
+    days, recent_days = load_view_rules().windows.payments.days, load_view_rules().windows.recent_payments.days
+    rows = snap.standing("silver.payment", since=snap.days_back(days)).where(snap.in_last(days, "pay_date"))
     paid = F.col("payment_cnt") > 0
     return rows.groupBy("subscription_id").agg(
         F.sum("payment_cnt").alias("topup_cnt_90d"),
-        F.sum(F.when(snap.in_last(30, "pay_date"), F.col("payment_cnt")).otherwise(0)).alias("topup_cnt_30d"),
+        F.sum(F.when(snap.in_last(recent_days, "pay_date"), F.col("payment_cnt")).otherwise(0)).alias("topup_cnt_30d"),
         F.sum("amount_fen").alias("payment_fen_90d"),
         F.datediff(F.lit(snap.day), F.max(F.when(paid, F.col("pay_date")))).alias("days_since_last_payment"),
     )
@@ -94,11 +94,11 @@ def balances(snap: Snapshot) -> DataFrame:
 
 
 def complaints(snap: Snapshot) -> DataFrame:
-    """Complaints of the present owner: those of 90 days, and those open on the snapshot date."""
+    """Complaints of the present owner: those of the window, and those open on the snapshot date."""
     rows = snap.latest("silver.complaint", "complaint_id")
     rows = rows.withColumn("created_on", F.to_date("created_at")).where(F.col("created_on") <= F.lit(snap.day))
     rows = snap.of_present_owner(rows, "created_on")
-    recent = F.col("created_on") > F.lit(snap.day - timedelta(days=90))
+    recent = F.col("created_on") >= F.lit(snap.days_back(load_view_rules().windows.complaints.days))
     return rows.groupBy("subscription_id").agg(
         F.count_if(recent).alias("complaint_cnt_90d"), F.count_if(F.col("status") == "OPEN").alias("complaint_open_cnt")
     )

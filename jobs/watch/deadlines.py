@@ -54,9 +54,9 @@ def _late_tonight(
         due = stage.deadline(night, settings.time_zone)
         if now < due or not _is_awaited(settings, stage):
             continue
-        built = newest.get(stage.table)
+        built = newest.get(stage.done_when)
         if built is None or built < night:
-            text = f"{name} of {night}: {stage.table} is published up to {built or 'no date'}, wanted {night} by {due:%H:%M}"
+            text = f"{name} of {night}: {stage.done_when} is published up to {built or 'no date'}, wanted {night} by {due:%H:%M}"
         elif stage.exports and not _is_exported(settings, night):
             text = f"{name} of {night}: the lists are decided and not written, wanted them out by {due:%H:%M}"
         else:

@@ -1,9 +1,8 @@
 -- Chance of a yes on each channel for each subscription: (accepts + a) / (contacts + b) over the last months, where the prior
 -- is the brand's rate on that channel, itself smoothed with everybody's. Orders placed unasked count as accepts.
--- `channel_evidence` and `owners` are kept in memory by the job (jobs/responses).
 WITH counts AS (
   SELECT snapshot_date, brand_code, channel_code, sum(contact_cnt) AS contact_cnt, sum(accept_cnt) AS accept_cnt
-  FROM channel_evidence
+  FROM work.channel_evidence
   GROUP BY snapshot_date, brand_code, channel_code
 ),
 rates AS (
@@ -16,8 +15,8 @@ priors AS (
   SELECT o.snapshot_date, o.brand_code, c.channel_code,
          (coalesce(r.brands[coalesce(o.brand_code, '')].accept_cnt, 0) + :brand_prior * coalesce(r.overall_rate, 0.0))
            / (coalesce(r.brands[coalesce(o.brand_code, '')].contact_cnt, 0) + :brand_prior) AS rate
-  FROM (SELECT DISTINCT snapshot_date, brand_code FROM owners) AS o
-  CROSS JOIN (SELECT explode(map_keys(str_to_map(:channel_classes, ',', '='))) AS channel_code) AS c
+  FROM (SELECT DISTINCT snapshot_date, brand_code FROM work.owners) AS o
+  CROSS JOIN (SELECT explode(map_keys(:channel_classes)) AS channel_code) AS c
   LEFT JOIN rates AS r ON r.snapshot_date = o.snapshot_date AND r.channel_code = c.channel_code
 ),
 scored AS (
@@ -25,9 +24,9 @@ scored AS (
          coalesce(e.accept_cnt, 0) AS accept_cnt, coalesce(e.self_order_cnt, 0) AS self_order_cnt,
          (coalesce(e.accept_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior * r.rate)
            / (coalesce(e.contact_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior) AS score
-  FROM owners AS o
+  FROM work.owners AS o
   JOIN priors AS r ON r.snapshot_date = o.snapshot_date AND r.brand_code <=> o.brand_code
-  LEFT JOIN channel_evidence AS e
+  LEFT JOIN work.channel_evidence AS e
     ON e.snapshot_date = o.snapshot_date AND e.subscription_id = o.subscription_id AND e.channel_code = r.channel_code
 )
 SELECT subscription_id,

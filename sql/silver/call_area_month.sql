@@ -17,7 +17,7 @@ bound AS (
     COALESCE(holder_at(h.holders, LAST_DAY(s.month), s.closed_on), holder_at(h.holders, s.month, s.closed_on))
       AS subscription_id, s.*
   FROM summed AS s
-  JOIN msisdn_holder AS h ON h.msisdn_token = s.msisdn_token
+  JOIN work.msisdn_holder AS h ON h.msisdn_token = s.msisdn_token
 )
 SELECT
   subscription_id, DATE_FORMAT(month, 'yyyyMM') AS month_id, area_code, SUM(calls) AS call_cnt, closed_on AS load_date,

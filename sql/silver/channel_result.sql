@@ -9,5 +9,5 @@ SELECT
   r.refuse_reason, r.staff_id, r.script_id, r.order_id, NULLIF(r.opt_out_scope, '') AS opt_out_scope, r.data_date,
   r.load_date, r.superseded_on
 FROM asof_channel_result AS r
-LEFT JOIN msisdn_holder AS h ON h.msisdn_token = r.msisdn_token
+LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = r.msisdn_token
 WHERE r.load_date BETWEEN :first_date AND :last_date

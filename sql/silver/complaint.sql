@@ -8,5 +8,5 @@ SELECT
   c.complaint_about_channel AS about_channel, c.complaint_about_product AS about_product, c.severity, c.is_escalated, c.is_repeat,
   IF(c.status = 'UNKNOWN', 'OPEN', c.status) AS status, c.closed_at, c.refund_fen, c.data_date, c.load_date, c.superseded_on
 FROM asof_complaint AS c
-LEFT JOIN msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
+LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
 WHERE c.load_date BETWEEN :first_date AND :last_date

@@ -1,27 +1,34 @@
 -- A month is closed on the 2nd of the next one: records that come later than that do not change its call graph.
 WITH met AS (
-  SELECT product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', start_time) AS month,
-    load_date, superseded_on, 1 AS calls, 0 AS messages, IF(call_type = 'MT', 1, 0) AS incoming, 0 AS gifts, 0 AS copies
+  SELECT
+    product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', start_time) AS month,
+    load_date, superseded_on, 'CALL' AS kind, call_type = 'MT' AS is_incoming
   FROM month_cdr_voice
   WHERE opposite_no_class = 'NATIONAL_MOBILE' AND call_type <> 'FW'
   UNION ALL
-  SELECT product_no_token, opposite_no_token, DATE_TRUNC('MONTH', input_time), load_date, superseded_on, 0, 1,
-    IF(cdr_type = '01', 1, 0), 0, 0
+  SELECT
+    product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', input_time) AS month,
+    load_date, superseded_on, 'MESSAGE' AS kind, cdr_type = '01' AS is_incoming
   FROM month_cdr_sms
   WHERE opposite_no_class = 'NATIONAL_MOBILE'
   UNION ALL
-  SELECT msisdn_token, other_msisdn_token, DATE_TRUNC('MONTH', event_time), load_date, superseded_on, 0, 0, 0, 1, 0
+  SELECT
+    msisdn_token, other_msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date, superseded_on,
+    'GIFT' AS kind, false AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'GIFT' AND other_msisdn_token IS NOT NULL
   UNION ALL
-  SELECT other_msisdn_token, msisdn_token, DATE_TRUNC('MONTH', event_time), load_date, superseded_on, 0, 0, 0, 0, 1
+  SELECT
+    other_msisdn_token AS msisdn_token, msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date,
+    superseded_on, 'COPY' AS kind, false AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'COPY' AND other_msisdn_token IS NOT NULL
 ),
 edge AS (
   SELECT
     msisdn_token, other_token, CAST(month AS DATE) AS month, DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) AS closed_on,
-    SUM(calls) AS calls, SUM(messages) AS messages, SUM(incoming) AS incoming, SUM(gifts) AS gifts, SUM(copies) AS copies
+    COUNT_IF(kind = 'CALL') AS calls, COUNT_IF(kind = 'MESSAGE') AS messages, COUNT_IF(is_incoming) AS incoming,
+    COUNT_IF(kind = 'GIFT') AS gifts, COUNT_IF(kind = 'COPY') AS copies
   FROM met
   WHERE DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) BETWEEN :first_date AND :last_date
     AND load_date <= DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1)
@@ -36,8 +43,8 @@ bound AS (
       AS other_subscription_id,
     e.*
   FROM edge AS e
-  JOIN msisdn_holder AS a ON a.msisdn_token = e.msisdn_token
-  LEFT JOIN msisdn_holder AS b ON b.msisdn_token = e.other_token
+  JOIN work.msisdn_holder AS a ON a.msisdn_token = e.msisdn_token
+  LEFT JOIN work.msisdn_holder AS b ON b.msisdn_token = e.other_token
 )
 SELECT
   subscription_id, other_token, MAX(other_subscription_id) AS other_subscription_id, DATE_FORMAT(month, 'yyyyMM') AS month_id,

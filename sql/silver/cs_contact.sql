@@ -3,5 +3,5 @@ SELECT
   CAST(c.contact_time AS DATE) AS contact_date, c.channel_code, c.direction, c.reason_l1, c.reason_l2,
   c.duration_sec AS duration_seconds, c.data_date, c.load_date, c.superseded_on
 FROM asof_cs_contact AS c
-LEFT JOIN msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
+LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
 WHERE c.load_date BETWEEN :first_date AND :last_date

@@ -1,11 +1,11 @@
--- 89 closes all products of one service provider, 99 all products: one row for each product subscribed that day, by what
+-- CLOSE_PROVIDER (89) closes all products of one service provider, CLOSE_ALL (99) all products: one row for each product subscribed that day, by what
 -- that night knew. An order that closes nothing keeps one row without a product.
 WITH ordered AS (
   SELECT
     m.order_id, m.opr_code, m.spid, m.prod_id, CAST(m.opr_time AS DATE) AS opr_date, m.return_code, m.load_date,
     m.superseded_on, holder_at(h.holders, CAST(m.opr_time AS DATE), m.load_date) AS subscription_id
   FROM asof_misc_order AS m
-  LEFT JOIN msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
+  LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
   WHERE m.load_date BETWEEN :first_date AND :last_date
 ),
 closed AS (
@@ -14,8 +14,8 @@ closed AS (
   JOIN silver.product_subscription AS p
     ON p.subscription_id = o.subscription_id AND p.load_date <= o.load_date AND p.superseded_on > o.load_date
       AND p.valid_date <= o.opr_date AND COALESCE(p.expire_date, DATE '9999-12-31') >= o.opr_date
-      AND (o.opr_code = '99' OR p.sp_code = o.spid)
-  WHERE o.opr_code IN ('89', '99')
+      AND (word_of('MISC_ORDER', o.opr_code) = 'CLOSE_ALL' OR p.sp_code = o.spid)
+  WHERE word_of('MISC_ORDER', o.opr_code) IN ('CLOSE_PROVIDER', 'CLOSE_ALL')
 )
 SELECT
   o.order_id, o.subscription_id, o.opr_code, COALESCE(c.product_id, o.prod_id, '') AS product_id,

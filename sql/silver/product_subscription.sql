@@ -3,7 +3,7 @@ SELECT
   user_id AS subscription_id, prod_id AS product_id, COALESCE(sp_code, '') AS sp_code,
   COALESCE(serv_code, '') AS service_code, valid_date,
   IF(expire_date < valid_date, valid_date, expire_date) AS expire_date,
-  CASE sts WHEN '0' THEN 'ACTIVE' WHEN '1' THEN 'SUSPENDED' ELSE 'CANCELLED' END AS state,
+  COALESCE(word_of('PRODUCT_STATE', sts), 'CANCELLED') AS state,
   apply_type, third_party_no_token AS payer_token,
   IF(expire_date < valid_date, 'EXPIRE_BEFORE_VALID', NULL) AS dq_flag,
   data_date, load_date, superseded_on

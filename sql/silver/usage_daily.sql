@@ -1,4 +1,5 @@
--- Records are summed by number and day first, then bound to the subscription that held the number on that day.
+-- Records are summed by number and day first, then bound to the subscription that held the number on that day;
+-- a number without records of one kind that day has nulls there until the sums.
 -- Charges come in li (1/1000 yuan) and are rounded half up to fen on the day's sum.
 WITH voice AS (
   SELECT
@@ -9,11 +10,11 @@ WITH voice AS (
     SUM(IF(call_type = 'MT', call_duration, 0)) AS voice_mt_seconds,
     SUM(IF(toll_type IS NULL OR toll_type = '0', 0, call_duration)) AS toll_seconds,
     SUM(IF(roam_type IS NULL OR roam_type = '0', 0, call_duration)) AS roam_seconds,
-    COUNT_IF(call_type = 'MO' AND opp_operator <> 'CMCC' AND h.owner IS NULL) AS calls_to_competitor_cnt,
+    COUNT_IF(call_type = 'MO' AND word_of('OPERATOR', opp_operator) <> 'OWN' AND h.owner IS NULL) AS calls_to_competitor_cnt,
     COUNT_IF(call_type = 'MO' AND h.owner = 'COMPETITOR') AS hotline_competitor_cnt,
     COUNT_IF(call_type = 'MO' AND h.owner = 'OWN') AS hotline_10086_cnt,
     COUNT_IF(call_type = 'FW') AS forward_cnt,
-    COUNT_IF(call_type = 'FW' AND opp_operator <> 'CMCC') AS forward_other_network_cnt,
+    COUNT_IF(call_type = 'FW' AND word_of('OPERATOR', opp_operator) <> 'OWN') AS forward_other_network_cnt,
     SUM(COALESCE(base_call_fee, 0) + COALESCE(toll_call_fee, 0) + COALESCE(info_fee, 0)) AS voice_fee_li,
     APPROX_COUNT_DISTINCT(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
   FROM asof_cdr_voice AS v
@@ -51,46 +52,29 @@ mms AS (
   GROUP BY product_no_token, CAST(send_time AS DATE), load_date, superseded_on
 ),
 used AS (
-  SELECT
-    msisdn_token, event_date, load_date, superseded_on, voice_mo_cnt, voice_mt_cnt, voice_mo_seconds, voice_mt_seconds,
-    toll_seconds, roam_seconds, calls_to_competitor_cnt, hotline_competitor_cnt, hotline_10086_cnt, forward_cnt,
-    forward_other_network_cnt, voice_fee_li, partner_cnt, 0 AS sms_mo_cnt, 0 AS sms_mt_cnt, 0 AS sms_sp_cnt, 0 AS sms_fee_li,
-    0 AS gprs_sessions,
-    0 AS data_volume_kb, 0 AS gprs_fee_li, 0 AS mms_p2p_cnt, 0 AS mms_sp_cnt, 0 AS mms_fee_li
+  SELECT *
   FROM voice
-  UNION ALL
-  SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    sms_mo_cnt, sms_mt_cnt, sms_sp_cnt, sms_fee_li, 0, 0, 0, 0, 0, 0
-  FROM sms
-  UNION ALL
-  SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    gprs_sessions, data_volume_kb, gprs_fee_li, 0, 0, 0
-  FROM gprs
-  UNION ALL
-  SELECT
-    msisdn_token, event_date, load_date, superseded_on, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    mms_p2p_cnt, mms_sp_cnt, mms_fee_li
-  FROM mms
+  FULL OUTER JOIN sms USING (msisdn_token, event_date, load_date, superseded_on)
+  FULL OUTER JOIN gprs USING (msisdn_token, event_date, load_date, superseded_on)
+  FULL OUTER JOIN mms USING (msisdn_token, event_date, load_date, superseded_on)
 ),
 bound AS (
   SELECT holder_at(h.holders, u.event_date, u.load_date) AS subscription_id, u.*
   FROM used AS u
-  JOIN msisdn_holder AS h ON h.msisdn_token = u.msisdn_token
+  JOIN work.msisdn_holder AS h ON h.msisdn_token = u.msisdn_token
 )
 SELECT
   subscription_id, event_date,
-  SUM(voice_mo_cnt) AS voice_mo_cnt, SUM(voice_mt_cnt) AS voice_mt_cnt, SUM(voice_mo_seconds) AS voice_mo_seconds,
-  SUM(voice_mt_seconds) AS voice_mt_seconds, SUM(toll_seconds) AS toll_seconds, SUM(roam_seconds) AS roam_seconds,
-  SUM(calls_to_competitor_cnt) AS calls_to_competitor_cnt, SUM(hotline_competitor_cnt) AS hotline_competitor_cnt,
-  SUM(hotline_10086_cnt) AS hotline_10086_cnt, SUM(forward_cnt) AS forward_cnt,
-  SUM(forward_other_network_cnt) AS forward_other_network_cnt,
-  (SUM(voice_fee_li) + 5) DIV 10 AS voice_fee_fen, SUM(sms_mo_cnt) AS sms_mo_cnt, SUM(sms_mt_cnt) AS sms_mt_cnt,
-  SUM(sms_sp_cnt) AS sms_sp_cnt, (SUM(sms_fee_li) + 5) DIV 10 AS sms_fee_fen, SUM(gprs_sessions) AS gprs_sessions,
-  SUM(data_volume_kb) AS data_volume_kb, (SUM(gprs_fee_li) + 5) DIV 10 AS gprs_fee_fen,
-  SUM(mms_p2p_cnt) AS mms_p2p_cnt, SUM(mms_sp_cnt) AS mms_sp_cnt, (SUM(mms_fee_li) + 5) DIV 10 AS mms_fee_fen,
-  SUM(partner_cnt) AS partner_cnt, load_date, superseded_on
+  COALESCE(SUM(voice_mo_cnt), 0) AS voice_mo_cnt, COALESCE(SUM(voice_mt_cnt), 0) AS voice_mt_cnt, COALESCE(SUM(voice_mo_seconds), 0) AS voice_mo_seconds,
+  COALESCE(SUM(voice_mt_seconds), 0) AS voice_mt_seconds, COALESCE(SUM(toll_seconds), 0) AS toll_seconds, COALESCE(SUM(roam_seconds), 0) AS roam_seconds,
+  COALESCE(SUM(calls_to_competitor_cnt), 0) AS calls_to_competitor_cnt, COALESCE(SUM(hotline_competitor_cnt), 0) AS hotline_competitor_cnt,
+  COALESCE(SUM(hotline_10086_cnt), 0) AS hotline_10086_cnt, COALESCE(SUM(forward_cnt), 0) AS forward_cnt,
+  COALESCE(SUM(forward_other_network_cnt), 0) AS forward_other_network_cnt,
+  (COALESCE(SUM(voice_fee_li), 0) + 5) DIV 10 AS voice_fee_fen, COALESCE(SUM(sms_mo_cnt), 0) AS sms_mo_cnt, COALESCE(SUM(sms_mt_cnt), 0) AS sms_mt_cnt,
+  COALESCE(SUM(sms_sp_cnt), 0) AS sms_sp_cnt, (COALESCE(SUM(sms_fee_li), 0) + 5) DIV 10 AS sms_fee_fen, COALESCE(SUM(gprs_sessions), 0) AS gprs_sessions,
+  COALESCE(SUM(data_volume_kb), 0) AS data_volume_kb, (COALESCE(SUM(gprs_fee_li), 0) + 5) DIV 10 AS gprs_fee_fen,
+  COALESCE(SUM(mms_p2p_cnt), 0) AS mms_p2p_cnt, COALESCE(SUM(mms_sp_cnt), 0) AS mms_sp_cnt, (COALESCE(SUM(mms_fee_li), 0) + 5) DIV 10 AS mms_fee_fen,
+  COALESCE(SUM(partner_cnt), 0) AS partner_cnt, load_date, superseded_on
 FROM bound
 WHERE subscription_id IS NOT NULL
 GROUP BY subscription_id, event_date, load_date, superseded_on

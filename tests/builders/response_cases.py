@@ -230,12 +230,13 @@ PROTECTION = {
 
 def respond(spark: object, settings: Settings, dates: DateRange) -> None:
     """Run the job with the releases of these cases."""
-    from jobs.responses import job, parameters
+    from jobs.responses import parameters
+    from jobs.stage import run_stage
 
     rules = load_response_rules()
     protection = rules.protection.model_copy(update={"releases": tuple(RELEASES)})
     with patch.object(parameters, "load_response_rules", lambda: rules.model_copy(update={"protection": protection})):
-        job.run(spark, settings, dates)
+        run_stage(spark, settings, "respond", dates)
 
 
 @cache

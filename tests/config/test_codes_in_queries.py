@@ -22,6 +22,9 @@ _COMPARED = re.compile(
     re.IGNORECASE,
 )
 _CONTAINS = re.compile(rf"array_contains\(\s*(?:\w+\.)?(?P<column>\w+)\s*,\s*(?P<values>{_LITERALS})", re.IGNORECASE)
+_WORD_OF = re.compile(
+    r"word_of\('\w+',(?:[^()]|\([^()]*\))*\)"
+)  # its words are held against conf/source_codes.yaml elsewhere
 _CASED = re.compile(r"\bCASE\s+(?:\w+\.)?(?P<column>\w+)\s+(?P<body>WHEN\s+'.*?)\bEND\b", re.IGNORECASE | re.DOTALL)
 _PYTHON = re.compile(
     r'F\.col\("(?P<column>\w+)"\)\s*(?:(?:==|!=)\s*(?P<value>"[^"]*")|\.isin\(\s*(?P<values>"[^"]*"(?:\s*,\s*"[^"]*")*))',
@@ -43,7 +46,7 @@ def known_codes(tables: set[str] | None = None, feeds: set[str] | None = None) -
 
 def compared(text: str) -> list[tuple[str, str]]:
     """(column, literal) of every comparison in a query."""
-    text = re.sub(r"--[^\n]*", "", text)
+    text = _WORD_OF.sub("(word)", re.sub(r"--[^\n]*", "", text))
     pairs = [
         (match["column"].lower(), match["values"]) for form in (_COMPARED, _CONTAINS) for match in form.finditer(text)
     ]
@@ -57,7 +60,7 @@ def compared(text: str) -> list[tuple[str, str]]:
 def misspelt(text: str) -> list[str]:
     """Comparisons of a query with a word that is no code of the column, where the query's own tables say the codes."""
     feeds = {match[1] for match in re.finditer(r"\b(?:asof|month)_([a-z_]+)\b", text)}
-    tables = [load_tables()[name] for name in tables_in(text)]
+    tables = [load_tables()[name] for name in tables_in(text) if name in load_tables()]
     near, anywhere = known_codes({table.name for table in tables}, feeds), known_codes()
     free = {column.name for table in tables for column in table.columns if not column.codes}
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -15,12 +14,16 @@ from conf.feeds import load_feeds
 from conf.models import load_models
 from conf.reading import ROOT, read_yaml
 from conf.settings import PROFILES, load_settings
-from conf.tables import LEDGER_LAYERS, load_tables, table_of
+from conf.tables import LEDGER_LAYERS, load_tables, query_text, table_of, work_queries
 from expectations.suites import load_suites, rules_of
+from jobs.lakehouse.building import maker_of
 from jobs.lakehouse.dictionary import is_stale
+from jobs.lakehouse.lineage import made_from, sources
 from jobs.lakehouse.sqltext import bind_parameters, tables_in
 
-YAML_FILES = sorted(path for folder in ("conf", "sql", "expectations") for path in (ROOT / folder).rglob("*.yaml"))
+YAML_FILES = sorted(
+    path for folder in ("conf", "sql", "expectations", "simulator") for path in (ROOT / folder).rglob("*.yaml")
+)
 SQL_FILES = sorted(path for folder in ("sql", "jobs") for path in (ROOT / folder).rglob("*.sql"))
 
 
@@ -59,44 +62,35 @@ def test_contract_says_what_people_need(table):
 def test_sql_file_names_existing_tables(path):
     text = path.read_text(encoding="utf-8")
 
-    unknown = [name for name in tables_in(text) if name not in load_tables()]
+    unknown = [name for name in tables_in(text) if name not in load_tables() and name not in work_queries()]
 
     assert unknown == []
     assert not any(name.startswith("vault.") for name in tables_in(text)), "only export joins the vault, in code"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "sql").rglob("*.sql")), ids=_name)
-def test_table_query_has_a_contract_and_only_reads_its_layer_or_earlier(path):
-    table = load_tables()[f"{path.parent.name}.{path.stem}"]
+@pytest.mark.parametrize("name", [name for name, table in load_tables().items() if table.is_query])
+def test_table_query_only_reads_its_layer_or_earlier(name):
+    table = load_tables()[name]
     order = {"ops": 0, "bronze": 0, "silver": 1, "gold": 2, "rpt": 3}
 
-    later = [
-        name for name in tables_in(path.read_text(encoding="utf-8")) if order[name.split(".")[0]] > order[table.layer]
-    ]
+    later = [source for source in sources(name) if order[source.split(".")[0]] > order[table.layer]]
 
     assert table.layer not in LEDGER_LAYERS, "ledger tables have no query"
     assert later == []
 
 
-def _lists_of_the_stages() -> dict[str, tuple[str, ...]]:
-    """The tables each job writes, checks and publishes; its gate refuses when it did not write one of them."""
-    from jobs.evaluation import job as evaluate
-    from jobs.responses import job as respond
-    from jobs.scoring import job as score
-    from jobs.targeting import job as target
-    from jobs.view import conform
-    from jobs.view import job as view
-
-    lists = {job.__name__: tuple(job.TABLES) for job in (respond, view, score, target, evaluate)}
-    return {**lists, conform.__name__: tuple(conform.SILVER_TABLES)}
+@pytest.mark.parametrize("table", load_tables().values(), ids=lambda table: table.name)
+def test_contract_names_a_maker_there_is(table):
+    if not table.is_query:
+        assert callable(maker_of(table))
+    assert [name for name in table.made_from if name not in load_tables() and name not in work_queries()] == []
 
 
-def test_table_with_a_contract_is_in_the_list_of_one_job():
-    written = Counter(name for names in _lists_of_the_stages().values() for name in names)
+def test_every_helper_query_is_read():
+    read = {name for table in load_tables() for name in made_from(table)}
+    read |= {name for query in work_queries() for name in made_from(query)} | {"work.unbound"}  # told, in no table
 
-    wanted = {name for name, table in load_tables().items() if not table.is_ledger}
-    assert set(written) == wanted, "add the table to its job's list (README, add a file)"
-    assert [name for name, jobs in written.items() if jobs > 1] == [], "two jobs would replace each other's rows"
+    assert set(work_queries()) == read & set(work_queries()), "drop what nobody reads"
 
 
 def test_readme_shows_the_demos_last_lines():
@@ -121,13 +115,8 @@ def test_sql_file_is_the_same_every_time_it_runs(path):
     assert found == [], "a rerun must give the same rows"
 
 
-@pytest.mark.parametrize("path", [path for path in SQL_FILES if path.is_relative_to(ROOT / "jobs")], ids=_name)
-def test_query_beside_a_job_is_used_by_one(path):
-    sources = "".join(other.read_text(encoding="utf-8") for other in path.parent.rglob("*.py"))
-    sources += "".join(other.read_text(encoding="utf-8") for other in path.parent.parent.glob("*.py"))
-
-    family = path.stem.split("_")[0] + "_{"  # a family of queries may be named by an f-string
-    assert path.stem in sources or family in sources, "nobody runs this file"
+def test_queries_stand_under_sql_alone():
+    assert [_name(path) for path in SQL_FILES if not path.is_relative_to(ROOT / "sql")] == []
 
 
 def test_every_suite_belongs_to_a_table():
@@ -192,22 +181,29 @@ def test_suite_with_a_misspelt_name_or_code_is_refused(tmp_path, monkeypatch, ru
 
 
 def test_parameters_of_queries_are_given_by_their_job():
-    from jobs.evaluation import job as evaluate
-    from jobs.responses import job as respond
+    from jobs.evaluation.job import count_parameters
     from jobs.responses.parameters import query_parameters
-    from jobs.scoring import job as score
+    from jobs.scoring.job import lifecycle_parameters
 
     night = date(2026, 3, 10)
     dates = {"first_date": night, "last_date": night}
-    of_job = {respond: query_parameters([night]), score: score.lifecycle_parameters(load_models())}
-    given = {name: params for job, params in of_job.items() for name in job.TABLES}
-    for path in (ROOT / "sql").rglob("*.sql"):
-        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **given.get(f"{path.parent.name}.{path.stem}", {})})
-    for path in respond.QUERIES.glob("*.sql"):
-        bind_parameters(path.read_text(encoding="utf-8"), {**dates, "loaded_from": night, **of_job[respond]})
-    for path in evaluate.COUNTS.glob("*.sql"):
-        bind_parameters(path.read_text(encoding="utf-8"), {**dates, **evaluate.count_parameters([night])})
+    given = {
+        "conform": {}, "score": lifecycle_parameters(load_models()), "evaluate": count_parameters([night]),
+        "respond": {**query_parameters([night]), "loaded_from": night},
+    }  # fmt: skip
+    bound = []
+    for name, table in load_tables().items():
+        for query in [name] * table.is_query + sorted(_helpers_behind(name)):
+            bind_parameters(query_text(query), {**dates, **given[table.maker_job]})
+            bound.append(query)
+    assert {query for query in bound if query in work_queries()} | {"work.unbound"} == set(work_queries())
+    bind_parameters(query_text("work.unbound"), {**dates, **given["respond"]})
+
+
+def _helpers_behind(name: str) -> set[str]:
+    direct = {source for source in made_from(name) if source in work_queries()}
+    return direct.union(*(_helpers_behind(helper) for helper in direct))
 
 
 def test_data_dictionary_says_what_the_contracts_say():
-    assert not is_stale(), "run `closedloop dictionary` and commit docs/data_dictionary.md"
+    assert not is_stale(), "run `closedloop dictionary` and commit docs/dictionary"

@@ -60,6 +60,15 @@ FORBIDDEN = {
         "simulator",
         *(f"jobs.{stage}" for stage in STAGES),
     ),
+    "jobs/people": (  # what stages share about persons knows none of them
+        "models",
+        "expectations",
+        "dags",
+        "simulator",
+        "jobs.privacy",
+        "jobs.rekey",
+        *(f"jobs.{stage}" for stage in STAGES),
+    ),
     "jobs": ("dags", "simulator", "tests"),
 }
 BANNED_METHODS = {
@@ -70,15 +79,13 @@ BANNED_METHODS = {
 CLOCK = {("date", "today"), ("datetime", "today"), ("datetime", "now"), ("datetime", "utcnow"), ("time", "time")}
 # The few places with a reason to differ.
 SHARED_BY_STAGES = (
-    *("jobs.ingest.tokens", "jobs.ingest.msisdn"),  # one key and one canonical form for every token
-    "jobs.ingest.person_lookup",  # one way from a number to a person, which records who asked
     "jobs.targeting.reasons",  # one list of the reasons a decision log may hold, for who writes it and who counts it
 )
 # A person's decision, look or question about a person carries the moment it was taken, a key the one it was first used,
 # an alert the one it was raised.
 KNOWS_THE_TIME = (
-    *("jobs/targeting/approval.py", "jobs/scoring/promoted.py", "jobs/ingest/person_lookup.py"),
-    *("jobs/ingest/opening.py", "jobs/lakehouse/keys.py", "jobs/lakehouse/alerts.py"),
+    *("jobs/targeting/approval.py", "jobs/scoring/promoted.py", "jobs/people/person_lookup.py"),
+    *("jobs/people/quarantine_access.py", "jobs/lakehouse/keys.py", "jobs/lakehouse/alerts.py"),
 )
 TALKS_TO_PEOPLE = ("cli.py", "commands", "show.py", "stack", "servers", "bench.py")
 # Parts of a log that move up by one; the data of a database that moves out of root's home.

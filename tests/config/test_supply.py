@@ -6,24 +6,54 @@ import ast
 import json
 import re
 import sys
+import tomllib
 from datetime import date, timedelta
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from supply import advisories, licences, sbom
 from supply.advisories import Advisory, AdvisoryList, Allowed, complaints
 from supply.locks import LOCKS, ROOT, Package, locked, normalised
 
-OURS = {"conf", "expectations", "jobs", "models", "simulator", "supply", "dags", "shared_parts"}
+OURS = {"conf", "expectations", "jobs", "models", "simulator", "supply", "dags", "shared_parts", "tests"}
+UNBOUNDED = {
+    "fastapi",
+    "packaging",
+    "sqlalchemy",
+    "types-psutil",
+    "types-PyYAML",
+}  # others decide their versions, or a date
 MLFLOW = Package("mlflow", "3.9.0", "pages")
 
 
-def declared(file: str) -> set[str]:
-    """Names a .in file asks for."""
-    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return {normalised(found.group()) for line in lines if (found := re.match(r"[A-Za-z][\w.-]*", line))}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OF_AIRFLOW = {"apache-airflow-core", "apache-airflow-task-sdk", "apache-airflow-providers-standard"}
+# Folders, and the extras with which their code runs; what no extra names is a dependency of the project.
+NEEDS = {
+    "conf": (), "expectations": (), "models": ("bench",), "jobs": ("airflow", "database"), "simulator": ("simulator",),
+    "dags": ("airflow",), "supply": (), "tests": ("demo", "bench", "dev"),
+}  # fmt: skip
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    """Names of packages that requirements ask for, those of our own extras among them."""
+    found = set()
+    for requirement in requirements:
+        name, extras = re.match(r"([\w.-]+)(?:\[([\w,]+)\])?", requirement).groups()
+        if name == "closedloop":
+            found |= declared(*extras.split(","))
+        else:
+            found.add(normalised(name))
+    return found
+
+
+def declared(*extras: str) -> set[str]:
+    """Names of packages the project and some of its extras ask for."""
+    return names_of(PROJECT["project"]["dependencies"]).union(*(names_of(EXTRAS[extra]) for extra in extras))
 
 
 def imported(folder: str) -> set[str]:
@@ -38,32 +68,38 @@ def imported(folder: str) -> set[str]:
     return names - set(sys.stdlib_module_names) - OURS
 
 
-def test_all_that_production_imports_is_declared_in_requirements_in():
-    wanted = set().union(*map(imported, ("conf", "jobs", "models", "expectations", "simulator", "dags")))
-    assert len(wanted) > 20
-    giver = packages_distributions()
-    given = declared("requirements.in") | {"apache-airflow-core", "apache-airflow-task-sdk"}  # of apache-airflow
-    given |= {"apache-airflow-providers-standard"}
-    missing = {name for name in wanted if not given & set(map(normalised, giver.get(name, [])))}
-    assert missing == set()
+@pytest.mark.parametrize("folder", NEEDS)
+def test_all_that_is_imported_is_declared_in_pyproject(folder):
+    wanted, giver = imported(folder), packages_distributions()
+    given = declared(*NEEDS[folder])
+    given |= OF_AIRFLOW if "apache-airflow" in given else set()
+    assert wanted
+    assert {name for name in wanted if not given & set(map(normalised, giver.get(name, [])))} == set()
 
 
 def test_all_that_is_declared_is_imported_or_says_why_it_is_there():
     giver = packages_distributions()
-    folders = ("conf", "jobs", "models", "expectations", "simulator", "dags")
-    given = {normalised(dist) for name in set().union(*map(imported, folders)) for dist in giver.get(name, [])}
-    lines = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
-    explained = {normalised(re.split(r"[\s\[=<>]", line)[0]) for line in lines if "#" in line.lstrip("#")}
-    assert declared("requirements.in") - given - explained - {"apache-airflow"} == set()
+    given = {normalised(dist) for name in set().union(*map(imported, NEEDS)) for dist in giver.get(name, [])}
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[project.scripts]")[0].splitlines()
+    explained = {normalised(found.group(1)) for line in lines if (found := re.search(r'"([\w.-]+)[^"]*".*#', line))}
+    runs = declared(*EXTRAS) - names_of(EXTRAS["dev"]) - names_of(EXTRAS["docs"])
+    assert len(runs) > 30
+    assert runs - given - explained - {"apache-airflow"} == set()
 
 
-def test_tests_import_nothing_that_no_requirements_file_names():
-    giver = packages_distributions()
-    given = declared("requirements.in") | declared("requirements-ui.in") | declared("requirements-dev.in")
-    given |= {"apache-airflow-core", "apache-airflow-task-sdk", "apache-airflow-providers-standard"}
-    wanted = imported("tests") - {"tests"}
-    assert {"pytest", "hypothesis"} <= wanted
-    assert {name for name in wanted if not given & set(map(normalised, giver.get(name, [])))} == set()
+def test_every_dependency_has_a_range_and_the_locks_pin_a_version_in_it():
+    pinned = {package.name: package.version for package in locked()}
+    wanted = [text for group in (PROJECT["project"]["dependencies"], *EXTRAS.values()) for text in group]
+    requirements = [Requirement(text) for text in wanted if not text.startswith("closedloop[")]
+    assert len(requirements) > 40
+    for requirement in requirements:
+        assert requirement.specifier or requirement.name in UNBOUNDED, requirement
+        assert requirement.specifier.contains(pinned[normalised(requirement.name)]), requirement
+
+
+def test_each_lock_names_only_what_the_ones_before_do_not():
+    names = [package.name for file in list(LOCKS)[:3] for package in locked(files=[file])]
+    assert len(names) == len(set(names)) > 200
 
 
 def test_production_installs_no_tool_of_tests_and_no_server_of_pages():
@@ -92,7 +128,7 @@ def test_set_up_builds_pyspark_alone_and_with_pinned_tools():
     assert len(installs) == 2
     assert all("--require-hashes" in line and "--only-binary :all:" in line for line in installs)
     assert "--no-build-isolation" in script
-    assert {"setuptools", "wheel"} <= declared("requirements-build.in")
+    assert {"setuptools", "wheel"} <= names_of(PROJECT["dependency-groups"]["build"])
 
 
 def test_every_licence_is_one_we_may_use():

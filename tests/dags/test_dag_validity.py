@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from conf.night import load_night
+
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 FILES = sorted(path for path in DAGS.glob("*.py") if path.name != "shared_parts.py")
 EXPECTED = {path.stem for path in FILES}
@@ -62,7 +64,8 @@ def test_no_heavy_import_at_the_top_of_a_dag_file(file):
 
 
 def test_chain_runs_on_the_assets_of_the_stage_before(dag_bag):
-    chain = ["ingest", "customer_view", "scoring", "targeting", "evaluation"]
+    chain = list(load_night().stages)
+    assert chain == ["ingest", "customer_view", "scoring", "targeting", "evaluation"]
     for upstream, downstream in itertools.pairwise(chain):
         produced = {asset.name for task in dag_bag.dags[upstream].tasks for asset in task.outlets}
         wanted = {dag_bag.dags[downstream].timetable.asset_condition.name}

@@ -44,23 +44,27 @@ class Loop:
         """Run one job in this process on the shared session."""
         from importlib import import_module
 
-        from jobs.catalogue import JOBS
+        from conf.night import load_night
+        from jobs.stage import run_stage
 
-        job, dates = JOBS[name], DateRange(first, last or first)
-        run = import_module(job.module).run
+        job, dates = load_night().jobs[name], DateRange(first, last or first)
         begun = time.monotonic()
-        summary = run(self.spark, self.settings, dates) if job.needs_spark else run(self.settings, dates)
+        if job.makes:
+            summary = run_stage(self.spark, self.settings, name, dates)
+        else:
+            run = import_module(str(job.runs)).run
+            summary = run(self.spark, self.settings, dates) if "spark" in job.needs else run(self.settings, dates)
         self.seconds[f"{name} {dates.last}"] = time.monotonic() - begun
         self.summaries[f"{name} {dates.last}"] = summary
         return summary
 
     def night(self, night: date) -> None:
         """One whole night: the operator's extracts, then every job."""
-        from jobs.catalogue import NIGHT
+        from conf.night import load_night
 
         simulate(self.settings.home, "day", "--date", night.isoformat())
         self.nights.append(night)
-        for name in NIGHT:
+        for name in load_night().nightly_jobs:
             self.job(name, night)
 
 

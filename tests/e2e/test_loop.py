@@ -16,8 +16,8 @@ from conf.channels import load_channels
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
-from jobs.personal_data.scan import scan
-from jobs.personal_data.values import wanted
+from jobs.privacy.scan import scan
+from jobs.privacy.values import wanted
 from jobs.stack.kill_matrix import ABOUT_RUNS
 from tests.builders import export_reader
 

@@ -7,8 +7,10 @@ import pytest
 
 from conf.dates import DateRange
 from conf.responses import load_response_rules
-from jobs.evaluation import job
+from conf.tables import tables_of_job
+from jobs.evaluation import page
 from jobs.lakehouse import ledger, published
+from jobs.stage import run_stage
 from jobs.targeting.reasons import Reason
 from jobs.targeting.withdrawals import DROPPED, withdraw
 from tests.builders.contacts import put
@@ -235,7 +237,7 @@ def reported(spark, tmp_path_factory):
         "file_name": "f",
     }
     withdraw(settings, [(dropped, "suppressed (SYSTEM)")], DROPPED, "tests", "tests")
-    job.run(spark, settings, DateRange.of(NIGHT))
+    run_stage(spark, settings, "evaluate", DateRange.of(NIGHT))
     return settings
 
 
@@ -386,16 +388,15 @@ def test_other_reports_add_up_given_same_contacts(reported):
 
 
 def test_reports_are_the_same_given_second_run(spark, reported):
-    before = {name: report(reported, name) for name in job.TABLES}
-    again = job.run(spark, reported, DateRange.of(NIGHT))
+    before = {name: report(reported, name) for name in tables_of_job("evaluate")}
+    again = run_stage(spark, reported, "evaluate", DateRange.of(NIGHT))
 
     assert again["rows"] == {name: len(rows) for name, rows in before.items()}, "floor: every table was written again"
     assert min(again["rows"].values()) > 0
-    assert {name: report(reported, name) for name in job.TABLES} == before
+    assert {name: report(reported, name) for name in tables_of_job("evaluate")} == before
 
 
 def test_page_of_the_night_needs_no_network_and_names_open_cells(spark, reported):
-    from jobs.evaluation import page
 
     summary = page.run(spark, reported, DateRange.of(NIGHT))
     text = (reported.path("reports") / f"{NIGHT}.html").read_text(encoding="utf-8")

@@ -62,7 +62,7 @@ def test_table_has_a_suite(name):
 def measured_table() -> Table:
     return Table.model_validate(
         {
-            "table": "gold.measured", "description": "x", "grain": "x", "owner": "x", "key": ["id"], "keep": "forever",
+            "table": "gold.measured", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
             "columns": [
                 {"name": "id", "type": "string", "description": "x"},
                 {"name": "kind", "type": "string", "description": "x"},

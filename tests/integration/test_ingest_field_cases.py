@@ -10,9 +10,9 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.ingest.job import run
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
 from jobs.overview import quality
+from jobs.people.tokens import Tokenizer
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY
 

@@ -8,9 +8,9 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.ingest.job import run
-from jobs.ingest.sealing import Sealer
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
+from jobs.people.sealed_records import Sealer, unsealed
+from jobs.people.tokens import Tokenizer
 from tests.conftest import settings_for_tests
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "landing"
@@ -170,7 +170,7 @@ def test_the_vault_holds_each_personal_value_once_and_bronze_none(home):
 
 def test_a_quarantined_record_can_be_opened_with_the_key_and_tells_no_value_without_it(home):
     (row,) = [r for r in ledger.read(home, "ops.quarantine").to_pylist() if r["feed"] == "subscription"]
-    raw = Sealer.of(home).open(row["raw_encrypted"], f"{row['file_id']}:{row['line_number']}")
+    raw = unsealed(Sealer.of(home), row)
     assert raw == b"U0004$C0004$1$20050505$13600136000$"
     assert b"13600136000" not in row["raw_encrypted"]
     assert "13600136000" not in row["reason"]

@@ -13,8 +13,8 @@ from conf.feeds import Feed, load_feeds
 from jobs.ingest.chunks import Chunk, Piece
 from jobs.ingest.job import run
 from jobs.ingest.parse import parse_chunk
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
+from jobs.people.tokens import Tokenizer
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-files.md"
 DAY = date(2026, 3, 10)

@@ -9,11 +9,11 @@ from conf.dates import DateRange
 from conf.errors import InputRefused
 from jobs.cli import app
 from jobs.ingest.job import run
-from jobs.ingest.opening import open_record
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger, secrets
 from jobs.lakehouse.content import content_hash
-from jobs.lakehouse.keys import WrongKey, in_use, key_id
+from jobs.lakehouse.keys import REGISTER, SCHEMES, FormerScheme, WrongKey, in_use, key_id
+from jobs.people.quarantine_access import open_record
+from jobs.people.tokens import Tokenizer
 from tests.unit.ingest.deliveries import A_DAY, dollar, list_members, payments
 
 FEEDS = ["payment", "list_member"]
@@ -69,6 +69,19 @@ def test_a_lost_or_other_key_is_refused_and_none_is_made(loaded, name, is_regist
     assert in_use(loaded, name) == key_id(key)
 
 
+@pytest.mark.parametrize("name", ["token", "quarantine"])
+def test_a_home_of_a_former_scheme_is_refused_with_what_to_do(loaded, name):
+    before = contents(loaded)
+    rows = {row["key_name"]: row for row in ledger.read(loaded, REGISTER).to_pylist()}
+    assert rows[name]["scheme"] == SCHEMES[name]
+    ledger.replace(
+        loaded, REGISTER, [rows[name] | {"scheme": None}], f"key_name = '{name}'"
+    )  # as a release before noted it
+    with pytest.raises(FormerScheme, match=f"{SCHEMES[name]}(.|\n)*make reset"):
+        run(loaded, DateRange.of(A_DAY), FEEDS)
+    assert contents(loaded) == before
+
+
 def test_code_lists_of_the_silver_queries_get_no_token_of_another_key(loaded):
     exchange(loaded, "token.key")
     with pytest.raises(WrongKey, match="20 values in the vault"):
@@ -77,6 +90,10 @@ def test_code_lists_of_the_silver_queries_get_no_token_of_another_key(loaded):
 
 def test_another_key_harms_nobody_while_the_vault_is_empty(settings):
     Tokenizer.of(settings)
+    (row,) = ledger.read(settings, "ops.key_register").to_pylist()
+    ledger.replace(settings, REGISTER, [row | {"scheme": "of before"}], "key_name = 'token'")
+    Tokenizer.of(settings)
+    assert [row["scheme"] for row in ledger.read(settings, REGISTER).to_pylist()] == [SCHEMES["token"]]
     exchange(settings, "token.key")
     assert key_id(Tokenizer.of(settings).key) == in_use(settings, "token")
     retired = [row["retired_at"] for row in ledger.read(settings, "ops.key_register").to_pylist()]

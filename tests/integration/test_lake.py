@@ -20,7 +20,7 @@ from jobs.lakehouse.run import Run
 TENTH, ELEVENTH = DateRange.of("2026-03-10"), DateRange.of("2026-03-11")
 VISIT = Table.model_validate(
     {
-        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["visit_id", "business_date"],
+        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["visit_id", "business_date"],
         "keep": "forever",
         "partition_by": ["business_date"], "replace_by": "business_date",
         "columns": [

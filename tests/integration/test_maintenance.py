@@ -20,7 +20,7 @@ TONIGHT = DateRange.of("2026-03-10")
 DAYS = {"2026-02-07": "too old", "2026-02-08": "just kept", "2026-03-10": "tonight"}  # 30 days back is 8 February
 VISIT = Table.model_validate(
     {
-        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["visit_id"], "retention_days": 30,
+        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["visit_id"], "retention_days": 30,
         "partition_by": ["business_date"], "replace_by": "business_date",
         "columns": [
             {"name": "visit_id", "type": "string", "description": "x"},

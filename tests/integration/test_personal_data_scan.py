@@ -25,11 +25,11 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from jobs.cli import app
 from jobs.ingest.job import run
-from jobs.ingest.vault import IDENTITY
 from jobs.lakehouse import ledger
-from jobs.personal_data import contents
-from jobs.personal_data.scan import scan
-from jobs.personal_data.values import wanted
+from jobs.people.vault import IDENTITY
+from jobs.privacy import contents
+from jobs.privacy.scan import scan
+from jobs.privacy.values import wanted
 from jobs.servers import postgres
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY

@@ -13,13 +13,13 @@ from conf.dates import DateRange
 from conf.errors import AlreadyRunning, InputRefused
 from conf.tables import load_tables
 from jobs.ingest.job import run
-from jobs.ingest.sealing import NEXT, Sealer, place_of
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import faults, ledger, pins, published, secrets
 from jobs.lakehouse.content import content_hash
 from jobs.lakehouse.keys import WrongKey, in_use
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import exclusive
+from jobs.people.sealed_records import NEXT, Sealer, unsealed
+from jobs.people.tokens import Tokenizer
 from jobs.rekey.job import rekey
 from jobs.rekey.mapping import token_columns
 from jobs.rekey.quarantine import rekey_quarantine
@@ -216,7 +216,7 @@ def test_no_key_is_changed_while_a_job_is_at_work_nor_by_nobody_nor_without_a_va
 
 def test_the_quarantine_gets_another_key_also_when_it_was_cut_off(home, monkeypatch):
     (row,) = ledger.read(home, "ops.quarantine").to_pylist()
-    record = Sealer.of(home).open(row["raw_encrypted"], place_of(row))
+    record = unsealed(Sealer.of(home), row)
     for point in ("rekey.quarantine.sealed", "rekey.quarantine.key_in_place"):
 
         def die(name: str, point: str = point) -> None:
@@ -233,7 +233,7 @@ def test_the_quarantine_gets_another_key_also_when_it_was_cut_off(home, monkeypa
     done = rekey_quarantine(home, "wu.dp")
     (after,) = ledger.read(home, "ops.quarantine").to_pylist()
     assert after["raw_encrypted"] != row["raw_encrypted"]
-    assert Sealer.of(home).open(after["raw_encrypted"], place_of(after)) == record
+    assert unsealed(Sealer.of(home), after) == record
     assert in_use(home, "quarantine") == done["new_key"] != old
     assert secrets.known_secret(home, f"{NEXT}.key") is None
     Tokenizer.of(home)

@@ -20,6 +20,7 @@ from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import read_snapshot
 from jobs.scoring.partitions import score_batch
 from jobs.scoring.quality import realised_auc
+from jobs.stage import run_stage
 from models import registry
 from models.artifact import Predictor
 from models.errors import ModelRefused, NotEnoughHistory
@@ -166,7 +167,7 @@ def test_training_refuses_given_no_second_snapshot_in_time(spark, home):
 def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     scoring = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
 
-    counts = job.run(spark, home, DateRange.of(TONIGHT))
+    counts = run_stage(spark, home, "score", DateRange.of(TONIGHT))
 
     lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
     scores = lake.arrow("gold.customer_score").to_pandas()
@@ -203,7 +204,7 @@ def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_other
     _write(lake, "gold.customer_360", empty, DateRange.of(TONIGHT))
     lake.publish()
     try:
-        job.run(spark, home, DateRange.of(TONIGHT))
+        run_stage(spark, home, "score", DateRange.of(TONIGHT))
 
         reader = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
         assert set(reader.arrow("gold.customer_score")["model_name"].to_pylist()) == scoring - hurt
@@ -263,7 +264,7 @@ def test_scoring_goes_on_given_a_feature_dropped_from_the_configuration_after_tr
 
 def test_scoring_says_what_to_do_given_no_champion(spark, settings):
     with pytest.raises(ModelRefused, match="closedloop run train"):
-        job.run(spark, settings, DateRange.of(TONIGHT))
+        run_stage(spark, settings, "score", DateRange.of(TONIGHT))
 
 
 def test_champion_is_refused_given_a_byte_changed_in_the_registry(home, trained):

@@ -7,12 +7,13 @@ from datetime import date, datetime
 import pytest
 
 from conf.dates import DateRange
-from jobs.ingest.tokens import Tokenizer
+from conf.tables import tables_of_job
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.content import content_hash
+from jobs.people.tokens import Tokenizer
 from jobs.rekey.job import rekey
 from jobs.stack.kill_matrix import fingerprint, prove_point
-from jobs.view import conform, job
+from jobs.stage import run_stage
 from tests.builders.bronze import a_call, a_status, a_subscription, deliver
 from tests.builders.contacts import put
 from tests.builders.targeting_night import copy_of
@@ -141,8 +142,8 @@ def in_one_range(spark, home):
     settings = settings_for_tests(home)
     for night in (night_of_march_3, night_of_march_4, night_of_march_5):
         night(settings)
-    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-05"))
-    job.run(spark, settings, DateRange.of(DAY))
+    run_stage(spark, settings, "conform", DateRange.of("2026-03-03", "2026-03-05"))
+    run_stage(spark, settings, "view", DateRange.of(DAY))
     return settings
 
 
@@ -334,11 +335,13 @@ def test_loading_in_another_order_gives_the_same_tables(spark, town, tmp_path):
     settings = settings_for_tests(tmp_path / "other")
     night_of_march_5(settings)
     night_of_march_4(settings)
-    conform.run(spark, settings, DateRange.of("2026-03-05"))
+    run_stage(spark, settings, "conform", DateRange.of("2026-03-05"))
     night_of_march_3(settings)
-    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-04"))  # widens to the 5th, which was built before
-    job.run(spark, settings, DateRange.of(DAY))
-    tables = [*conform.SILVER_TABLES, *job.TABLES]
+    run_stage(
+        spark, settings, "conform", DateRange.of("2026-03-03", "2026-03-04")
+    )  # widens to the 5th, which was built before
+    run_stage(spark, settings, "view", DateRange.of(DAY))
+    tables = [*tables_of_job("conform"), *tables_of_job("view")]
     assert {name: content_hash(settings, name) for name in tables} == {
         name: content_hash(town, name) for name in tables
     }
@@ -362,6 +365,6 @@ def test_silver_and_view_built_anew_under_another_token_key_are_those_that_were_
     tables = [name for name in published.published_versions(settings) if name.startswith(("silver.", "gold."))]
     rekeyed = {name: content_hash(settings, name) for name in tables}
     assert len(rekeyed) > 20
-    conform.run(spark, settings, DateRange.of("2026-03-03", "2026-03-05"))
-    job.run(spark, settings, DateRange.of(DAY))
+    run_stage(spark, settings, "conform", DateRange.of("2026-03-03", "2026-03-05"))
+    run_stage(spark, settings, "view", DateRange.of(DAY))
     assert {name: content_hash(settings, name) for name in tables} == rekeyed

@@ -10,7 +10,7 @@ from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.settings import Settings
-from jobs.targeting import job
+from jobs.stage import run_stage
 from jobs.targeting.export_signature import signing_key
 from tests.builders.targeting_night import NIGHT, a_night, a_town, approve, copy_of
 from tests.conftest import settings_for_tests
@@ -27,7 +27,7 @@ def targeted(spark, tmp_path_factory) -> tuple[Settings, dict[str, Any]]:
     approve(settings, *load_campaigns().values())
     for channel_code in load_channels():  # copies of the home sign alike
         signing_key(settings, channel_code)
-    return settings, job.run(spark, settings, DateRange(NIGHT, NIGHT))[str(NIGHT)]
+    return settings, run_stage(spark, settings, "target", DateRange(NIGHT, NIGHT))[str(NIGHT)]
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import without_withheld
 from jobs.stack.kill_matrix import KillProofFailed, differences, fingerprint, prove_point
+from jobs.stage import run_stage
 from jobs.targeting import export
-from jobs.targeting import job as targeting_job
 from jobs.targeting.close_file import close_file
 from jobs.targeting.contact_recall import recall_contact
 from jobs.targeting.explain import explain
@@ -202,7 +202,7 @@ def test_lists_that_left_are_not_decided_anew_and_recalls_are_kept_after_a_resto
     recall(targeted_copy, NIGHT, "STORE", "desk", "wrong list")
     recalled = {name for name, status in statuses(targeted_copy).items() if status == "RECALLED"}
     restore_lake_of_before(targeted_copy, targeted)
-    assert targeting_job.run(None, targeted_copy, RANGE)[str(NIGHT)]["status"] == "FROZEN"
+    assert run_stage(None, targeted_copy, "target", RANGE)[str(NIGHT)]["status"] == "FROZEN"
 
     export.run(None, targeted_copy, RANGE)
 
@@ -540,9 +540,9 @@ def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
     everybody = lake_of(targeted_copy).arrow("gold.campaign_contact")
     assert set(everybody["contact_id"].to_pylist()) - set(kept["contact_id"].to_pylist()) == {contact["contact_id"]}
     next_night = DateRange(NIGHT, NIGHT).last + timedelta(days=1)
-    left = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
+    left = budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     ledger.delete(targeted_copy, "ops.contact_withdrawal", "true")
-    with_it = targeting_job.budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
+    with_it = budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     cost = load_channels()[contact["channel_code"]].cost_yuan
     owner = contact["campaign_id"]
     assert left[owner] == pytest.approx(min(with_it[owner] + cost, campaigns[owner].budget.per_night_yuan))

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from datetime import date, timedelta
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
@@ -18,7 +19,7 @@ from jobs.cli import app
 from jobs.lakehouse import ledger
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
-from jobs.targeting import job
+from jobs.stage import run_stage
 from jobs.targeting.explain import explain
 from jobs.targeting.identity import counts_by_reason
 from jobs.targeting.job import budgets_left
@@ -42,6 +43,12 @@ RANGE = DateRange(NIGHT, NIGHT)
 
 def lake_of(settings) -> Lake:
     return Lake(None, settings, Run("tests", RANGE, settings))
+
+
+def night_of(spark, settings, campaigns) -> dict:
+    """The job's summary of the night with these campaigns."""
+    with patch("jobs.targeting.decide.load_campaigns", lambda: campaigns):
+        return run_stage(spark, settings, "target", RANGE)[str(NIGHT)]
 
 
 def test_pilot_campaigns_make_lists_on_all_nine_channels(targeted):
@@ -101,7 +108,7 @@ def test_night_that_fixes_no_share_is_published_without_that_table(spark, target
     fixed = lake_of(targeted_copy).arrow("gold.control_share").to_pylist()
     put(targeted_copy, "gold.control_share", [row | {"business_date": NIGHT - timedelta(days=1)} for row in fixed])
 
-    summary = job.run_night(spark, targeted_copy, NIGHT, {"CRBT_SAVE": load_campaigns()["CRBT_SAVE"]})
+    summary = night_of(spark, targeted_copy, {"CRBT_SAVE": load_campaigns()["CRBT_SAVE"]})
 
     assert summary["status"] == "PUBLISHED"
     assert summary["targeted"] > 0, "floor: the night was decided"
@@ -113,7 +120,9 @@ def test_rerun_gives_the_same_tables(spark, targeted_copy):
     before = {
         name: lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]) for name, key in KEYS.items()
     }
-    assert job.run(spark, settings, RANGE)[str(NIGHT)]["status"] == "PUBLISHED", "floor: the night was made again"
+    assert run_stage(spark, settings, "target", RANGE)[str(NIGHT)]["status"] == "PUBLISHED", (
+        "floor: the night was made again"
+    )
     for name, key in KEYS.items():
         assert lake_of(settings).arrow(name).sort_by([(c, "ascending") for c in key]).equals(before[name]), name
 
@@ -132,7 +141,7 @@ KEYS = {
 def test_nothing_is_made_given_a_stale_suppression_feed(targeted_copy, feed, status):
     feeds_are_fresh(targeted_copy, **{feed: status})
     with pytest.raises(StaleSuppression) as refusal:
-        job.run(None, targeted_copy, RANGE)
+        run_stage(None, targeted_copy, "target", RANGE)
     assert f"{feed}: found {status}" in str(refusal.value)
     assert list(targeted_copy.path("alerts").glob("*LISTS_REFUSED*"))
 
@@ -144,33 +153,33 @@ def test_nothing_is_made_given_protected_people_nobody_can_read(targeted_copy):
     with pytest.raises(
         StaleSuppression, match="list_member: found 20 unreadable rows beside 80 good ones, wanted at most 5%"
     ):
-        job.run(None, targeted_copy, RANGE)
+        run_stage(None, targeted_copy, "target", RANGE)
 
 
 def test_empty_list_snapshot_is_stale_but_no_answers_are_not(targeted_copy):
     feeds_are_fresh(targeted_copy, list_member="EMPTY")
     with pytest.raises(StaleSuppression, match="list_member: found EMPTY"):
-        job.run(None, targeted_copy, RANGE)
+        run_stage(None, targeted_copy, "target", RANGE)
 
 
 def test_night_waits_for_the_one_before(targeted_copy):
     after_next = NIGHT + timedelta(days=2)
     feeds_are_fresh(targeted_copy, after_next)
     with pytest.raises(NightNotClosed, match="targeting of 2026-03-11 is not closed") as refusal:
-        job.run(None, targeted_copy, DateRange(after_next, after_next))
+        run_stage(None, targeted_copy, "target", DateRange(after_next, after_next))
     assert "closedloop skip --date 2026-03-11 --by NAME" in str(refusal.value)
     with pytest.raises(InputRefused, match="lists published"):
         skip_night(targeted_copy, NIGHT, "desk")
     skipped = CliRunner().invoke(app, ["skip", "--date", "2026-03-11", "--by", "desk"])
     assert "skipped by desk" in skipped.output
     with pytest.raises(InputsMissing, match=r"gold.customer_360 has no rows of that night"):
-        job.run(None, targeted_copy, DateRange(after_next, after_next))
+        run_stage(None, targeted_copy, "target", DateRange(after_next, after_next))
 
 
 def test_unapproved_and_changed_campaigns_do_not_run(spark, targeted_copy):
     known = load_campaigns()
     changed = known["CRBT_SAVE"].model_copy(update={"priority": 7})
-    summary = job.run_night(spark, targeted_copy, NIGHT, {"T_CRBT": CRBT, "CRBT_SAVE": changed})
+    summary = night_of(spark, targeted_copy, {"T_CRBT": CRBT, "CRBT_SAVE": changed})
     assert summary["by_campaign"] == {}
     assert any("T_CRBT is not approved" in text for text in summary["refused_campaigns"])
     assert any("CRBT_SAVE was changed after its approval" in text for text in summary["refused_campaigns"])
@@ -299,4 +308,4 @@ def test_exported_night_is_frozen(targeted_copy, status):
     row = {"business_date": date(2026, 3, 10), "campaign_id": "C", "channel_code": "SMS", "file_name": "F", "rows": 1, "sha256": "x",
            "status": status, "run_id": "tests"}  # fmt: skip
     ledger.append(targeted_copy, "ops.export_ledger", [row])
-    assert job.run(None, targeted_copy, RANGE)[str(NIGHT)]["status"] == "FROZEN"
+    assert run_stage(None, targeted_copy, "target", RANGE)[str(NIGHT)]["status"] == "FROZEN"

@@ -11,8 +11,11 @@ from conf.kpi import Kpi
     [
         ({"series": "PRODUCT_HOLDERS", "product_id": "NO_SUCH_PRODUCT"}, "wanted one of conf/products.yaml"),
         ({"series": "PRODUCT_HOLDERS"}, "product_id for PRODUCT_HOLDERS"),
-        ({"series": "CRBT_PAYING"}, "product_id for PRODUCT_HOLDERS and CRBT_PAYING"),
-        ({"series": "CRBT_DOWNLOADERS", "product_id": "CRBT"}, "product_id for PRODUCT_HOLDERS"),
+        ({"series": "PAYING_HOLDERS"}, "product_id for PRODUCT_HOLDERS and PAYING_HOLDERS"),
+        ({"series": "PAYING_HOLDERS", "product_id": "NEWSPAPER"}, "is for CRBT, whose trials are known"),
+        ({"series": "USERS"}, "use for USERS"),
+        ({"series": "USERS", "use": "DATA"}, "wanted one of .*TONE_DOWNLOAD"),
+        ({"series": "USERS", "use": "TONE_DOWNLOAD", "product_id": "CRBT"}, "product_id for PRODUCT_HOLDERS"),
     ],
 )
 def test_kpi_is_refused_given_product_that_does_not_fit(given, found):

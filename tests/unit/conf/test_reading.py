@@ -21,7 +21,7 @@ A_FEED = {
     "duplicate_days": 7, "keep": "forever", "fields": [{"name": "id", "type": "code", "required": True}],
 }  # fmt: skip
 A_TABLE = {
-    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "key": ["id"], "keep": "forever",
+    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
     "columns": [{"name": "id", "type": "string", "description": "x"}],
 }  # fmt: skip
 

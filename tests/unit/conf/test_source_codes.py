@@ -7,6 +7,7 @@ import re
 import pytest
 
 from conf.codes import UNKNOWN, load_source_codes
+from conf.feeds import load_feeds
 from conf.tables import SQL, load_tables
 
 CODED = {  # list -> columns that carry its words
@@ -21,11 +22,36 @@ CODED = {  # list -> columns that carry its words
     "PAYMENT_MODE": ["gold.customer_360.payment_mode", "silver.subscription.payment_mode"],
     "BRAND": ["gold.customer_360.brand_code", "silver.subscription.brand_code"],
     "LINE_USE": ["gold.customer_360.line_use_type", "silver.subscription.line_use_type"],
+    "PRODUCT_STATE": ["silver.product_subscription.state"],
 }  # fmt: skip
+COMPARED = {  # list -> feed and field whose codes queries count by it
+    "OPERATOR": ("cdr_voice", "opp_operator"),
+    "SERVICE_PREFIX": ("mms_event", "svc_code"),
+    "BILL_ITEM": ("bill_summary", "item_group"),
+    "MISC_ORDER": ("misc_order", "opr_code"),
+}
+_WORD_COMPARED = re.compile(r"word_of\('(\w+)'[^=<>]*?\)\s*(?:=|<>|IN\s*\()\s*('[^']*'(?:\s*,\s*'[^']*')*)")
 
 
-def test_every_list_is_carried_by_a_column():
-    assert set(CODED) == set(load_source_codes())
+def test_every_list_is_carried_by_a_column_or_counted_by():
+    assert {*CODED, *COMPARED} == set(load_source_codes())
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_queries_compare_with_words_of_the_list_and_the_feed_may_send_its_codes(name):
+    texts = [path.read_text(encoding="utf-8") for path in SQL.glob("*/*.sql")]
+    compared = [match[2] for text in texts for match in _WORD_COMPARED.finditer(text) if match[1] == name]
+    words = {word for values in compared for word in re.findall(r"'([^']*)'", values)}
+    assert words == set(load_source_codes()[name].values())
+
+    feed, field = COMPARED[name]
+    (allowed,) = [each.allowed for each in load_feeds()[feed].fields if each.name == field]
+    assert not allowed or set(load_source_codes()[name]) <= set(allowed)
+
+
+def test_every_item_of_a_bill_has_a_word():
+    (allowed,) = [field.allowed for field in load_feeds()["bill_summary"].fields if field.name == "item_group"]
+    assert set(load_source_codes()["BILL_ITEM"]) == set(allowed)
 
 
 def test_queries_name_lists_that_are_there():

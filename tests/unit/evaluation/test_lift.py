@@ -1,5 +1,6 @@
 """The interval of the lift covers the truth as often as it says, and broken splits are found."""
 
+import math
 from datetime import date, timedelta
 from functools import partial
 
@@ -36,6 +37,25 @@ def test_interval_equals_the_published_example_given_newcombe_1998():
     interval = newcombe(56, 70, 48, 80)  # Newcombe 1998, table II (a), method 10
 
     assert (interval.value, interval.low, interval.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 20), (1, 20), (56, 70), (20, 20), (3100, 250_000)])
+def test_wilson_solves_its_equation(successes, trials):
+    rate, z = successes / trials, 1.959963984540054
+    interval = wilson(successes, trials)
+
+    for bound in (interval.low, interval.high):
+        assert (rate - bound) ** 2 == pytest.approx(z * z * bound * (1 - bound) / trials, abs=1e-12)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_sample_ratio_is_that_of_the_normal_approximation():
+    z = (130 - 100) / math.sqrt(1000 * 0.1 * 0.9)
+
+    assert sample_ratio_p_value(130, 1000, 0.1) == pytest.approx(math.erfc(z / math.sqrt(2)), abs=1e-12)
+    assert [sample_ratio_p_value(0, 0, 0.1), sample_ratio_p_value(0, 10, 0.0), sample_ratio_p_value(9, 10, 1.0)] == [
+        None
+    ] * 3
 
 
 def test_wilson_stays_inside_zero_and_one_given_extremes():

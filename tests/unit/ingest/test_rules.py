@@ -10,7 +10,7 @@ from jobs.ingest.chunks import Chunk, Piece, chunks_of
 from jobs.ingest.layout import Rule
 from jobs.ingest.parse import parse_chunk
 from jobs.ingest.reasons import reason_of
-from jobs.ingest.tokens import Tokenizer
+from jobs.people.tokens import Tokenizer
 from tests.unit.ingest.deliveries import fee_record
 
 TOKENIZER = Tokenizer(bytes(32))

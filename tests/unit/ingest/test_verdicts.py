@@ -10,10 +10,11 @@ import pytest
 
 from conf.feeds import load_feeds
 from jobs.ingest.control import ControlLine
-from jobs.ingest.landing import LANDED, REJECTED, SUPERSEDED, Delivered
+from jobs.ingest.landing import Delivered
 from jobs.ingest.names import data_file
 from jobs.ingest.shrunken import refuse_shrunken
 from jobs.ingest.verify import Known, not_in_landing, refuse_reused_numbers
+from jobs.lakehouse.file_states import LANDED, REJECTED, SUPERSEDED
 from tests.unit.ingest.deliveries import A_DAY
 
 NEXT = A_DAY + timedelta(days=1)

@@ -10,7 +10,7 @@ from jobs.lakehouse.frames import conform_frame, may_become
 
 CONTRACT = Table.model_validate(
     {
-        "table": "gold.held", "description": "x", "grain": "x", "owner": "x", "key": ["id"], "keep": "forever",
+        "table": "gold.held", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
         "columns": [
             {"name": "id", "type": "string", "description": "x"},
             {"name": "contact_cnt", "type": "int", "description": "x"},

@@ -20,6 +20,8 @@ from models.drift import Tonight, nulls_of, profiles_of
 from models.errors import ModelRefused
 from models.features import Cross, Cut, FeatureContract, encode, fit_contract
 
+ZONE = "Asia/Shanghai"
+
 RULES = load_models().drift
 DAY = date(2026, 3, 9)
 FEATURES = tuple(
@@ -48,14 +50,16 @@ def a_night(rows=4000, seed=1, **columns):
 def a_trained_contract(view=None):
     view = view or a_night(8000, seed=11)
     contract = fit_contract("churn_offnet", FEATURES, view, min_rows=30)
-    return contract.with_profiles(profiles_of(contract, encode(contract, view), nulls_of(contract, view), RULES.bins))
+    return contract.with_profiles(
+        profiles_of(contract, encode(contract, view, ZONE), nulls_of(contract, view), RULES.bins)
+    )
 
 
 def shifts_of(view, contract=None):
     contract = contract or a_trained_contract()
     night = Tonight(contract)
     for batch in view.to_batches(max_chunksize=1000):
-        night.add(encode(contract, batch), nulls_of(contract, batch))
+        night.add(encode(contract, batch, ZONE), nulls_of(contract, batch))
     return night.shifts(RULES)
 
 
@@ -151,7 +155,7 @@ def test_a_contract_without_its_profiles_is_refused(harm):
 def a_champion(contract, view):
     """A model that splits on the bill and on a pair of the trend and the brand, and on nothing else."""
     crossed = contract.with_crosses((Cross(Cut("mou_trend", 0.0, False), Cut("brand_code", 1, True)),))
-    matrix = encode(crossed, view)
+    matrix = encode(crossed, view, ZONE)
     place = crossed.names.index("arpu_fen")
     label = (matrix[:, place] > 5000).astype(float) + (matrix[:, -1] == 3.0)
     shown = np.full_like(matrix, np.nan)
@@ -166,7 +170,7 @@ def a_champion(contract, view):
         {"objective": "binary", "verbosity": -1, "num_threads": 1, "min_data_per_group": 10}, rows, num_boost_round=5
     )
     bundle = Bundle(booster.model_to_string(), crossed.to_json(), Calibration("platt", (1.0, 0.0)).to_json())
-    return ScoringModel("churn_offnet", 3, bundle.sha256, (Condition(column="is_live", equals=True),), bundle)
+    return ScoringModel("churn_offnet", 3, bundle.sha256, (Condition(column="is_live", equals=True),), bundle, ZONE)
 
 
 def verdict_on(view, champion, sample_rows=10**6):

@@ -16,6 +16,8 @@ from models.features import encode, fit_contract
 from models.training import Recipe, Snapshot, _folds, run_contest
 from tests.builders.customer_view import a_customer_view, planted_outcome, planted_probability
 
+ZONE = "Asia/Shanghai"
+
 ROWS = 3000
 MODEL = "churn_offnet"
 
@@ -34,7 +36,7 @@ def views():
 def encoded():
     config = load_models()
     contract = fit_contract(MODEL, config.features_of(MODEL), views()[0], config.min_category_rows)
-    first, second = (encode(contract, view) for view in views())
+    first, second = (encode(contract, view, ZONE) for view in views())
     profiles = profiles_of(contract, first, nulls_of(contract, views()[0]), config.drift.bins)
     return contract.with_profiles(profiles), first, second
 
@@ -65,7 +67,7 @@ def test_calibration_is_honest_given_planted_probabilities(planted):
 def test_stored_calibration_fits_the_stored_model_given_a_rate_that_falls():
     contest = a_contest(planted_outcome(views()[0], 11, -1.0), planted_outcome(views()[1], 12, -3.5))
     predictor = Predictor(contest.bundle)
-    raw = np.concatenate([predictor.predict_raw(encode(predictor.contract, view)) for view in views()])
+    raw = np.concatenate([predictor.predict_raw(encode(predictor.contract, view, ZONE)) for view in views()])
     rate = (planted_outcome(views()[0], 11, -1.0).mean() + planted_outcome(views()[1], 12, -3.5).mean()) / 2
 
     # what was learnt on the first snapshot alone promises three times too much on the second; the model refitted on both does not
@@ -94,7 +96,7 @@ def test_model_is_byte_for_byte_the_same_given_the_same_rows(planted):
 def test_stored_model_scores_like_the_trained_one_given_the_view(planted):
     predictor = Predictor(planted.bundle)
 
-    scores = predictor.predict_raw(encode(predictor.contract, views()[1]))
+    scores = predictor.predict_raw(encode(predictor.contract, views()[1], ZONE))
 
     assert metrics.roc_auc(planted.validation_label, scores) > planted.figures["auc"]  # refitted on these rows too
     assert planted.cost > 0

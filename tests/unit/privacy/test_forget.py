@@ -16,13 +16,13 @@ from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.feeds import load_feeds
 from jobs.ingest import job as ingest
-from jobs.ingest.tokens import Tokenizer
 from jobs.lakehouse import ledger
 from jobs.lakehouse.keys import WrongKey
-from jobs.privacy import scan
+from jobs.people.forgotten import without_forgotten
+from jobs.people.tokens import Tokenizer
 from jobs.privacy.blanking import blank, patterns_of
 from jobs.privacy.forget import ErasureIncomplete, forget
-from jobs.privacy.forgotten import without_forgotten
+from jobs.privacy.left_over import places_left
 from jobs.privacy.person import Person, person_of
 from tests.builders import export_reader
 from tests.builders.targeting_night import a_row, put
@@ -165,7 +165,7 @@ def home(settings):
 
 
 def _places(settings, person: Person) -> set[str]:
-    found = scan.places(settings, patterns_of(person), person.values("MSISDN"))
+    found = places_left(settings, patterns_of(person), person.values("MSISDN"))
     return {place.split("/")[0] if not place.startswith("lake") else "/".join(place.split("/")[1:3]) for place in found}
 
 

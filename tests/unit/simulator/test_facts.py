@@ -1,4 +1,4 @@
-"""The facts of conf/operator.yaml agree with the catalogue, the channels and the conditions the effects may name."""
+"""The facts of simulator/operator.yaml agree with the catalogue, the channels and the conditions the effects may name."""
 
 from __future__ import annotations
 

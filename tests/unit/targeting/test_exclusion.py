@@ -15,7 +15,7 @@ from jobs.lakehouse.run import Run
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.control import GLOBAL, bucket
 from jobs.targeting.decide import find_targets
-from jobs.targeting.reasons import DUE_ALL_THE_SAME, SUPPRESSION_REASONS, Reason, first_reason, mask_of, reasons_of
+from jobs.targeting.reasons import due_all_the_same, first_reason, in_order, mask_of, protecting, reasons_of
 from tests.builders.targeting_night import FOREVER, NIGHT, a_contact, a_night, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
 from tests.unit.targeting.campaigns_for_tests import ALL
@@ -179,7 +179,7 @@ def named_cases(town: Town) -> None:
     attempt_cases(town)
     ladder = town.person("everything against", control=GLOBAL, is_live=False, user_type="3", msisdn_class="FIXED", has_crbt=True,
                          list_colours=["BLACK"], account_manager_id=None, device_supports_mms=False)  # fmt: skip
-    for reason in SUPPRESSION_REASONS:
+    for reason in protecting():
         protect(ladder, reason.name)
     contacted(ladder, "T_CRBT", date(2026, 3, 1), OLD, date(2026, 3, 3))
     contacted(ladder, "X_OLD", date(2026, 3, 8), response_code="REFUSE", response_at=datetime(2026, 3, 8, 4))
@@ -322,7 +322,7 @@ class Verdicts:
         return reason.name if reason else None
 
     def is_due(self, name: str, campaign: str) -> bool:
-        return self._row(name, campaign)["all_reasons"] & ~mask_of(DUE_ALL_THE_SAME) == 0
+        return self._row(name, campaign)["all_reasons"] & ~mask_of(due_all_the_same()) == 0
 
     def wave(self, name: str, campaign: str = "T_CRBT") -> int:
         return self._row(name, campaign)["wave_no"]
@@ -460,14 +460,12 @@ LADDER = [
     ["DEVICE_INCAPABLE", "NO_ACCOUNT_MANAGER"],
     ["CONTROL_GROUP"],
     ["CAP_CUSTOMER", "CAP_PRODUCT", "CAP_CAMPAIGN", "CAP_CAMPAIGN_CHANNEL"],
-    ["BLACKOUT_DATE", "NOT_CHOSEN_CONFLICT", "NOT_CHOSEN_VALUE", "NOT_CHOSEN_BUDGET", "NOT_CHOSEN_CAPACITY"],
+    ["BLACKOUT_DATE", "NOT_CHOSEN_CONFLICT", "NOT_CHOSEN_VALUE", "NOT_CHOSEN_CAPACITY", "NOT_CHOSEN_BUDGET"],
 ]
 
 
 def test_reasons_stand_in_the_order_of_suppression():
-    assert [(reason.name, reason.step) for reason in Reason] == [
-        (name, step) for step, names in enumerate(LADDER, start=1) for name in names
-    ]
+    assert [reason.name for reason in in_order()] == [name for names in LADDER for name in names]
 
 
 def test_every_reason_is_logged_given_everything_against(verdicts):
@@ -582,7 +580,7 @@ def test_random_people_are_judged_as_by_the_reference_model(verdicts, town):
 
 def test_every_rule_fires_somewhere(verdicts, town):
     seen = {reason for name in town.cases for campaign in ALL for reason in verdicts.reasons(name, campaign)}
-    unused = {reason.name for reason in Reason if reason.step < 12} - seen
+    unused = {name for names in LADDER[:11] for name in names} - seen
     assert not unused, f"never seen: {unused}"
 
 

@@ -9,7 +9,7 @@ import pytest
 from conf.channels import load_channels
 from conf.errors import ExportRefused
 from conf.exports import load_exports
-from jobs.ingest.msisdn import national_mobile
+from jobs.people.msisdn import national_mobile
 from jobs.targeting.export_check import Protection, differences, read_back, violations
 from jobs.targeting.export_layout import file_bytes
 

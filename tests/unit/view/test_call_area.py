@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from conf.reading import ROOT
-from jobs.lakehouse.sqltext import bind_parameters
-from jobs.rules.holders import FOREVER, register_holders
+from conf.tables import query_text
+from jobs.lakehouse.sqltext import bind_parameters, substitute_tables
+from jobs.rules.holders import register_holder_at
 
+FOREVER = date(9999, 12, 31)
 CLOSED = date(2026, 3, 2)
 CALLS = "product_no_token long, city_id string, roam_locn string, start_time string, load_date date, superseded_on date"
 HELD = "msisdn_token long, subscription_id string, valid_from date, valid_to date, load_date date, superseded_on date"
@@ -20,9 +21,13 @@ def test_calls_count_for_the_area_they_were_made_in(spark):
     spark.createDataFrame(calls, CALLS).selectExpr(
         "* EXCEPT (start_time)", "CAST(start_time AS TIMESTAMP) AS start_time"
     ).createOrReplaceTempView("month_cdr_voice")
-    register_holders(spark, spark.createDataFrame([(100, "ANNA", date(2020, 1, 1), FOREVER, day, FOREVER)], HELD))
+    held = [(100, "ANNA", date(2020, 1, 1), FOREVER, day, FOREVER)]
+    spark.createDataFrame(held, HELD).createOrReplaceTempView("assignment")
+    holders = substitute_tables(query_text("work.msisdn_holder"), lambda _: "assignment")
+    spark.sql(holders).createOrReplaceTempView("holders")
+    register_holder_at(spark)
 
-    text = (ROOT / "sql/silver/call_area_month.sql").read_text(encoding="utf-8")
+    text = substitute_tables(query_text("silver.call_area_month"), lambda _: "holders")
     rows = spark.sql(bind_parameters(text, {"first_date": CLOSED, "last_date": CLOSED})).collect()
 
     assert {row["area_code"]: row["call_cnt"] for row in rows} == {"595": 2, "591": 1}

@@ -7,12 +7,14 @@ from datetime import date, timedelta
 import pytest
 
 from conf.segments import load_judgements
+from conf.view import load_view_rules
 from jobs.rules.lifecycle_stage import lifecycle_stage
 from jobs.view.snapshot import Snapshot
-from jobs.view.usage import SUMS, usage
-from jobs.view.value import METERED, bills
+from jobs.view.usage import usage
+from jobs.view.value import bills
 
 DAY = date(2026, 3, 9)
+METERED = load_view_rules().bills.metered
 # line -> days since activation, calls a day before the last 30 days, calls a day in them
 LINES = {
     "OLD": (2000, 1, 1),
@@ -40,7 +42,7 @@ class Typed(Snapshot):
 
 @pytest.fixture(scope="module")
 def trends(spark):
-    measures = sorted({measure for measure, _ in SUMS.values()} | {"voice_mt_seconds"})
+    measures = sorted({each.measure for each in load_view_rules().usage.sums.values()} | {"voice_mt_seconds"})
     rows = [
         (line, DAY - timedelta(days=back), calls * 60, calls)
         for line, (age, before, now) in LINES.items() for back in range(min(age + 1, 90)) for calls in [now if back < 30 else before]

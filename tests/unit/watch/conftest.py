@@ -34,7 +34,7 @@ def publish(operator) -> Callable[..., None]:
     def record(day: date, stages: Iterable[str] | None = None) -> None:
         night = load_night().stages
         rows = [
-            {"stage": name, "business_date": day, "table_name": night[name].table, "version": 0, "run_id": "x", "published_seq": 1}
+            {"stage": name, "business_date": day, "table_name": night[name].done_when, "version": 0, "run_id": "x", "published_seq": 1}
             for name in (night if stages is None else stages)
         ]  # fmt: skip
         ledger.append(operator, published.PUBLISHED, rows)

@@ -1,0 +1,100 @@
+"""Personal values behind the tokens, once each: vault.identity gets what is new, first seen on its earliest load date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.errors import ClosedLoopError
+from jobs.ingest import commits
+from jobs.ingest.parse import Identity
+from jobs.lakehouse import ledger
+from jobs.lakehouse.run import Run
+from jobs.people.forgotten import without_forgotten
+from jobs.people.vault import IDENTITY, KINDS
+
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+def distinct_identities(found: Iterable[tuple[Identity, np.ndarray]]) -> pa.Table:
+    """One row per token with the earliest load date of this run; two values under one token stop everything."""
+    parts = [
+        pa.table({
+            "token": pa.array(identity.tokens), "kind": pa.array([identity.kind] * len(identity.tokens), pa.string()),
+            "value": identity.values, "first_load_date": pa.array((days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32()),
+        })
+        for identity, days in found if len(identity.tokens)
+    ]  # fmt: skip
+    if not parts:
+        return pa.table({"token": pa.array([], pa.int64()), "kind": pa.array([], pa.string()),
+                         "value": pa.array([], pa.string()), "first_load_date": pa.array([], pa.date32())})  # fmt: skip
+    grouped = pa.concat_tables(parts).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
+    table = grouped.rename_columns(["token", "kind", "value", "first_load_date"])
+    _refuse_collisions(table)
+    return table
+
+
+def merge_identities(this_run: Run, found: pa.Table) -> int:
+    """Add tokens the vault does not know and bring first_load_date forward where this load is earlier; returns the new ones.
+
+    The result is the same whatever the order of the loads: one row per token with the least load date of all.
+    """
+    found = without_forgotten(this_run.settings, found, this_run.run_id)
+    if found.num_rows == 0:
+        return 0
+    known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "value", "first_load_date"])
+    place = pc.index_in(found["token"], value_set=known["token"].combine_chunks())
+    new = found.filter(pc.is_null(place))
+    seen = found.filter(pc.is_valid(place))
+    known = known.take(pc.drop_null(place))
+    _refuse_other_values(seen, known)
+    earlier = seen.filter(pc.less(seen["first_load_date"], known["first_load_date"])) if seen.num_rows else seen
+    for kind in KINDS:
+        changed = earlier.filter(pc.equal(earlier["kind"], kind))
+        added = new.filter(pc.equal(new["kind"], kind))
+        if changed.num_rows:
+            _rewrite_kind(this_run, kind, pa.concat_tables([changed, added]))
+        elif added.num_rows:
+            commits.add(this_run, IDENTITY, _sorted(added))
+    return new.num_rows
+
+
+def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:
+    """An older date loaded late: the kind's rows once more with the earlier dates."""
+    kept = (
+        ledger.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)])
+        .select(found.column_names)
+        .cast(found.schema)
+    )
+    both = pa.concat_tables([kept, found]).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
+    table = both.rename_columns(["token", "kind", "value", "first_load_date"])
+    _refuse_collisions(table)
+    commits.replace(this_run, IDENTITY, _sorted(table), f"kind = '{kind}'")
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    return table.sort_by("token")
+
+
+def _refuse_collisions(table: pa.Table) -> None:
+    _require_none(table.num_rows - pc.count_distinct(table["token"]).as_py())
+
+
+def _refuse_other_values(seen: pa.Table, known: pa.Table) -> None:
+    """The vault holds the same value under each token of this load it knows."""
+    is_same = pc.and_(
+        *(pc.equal(seen[name].cast(pa.string()), known[name].cast(pa.string())) for name in ("kind", "value"))
+    )
+    _require_none(seen.num_rows - (pc.sum(is_same).as_py() or 0))
+
+
+def _require_none(collisions: int) -> None:
+    if collisions:
+        raise ClosedLoopError(
+            f"vault.identity: found {collisions} token(s) standing for two values, wanted one value a token\n"
+            "  to do:  nothing was written to the vault; closedloop rekey --by NAME gives every value another token, then run this again"
+        )

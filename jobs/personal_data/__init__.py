@@ -1,1 +1,0 @@
-"""Proves where personal data is not: looks for every value of the vault in everything a home holds."""
