@@ -131,7 +131,7 @@ def _file_stores(docs: Path) -> Any:
     """Stores and pages as files below `docs`; a context of kind "file" would parse its YAML again for every rule."""
     from great_expectations.data_context.types.base import DataContextConfig
 
-    def _store(class_name: str, folder: str) -> dict:
+    def _store(class_name: str, folder: str) -> dict[str, Any]:
         backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs / "gx" / folder)}
         return {"class_name": class_name, "store_backend": backend}
 

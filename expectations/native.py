@@ -196,6 +196,6 @@ def _number(value: Any) -> float | None:
     return None if not is_number else int(value) if float(value).is_integer() else float(value)
 
 
-def _was_not_run(info: dict | None) -> bool:
+def _was_not_run(info: dict[str, Any] | None) -> bool:
     parts = [info or {}, *(part for part in (info or {}).values() if isinstance(part, dict))]
     return any(part.get("raised_exception") for part in parts)

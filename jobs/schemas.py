@@ -29,6 +29,7 @@ from conf.codes import CodeLists, Hotlines, SourceCodes, StatusCodes
 from conf.exports import ExportLayout
 from conf.feeds import Feed
 from conf.files import write_whole
+from conf.gate import GateLimits
 from conf.kpi import KpiRules
 from conf.models import ModelsConfig
 from conf.night import Night
@@ -77,6 +78,7 @@ KINDS = (
     Kind("competitor_hotlines", Hotlines, "conf/competitor_hotlines.yaml"),
     Kind("export", ExportLayout, "conf/exports/*.yaml"),
     Kind("feed", Feed, "conf/feeds/*.yaml"),
+    Kind("gate", GateLimits, "conf/gate.yaml"),
     Kind("kpi", KpiRules, "conf/kpi.yaml"),
     Kind("models", ModelsConfig, "conf/models.yaml"),
     Kind("night", Night, "conf/night.yaml"),
