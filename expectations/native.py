@@ -150,7 +150,7 @@ def rows_for(arrived: Any, table: Table, rules: Iterable[NativeRule], where: str
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("arrived", arrived)
         limited = f" WHERE {where}" if where else ""
-        found: Any = connection.execute(f"SELECT {listed} FROM arrived{limited}").to_arrow_table()
+        found: Any = connection.sql(f"SELECT {listed} FROM arrived{limited}").to_arrow_table()
         return found.to_pandas()
 
 
