@@ -34,7 +34,7 @@ def main() -> None:
         warm_up()
         write_whole(STAMP, now)
     except Exception as error:
-        print(f"the optimiser is compiled at first use instead: {type(error).__name__}: {error}")
+        sys.stderr.write(f"  the optimiser is compiled at first use instead: {type(error).__name__}: {error}\n")
 
 
 if __name__ == "__main__":

@@ -223,7 +223,7 @@ CHANGES = [
         "load_channels()['SMS'].capacity_per_day", 2000000,
     ),
     Change(
-        "contact limits, opt-out words, blackout days, tries of a failed contact",
+        "contact limits, control groups, opt-out words, blackout days, tries of a failed contact",
         {"conf/policy.yaml": instead("attempts: {BROADCAST: 2, ACTIVE: 3", "attempts: {BROADCAST: 2, ACTIVE: 4")},
         "load_policy().contacts.attempts['ACTIVE']", 4,
     ),
@@ -256,9 +256,9 @@ CHANGES = [
         "'kept 60 days' in entry('gold.customer_score')", True,
     ),
     Change(
-        "how long files stay, the cut-off hour of ingest, the share of control groups",
-        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7\ncontrol: {share: 0.08, minimum: 500}")},
-        "[load_settings('server').load_cutoff_hour, load_settings('server').control.share]", [7, 0.08],
+        "how long files stay, the cut-off hour of ingest",
+        {"conf/profiles/server.yaml": more("load_cutoff_hour: 7")},
+        "load_settings('server').load_cutoff_hour", 7,
     ),
     Change(
         "the training cut-offs, drift bounds, promotion thresholds",
