@@ -85,7 +85,6 @@ KINDS = (
     Kind("competitor_hotlines", Hotlines, "conf/competitor_hotlines.yaml"),
     Kind("export", ExportLayout, "conf/exports/*.yaml"),
     Kind("feed", Feed, "conf/feeds/*.yaml"),
-    Kind("gate", GateLimits, "conf/gate.yaml"),
     Kind("kpi", KpiRules, "conf/kpi.yaml"),
     Kind("models", ModelsConfig, "conf/models.yaml"),
     Kind("night", Night, "conf/night.yaml"),
