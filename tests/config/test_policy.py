@@ -228,7 +228,7 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
     [
         *(("os." + call, ("conf/files.py",)) for call in ("replace(", "rename(", "link(", "O_EXCL")),
         *((call, ()) for call in ("NamedTemporaryFile", "mkstemp", "shutil.move")),
-        # into a scratch folder of its own; beside the compiled code, run before the project can be imported
+        # into a scratch folder of its own
         (".write_text(", ("jobs/ingest/bench.py",)),
         *((call, ("jobs/lakehouse/managed_process.py",)) for call in ("Popen(", "start_new_session", "send_signal(")),
         ("os.killpg", ()),
