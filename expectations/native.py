@@ -109,9 +109,11 @@ def check_native(path: Path, table: Table, rules: tuple[NativeRule, ...]) -> Non
         for column in rule.columns:
             require_known(path, f"{key}.kwargs", column, table.column_names)
         _check_kwargs(path, key, rule)
-        if rule.id in seen:
-            raise ConfigError(path, key, f"{rule.id} a second time", "a `name` of its own for each of them")
-        seen.add(rule.id)
+        if seen & {rule.id, rule.words}:
+            raise ConfigError(
+                path, key, f"{rule.words} a second time", "each once, or other kwargs and a `name` of its own"
+            )
+        seen |= {rule.id, rule.words}
 
 
 def _check_kwargs(path: Path, key: str, rule: NativeRule) -> None:
@@ -148,7 +150,7 @@ def rows_for(arrived: Any, table: Table, rules: Iterable[NativeRule], where: str
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("arrived", arrived)
         limited = f" WHERE {where}" if where else ""
-        found: Any = connection.execute(f"SELECT {listed} FROM arrived{limited}").to_arrow_table()
+        found: Any = connection.sql(f"SELECT {listed} FROM arrived{limited}").to_arrow_table()
         return found.to_pandas()
 
 

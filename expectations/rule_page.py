@@ -46,10 +46,10 @@ class RuleTable(ValidationResultsTableContentBlockRenderer):
         content_block.header_row += [name.capitalize() for name in BESIDE_A_RULE]
 
     @classmethod
-    def _get_content_block_fn(cls, expectation_type: str, expectation_config: Any = None) -> Callable[..., list[Any]]:
+    def _get_content_block_fn(cls, expectation_type: str, expectation_config: Any = None) -> Callable[..., Any]:
         rows_of = super()._get_content_block_fn(expectation_type, expectation_config)
 
-        def _rows(configuration: Any = None, result: Any = None, **how: Any) -> list[Any]:
+        def _rows(configuration: Any = None, result: Any = None, **how: Any) -> list[list[Any]]:
             shown = (result.expectation_config.meta or {}).get("attributes", {})
             rows = rows_of(configuration=configuration, result=result, **how)  # type: ignore[misc]
             return [row + [str(shown.get(name, "")) for name in BESIDE_A_RULE] for row in rows]

@@ -23,6 +23,7 @@ from jobs.lakehouse.process_mark import ProcessMark, cpu_seconds
 KILL_ROUNDS = 10
 CPU_LIMIT_SECONDS = 900  # a server that has worked this long and does not answer will not
 LAST_LINES = 12
+_children: list[subprocess.Popen[bytes]] = []  # of this process: kept, so that none is left behind unreaped
 
 
 class ServerFailed(ServerUnavailable):
@@ -37,7 +38,7 @@ class ManagedProcess:
     note: Path
     log: Path
     polite_signal: int = signal.SIGTERM
-    grace_seconds: float = 30  # between being asked to end and being killed
+    grace_seconds: float = 20  # between being asked to end and being killed
     may_be_killed: bool = True
 
     def start(self, command: list[str], **how: Any) -> ProcessMark:
@@ -54,7 +55,8 @@ class ManagedProcess:
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **how
             )
-        mark = ProcessMark.of(child.pid)
+        mark = ProcessMark.of(child.pid)  # before it can be reaped: one that ended at once is told by who waits for it
+        _children[:] = [*(earlier for earlier in _children if earlier.poll() is None), child]
         self._remember(mark)
         return mark
 

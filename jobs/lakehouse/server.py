@@ -24,6 +24,7 @@ from jobs.lakehouse.spark_door import token
 
 SERVER_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 POLL_SECONDS = 1.0
+GRACE_SECONDS = 30.0  # to end its queries and hooks
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,10 @@ def _port_answers(settings: Settings) -> bool:
 def process(settings: Settings) -> ManagedProcess:
     """The Spark server of this home as a process."""
     return ManagedProcess(
-        "the Spark server", settings.path("run", "spark-server.json"), settings.path("logs", "spark-server.log")
+        "the Spark server",
+        settings.path("run", "spark-server.json"),
+        settings.path("logs", "spark-server.log"),
+        grace_seconds=GRACE_SECONDS,
     )
 
 

@@ -28,11 +28,11 @@ def main() -> None:
         if STAMP.exists() and STAMP.read_text() == now:
             return
         sys.path[0] = str(FOLDER.parents[1])
+        from conf.files import write_whole
         from models.allocation.solver import warm_up
 
         warm_up()
-        STAMP.parent.mkdir(exist_ok=True)
-        STAMP.write_text(now)
+        write_whole(STAMP, now)
     except Exception as error:
         sys.stderr.write(f"  the optimiser is compiled at first use instead: {type(error).__name__}: {error}\n")
 

@@ -91,11 +91,6 @@ KNOWS_THE_TIME = (
 TALKS_TO_PEOPLE = ("cli.py", "commands", "show.py", "stack", "servers", "bench.py")
 # Parts of a log that move up by one; the data of a database that moves out of root's home.
 MOVE_WHAT_STANDS = {"jobs/lakehouse/server_logs.py", "jobs/servers/postgres_server.py"}
-LEAVES_WITH_THE_SHARED_ROOM = {
-    (one, other)
-    for one in ("jobs.ingest", "jobs.privacy", "jobs.targeting")
-    for other in ("jobs.ingest", "jobs.privacy", "jobs.targeting")
-}
 
 
 def _files(folder: str) -> list[Path]:
@@ -157,10 +152,7 @@ def test_no_package_imports_one_that_imports_it():
     assert "jobs.lakehouse" in edges["jobs.catalogue"], "floor: imports inside functions count"
 
     circles = [
-        f"{one} <-> {other}"
-        for one in sorted(edges)
-        for other in sorted(edges[one])
-        if one in _reached(edges, other) and (one, other) not in LEAVES_WITH_THE_SHARED_ROOM
+        f"{one} <-> {other}" for one in sorted(edges) for other in sorted(edges[one]) if one in _reached(edges, other)
     ]
 
     assert circles == [], "what both need moves down, into a package that knows neither"
@@ -237,8 +229,8 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
     [
         *(("os." + call, ("conf/files.py",)) for call in ("replace(", "rename(", "link(", "O_EXCL")),
         *((call, ()) for call in ("NamedTemporaryFile", "mkstemp", "shutil.move")),
-        # into a scratch folder of its own; beside the compiled code, run before the project can be imported
-        (".write_text(", ("jobs/ingest/bench.py", "models/allocation/compiled.py")),
+        # into a scratch folder of its own
+        (".write_text(", ("jobs/ingest/bench.py",)),
         *((call, ("jobs/lakehouse/managed_process.py",)) for call in ("Popen(", "start_new_session", "send_signal(")),
         ("os.killpg", ()),
         ("session_members(", ("jobs/lakehouse/process_mark.py",)),

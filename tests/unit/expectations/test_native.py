@@ -72,13 +72,15 @@ def test_suite_takes_an_expectation_and_one_twice_needs_a_name(tmp_path, monkeyp
     file.parent.mkdir()
     one = {"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"column": "feed", "regex": "^[a-z]"}, **COMMON}
     monkeypatch.setattr(suites, "SUITES", tmp_path)
-    file.write_text(yaml.safe_dump({"table": TABLE, "gx": [one, one | {"name": "again"}]}))
+    other = {**one, "kwargs": {"column": "feed", "regex": "[a-z]$"}}
+    file.write_text(yaml.safe_dump({"table": TABLE, "gx": [one, other | {"name": "again"}]}))
     taken = suites.load_suites.__wrapped__()[TABLE].gx
     assert [rule.id for rule in taken] == ["gx__column_values_to_match_regex__feed", "gx__again__feed"]
 
-    file.write_text(yaml.safe_dump({"table": TABLE, "gx": [one, one]}))
-    with pytest.raises(ConfigError, match="a second time"):
-        suites.load_suites.__wrapped__()
+    for twice in (other, one | {"name": "again"}):
+        file.write_text(yaml.safe_dump({"table": TABLE, "gx": [one, twice]}))
+        with pytest.raises(ConfigError, match="a second time"):
+            suites.load_suites.__wrapped__()
 
 
 def test_broken_expectation_stops_the_night_and_a_warning_does_not(lake):

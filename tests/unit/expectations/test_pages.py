@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def docs(tmp_path_factory) -> Path:
     numbers = {rule.id: rule.min if rule.min is not None else rule.max for rule in rules}
     assert all(verdict.success for verdict in judge({TABLE: numbers}, folder, "targeting 2026-03-10"))
     return folder
+
+
+def shown(page: str) -> str:
+    """The words of a page."""
+    return unescape(re.sub(r"\s+", " ", re.sub(r"</?[a-zA-Z][^>]*>", " ", page)))
 
 
 def test_every_page_finds_what_it_loads_beside_it(docs):
@@ -48,17 +54,32 @@ def test_icons_bring_their_letters(docs):
 
 def test_a_page_shows_each_rule_with_its_reason_and_what_was_observed(docs):
     page = next((docs / "validations").rglob("*.html")).read_text(encoding="utf-8")
-    rules = rules_of(TABLE)
+    rules, text = rules_of(TABLE), shown(page)
     assert len(rules) >= 3
     for rule in rules:
-        words = rule.words.replace("__", " ")
-        assert words.replace("<", "&lt;") in page or words in page
-        assert (
-            f">{rule.bounds}<" in re.sub(r"\s+", "", page).replace("&lt;", "<")
-            or rule.bounds.replace("<", "&lt;") in page
-        )
+        assert rule.words.replace("__", " ") in text
+        assert rule.bounds in text
         assert rule.reason.split("'")[0] in page
     assert "--" not in re.sub(r"<!--.*?-->", "", page.split("Observed Value", 1)[1])
+
+
+def test_red_rule_stands_first_and_says_in_its_row_what_was_wanted_and_why(tmp_path):
+    rules = rules_of(TABLE)
+    broken, unknown = rules[-1], rules[0]
+    numbers = {rule.id: rule.min if rule.min is not None else rule.max for rule in rules}
+    numbers |= {broken.id: 7777.0 if broken.max is not None else -7777.0, unknown.id: None}
+
+    verdicts = judge({TABLE: numbers}, tmp_path, "targeting 2026-03-10")
+
+    assert {verdict.rule.id for verdict in verdicts if not verdict.success} == {broken.id, unknown.id}
+    page = next((tmp_path / "validations").rglob("*.html")).read_text(encoding="utf-8")
+    rows = [shown(row) for row in re.findall(r"<tr[^>]*>.*?</tr>", page, re.DOTALL)]
+    (head,) = [number for number, row in enumerate(rows) if "Observed Value" in row]
+    assert rows[head].split() == ["Status", "Expectation", "Observed", "Value", "Bounds", "Reason", "Severity"]
+    red = "".join(rows[head + 1 : head + 3])
+    for said in (broken.reason, unknown.reason, "7777", "no row or no value to measure", broken.severity):
+        assert said.split("'")[0] in red, said
+    assert len(rows) - head - 1 >= len(rules)
 
 
 def test_without_the_packages_the_pages_are_written_plain_and_it_is_told(tmp_path, caplog):

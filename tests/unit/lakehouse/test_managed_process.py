@@ -112,6 +112,7 @@ def test_session_of_another_boot_is_left_alone_though_its_leader_is_gone(server,
     other = ManagedProcess("other", tmp_path / "other.json", tmp_path / "other.log", grace_seconds=0.5)
     theirs = fork(other, "leaves")
     wait_for_end(theirs)
+    os.waitpid(theirs.pid, 0)  # no process carries the number now
     try:
         boot, _, ticks = theirs.start.rpartition(":")
         note(server, replace(theirs, start=f"{boot[::-1]}:{ticks}"))

@@ -19,7 +19,6 @@ from jobs.lakehouse.alerts import raise_alert, send_unsent, tell_without_home, u
 from jobs.lakehouse.secrets import replace_secret
 from tests.builders.listener import hurry, listening, told_at
 
-pytest.importorskip("apprise")
 NIGHT = "2026-03-10"
 NUMBER = "13800000001"
 NOBODY = "json://127.0.0.1:9/x"
