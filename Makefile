@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 CLOSEDLOOP := .venv/bin/closedloop
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary sbom notice advisories
+.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock docs dictionary sbom notice advisories
 
 ##@ To look at it
 help: ## list the targets
@@ -28,7 +28,9 @@ check: setup ## lint, format, types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator supply dags
 format: setup ## format the code
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
-dictionary: setup ## write docs/data_dictionary.md from the contracts
+docs: setup ## build docs/ as a site in site/, to be read without a network
+	@.venv/bin/mkdocs build --strict --quiet && echo "  written: site/index.html"
+dictionary: setup ## write docs/dictionary and docs/architecture.svg from the contracts
 	@$(CLOSEDLOOP) dictionary
 lock: ## resolve pyproject.toml to the lock files, with hashes; what is pinned stays (UPGRADE=--upgrade moves it)
 	@.ci/lock $(UPGRADE)

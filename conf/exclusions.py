@@ -24,11 +24,11 @@ class Exclusion(Strict):
     is_due: bool = False
 
 
-class _Exclusions(Strict):
+class Exclusions(Strict):
     exclusions: tuple[Exclusion, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _reasons_and_bits_once(self) -> _Exclusions:
+    def _reasons_and_bits_once(self) -> Exclusions:
         for key in ("reason", "bit"):
             counts = Counter(getattr(exclusion, key) for exclusion in self.exclusions)
             doubled = sorted(value for value, count in counts.items() if count > 1)
@@ -44,8 +44,8 @@ def load_exclusions() -> dict[str, Exclusion]:
     An operator may bring them into another order and other words (a whole list of his own); ConfigError for a reason left
     out, a new one, or a bit other than the delivered one: nights that were decided hold these bits.
     """
-    found = {each.reason: each for each in load(_Exclusions, EXCLUSIONS_FILE).exclusions}
-    delivered = parse(_Exclusions, read_yaml(EXCLUSIONS_FILE), EXCLUSIONS_FILE).exclusions
+    found = {each.reason: each for each in load(Exclusions, EXCLUSIONS_FILE).exclusions}
+    delivered = parse(Exclusions, read_yaml(EXCLUSIONS_FILE), EXCLUSIONS_FILE).exclusions
     wanted = {each.reason: each.bit for each in delivered}
     for name in sorted(found.keys() ^ wanted.keys()):
         place = "left out" if name in wanted else "a reason no rule gives"

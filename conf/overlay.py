@@ -190,14 +190,14 @@ def _id_of(base: Any, own: Any) -> Callable[[dict], str] | None:
     return next((way for way in [*ways, _rule_id] if all(_tells_apart(way, entries) for entries in (base, own))), None)
 
 
-def _rule_id(entry: dict) -> str:
+def _rule_id(entry: dict[str, Any]) -> str:
     if RULE_KEY not in entry:
         return ""
     rest = (f"{key}={entry[key]}" for key in sorted(entry) if key not in (RULE_KEY, *RULE_BOUNDS))
     return " ".join([str(entry[RULE_KEY]), *rest])
 
 
-def _tells_apart(way: Callable[[dict], str], entries: list[dict]) -> bool:
+def _tells_apart(way: Callable[[dict[str, Any]], str], entries: list[dict[str, Any]]) -> bool:
     found = [way(entry) for entry in entries]
     return all(found) and len(set(found)) == len(entries)
 

@@ -25,11 +25,11 @@ class PersonalKind(Strict):
         return "" if self.data_class == "PERSONAL" else f", {self.data_class.lower()}"
 
 
-class _PersonalData(Strict):
+class PersonalData(Strict):
     kinds: dict[KindName, PersonalKind] = Field(min_length=1)
 
 
 @cache
 def load_personal_kinds() -> dict[str, PersonalKind]:
     """All kinds by name, in the order of the file."""
-    return load(_PersonalData, PERSONAL_DATA_FILE).kinds
+    return load(PersonalData, PERSONAL_DATA_FILE).kinds

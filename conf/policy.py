@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -58,9 +58,14 @@ class SuppressRules(Strict):
 
 
 class ControlRules(Strict):
-    """Share of everybody who is never contacted, and the salt of the stable hash."""
+    """Who is held back: of a campaign's selected, of everybody, and by which salt of the stable hash."""
 
+    share: float = Field(ge=0, le=0.5)
+    """Share of those a campaign selects, when it names none of its own."""
+    minimum: int = Field(ge=0)
+    """People a campaign holds back at least, by a larger share of a small list."""
     global_share: float = Field(ge=0, le=0.5)
+    """Share of everybody whom no campaign ever contacts."""
     salt: str = Field(min_length=8)
 
 
@@ -141,7 +146,7 @@ class ContactRules(Strict):
 
     @field_validator("late_result_nights", "attempts")
     @classmethod
-    def _names_every_class(cls, value: dict) -> dict:
+    def _names_every_class(cls, value: dict[str, Any]) -> dict[str, Any]:
         missing = set(get_args(ChannelClass)) - set(value)
         if missing:
             raise ValueError(f"a number for every class, found none for {', '.join(sorted(missing))}")

@@ -37,7 +37,7 @@ class _UniqueKeyLoader(yaml.CSafeLoader):
     """YAML loader that refuses a key given twice (plain YAML silently keeps the last)."""
 
 
-def _construct_unique(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict:
+def _construct_unique(loader: _UniqueKeyLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     pairs = [(loader.construct_object(key, deep=True), value) for key, value in node.value]
     seen: dict[Any, Any] = {}
@@ -216,7 +216,7 @@ def first_problem(model: type[BaseModel], error: ValidationError, path: str | Pa
     return ConfigError(path, key, found, wanted)
 
 
-def _known_keys(model: type[BaseModel], place: tuple) -> str:
+def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
     current: Any = model
     for part in place[:-1]:
         if isinstance(part, int):

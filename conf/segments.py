@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -239,7 +239,7 @@ class StrategicSegment(Strict):
     code: str = Field(pattern=r"^SS\d$")
     name: str
     title: str
-    rule: dict
+    rule: dict[str, Any]
 
 
 class Strategic(Strict):

@@ -60,13 +60,6 @@ class SimulatorSettings(Strict):
     intensity: float = Field(gt=0)
 
 
-class ControlSettings(Strict):
-    """Control group of a campaign: share of those selected, and the least number."""
-
-    share: float = Field(ge=0, le=0.5)
-    minimum: int = Field(ge=0)
-
-
 class AllocationSettings(Strict):
     """When the allocator may stop: proven relative gap, or time; `threads` it may use, every core of the machine when null."""
 
@@ -219,7 +212,6 @@ class Settings(BaseSettings):
     initial_load: InitialLoadSettings
     """Cut-offs the initial load builds a view for."""
     simulator: SimulatorSettings
-    control: ControlSettings
     allocation: AllocationSettings
     alerts: AlertSettings
     training: TrainingSettings

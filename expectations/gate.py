@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.dates import DateRange
 from conf.errors import GateFailed
-from conf.tables import table_of
-from expectations.measure import Numbers, measure_arrow, measure_spark
-from expectations.suites import Rule, rules_of
-from jobs.lakehouse.locks import held
+from conf.gate import load_gate_limits
+from conf.tables import Table, table_of
+from expectations.checkpoint import judge_numbers
+from expectations.measure import ROWS, Numbers, measure_arrow, measure_spark
+from expectations.native import NativeResult, NativeRule, rows_for, run_native
+from expectations.suites import Rule, native_rules_of, rules_of
 
 if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
 
-# Up to here one process counts faster than a Spark job starts; above it Spark does.
-ROWS_FOR_ONE_PROCESS = 3_000_000
+
+class TooManyRows(Rule):
+    """Told in place of a table's `gx` expectations when its rows do not fit into one process."""
+
+    @property
+    def id(self) -> str:
+        """Name of the number inside its table."""
+        return "rows_for_gx_expectations"
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Verdict:
     """What one rule of one table came to."""
 
     table: str
-    rule: Rule
+    rule: Rule | NativeRule
     observed: float | None
     success: bool
 
@@ -40,7 +46,8 @@ def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> lis
     """
     _require_written(lake, stage, tables)
     measured = {name: measure(lake, name, dates) for name in tables}
-    verdicts = judge(measured, lake.settings.path("data_docs"), f"{stage} {dates}")
+    native = {name: judge_rows(lake, name, dates, measured[name]) for name in tables if native_rules_of(name)}
+    verdicts = judge(measured, lake.settings.path("data_docs"), f"{stage} {dates}", native=native)
     lake.record_gate([_result_row(lake, stage, verdict) for verdict in verdicts])
     broken = [verdict for verdict in verdicts if not verdict.success]
     for severity, event in (("warn", "GATE_WARNING"), ("fail", "GATE_FAILED")):
@@ -67,10 +74,8 @@ def _require_written(lake: Lake, stage: str, tables: list[str]) -> None:
 def measure(lake: Lake, name: str, dates: DateRange) -> Numbers:
     """The numbers of one table's rules for the dates under judgement (the whole table when it is replaced whole)."""
     table, rules = table_of(name), rules_of(name)
-    predicate = dates.predicate(table.replace_by) if table.replace_by else None
-    dataset = lake.dataset(name)
-    if lake.row_count(name) <= ROWS_FOR_ONE_PROCESS:
-        return measure_arrow(dataset, table, rules, predicate)
+    if lake.row_count(name) <= load_gate_limits().one_process_rows_max:
+        return measure_arrow(lake.dataset(name), table, rules, _of_dates(table, dates))
     from pyspark.sql import functions as F
 
     frame = lake.read(name)
@@ -79,159 +84,51 @@ def measure(lake: Lake, name: str, dates: DateRange) -> Numbers:
     return measure_spark(frame, table, rules)
 
 
-def judge(measured: dict[str, Numbers], docs: Path, run_name: str, with_pages: bool = True) -> list[Verdict]:
-    """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
-    rules = {name: rules_of(name) for name in measured if rules_of(name)}
-    if not rules:
-        return []
-    frame, suites = _metrics_row(rules, measured), {}
-    with held(docs / "gate.lock"):
-        suites = _run_checkpoint(rules, measured, frame, docs, run_name, with_pages)
-    return [
-        Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own
-    ]  # fmt: skip
+def judge_rows(lake: Lake, name: str, dates: DateRange, numbers: Numbers) -> list[NativeResult] | TooManyRows:
+    """What the suite's `gx` expectations say of the rows under judgement; TooManyRows when there are more than memory is for."""
+    rules, most = native_rules_of(name), load_gate_limits().native_rows_max
+    if (numbers[ROWS.id] or 0) > most:
+        reason = (
+            f"not run on so many rows (native_rows_max of conf/gate.yaml): {', '.join(rule.words for rule in rules)}"
+        )
+        return TooManyRows(metric="row_count", max=most, severity="warn", reason=reason)
+    table = table_of(name)
+    return run_native(rows_for(lake.dataset(name), table, rules, _of_dates(table, dates)), rules)
 
 
-def renew_index(docs: Path) -> None:
-    """Write the first page of the Data Docs again, from the pages there are."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    with held(docs / "gate.lock"):
-        context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
-        no_page: Any = ["no page"]  # an empty list would build all of them again
-        context.build_data_docs(site_names=["pages"], resource_identifiers=no_page)
+def _of_dates(table: Table, dates: DateRange) -> str | None:
+    return dates.predicate(table.replace_by) if table.replace_by else None
 
 
-def _metrics_row(rules: dict[str, list[Rule]], measured: dict[str, Numbers]) -> Any:
-    import pandas as pd
-
-    values = {_cell(name, rule): measured[name][rule.id] for name, own in rules.items() for rule in own}
-    return pd.DataFrame({cell: pd.Series([value], dtype="float64") for cell, value in values.items()})
-
-
-def _cell(name: str, rule: Rule) -> str:
-    return f"{name.replace('.', '__')}__{rule.id}"
-
-
-def _run_checkpoint(
-    rules: dict[str, list[Rule]],
+def judge(
     measured: dict[str, Numbers],
-    frame: Any,
     docs: Path,
     run_name: str,
-    with_pages: bool,
-) -> dict[str, dict[str, bool]]:
-    """Success by table and rule id; one batch, one suite a table, results without values, pages rebuilt once."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
-    from expectations.pages import lay_assets
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
-    batch = _batch_definition(context)
-    definitions = [
-        context.validation_definitions.add_or_update(
-            gx.ValidationDefinition(
-                name=name, data=batch, suite=context.suites.add_or_update(_suite(gx, name, own, measured[name]))
-            )
-        )
-        for name, own in rules.items()
-    ]
-    checkpoint = context.checkpoints.add_or_update(
-        gx.Checkpoint(name="gate", validation_definitions=definitions, result_format="BASIC")
-    )
-    result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run_name))
-    # Once for all tables: as an action of the checkpoint the index would be rebuilt after each of them.
-    pages: Any = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
-    if with_pages:
-        lay_assets(docs)
-        context.build_data_docs(site_names=["pages"], resource_identifiers=pages)
-    return {run.suite_name: _successes(run) for run in result.run_results.values()}
-
-
-def _file_stores(docs: Path) -> Any:
-    """Stores and pages as files below `docs`; a context of kind "file" would parse its YAML again for every rule."""
-    from great_expectations.data_context.types.base import DataContextConfig
-
-    def _store(class_name: str, folder: str) -> dict:
-        backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs / "gx" / folder)}
-        return {"class_name": class_name, "store_backend": backend}
-
-    return DataContextConfig(
-        config_version=4.0,
-        expectations_store_name="suites",
-        validation_results_store_name="results",
-        checkpoint_store_name="checkpoints",
-        stores={
-            "suites": _store("ExpectationsStore", "suites"),
-            "results": _store("ValidationResultsStore", "results"),
-            "checkpoints": _store("CheckpointStore", "checkpoints"),
-            "validation_definition_store": _store("ValidationDefinitionStore", "validation_definitions"),
-        },
-        data_docs_sites={
-            "pages": {
-                "class_name": "SiteBuilder",
-                "show_how_to_buttons": False,
-                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view("OfflineIndex")},
-                "site_section_builders": {
-                    "expectations": {"view": _view("OfflinePage")},
-                    "validations": {"view": _view("OfflinePage")},
-                },
-            }
-        },
-        progress_bars={"globally": False},  # type: ignore[arg-type]
-        analytics_enabled=False,
-    )
-
-
-def _view(name: str) -> dict[str, str]:
-    return {"module_name": "expectations.pages", "class_name": name}
-
-
-def _batch_definition(context: Any) -> Any:
-    source = context.data_sources.add_or_update_pandas(name="metrics")
-    return source.add_dataframe_asset(name="one_row").add_batch_definition_whole_dataframe("all")
-
-
-def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
-    suite = gx.ExpectationSuite(name=name)
-    for rule in rules:
-        common = {
-            "column": _cell(name, rule),
-            "severity": "critical" if rule.severity == "fail" else "warning",
-            "description": f"{rule.words} ({rule.reason})",
-            "meta": {"rule": rule.id, "reason": rule.reason},
-        }
-        # Great Expectations passes a missing number whatever the bounds: what must be known is asked for as such.
-        if numbers[rule.id] is None and not _may_be_unknown(name, rule, numbers):
-            suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(**common))
-        elif numbers[rule.id] is None:
-            suite.add_expectation(gx.expectations.ExpectColumnValuesToBeNull(**common))
+    with_pages: bool = True,
+    native: dict[str, list[NativeResult] | TooManyRows] | None = None,
+) -> list[Verdict]:
+    """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
+    rules, shown = {name: rules_of(name) for name in measured if rules_of(name)}, {}
+    for name, found in (native or {}).items():
+        if isinstance(found, TooManyRows):
+            rules[name] = [*rules.get(name, []), found]
+            measured = measured | {name: measured[name] | {found.id: measured[name][ROWS.id]}}
         else:
-            # Of one row the largest value is the value; this expectation shows it on its page.
-            bounds = {"min_value": rule.min, "max_value": rule.max}
-            suite.add_expectation(gx.expectations.ExpectColumnMaxToBeBetween(**common, **bounds))
-    return suite
-
-
-def _may_be_unknown(name: str, rule: Rule, numbers: Numbers) -> bool:
-    """Whether a number that could not be measured keeps the rule: the rule says so, or a table that may be empty has no row."""
-    return rule.when_empty == "pass" or (table_of(name).may_be_empty and numbers.get("row_count") == 0)
-
-
-def _successes(run: Any) -> dict[str, bool]:
-    return {result.expectation_config.meta["rule"]: bool(result.success) for result in run.results}
+            shown[name] = found
+    if not rules:
+        return []
+    suites = judge_numbers(rules, measured, shown, docs, run_name, with_pages)
+    numbers = [
+        Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own
+    ]  # fmt: skip
+    return numbers + [Verdict(name, one.rule, one.observed, one.success) for name, own in shown.items() for one in own]
 
 
 def _in_words(verdict: Verdict) -> str:
     return f"{verdict.table}: {verdict.rule.words}; observed {verdict.observed} ({verdict.rule.reason})"
 
 
-def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict:
+def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict[str, Any]:
     layer, short_name = verdict.table.split(".")
     return {
         "run_id": lake.run.run_id, "business_date": lake.run.business_date, "stage": stage, "table_name": verdict.table,

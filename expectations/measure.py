@@ -74,7 +74,7 @@ def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
     return f"{text} FILTER (WHERE {condition})"
 
 
-def allowed_values(table: Table, rule: Rule) -> tuple:
+def allowed_values(table: Table, rule: Rule) -> tuple[Any, ...]:
     """Values a rule names, or the codes its column's contract allows when it names none."""
     if rule.metric == "not_allowed_count" and not rule.values:
         return tuple(table.column(str(rule.column)).codes)
@@ -85,7 +85,7 @@ def _is_array(table: Table, rule: Rule) -> bool:
     return rule.metric == "not_allowed_count" and table.column(str(rule.column)).type.startswith("array")
 
 
-def _marks(values: tuple) -> str:
+def _marks(values: tuple[Any, ...]) -> str:
     return ", ".join("?" for _ in values) or "NULL"
 
 

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from great_expectations.render.view.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 
 from conf.files import write_whole
 from conf.reading import BASE
@@ -58,7 +58,7 @@ class _Offline:
     def render(self, document: Any, template: Any = None, **kwargs: Any) -> str:
         """The page as HTML."""
         text = super().render(document, template, **kwargs)  # type: ignore[misc]
-        return without_hosts(text, _levels_below_root(document))
+        return without_hosts(_with_short_names(text, document), _levels_below_root(document))
 
 
 class OfflinePage(_Offline, DefaultJinjaPageView):
@@ -93,7 +93,10 @@ def lay_assets(docs: Path, packages: Path = PACKAGES) -> bool:
     for name, file in missing:
         package = packages / f"{name}.jar"
         if not package.is_file():
-            log.warning("the Data Docs are shown without their styles: %s is missing; run make setup", package.name)
+            log.warning(
+                "the Data Docs are shown without their styles: %s is missing; run make setup, or closedloop fetch",
+                package.name,
+            )
             return False
         library, version = re.fullmatch(r"(.+?)-(\d.*)", name).groups()  # type: ignore[union-attr]
         with zipfile.ZipFile(package) as archive:
@@ -103,6 +106,13 @@ def lay_assets(docs: Path, packages: Path = PACKAGES) -> bool:
 
 def _place(package: str, file: str) -> Path:
     return ASSETS / package / file
+
+
+def _with_short_names(page: str, document: Any) -> str:
+    """Numbers of one table under their own names: in the row all tables share, the table stands before them."""
+    about = document if isinstance(document, dict) else document.to_json_dict()
+    suite = about.get("expectation_suite_name") or ""
+    return page.replace(f"{suite.replace('.', '__')}__", "") if suite else page
 
 
 def _levels_below_root(document: Any) -> int:

@@ -13,6 +13,7 @@ from conf.code_lists import code_list
 from conf.errors import ConfigError
 from conf.reading import ROOT, Strict, load, remembered, require_known, yaml_files
 from conf.tables import Table, load_tables, table_of
+from expectations.native import NativeRule, check_native
 
 SUITES = ROOT / "expectations"
 Metric = Literal[
@@ -40,12 +41,13 @@ class Rule(Strict, json_schema_extra=_name_shorthands):
 
     required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart), of the codes in the column's contract when none are written.
     order_violation_count: rows with column > other. sum_difference: sum(column) - sum(other).
-    A number that cannot be measured, for want of rows or values, breaks the rule unless `when_empty: pass`.
+    A number that cannot be measured, for want of rows or values, breaks the rule unless `when_empty: pass`. `notes`: more for the Data Docs.
     """
 
     metric: Metric
     severity: Literal["fail", "warn"]
     reason: str = Bound(min_length=5)
+    notes: str = ""
     column: str | None = None
     other: str | None = None
     values: tuple[Value, ...] = ()
@@ -94,6 +96,13 @@ class Rule(Strict, json_schema_extra=_name_shorthands):
         return re.sub(r"[^a-z0-9_]+", "_", text.lower())[:180]
 
     @property
+    def bounds(self) -> str:
+        """What the number must keep to, as the Data Docs show it."""
+        if self.min is None or self.max is None:
+            return f"<= {self.max:g}" if self.min is None else f">= {self.min:g}"
+        return f"{self.min:g}" if self.min == self.max else f"{self.min:g} to {self.max:g}"
+
+    @property
     def words(self) -> str:
         """The rule as a sentence for people."""
         low = f"{self.min:g} <= " if self.min is not None else ""
@@ -102,10 +111,11 @@ class Rule(Strict, json_schema_extra=_name_shorthands):
 
 
 class Suite(Strict):
-    """The rules of one table; `defaults: false` leaves out those that follow from its contract."""
+    """The rules of one table, `gx` expectations of Great Expectations itself; `defaults: false` leaves out what follows from the contract."""
 
     table: str
     rules: tuple[Rule, ...] = ()
+    gx: tuple[NativeRule, ...] = ()
     defaults: bool = True
 
 
@@ -123,6 +133,7 @@ def load_suites() -> dict[str, Suite]:
         if suite.table != wanted or wanted not in load_tables():
             raise ConfigError(path, "table", suite.table, f"{wanted}, a table with a contract under sql/")
         _check_columns(path, suite)
+        check_native(path, table_of(wanted), suite.gx)
         suites[wanted] = suite
     return suites
 
@@ -152,6 +163,12 @@ def rules_of(name: str) -> list[Rule]:
     chosen = {rule.id: rule for rule in derived}
     chosen.update({rule.id: rule for rule in (suite.rules if suite else ())})
     return list(chosen.values())
+
+
+def native_rules_of(name: str) -> list[NativeRule]:
+    """Expectations of Great Expectations itself in the suite of a table."""
+    suite = load_suites().get(name)
+    return list(suite.gx) if suite else []
 
 
 def default_rules(table: Table) -> list[Rule]:

@@ -7,12 +7,12 @@ from pathlib import Path
 from textwrap import wrap
 
 from conf.feeds import load_feeds
+from conf.files import write_whole
 from conf.night import load_night
-from conf.reading import ROOT
+from conf.reading import BASE
 from conf.tables import Table, load_tables
-from jobs.catalogue import JOBS
 
-PICTURE = ROOT / "docs" / "architecture.svg"
+PICTURE = BASE / "docs" / "architecture.svg"
 WIDTH, SIDE, MIDDLE, RIGHT = 1180, 20, 260, 690  # x of the three columns
 LINE, GAP, PAD = 19, 58, 14
 ENGINES = {
@@ -37,27 +37,18 @@ BESIDE: dict[str, list[Neighbour]] = {
     ],
     "evaluation": [("reports/<date>.html", ("beside the Data Docs",), False)],
 }
-# Gold tables of contracts that name no stage themselves.
-_STAGE_OF_GOLD = {
-    "customer_score": "scoring", "lifecycle_state": "scoring", "campaign_decision": "targeting", "campaign_contact": "targeting",
-    "recommendation": "targeting", "control_group": "targeting", "control_share": "targeting",
-}  # fmt: skip
-_STAGE_OF_LAYER = {"bronze": "ingest", "vault": "ingest", "silver": "ingest", "rpt": "evaluation"}
 
 
 def stage_of(table: Table) -> str | None:
-    """Stage that makes a table: as its contract says, else by its layer; None for the pipeline's own books."""
-    said = getattr(table, "stage", None) or _STAGE_OF_LAYER.get(table.layer)
-    return said or (_STAGE_OF_GOLD.get(table.short_name, "customer_view") if table.layer == "gold" else None)
+    """Stage that makes a table, as its contract says; the vault is ingest's, the pipeline's own books are nobody's."""
+    return "ingest" if table.layer == "vault" else table.stage
 
 
 def render_diagram() -> str:
     """The whole picture as SVG text, the same for the same configuration."""
     parts, top = [], PAD
     for name, stage in load_night().stages.items():
-        jobs = [
-            f"{job.name}: {ENGINES.get(job.name, '')}" for job in JOBS.values() if job.stage == name and job.nightly
-        ]
+        jobs = [f"{job}: {ENGINES.get(job, '')}" for job in stage.jobs]
         tables = _table_lines(name)
         height = PAD * 2 + LINE * max(len(tables), len(jobs) + 2, 4 * len(BESIDE.get(name, [])))
         parts += _box(
@@ -148,7 +139,7 @@ def _document(parts: list[str], height: float) -> str:
 
 def write_diagram() -> Path:
     """Draw the picture anew and return its path."""
-    PICTURE.write_text(render_diagram(), encoding="utf-8")
+    write_whole(PICTURE, render_diagram())
     return PICTURE
 
 

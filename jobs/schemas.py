@@ -26,14 +26,17 @@ from conf.approval import ApprovalFlow
 from conf.campaigns import Campaign
 from conf.channels import Channels
 from conf.codes import CodeLists, Hotlines, SourceCodes, StatusCodes
+from conf.exclusions import Exclusions
 from conf.exports import ExportLayout
 from conf.feeds import Feed
 from conf.files import write_whole
+from conf.gate import GateLimits
 from conf.kpi import KpiRules
 from conf.models import ModelsConfig
 from conf.night import Night
 from conf.numbering import Numbering
 from conf.overlay import TREES
+from conf.personal_data import PersonalData
 from conf.policy import Policy
 from conf.products import Products
 from conf.reading import ROOT
@@ -43,6 +46,7 @@ from conf.segments import Judgements, Orientation, Personality, Strategic
 from conf.settings import Settings
 from conf.tables import Table
 from conf.tags import TagFile
+from conf.view import ViewRules
 from expectations.suites import Suite
 
 FOLDER = ROOT / "conf" / "schemas"
@@ -74,6 +78,10 @@ KINDS = (
     Kind("campaign", Campaign, "conf/campaigns/*.yaml"),
     Kind("channels", Channels, "conf/channels.yaml"),
     Kind("code_lists", CodeLists, "conf/code_lists.yaml"),
+    Kind("exclusions", Exclusions, "conf/exclusions.yaml"),
+    Kind("gate", GateLimits, "conf/gate.yaml"),
+    Kind("personal_data", PersonalData, "conf/personal_data.yaml"),
+    Kind("view", ViewRules, "conf/view.yaml"),
     Kind("competitor_hotlines", Hotlines, "conf/competitor_hotlines.yaml"),
     Kind("export", ExportLayout, "conf/exports/*.yaml"),
     Kind("feed", Feed, "conf/feeds/*.yaml"),

@@ -32,7 +32,7 @@ def watch() -> None:
     for found in outcome.findings:
         typer.echo(f"{found.judged.severity} {found.event} {found.business_date}: {found.text}")
     if outcome.unsent:
-        show(f"{outcome.unsent} alerts the webhook has not taken yet")
+        show(f"{outcome.unsent} alerts nobody has taken yet (webhook, mail or chat)")
     raise typer.Exit(outcome.code)
 
 

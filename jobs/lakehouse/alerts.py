@@ -1,7 +1,8 @@
-"""Tells people what goes wrong: the webhook first, when one is set, then one JSON file per alert below home/alerts.
+"""Tells people what goes wrong: the webhook, mail and chat first, when they are set, then one JSON file per alert below home/alerts.
 
-Beside an alert stand `<name>.ack` (who acknowledged it and why) and `<name>.unsent` (the webhook did not take it yet). Each
-file is written whole and by one writer, so processes never undo one another's.
+Beside an alert stand `<name>.ack` (who acknowledged it and why), `<name>.unsent` (the webhook did not take it yet) and
+`<name>.unnotified` (nobody was told by mail or chat yet). Each file is written whole and by one writer, so processes never
+undo one another's.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from conf.alerts import Event, Severity, load_alert_rules
 from conf.errors import InputRefused
 from conf.files import PARTIAL, write_whole
 from conf.settings import Settings
-from jobs.lakehouse import webhook
+from jobs.lakehouse import notifiers, webhook
 from jobs.lakehouse.logs import fact
 from jobs.lakehouse.masking import masked_facts, masked_message
 
 log = logging.getLogger(__name__)
-ALERT, ACKNOWLEDGED, UNSENT = ".json", ".ack", ".unsent"
+ALERT, ACKNOWLEDGED = ".json", ".ack"
+UNSENT: dict[str, Any] = {
+    ".unsent": webhook,
+    ".unnotified": notifiers,
+}  # marker beside an alert: who has not taken it yet
 SENT_AT_ONCE = 50  # alerts that were not delivered, with one that is
 
 
@@ -87,7 +93,7 @@ def raise_alert_once(
 
 
 def tell_without_home(settings: Settings, event: str, business_date: object, text: str, same_as: str) -> bool:
-    """Tell the webhook alone, when the home does not answer; whether it was taken. Never raises."""
+    """Tell without a file, when the home does not answer; whether anybody took it. Never raises."""
     body = _body(event, business_date, text, {})
     judged = load_alert_rules().of(event)
     own = {
@@ -96,7 +102,9 @@ def tell_without_home(settings: Settings, event: str, business_date: object, tex
         "to_do": judged.to_do,
         "raised_at": _now(settings),
     }
-    return webhook.post(settings, _as_text(body | own), is_home_alive=False)
+    ways = [way for way in UNSENT.values() if way.is_set(settings, is_home_alive=False)]
+    taken = [way.post(settings, _as_text(body | own), is_home_alive=False) for way in ways]
+    return any(taken)
 
 
 def alert_id(event: str, business_date: object, same_as: str) -> str:
@@ -137,31 +145,36 @@ def acknowledge(settings: Settings, which: str | None, by: str, reason: str) -> 
 
 
 def send_unsent(settings: Settings) -> int:
-    """Send alerts the webhook did not take before, oldest first, while it takes them; returns how many went. Never raises."""
-    sent = 0
+    """Send alerts not delivered before, oldest first, while they are taken; returns how many went. Never raises."""
     try:
-        for marker in sorted(_files(settings, UNSENT), key=lambda file: file.stat().st_mtime)[:SENT_AT_ONCE]:
-            if webhook.rests(settings):
-                break
-            alert = _read(marker.with_suffix(ALERT))
-            if alert is None or webhook.post(settings, _as_text(alert)):
-                marker.unlink(missing_ok=True)
-                sent += alert is not None
+        return sum(_send_marked(settings, suffix) for suffix in UNSENT)
     except OSError as error:
         log.warning("alerts not delivered before stay so: %s", error)
+        return 0
+
+
+def _send_marked(settings: Settings, suffix: str) -> int:
+    sent, way = 0, UNSENT[suffix]
+    for marker in sorted(_files(settings, suffix), key=lambda file: file.stat().st_mtime)[:SENT_AT_ONCE]:
+        if way.rests(settings):
+            break
+        alert = _read(marker.with_suffix(ALERT))
+        if alert is None or way.post(settings, _as_text(alert)):
+            marker.unlink(missing_ok=True)
+            sent += alert is not None
     return sent
 
 
 def unsent_count(settings: Settings) -> int:
-    """Alerts the webhook has not taken yet."""
-    return sum(1 for _ in _files(settings, UNSENT))
+    """Alerts the webhook, or mail and chat, have not taken yet."""
+    return len({marker.stem for suffix in UNSENT for marker in _files(settings, suffix)})
 
 
 def old_files(settings: Settings, before: date) -> list[Path]:
     """Files of alerts last raised before that date, acknowledged or not, with what stands beside them; foreign files are not ours."""
     limit = datetime.combine(before, time(), ZoneInfo(settings.time_zone)).timestamp()
     old = [file for file in [*_files(settings, ALERT), *_files(settings, PARTIAL)] if file.stat().st_mtime < limit]
-    beside = [file.with_suffix(suffix) for file in old for suffix in (ACKNOWLEDGED, UNSENT)]
+    beside = [file.with_suffix(suffix) for file in old for suffix in (ACKNOWLEDGED, *UNSENT)]
     return sorted([*old, *(file for file in beside if _exists(file))])
 
 
@@ -174,14 +187,15 @@ def _tell(settings: Settings, body: dict[str, str], same_as: str | None) -> None
         "to_do": judged.to_do, **body, "id": _id(body, same_as), "severity": str(judged.severity),
         "raised_at": before.get("raised_at", now), "again_at": now, "times": _times(before) + 1,
     }  # fmt: skip
-    is_taken = is_told or not settings.alerts.webhook_url or webhook.post(settings, _as_text(alert))
+    set_ways = {suffix: way for suffix, way in UNSENT.items() if way.is_set(settings)}
+    refused = [] if is_told else [suffix for suffix, way in set_ways.items() if not way.post(settings, _as_text(alert))]
     fact(log, logging.WARNING, body["event"], {key: value for key, value in body.items() if key != "event"})
     write_whole(file, _as_text(alert) + "\n")
     file.with_suffix(ACKNOWLEDGED).unlink(missing_ok=True)
-    if not is_taken:
-        write_whole(file.with_suffix(UNSENT), "")
-    elif settings.alerts.webhook_url:
-        send_unsent(settings)
+    for suffix in refused:
+        write_whole(file.with_suffix(suffix), "")
+    for suffix in set_ways.keys() - set(refused):
+        _send_marked(settings, suffix)
 
 
 def _body(event: str, business_date: object, text: str, facts: dict[str, object]) -> dict[str, str]:

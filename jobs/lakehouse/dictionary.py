@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
+from functools import cache
 from pathlib import Path
 
 from conf.feeds import load_feeds
 from conf.files import write_whole
 from conf.reading import BASE
-from conf.tables import LAYERS, Column, Table, load_tables
-from jobs.lakehouse.sqltext import tables_in
+from conf.tables import LAYERS, Column, Table, load_tables, query_text, work_queries
+from jobs.lakehouse import lineage
 
 PAGES = BASE / "docs" / "dictionary"
 INDEX = "index.md"
@@ -25,28 +25,34 @@ _LAYER_WORDS = {
     "silver": "cleaned, and bound to subscriptions",
     "gold": "customer view, scores, decisions, contacts",
     "rpt": "reports",
-    "work": "helper queries of one run, never published",
 }
 
 
 def render_dictionary() -> dict[str, str]:
     """Every page as Markdown by file name: the index, and one page a layer."""
     tables = load_tables()
-    lineage = made_from(tables)
+    sources = made_from()
     by_layer = {layer: sorted(name for name in tables if tables[name].layer == layer) for layer in LAYERS}
-    pages = {f"{layer}.md": _layer_page(layer, names, lineage) for layer, names in by_layer.items() if names}
+    pages = {f"{layer}.md": _layer_page(layer, names, sources) for layer, names in by_layer.items() if names}
     return {INDEX: _index_page(by_layer), **pages}
 
 
-def made_from(tables: dict[str, Table]) -> dict[str, tuple[str, ...]]:
-    """The tables that each table with a query reads, by full name, in the order of their names."""
-    return {name: _sources(table) for name, table in tables.items() if table.sql_file.is_file()}
+def made_from() -> dict[str, tuple[str, ...]]:
+    """What each table is made from, in the order of their names: as jobs.lakehouse.lineage knows, and the feeds it names."""
+    return {name: tuple(sorted((lineage.sources(name) | _feeds_of(name)) - {name})) for name in load_tables()}
 
 
-def _sources(table: Table) -> tuple[str, ...]:
-    text = table.sql_file.read_text(encoding="utf-8")
-    feeds = {load_feeds()[name].table for name in _FEED_VIEW.findall(text) if name in load_feeds()}
-    return tuple(sorted({*tables_in(text), *feeds} - {table.name}))
+@cache
+def _feeds_of(name: str) -> frozenset[str]:
+    """Bronze tables whose rows a query, or a helper query of it, reads as of a night."""
+    if name not in work_queries() and not load_tables()[name].is_query:
+        return frozenset().union(*map(_feeds_of, _helpers(name)))
+    own = {load_feeds()[feed].table for feed in _FEED_VIEW.findall(query_text(name)) if feed in load_feeds()}
+    return frozenset(own.union(*map(_feeds_of, _helpers(name))))
+
+
+def _helpers(name: str) -> list[str]:
+    return sorted(lineage.made_from(name) & set(work_queries()))
 
 
 def _index_page(by_layer: dict[str, list[str]]) -> str:
@@ -58,10 +64,10 @@ def _index_page(by_layer: dict[str, list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _layer_page(layer: str, names: list[str], lineage: dict[str, tuple[str, ...]]) -> str:
+def _layer_page(layer: str, names: list[str], sources: dict[str, tuple[str, ...]]) -> str:
     lines = [f"# {layer}: {_words(layer)}", "", _GENERATED]
     for name in names:
-        lines += _table_lines(load_tables()[name], lineage)
+        lines += _table_lines(load_tables()[name], sources)
     return "\n".join(lines) + "\n"
 
 
@@ -69,14 +75,14 @@ def _words(layer: str) -> str:
     return _LAYER_WORDS.get(layer, layer)
 
 
-def _table_lines(table: Table, lineage: dict[str, tuple[str, ...]]) -> list[str]:
+def _table_lines(table: Table, sources: dict[str, tuple[str, ...]]) -> list[str]:
     return [
         "",
         f"## {table.name}",
         "",
         table.description,
         "",
-        *(f"- **{what}**: {said}" for what, said in _facts(table, lineage).items() if said),
+        *(f"- **{what}**: {said}" for what, said in _facts(table, sources).items() if said),
         "",
         "| column | type | unit | personal | meaning |",
         "|---|---|---|---|---|",
@@ -84,38 +90,36 @@ def _table_lines(table: Table, lineage: dict[str, tuple[str, ...]]) -> list[str]
     ]
 
 
-def _facts(table: Table, lineage: dict[str, tuple[str, ...]]) -> dict[str, str]:
+def _facts(table: Table, sources: dict[str, tuple[str, ...]]) -> dict[str, str]:
     stored = [f"partitioned by {', '.join(table.partition_by)}"] if table.partition_by else []
     stored += [f"a run replaces its dates of `{table.replace_by}`"] if table.replace_by else []
     stored += [f"kept {table.retention_days} days" if table.retention_days else "kept for good"]
-    readers = sorted(name for name, sources in lineage.items() if table.name in sources)
+    readers = sorted(name for name, read in sources.items() if table.name in read)
     return {
         "Grain": table.grain,
         "Key": ", ".join(f"`{column}`" for column in table.key),
         "Made by": _maker(table),
-        "Made from": _links(table, lineage.get(table.name, ())),
-        "Read by the queries of": _links(table, readers),
+        "Made from": _links(table, sources[table.name]),
+        "Read by": _links(table, readers),
         "Stored": "; ".join(stored),
         "Owner": table.owner,
     }
 
 
 def _maker(table: Table) -> str:
-    """Query, feed or function that makes the table, and its stage, as far as the contract says."""
-    stage = getattr(table, "stage", None)
-    made_by = getattr(table, "made_by", None)
+    """Query, feed or function that makes the table, its helper queries, and its stage with its job."""
     feed = next((feed for feed in load_feeds().values() if feed.table == table.name), None)
-    if table.sql_file.is_file():
+    if table.is_query:
         maker = f"query `{_place(table.sql_file)}`"
-    elif feed is not None:
-        maker = f"feed `conf/feeds/{feed.feed}.yaml`"
     else:
-        maker = f"`{made_by}`" if made_by else ""
-    return maker + (f", in stage `{stage}`" if stage else "")
+        maker = f"feed `conf/feeds/{feed.feed}.yaml`, by `{table.made_by}`" if feed else f"`{table.made_by}`"
+    helpers = ", ".join(f"`{_place(work_queries()[helper])}`" for helper in _helpers(table.name))
+    job = f" (job `{table.maker_job}`)" if table.maker_job else ""
+    return maker + (f" with {helpers}" if helpers else "") + (f", in stage `{table.stage}`{job}" if table.stage else "")
 
 
 def _place(path: Path) -> str:
-    return path.relative_to(BASE).as_posix()
+    return f"sql/{path.parent.name}/{path.name}"
 
 
 def _links(table: Table, names: tuple[str, ...] | list[str]) -> str:
@@ -144,10 +148,9 @@ def _codes(column: Column) -> str:
 
 def write_dictionary() -> Path:
     """Write all pages, remove those of layers that are gone, and return their folder."""
-    PAGES.mkdir(parents=True, exist_ok=True)
     pages = render_dictionary()
     for name in _on_disk() - set(pages):
-        os.unlink(PAGES / name)
+        (PAGES / name).unlink()
     for name, text in pages.items():
         write_whole(PAGES / name, text)
     return PAGES

@@ -85,8 +85,12 @@ def fetch(tell: Callable[[str], None], base: Path = BASE) -> None:
             )
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(f"  {text}\n")
+
+
 if __name__ == "__main__":
     try:
-        fetch(lambda text: sys.stdout.write(f"  {text}\n"))
+        fetch(_say)
     except FetchFailed as error:
         sys.exit(f"\nset-up stopped: {error}")

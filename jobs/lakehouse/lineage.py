@@ -71,7 +71,9 @@ def in_order(names: list[str]) -> list[list[str]]:
     try:
         sorter.prepare()
     except CycleError as error:
-        raise ValueError(f"tables are made from each other in a circle: {', '.join(sorted(set(error.args[1])))}") from None
+        raise ValueError(
+            f"tables are made from each other in a circle: {', '.join(sorted(set(error.args[1])))}"
+        ) from None
     layers = []
     while sorter.is_active():
         layers.append(sorted(sorter.get_ready()))

@@ -16,6 +16,7 @@ from jobs.lakehouse.doors import umask_of
 from jobs.lakehouse.java_packages import JARS, digest_of, listed
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.spark_door import bring_token
+from jobs.lakehouse.worker_code import bring_code
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +55,7 @@ def _connect(settings: Settings, app: str) -> SparkSession:
         spark.client.set_retry_policies([DefaultPolicy(max_retries=CONNECT_RETRIES)])
         for key, value in session_conf(settings).items():
             spark.conf.set(key, value)
+        bring_code(spark, settings)
     except (PySparkException, OSError, RuntimeError) as error:
         raise _unavailable(settings, _reason(error)) from None
     return spark

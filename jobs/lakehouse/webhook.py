@@ -41,6 +41,11 @@ def post(settings: Settings, content: str, is_home_alive: bool = True) -> bool:
     return False
 
 
+def is_set(settings: Settings, is_home_alive: bool = True) -> bool:
+    """Whether there is an address."""
+    return bool(settings.alerts.webhook_url)
+
+
 def rests(settings: Settings) -> bool:
     """Whether the address did not answer a while ago and is left alone."""
     return time.monotonic() < _rests_until.get(str(settings.alerts.webhook_url), 0)

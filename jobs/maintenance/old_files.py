@@ -46,7 +46,7 @@ def remove(settings: Settings, found: Found) -> None:
     if found["reports"]:
         write_index(settings)
     if found["data_docs"]:
-        from expectations.gate import renew_index
+        from expectations.checkpoint import renew_index
 
         renew_index(settings.path("data_docs"))
 

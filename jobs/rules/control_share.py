@@ -26,4 +26,4 @@ def share_in_force(
 
 def held_back_share(row: Mapping[str, Any]) -> float:
     """Share of the contactable a night holds back in all: for this campaign, and beside it for every campaign."""
-    return 1 - (1 - row["global_share"]) * (1 - row["control_share"])
+    return 1 - (1 - float(row["global_share"])) * (1 - float(row["control_share"]))

@@ -99,7 +99,8 @@ def _test_column(test: Comparison) -> Column:
 
     column = F.col(f"`{test.column}`")
     if test.operator in COMPARISONS:
-        return getattr(column, f"__{test.operator}__")(F.lit(test.value))
+        compared: Column = getattr(column, f"__{test.operator}__")(F.lit(test.value))
+        return compared
     if test.operator == "between":
         return column.between(F.lit(test.value[0]), F.lit(test.value[1]))
     if test.operator in ("in", "not_in"):

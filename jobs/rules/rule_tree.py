@@ -100,7 +100,7 @@ class _Parser:
         if codes and value not in codes:
             raise self.refuse(path, f"{value} for {column}", one_of(value, codes))
 
-    def test(self, node: dict, path: str) -> Comparison:
+    def test(self, node: dict[str, Any], path: str) -> Comparison:
         extra = [str(key) for key in node if key not in ("column", "op", "value")]
         if extra:
             raise self.refuse(path, f"unknown key {', '.join(extra)}", "column, op, value")

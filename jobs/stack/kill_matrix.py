@@ -210,7 +210,9 @@ def _prepare(settings: Settings, day: date, tell: Tell) -> None:
     history = settings.history
     days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
     todo = [["simulator", "history"], ["simulator", "day", "--date", day.isoformat()]]
-    todo += [["jobs.cli", "run", job, *days] for job in (*load_night().initial_load, *load_night().weekly["training"].jobs)]
+    todo += [
+        ["jobs.cli", "run", job, *days] for job in (*load_night().initial_load, *load_night().weekly["training"].jobs)
+    ]
     for words in todo:
         tell(f"  {' '.join(words[:3])}")
         require_step(settings, words, settings.home / LOG, environment(settings.home))

@@ -9,9 +9,11 @@ import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
+from conf.responses import load_response_rules
 from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import ledger, published
+from jobs.lakehouse.file_states import LOADED
 from jobs.stack import stack
 from jobs.stack.steps import answer_of_step, environment
 
@@ -61,7 +63,11 @@ def sections(settings: Settings) -> Iterable[tuple[str, list[str], list[tuple]]]
         ["campaign", "targeted", "contacted", "accepted so far", "rate 1", "rate 2"],
         _rates(settings),
     )
-    yield "Lift against control", ["campaign", "treated", "control", "lift, points", "95 % interval"], _lift(settings)
+    yield (
+        "Lift against control",
+        ["campaign", "treated", "control", "lift, points", f"{load_response_rules().lift.confidence:.0%} interval"],
+        _lift(settings),
+    )
     yield "Allocation", ["night", "value, yuan", "proven bound", "gap", "greedy"], _allocation(settings)
 
 
@@ -69,7 +75,7 @@ def _row_counts(settings: Settings) -> list[tuple]:
     versions = published.published_versions(settings)
     files = query(
         settings,
-        "SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN ('LANDED', 'SUPERSEDED')",
+        f"SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN {LOADED}",
         "ops.file_ledger",
     )[0]
     rows = [

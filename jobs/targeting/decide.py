@@ -10,7 +10,6 @@ import pyarrow as pa
 from conf.campaigns import Campaign, load_campaigns
 from conf.channels import load_channels
 from conf.policy import Policy, load_policy
-from conf.settings import Settings
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.planning import static_plans
@@ -74,7 +73,7 @@ def candidate_frame(
     context = TargetingContext(
         contact_day_of(business_date),
         policy,
-        _shares(lake.settings, subscribers, compiled, fixed, business_date, policy),
+        _shares(subscribers, compiled, fixed, business_date, policy),
     )
     raised = control_shares.raised_campaigns(fixed, context.control_shares)
     facts = join_facts(
@@ -85,7 +84,7 @@ def candidate_frame(
 
 
 def _shares(
-    settings: Settings, subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
+    subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
     business_date: date, policy: Policy,
 ) -> dict[str, float]:  # fmt: skip
     def count(names: list[str]) -> dict[str, int]:
@@ -95,7 +94,7 @@ def _shares(
         return {row["campaign_id"]: row["count"] for row in rows}
 
     campaigns = {campaign.campaign.campaign_id: campaign.campaign for campaign in compiled}
-    return control_shares.shares_of_night(fixed, campaigns, settings, business_date, count)
+    return control_shares.shares_of_night(fixed, campaigns, policy, business_date, count)
 
 
 def _score_date(lake: Tables, wanted: frozenset[str], business_date: date, policy: Policy) -> date | None:

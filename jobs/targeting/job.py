@@ -178,7 +178,7 @@ def freeze_night(
         RECOMMENDATION: freeze.recommendations_of(contacts),
     }  # fmt: skip
     shares = control_shares.rows_to_fix(
-        control_shares.fixed_shares(lake, business_date), targets, campaigns, lake.settings, policy, business_date
+        control_shares.fixed_shares(lake, business_date), targets, campaigns, policy, business_date
     )
     if shares.num_rows or lake.arrow(SHARE, filters=[("business_date", "=", business_date)]).num_rows:
         tables[SHARE] = shares  # most nights fix none, and none is no commit

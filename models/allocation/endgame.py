@@ -1,7 +1,7 @@
 """The end-game: HiGHS on the whole problem when it is small, else on customers near indifference around the best plan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from models.allocation import regret
 from models.allocation.canonical import Canonical
+from models.allocation.chains import improve_by_chains
 from models.allocation.evaluate import Prices
 from models.allocation.primal import Candidate, Chosen, PlanSearch
 from models.allocation.problem import Floats
@@ -20,7 +21,14 @@ WHOLE_PAIRS = 6_000
 TINY_PAIRS = 1_500
 WHOLE_NODES = 1_500
 MANY_NODES = 200
-PROOF_PAIRS = 4_000
+PROOF_PAIRS = 2_500
+PROOF_NODES = 200
+START_PAIRS = 400
+START_NODES = 10
+CHAINED_CUSTOMERS = 3_000
+CORE_PAIRS = 1_000
+CLOSE_ROUNDS = 4
+LEAST_CLOSED = 0.05
 EXAMINED = 100_000
 NEAR = 0.3
 PAIRS_A_CUSTOMER = 6
@@ -114,11 +122,20 @@ class Endgame:
     bound: float
     multipliers: Floats
     seconds_left: Callable[[], float]
+    price_bound: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.price_bound = self.bound
 
     @property
     def is_small(self) -> bool:
-        """Whether the whole problem is given to HiGHS."""
+        """Whether the whole problem may be given to HiGHS."""
         return self.search.canonical.n_pairs <= WHOLE_PAIRS
+
+    @property
+    def is_tiny(self) -> bool:
+        """Whether the whole problem is given to HiGHS at once, and without a gap."""
+        return self.search.canonical.n_pairs <= TINY_PAIRS
 
     def solve_whole(self, incumbent: Candidate | None, gap_target: float) -> tuple[Candidate | None, float, bool]:
         """Solve the whole problem; returns the best plan known, a bound, and whether HiGHS has proven there is no plan.
@@ -127,10 +144,9 @@ class Endgame:
         """
         pairs = np.arange(self.search.canonical.n_pairs)
         start = incumbent if incumbent is not None and incumbent.hard_excess == 0.0 else None
-        programme = Programme(self.search, pairs, np.zeros(len(pairs), dtype=np.uint8))
-        is_tiny = len(pairs) <= TINY_PAIRS
+        is_tiny = self.is_tiny
         gap = (1e-8 if is_tiny else max(1e-8, 0.25 * gap_target)) * abs(self.bound)
-        answer = programme.solve(
+        answer = Programme(self.search, pairs, np.zeros(len(pairs), dtype=np.uint8)).solve(
             gap, WHOLE_NODES if is_tiny else MANY_NODES, self.seconds_left(), None if start is None else start.chosen
         )
         best = self._better(incumbent, answer)
@@ -229,27 +245,72 @@ class Endgame:
             pairs = self._neighbourhood(best.chosen, turn, size)
             start = best.chosen if best.hard_excess == 0.0 else None
             answer = Programme(self.search, pairs, best.chosen).solve(0.5 * least, NODES, self.seconds_left(), start)
-            best = self._better(best, answer) or best
+            found = self._better(best, answer)
+            best = best if found is None or found is best else self.chain(found)
             is_progress = best.hard_excess < before[0] or best.objective > before[1] + least
             stale = 0 if is_progress else stale + 1
             if not is_progress:
                 size = min(int(size * GROWTH), MOST_FREE_PAIRS)
         return best
 
-    def prove(self, best: Candidate) -> tuple[Candidate, float]:
-        """Fix all pairs whose change costs more than is still open and solve the rest: the plan is then proven best.
+    @property
+    def _is_measured(self) -> bool:
+        """Whether a priced hard rule measures money, sales or value, which whole contacts seldom fill to the end."""
+        rules = self.search.rules
+        return bool((self.is_priced & self.search.is_hard & ~rules.is_counted).any())
 
-        Gives back plan and bound as they were when too many pairs stay free.
+    def start(self, best: Candidate) -> Candidate:
+        """A better plan to begin with: HiGHS on the pairs nearest to indifference, then moves of two and three customers."""
+        near = self._near
+        rising = np.argsort(near.regret, kind="stable")[:START_PAIRS]
+        answer = Programme(self.search, np.sort(near.pairs[rising]), self.first).solve(
+            0.0, START_NODES, self.seconds_left()
+        )
+        return self.chain(self._better(best, answer) or best)
+
+    def chain(self, best: Candidate) -> Candidate:
+        """Moves of two and three customers, those nearest to indifference first."""
+        near = self._near
+        if best.hard_excess > 0.0 or not len(near.pairs):
+            return best
+        nearest = np.argsort(near.least_regret(0.0), kind="stable")[:CHAINED_CUSTOMERS]
+        chosen = best.chosen.copy()
+        improve_by_chains(self.search, self.multipliers, near.customers[nearest], chosen)
+        found = self.search.candidate(chosen)
+        return found if found.is_better_than(best) else best
+
+    def close(self, best: Candidate, gap_target: float) -> tuple[Candidate, float]:
+        """Fix all pairs whose change costs more than is still open and let HiGHS close the rest; each better plan leaves fewer.
+
+        Where too many pairs stay free, the nearest of them give a better plan first, and prove nothing.
         """
-        near, still_open = self._near, self.bound - best.objective
-        if near.step > 1 or still_open > near.ceiling or best.hard_excess > 0.0:
-            return best, self.bound
-        pairs = near.pairs[near.regret <= still_open]
-        if len(pairs) > PROOF_PAIRS:
-            return best, self.bound
-        answer = Programme(self.search, pairs, self.first).solve(0.02 * still_open, 10 * NODES, self.seconds_left())
-        bound = max(answer.bound, best.objective) + 1e-9 * max(1.0, abs(best.objective))
-        return self._better(best, answer) or best, min(self.bound, bound)
+        wanted = gap_target * abs(self.bound)
+        for _ in range(CLOSE_ROUNDS):
+            if best.hard_excess > 0.0 or self.bound - best.objective <= wanted or self.seconds_left() <= 0.0:
+                break
+            pairs, is_proof = self._core(self.price_bound - best.objective)
+            start = best.chosen if is_proof else None
+            programme = Programme(self.search, pairs, self.first, self._is_measured)
+            answer = programme.solve(0.5 * wanted, PROOF_NODES, self.seconds_left(), start)
+            if is_proof:
+                proven = max(answer.bound, best.objective) + 1e-9 * max(1.0, abs(best.objective))
+                self.bound = min(self.bound, proven)
+            before = best.objective
+            best = self.chain(self._better(best, answer) or best)
+            if best.objective <= before + LEAST_CLOSED * (self.price_bound - before):
+                break
+        return best, self.bound
+
+    def _core(self, still_open: float) -> tuple[Rows, bool]:
+        """Pairs that a plan better than the best may change, and whether these are all of them."""
+        near = self._near
+        if near.ceiling < still_open and near.step == 1:
+            near = near_pairs(self.search, self.prices, still_open)
+        pairs = near.pairs[near.regret <= still_open + self._settled]
+        if near.step == 1 and near.ceiling >= still_open and len(pairs) <= PROOF_PAIRS:
+            return pairs, True
+        rising = np.argsort(near.regret, kind="stable")[:CORE_PAIRS]
+        return np.sort(near.pairs[rising]), False
 
 
 def _pairs_of(canonical: Canonical, customers: Rows) -> Rows:

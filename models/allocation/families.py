@@ -150,7 +150,10 @@ def lags(rng: Rng) -> Problem:
 def soft_rules(rng: Rng) -> Problem:
     """Only soft rules, some of them against each other."""
     problem = _base(rng, low=-3)
-    price = lambda: float(rng.integers(1, 8))  # noqa: E731
+
+    def price() -> float:
+        return float(rng.integers(1, 8))
+
     rules = [
         Rule(RuleKind.MIN_CONTACTS, int(rng.integers(1, 8)), name="least", soft_price=price()),
         Rule(RuleKind.MAX_CONTACTS, int(rng.integers(0, 5)), channels=["sms"], name="sms", soft_price=price()),

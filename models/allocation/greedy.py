@@ -13,7 +13,7 @@ def greedy_plan(search: PlanSearch) -> Candidate:
     canonical = search.canonical
     worth = canonical.value * search.gain[canonical.activity]
     order = _by_falling(worth, np.flatnonzero(worth > 0))
-    owner = np.repeat(np.arange(canonical.n_customers, dtype=np.int64), np.diff(canonical.start))
+    owner = np.repeat(np.arange(canonical.n_customers, dtype=np.int32), np.diff(canonical.start))
     chosen = np.zeros(canonical.n_pairs, dtype=np.uint8)
     use = np.zeros(len(search.rules))
     _fill(search, order, owner, False, use, chosen)
@@ -34,9 +34,16 @@ def _by_falling(worth: Floats, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     return rows[places.astype(np.int64)]
 
 
-def _fill(search: PlanSearch, order: object, owner: object, only_short: bool, use: object, chosen: object) -> None:
+def _fill(
+    search: PlanSearch,
+    order: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int32],
+    only_short: bool,
+    use: Floats,
+    chosen: npt.NDArray[np.uint8],
+) -> None:
     canonical = search.canonical
     moves.fill_greedily(
-        order, owner, canonical.table, canonical.conflict, canonical.caps,
+        order, owner[order], canonical.activity[order], canonical.table, canonical.conflict, canonical.caps,
         search.links, search.coupling, only_short, use, chosen,
     )  # fmt: skip

@@ -305,7 +305,7 @@ def improve(stride, least, only_relief, table, conflict, caps, base_gain, links,
 
 @njit(cache=True, nogil=True)
 def _greedy_fit(p, table, links, coupling, use):
-    """Say whether every maximum has room for pair p, and whether it helps a minimum that is still short."""
+    """Say whether every maximum has room for pair p, whether it helps a minimum still short, and whether none of its activity fits."""
     sign, limit, _ = coupling
     start, rule, contacts, sales, worth = links
     helps = False
@@ -314,27 +314,38 @@ def _greedy_fit(p, table, links, coupling, use):
         r = rule[t]
         counts = contacts[t] + sales[t] * table[3][p] + worth[t] * table[2][p]
         if sign[r] > 0.0 and use[r] + counts > limit[r]:
-            return False, False
+            return False, False, sales[t] == 0.0 and worth[t] == 0.0
         if sign[r] < 0.0 and use[r] < limit[r] and counts > 0.0:
             helps = True
-    return True, helps
+    return True, helps, False
 
 
 @njit(cache=True, nogil=True)
-def fill_greedily(order, owner, table, conflict, caps, links, coupling, only_short, use, chosen):
-    """Walk pairs in the given order and take each one that breaks no rule; with only_short, that helps a minimum."""
+def fill_greedily(order, owner, kind, table, conflict, caps, links, coupling, only_short, use, chosen):
+    """Walk pairs in the given order and take each one that breaks no rule; with only_short, that helps a minimum.
+
+    `owner` and `kind` are customer and activity of each pair in that order, so that pairs of customers who are full and of activities
+    that are used up are passed over without reading anything else.
+    """
     start, activity = table[0], table[1]
     room = np.zeros(len(caps[2]), dtype=np.int64)
+    is_full = np.zeros(len(start) - 1, dtype=np.bool_)
+    is_used_up = np.zeros(len(links[0]) - 1, dtype=np.bool_)
     for k in range(len(order)):
+        i, a = owner[k], kind[k]
+        if is_used_up[a] or is_full[i]:
+            continue
         p = order[k]
-        fits, helps = _greedy_fit(p, table, links, coupling, use)
+        fits, helps, is_used_up[a] = _greedy_fit(p, table, links, coupling, use)
         if chosen[p] or not fits or (only_short and not helps):
             continue
-        load_room(owner[p], caps, room)
-        for h in range(start[owner[p]], start[owner[p] + 1]):
+        limit = load_room(i, caps, room)
+        for h in range(start[i], start[i + 1]):
             if chosen[h]:
+                limit -= 1
                 change_room(activity[h], caps, room, -1)
-                fits = fits and not conflict[activity[p], activity[h]]
-        if fits and is_free(activity[p], caps, room):
+                fits = fits and not conflict[a, activity[h]]
+        if fits and limit > 0 and is_free(a, caps, room):
             chosen[p] = 1
+            is_full[i] = limit == 1
             add_use(p, table, links, use, 1.0)

@@ -36,12 +36,21 @@ class _Rows:
         self.row: list[npt.NDArray[np.int64]] = []
         self.value: list[Floats] = []
         self.upper: list[float] = []
+        self.equal: list[int] = []
 
     def add_ones(self, columns: npt.NDArray[np.int64], upper: float) -> None:
         self.column.append(columns)
         self.row.append(np.full(len(columns), len(self.upper)))
         self.value.append(np.ones(len(columns)))
         self.upper.append(upper)
+
+    def add_count(self, columns: npt.NDArray[np.int64], total: int) -> None:
+        """Let the column `total` be how many of the columns are chosen."""
+        self.equal.append(len(self.upper))
+        self.add_ones(columns, 0.0)
+        self.column.append(np.array([total]))
+        self.row.append(np.array([self.equal[-1]]))
+        self.value.append(np.array([-1.0]))
 
 
 def _coupling_entries(
@@ -130,11 +139,13 @@ def _highspy() -> Any:
 
 
 class Programme:
-    """The programme of the free pairs around a plan that keeps every rule of its customers."""
+    """The programme of the free pairs around a plan that keeps every rule of its customers.
 
-    def __init__(
-        self, search: PlanSearch, pairs: npt.NDArray[np.int64], plan: Chosen, is_hard_only: bool = False
-    ) -> None:
+    With `counts` the number of contacts of each activity is a whole number of its own that HiGHS may branch on. Where value and
+    money both grow with response, the bound hangs on these numbers alone, and branching pair by pair hardly moves it.
+    """
+
+    def __init__(self, search: PlanSearch, pairs: npt.NDArray[np.int64], plan: Chosen, counts: bool = False) -> None:
         self.search, self.pairs = search, pairs
         self.fixed = plan.copy()
         self.fixed[pairs] = 0
@@ -157,6 +168,17 @@ class Programme:
         self.cost = np.concatenate(
             [canonical.value[pairs] * search.gain[canonical.activity[pairs]], -rules.soft_price[self.soft]]
         )
+        self.n_counts = 0
+        if counts:
+            self._add_counts()
+
+    def _add_counts(self) -> None:
+        activity = self.search.canonical.activity[self.pairs]
+        self.activities = np.unique(activity)
+        self.n_counts = len(self.activities)
+        for place, a in enumerate(self.activities):
+            self.rows.add_count(np.flatnonzero(activity == a), len(self.cost) + place)
+        self.cost = np.concatenate([self.cost, np.zeros(self.n_counts)])
 
     def _model(self, is_whole: bool) -> Any:
         highspy = _highspy()
@@ -167,16 +189,19 @@ class Programme:
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = n_columns, n_rows
         lp.col_cost_, lp.col_lower_ = self.cost, np.zeros(n_columns)
-        lp.col_upper_ = np.r_[self.upper, np.full(len(self.soft), np.inf)]
-        lp.row_lower_, lp.row_upper_ = np.full(n_rows, -np.inf), np.asarray(self.rows.upper, dtype=np.float64)
+        lp.col_upper_ = np.r_[self.upper, np.full(len(self.soft) + self.n_counts, np.inf)]
+        lower = np.full(n_rows, -np.inf)
+        lower[np.array(self.rows.equal, dtype=np.int64)] = 0.0
+        lp.row_lower_, lp.row_upper_ = lower, np.asarray(self.rows.upper, dtype=np.float64)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         lp.a_matrix_.start_ = np.searchsorted(row[order], np.arange(n_rows + 1)).astype(np.int32)
         lp.a_matrix_.index_ = column[order].astype(np.int32)
         lp.a_matrix_.value_ = value[order]
         lp.sense_ = highspy.ObjSense.kMaximize
         if is_whole:
-            kinds = [highspy.HighsVarType.kInteger] * len(self.pairs)
-            lp.integrality_ = kinds + [highspy.HighsVarType.kContinuous] * len(self.soft)
+            whole, any_number = highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous
+            kinds = [whole] * len(self.pairs) + [any_number] * len(self.soft)
+            lp.integrality_ = kinds + [whole] * self.n_counts
         return lp
 
     def _solver(self, lp: Any, seconds: float) -> Any:
@@ -199,6 +224,8 @@ class Programme:
         highs.setOptionValue("mip_rel_gap", 0.0)
         highs.setOptionValue("mip_abs_gap", max(absolute_gap, TOLERANCE))
         highs.setOptionValue("mip_max_nodes", most_work)
+        if self.n_counts:
+            highs.setOptionValue("presolve", "off")  # it would take the counts out again
         if start is not None:
             self._start_from(highs, start)
         spent = [0]
@@ -225,5 +252,11 @@ class Programme:
         solution = _highspy().HighsSolution()
         use = self.search.count_use(start)
         over = np.maximum(0.0, self.search.rules.sign * (use - self.search.limit))[self.soft]
-        solution.col_value = np.r_[start[self.pairs].astype(np.float64), over].tolist()
+        counts: Floats = np.zeros(0)
+        if self.n_counts:
+            taken = self.search.canonical.activity[self.pairs[start[self.pairs] > 0]]
+            counts = np.bincount(taken, minlength=self.search.canonical.n_activities)[self.activities].astype(
+                np.float64
+            )
+        solution.col_value = np.r_[start[self.pairs].astype(np.float64), over, counts].tolist()
         highs.setSolution(solution)

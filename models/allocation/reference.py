@@ -117,7 +117,7 @@ def solve_with_highs(
     lp.sense_ = highspy.ObjSense.kMaximize
     kinds = [highspy.HighsVarType.kInteger] * n_pairs + [highspy.HighsVarType.kContinuous] * (len(cost) - n_pairs)
     lp.integrality_ = kinds
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("time_limit", float(time_limit_seconds))
     highs.setOptionValue("mip_rel_gap", float(gap_target))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.allocation.canonical import Canonical, canonicalise
+from models.allocation.chains import improve_by_chains
 from models.allocation.clash import clashing_rows, clashing_rows_whole
 from models.allocation.dual import DualFunction, DualResult, curvature, minimise_dual
 from models.allocation.endgame import Endgame, near_pairs
@@ -52,6 +53,7 @@ def warm_up() -> None:
     chosen = greedy_plan(search).chosen
     rebalance_to_limits(search, np.zeros(2), chosen, 0, 0.1, 0.1)
     polish(search, chosen, 0)
+    improve_by_chains(search, np.zeros(2), np.arange(4), chosen)
 
 
 def solve(
@@ -236,14 +238,17 @@ def _optimise(
     assert best is not None
     if is_impossible or run.is_over():
         return Stage(best, dual, (), canonical, greedy, False)
-    if endgame.is_small:
+    if endgame.is_tiny or (endgame.is_small and best.hard_excess > 0.0):
         whole, bound, has_no_plan = endgame.solve_whole(best, run.gap_target)
         endgame.bound = bound
         best = whole or best
     if not (has_no_plan or is_enough(best)):
+        best = endgame.start(best)
+    if not (has_no_plan or is_enough(best)):
+        best, bound = endgame.close(best, run.gap_target)
+    if not (has_no_plan or is_enough(best)):
         best = endgame.improve(best, is_enough, LEAST_PROGRESS * run.gap_target * abs(bound))
-        if not is_enough(best):
-            best, bound = endgame.prove(best)
+        best, bound = endgame.close(best, run.gap_target)
     return Stage(best, replace(dual, bound=bound), (), canonical, greedy, has_no_plan)
 
 

@@ -69,12 +69,14 @@ def told_at(settings: Settings, url: str) -> Settings:
 
 def hurry(monkeypatch: pytest.MonkeyPatch, **given: float) -> None:
     """The webhook's patience in hundredths of a second, and nothing remembered of other tests' addresses."""
-    from jobs.lakehouse import webhook
+    from jobs.lakehouse import notifiers, webhook
 
     rules = load_alert_rules()
     quick = rules.webhook.model_copy(update={"first_wait_seconds": 0.01, "rest_seconds": 0.0, **given})
     changed: AlertRules = rules.model_copy(update={"webhook": quick})
     monkeypatch.setattr(webhook, "load_alert_rules", lambda: changed)
     monkeypatch.setattr(webhook, "_rests_until", {})
+    monkeypatch.setattr(notifiers, "_rests_until", {})
+    monkeypatch.delenv(notifiers.ADDRESSES_VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(webhook.AUTHORIZATION_VARIABLE, raising=False)

@@ -232,7 +232,8 @@ def test_nothing_asks_the_clock_prints_or_steps_round_spark_connect(path):
     [
         *(("os." + call, ("conf/files.py",)) for call in ("replace(", "rename(", "link(", "O_EXCL")),
         *((call, ()) for call in ("NamedTemporaryFile", "mkstemp", "shutil.move")),
-        (".write_text(", ("jobs/ingest/bench.py",)),  # into a scratch folder of its own
+        # into a scratch folder of its own; beside the compiled code, run before the project can be imported
+        (".write_text(", ("jobs/ingest/bench.py", "models/allocation/compiled.py")),
         *((call, ("jobs/lakehouse/managed_process.py",)) for call in ("Popen(", "start_new_session", "send_signal(")),
         ("os.killpg", ()),
         ("session_members(", ("jobs/lakehouse/process_mark.py",)),

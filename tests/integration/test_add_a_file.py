@@ -9,11 +9,11 @@ import pytest
 
 from conf import tables
 from conf.reading import ROOT
-from conf.tables import table_of
+from conf.tables import table_of, tables_of_job
 from expectations import suites
 from expectations.gate import run_gate
-from jobs.evaluation import job as evaluate
-from jobs.lakehouse import dictionary, ledger
+from jobs.lakehouse import dictionary, ledger, lineage
+from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.query import query_tables
 from tests.builders.contract_rows import a_row, arrow_rows
 from tests.config.test_add_a_file import CHANGES
@@ -21,6 +21,15 @@ from tests.conftest import A_NIGHT
 
 REPORT = "rpt.tier_count"
 NIGHT = date(2026, 3, 10)
+REMEMBERED = (
+    *(tables.load_tables, tables.work_queries, suites.load_suites, dictionary._feeds_of),
+    *(lineage.made_from, lineage.sources, lineage.read_by, lineage.is_read_twice, lineage._mentions),
+)
+
+
+def _read_again() -> None:
+    for remembered in REMEMBERED:
+        remembered.cache_clear()
 
 
 @pytest.fixture
@@ -34,12 +43,10 @@ def with_the_report(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "SQL", tmp_path / "sql")
     monkeypatch.setattr(suites, "SUITES", tmp_path / "expectations")
     monkeypatch.setattr(dictionary, "ROOT", tmp_path)
-    tables.load_tables.cache_clear()
-    suites.load_suites.cache_clear()
+    _read_again()
     yield
     monkeypatch.undo()
-    tables.load_tables.cache_clear()
-    suites.load_suites.cache_clear()
+    _read_again()
 
 
 def test_report_added_as_readme_says_is_built_gated_published_and_in_the_dictionary(with_the_report, lake, settings):
@@ -48,8 +55,9 @@ def test_report_added_as_readme_says_is_built_gated_published_and_in_the_diction
     rows = [a_row(view, n, snapshot_date=NIGHT, is_live=True, value_tier=tier) for n, tier in enumerate(tiers)]
     lake.replace(view.name, lake.spark.createDataFrame(arrow_rows(view, rows)), A_NIGHT)
 
-    lake.run_tables([REPORT], A_NIGHT)
-    run_gate(lake, evaluate.STAGE, [REPORT], A_NIGHT)
+    assert REPORT in tables_of_job("evaluate")
+    build_tables(lake, [REPORT], A_NIGHT, {})
+    run_gate(lake, "evaluation", [REPORT], A_NIGHT)
     lake.publish()
 
     answer = query_tables(settings, f"SELECT value_tier, line_cnt FROM {REPORT} ORDER BY value_tier").to_pylist()

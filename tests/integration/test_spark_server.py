@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import struct
@@ -11,6 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -18,7 +20,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql.connect.client import SparkConnectClient
 
 from conf.settings import SPARK_TOKEN_VARIABLE
-from jobs.lakehouse import server
+from jobs.lakehouse import server, worker_code
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.process_mark import session_members
 from jobs.lakehouse.session import _reason, get_session
@@ -55,6 +57,32 @@ def served(tmp_path_factory):
     server.start(with_port)
     yield with_port
     server.stop(with_port)
+
+
+def test_workers_of_a_server_elsewhere_get_our_code_with_the_session(served, tmp_path, monkeypatch):
+    (tmp_path / "only_here").mkdir()
+    (tmp_path / "only_here" / "__init__.py").write_text(
+        "def double(batches):\n    import pyarrow as pa\n    for batch in batches:\n"
+        "        yield pa.RecordBatch.from_pydict({'id': [2 * each for each in batch.to_pydict()['id']]})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)  # this client has it, the server's workers do not
+    only_here = importlib.import_module("only_here")
+    monkeypatch.setattr(worker_code, "PACKAGES", ("only_here",))
+    monkeypatch.setattr(worker_code, "ROOT", tmp_path)
+    elsewhere = SimpleNamespace(spark=SimpleNamespace(is_our_server=False), path=served.path)
+
+    def doubled(settings) -> list[int]:
+        session = get_session(served, "test")
+        try:
+            worker_code.bring_code(session, settings)
+            rows = session.range(3).mapInArrow(only_here.double, "id long").collect()
+            return sorted(row.id for row in rows)
+        finally:
+            session.stop()
+
+    with pytest.raises(PySparkException, match="only_here"):
+        doubled(served)
+    assert doubled(elsewhere) == [0, 2, 4]
 
 
 @pytest.mark.parametrize(("given", "is_served"), [("ours", True), (None, False), ("f" * 64, False)])

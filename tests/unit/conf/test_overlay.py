@@ -10,6 +10,7 @@ import yaml
 from conf.campaigns import CAMPAIGNS, load_campaigns
 from conf.channels import load_channels
 from conf.errors import ConfigError
+from conf.kpi import load_kpis
 from conf.overlay import checked_folder, merge
 from conf.policy import load_policy
 from conf.reading import operator_folder
@@ -53,6 +54,10 @@ def test_a_province_sends_what_the_deck_says_and_no_demonstration_figure(monkeyp
     assert min(load_policy().staff.staff_hours_per_day.values()) >= 100
     assert min(campaign.budget.per_night_yuan for campaign in load_campaigns().values()) >= 10_000
     assert {channel.minimum_per_day for channel in load_channels().values()} == {0}
+    assert (load_policy().control.share, load_policy().control.minimum) == (0.05, 1000)  # 5.28
+    assert {name: kpi.target_per_1000_live for name, kpi in load_kpis().items()} == {
+        "CRBT_PAYING": 560, "CRBT_DOWNLOADERS": 97, "NEWSPAPER": 42, "MUSIC_CLUB_PREMIUM": 17,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("profile", ["demo", "local", "proof", "province"])
@@ -63,6 +68,8 @@ def test_the_town_of_the_simulator_keeps_its_small_figures(monkeypatch, profile)
     assert (found["SMS"], found["OUTBOUND"]) == (150, 60)
     assert load_policy().staff.staff_hours_per_day["OUTBOUND"] == 5.5
     assert {campaign.minimum_per_night for campaign in load_campaigns().values()} == {40}
+    assert (load_policy().control.share, load_policy().control.minimum) == (0.10, 0)
+    assert [kpi.target_per_1000_live for kpi in load_kpis().values()] == [560, 90, 200, 30]
 
 
 def test_profiles_that_play_the_simulator_are_those_tried_above(monkeypatch):

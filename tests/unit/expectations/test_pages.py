@@ -51,7 +51,12 @@ def test_a_page_shows_each_rule_with_its_reason_and_what_was_observed(docs):
     rules = rules_of(TABLE)
     assert len(rules) >= 3
     for rule in rules:
-        assert rule.words.replace("<", "&lt;") in page or rule.words in page
+        words = rule.words.replace("__", " ")
+        assert words.replace("<", "&lt;") in page or words in page
+        assert (
+            f">{rule.bounds}<" in re.sub(r"\s+", "", page).replace("&lt;", "<")
+            or rule.bounds.replace("<", "&lt;") in page
+        )
         assert rule.reason.split("'")[0] in page
     assert "--" not in re.sub(r"<!--.*?-->", "", page.split("Observed Value", 1)[1])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from conf.tables import load_tables, table_of
+import pytest
+
+from conf.tables import load_tables
 from jobs.lakehouse import dictionary
 
 
@@ -11,41 +13,38 @@ def _entry(name: str) -> str:
     return next(part for part in page.split("\n## ") if part.startswith(f"{name}\n"))
 
 
-def test_query_over_feeds_and_tables_is_made_from_their_tables():
-    sources = dictionary.made_from(load_tables())
+def test_table_is_made_from_feeds_tables_and_what_its_helper_queries_read():
+    sources = dictionary.made_from()
 
-    assert sources["silver.usage_daily"] == (
-        "bronze.cdr_gprs",
-        "bronze.cdr_sms",
-        "bronze.cdr_voice",
-        "bronze.mms_event",
-    )
+    feeds = ("bronze.cdr_gprs", "bronze.cdr_sms", "bronze.cdr_voice", "bronze.mms_event")
+    assert sources["silver.usage_daily"] == (*feeds, "silver.msisdn_assignment")
     assert sources["gold.lifecycle_state"] == ("gold.customer_360", "gold.customer_score")
+    assert {"gold.campaign_decision", "gold.contact_history"} <= set(sources["rpt.campaign_funnel"])
 
 
 def test_entry_links_both_ways_and_names_the_maker():
     assert "- **Made from**: [bronze.payment](bronze.md#bronzepayment)\n" in _entry("silver.payment")
-    assert "- **Read by the queries of**: [silver.payment](silver.md#silverpayment)\n" in _entry("bronze.payment")
-    assert "- **Made by**: query `sql/silver/payment.sql`" in _entry("silver.payment")
-    assert "- **Made by**: feed `conf/feeds/payment.yaml`" in _entry("bronze.payment")
+    assert "- **Read by**: [silver.payment](silver.md#silverpayment)\n" in _entry("bronze.payment")
+
+
+@pytest.mark.parametrize(
+    ("table", "maker"),
+    [
+        ("silver.payment", "query `sql/silver/payment.sql`, in stage `ingest` (job `conform`)"),
+        ("bronze.payment", "feed `conf/feeds/payment.yaml`, by `jobs.ingest.job:run`, in stage `ingest`"),
+        ("gold.suppression", "query `sql/gold/suppression.sql` with `sql/work/owners.sql`, `sql/work/protections.sql`, in stage `customer_view` (job `respond`)"),
+        ("gold.customer_360", "`jobs.view.assemble:customer_360`, in stage `customer_view` (job `view`)"),
+        ("ops.published", "`jobs.lakehouse.published:publish`"),
+    ],
+)  # fmt: skip
+def test_entry_names_the_maker(table, maker):
+    assert f"- **Made by**: {maker}\n" in _entry(table)
 
 
 def test_every_table_has_its_entry():
     entries = {name for name in load_tables() if f"\n## {name}\n" in "".join(dictionary.render_dictionary().values())}
 
     assert entries == set(load_tables())
-
-
-def test_contract_that_names_stage_and_maker_is_shown_with_both():
-    class Named:
-        """A contract as it stands, with stage and maker named."""
-
-        stage, made_by = "customer_view", "jobs.view.job:build"
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(table_of("gold.customer_360"), name)
-
-    assert dictionary._maker(Named()) == "`jobs.view.job:build`, in stage `customer_view`"
 
 
 def test_page_of_a_layer_that_is_gone_is_removed(tmp_path, monkeypatch):

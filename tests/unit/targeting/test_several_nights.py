@@ -169,6 +169,7 @@ def test_open_recommendation_keeps_its_place_in_the_caps(worked):
 
 # Control groups: the minimum binds, the list changes its size from night to night.
 MINIMUM, EVERYBODY, HALF = 40, 200, 100
+WITH_MINIMUM = POLICY.model_copy(update={"control": POLICY.control.model_copy(update={"minimum": MINIMUM})})
 SALT, GLOBAL_SHARE = POLICY.control.salt, POLICY.control.global_share
 GLOBALLY = {f"S{n:05d}" for n in range(EVERYBODY + 100) if hashed_below(SALT, GLOBAL, f"S{n:05d}", GLOBAL_SHARE)}
 NEXT, THIRD = NIGHT + timedelta(days=1), NIGHT + timedelta(days=2)
@@ -178,7 +179,6 @@ DRAWN = a_campaign("T_DRAWN", "CRBT", ["SMS"], control_share=0.05)
 @pytest.fixture(scope="module")
 def control_home(tmp_path_factory):
     settings = settings_for_tests(tmp_path_factory.mktemp("control"))
-    settings = settings.model_copy(update={"control": settings.control.model_copy(update={"minimum": MINIMUM})})
     sizes = {NIGHT: EVERYBODY, NEXT: HALF, THIRD: EVERYBODY}
     a_night(settings, [a_subscriber(n, snapshot_date=day) for day, size in sizes.items() for n in range(size)], [], [])
     return settings
@@ -188,10 +188,8 @@ def decide(spark, settings, night: date, campaign=DRAWN):
     """Targets of a night, the share it fixes (kept in the table as the job keeps it) and who is held back for the campaign."""
     lake = lake_of(spark, settings, night)
     fixed = control_shares.fixed_shares(lake, night)
-    targets = find_targets(lake, {campaign.campaign_id: campaign}, night)
-    new = control_shares.rows_to_fix(
-        fixed, targets, {campaign.campaign_id: campaign}, settings, POLICY, night
-    ).to_pylist()
+    targets = find_targets(lake, {campaign.campaign_id: campaign}, night, WITH_MINIMUM)
+    new = control_shares.rows_to_fix(fixed, targets, {campaign.campaign_id: campaign}, WITH_MINIMUM, night).to_pylist()
     put(settings, TABLE, [*fixed, *new])
     held = {row["subscription_id"] for row in targets.to_pylist() if row["is_campaign_control"]} - GLOBALLY
     return targets.to_pylist(), new, held
