@@ -290,7 +290,7 @@ class Feed(Strict):
         return 2 if codec_of(self.encoding[0]) == UTF8 else 3
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def id_fields(self) -> tuple[str, ...]:
         """Fields that make two records one event: the business key; none means the whole record.
 
         In a feed that protects only the whole record counts: a record with another opt-out is never a copy.

@@ -9,7 +9,7 @@ from pydantic import Field
 from conf.reading import ROOT, Strict, load, remembered
 
 PERSONAL_DATA_FILE = ROOT / "conf" / "personal_data.yaml"
-KindName = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]*$")]
+KindName = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]{0,15}$")]  # a token's hash takes 16 bytes of it
 
 
 class PersonalKind(Strict):

@@ -12,8 +12,8 @@ from conf.kpi import PAYING_HOLDERS, load_kpi_rules, load_kpis
 from conf.responses import load_response_rules
 from jobs.lakehouse.plan import Plan
 from jobs.lakehouse.tables import Tables
+from jobs.rules.exclusion_reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 from jobs.rules.uses import register_uses
-from jobs.targeting.reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 
 HISTORY = "gold.contact_history"
 

@@ -75,7 +75,7 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
             columns.append(column)
     keys = None
     if feed.content in ("event", "snapshot"):
-        wanted = feed.identity if feed.content == "event" else feed.key
+        wanted = feed.id_fields if feed.content == "event" else feed.key
         keys = record_ids(records, wanted, _first_columns(parsed, names, columns, good, tokenizer), tokenizer.event_mac)
     if keys is not None and feed.content == "event":
         keys = tokenizer.event_ids(keys)

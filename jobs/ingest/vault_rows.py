@@ -46,7 +46,7 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
     found = without_forgotten(this_run.settings, found, this_run.run_id)
     if found.num_rows == 0:
         return 0
-    known = ledger.read(this_run.settings, IDENTITY, columns=["token", "kind", "value", "first_load_date"])
+    known = _known_rows(this_run, found)
     place = pc.index_in(found["token"], value_set=known["token"].combine_chunks())
     new = found.filter(pc.is_null(place))
     seen = found.filter(pc.is_valid(place))
@@ -61,6 +61,14 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
         elif added.num_rows:
             commits.add(this_run, IDENTITY, _sorted(added))
     return new.num_rows
+
+
+def _known_rows(this_run: Run, found: pa.Table) -> pa.Table:
+    """Rows of the vault under the tokens of this load, picked batch by batch: the vault itself may be larger than memory."""
+    tokens = found["token"].combine_chunks()
+    batches = ledger.batches(this_run.settings, IDENTITY, columns=found.column_names)
+    picked = [batch.filter(pc.is_in(batch["token"], value_set=tokens)).cast(found.schema) for batch in batches]
+    return pa.Table.from_batches(picked, found.schema)
 
 
 def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:
@@ -86,9 +94,7 @@ def _refuse_collisions(table: pa.Table) -> None:
 
 def _refuse_other_values(seen: pa.Table, known: pa.Table) -> None:
     """The vault holds the same value under each token of this load it knows."""
-    is_same = pc.and_(
-        *(pc.equal(seen[name].cast(pa.string()), known[name].cast(pa.string())) for name in ("kind", "value"))
-    )
+    is_same = pc.and_(pc.equal(seen["kind"], known["kind"]), pc.equal(seen["value"], known["value"]))
     _require_none(seen.num_rows - (pc.sum(is_same).as_py() or 0))
 
 

@@ -25,7 +25,7 @@ NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
 TOKEN_BYTES = 8
-_OF_NO_VALUE = "TOKEN"  # kind of a token whose value nobody holds any more
+_OF_NO_VALUE = "token"  # kind, which no value has, of a token whose value nobody holds any more
 
 
 class Tokenizer:

@@ -14,8 +14,8 @@ from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.settings import AllocationSettings
+from jobs.rules.exclusion_reasons import Reason, in_order
 from jobs.targeting.question import Question, build_question, open_matrix, rows_within
-from jobs.targeting.reasons import Reason, in_order
 from jobs.targeting.value import Evidence, expected_values
 from models.allocation import Plan, solve
 

@@ -14,12 +14,12 @@ from conf.channels import load_channels
 from conf.policy import Policy
 from conf.products import load_products
 from conf.regions import load_regions
+from jobs.rules.exclusion_reasons import Reason
 from jobs.targeting import channel_rules as channels
 from jobs.targeting import exclusion_rules as rules
 from jobs.targeting.campaign_rules import CompiledCampaign
 from jobs.targeting.channel_rules import bits_of
 from jobs.targeting.control import GLOBAL, is_control
-from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

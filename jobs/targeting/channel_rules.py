@@ -14,8 +14,8 @@ from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.products import load_products
 from conf.view import device_column, load_view_rules
+from jobs.rules.exclusion_reasons import Reason
 from jobs.targeting.exclusion_rules import MADE, MISSED, OPEN, is_known
-from jobs.targeting.reasons import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column

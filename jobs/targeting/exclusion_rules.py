@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from conf.policy import Policy
-from jobs.targeting.reasons import Reason
+from jobs.rules.exclusion_reasons import Reason
 
 if TYPE_CHECKING:
     from pyspark.sql import Column

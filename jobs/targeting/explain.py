@@ -13,9 +13,9 @@ from jobs.lakehouse import ledger
 from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHDRAWALS
 from jobs.people.person_lookup import look_up
+from jobs.rules.exclusion_reasons import reasons_of
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.freeze import contact_id_of
-from jobs.targeting.reasons import reasons_of
 
 _IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 from conf.campaigns import Campaign
 from conf.exports import load_exports
 from conf.policy import Policy, load_policy
+from jobs.rules.exclusion_reasons import Reason, first_reason
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.allocate import NOT_CHOSEN, Allocation
 from jobs.targeting.approval import content_hash
 from jobs.targeting.control import GLOBAL
-from jobs.targeting.reasons import Reason, first_reason
 from jobs.targeting.slots import assign_slots
 
 ROWS_PER_FILE = 500_000

@@ -14,12 +14,12 @@ from conf.policy import Policy
 from conf.products import load_products
 from conf.tables import table_of
 from conf.view import device_column, load_view_rules
+from jobs.rules.exclusion_reasons import Reason, mask_of, protecting, up_to
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
-from jobs.targeting.reasons import Reason, mask_of, protecting, up_to
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -11,11 +11,11 @@ from conf.settings import Settings
 from jobs.lakehouse import published
 from jobs.lakehouse.session import get_session
 from jobs.lakehouse.tables import Tables
+from jobs.rules.exclusion_reasons import first_reason
 from jobs.targeting.approval import content_hash
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.decide import candidate_frame
-from jobs.targeting.reasons import first_reason
 
 CONTACTABLE = "CONTACTABLE"
 

@@ -13,7 +13,7 @@ from conf.tables import table_of
 from jobs.lakehouse import ledger, published
 from jobs.lakehouse.places import table_place
 from jobs.lakehouse.schema import arrow_schema
-from jobs.targeting.reasons import Reason
+from jobs.rules.exclusion_reasons import Reason
 
 NEVER = date(9999, 12, 31)
 DEFAULTS: dict[str, dict[str, Any]] = {

@@ -124,7 +124,7 @@ def test_every_suite_belongs_to_a_table():
 
 
 def test_every_reason_for_leaving_somebody_out_is_expected_in_the_decision_log():
-    from jobs.targeting.reasons import Reason
+    from jobs.rules.exclusion_reasons import Reason
 
     expected = table_of("gold.campaign_decision").column("first_reason").codes
 

@@ -79,9 +79,6 @@ BANNED_METHODS = {
 }
 CLOCK = {("date", "today"), ("datetime", "today"), ("datetime", "now"), ("datetime", "utcnow"), ("time", "time")}
 # The few places with a reason to differ.
-SHARED_BY_STAGES = (
-    "jobs.targeting.reasons",  # one list of the reasons a decision log may hold, for who writes it and who counts it
-)
 # A person's decision, look or question about a person carries the moment it was taken, a key the one it was first used,
 # an alert the one it was raised.
 KNOWS_THE_TIME = (
@@ -181,8 +178,7 @@ def test_a_stage_imports_no_other_stage(path):
 
     found = {name for _, name in _imports(_run_time_tree(path)) for other in others if _is_below(name, other)}
 
-    found = {name for name in found if not any(_is_below(name, shared) for shared in SHARED_BY_STAGES)}
-    assert not found, "stages meet in tables, or in jobs/rules and jobs/lakehouse"
+    assert not found, "stages meet in tables, or in jobs/rules, jobs/people and jobs/lakehouse"
 
 
 @pytest.mark.parametrize("path", _files("dags"), ids=_name)

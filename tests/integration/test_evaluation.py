@@ -10,8 +10,8 @@ from conf.responses import load_response_rules
 from conf.tables import tables_of_job
 from jobs.evaluation import page
 from jobs.lakehouse import ledger, published
+from jobs.rules.exclusion_reasons import Reason
 from jobs.stage import run_stage
-from jobs.targeting.reasons import Reason
 from jobs.targeting.withdrawals import DROPPED, withdraw
 from tests.builders.contacts import put
 

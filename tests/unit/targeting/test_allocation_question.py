@@ -12,12 +12,12 @@ import pytest
 from conf.channels import load_channels
 from conf.policy import load_policy
 from conf.settings import AllocationSettings
+from jobs.rules.exclusion_reasons import Reason, first_reason, reasons_of
 from jobs.targeting.allocate import NOT_CHOSEN, allocate
 from jobs.targeting.channel_rules import bits_of
 from jobs.targeting.freeze import contacts_of, control_rows_of, decisions_of, recommendations_of
 from jobs.targeting.identity import IdentityBroken, require_identity
 from jobs.targeting.question import budget_left, build_question
-from jobs.targeting.reasons import Reason, first_reason, reasons_of
 from jobs.targeting.value import Evidence, expected_values
 from models.allocation import check_plan, solve
 from tests.unit.targeting.campaigns_for_tests import CRBT, CRBT_OTHER, NEWS, a_campaign

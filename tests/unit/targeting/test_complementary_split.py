@@ -15,9 +15,9 @@ from conf.channels import load_channels
 from conf.policy import load_policy
 from conf.reading import read_yaml
 from conf.settings import AllocationSettings
+from jobs.rules.exclusion_reasons import Reason
 from jobs.targeting.allocate import NOT_CHOSEN, allocate
 from jobs.targeting.channel_rules import bits_of
-from jobs.targeting.reasons import Reason
 from jobs.targeting.value import Evidence
 from tests.unit.targeting.campaigns_for_tests import a_campaign
 

@@ -12,10 +12,10 @@ from conf.dates import DateRange
 from conf.policy import load_policy
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
+from jobs.rules.exclusion_reasons import due_all_the_same, first_reason, in_order, mask_of, protecting, reasons_of
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.control import GLOBAL, bucket
 from jobs.targeting.decide import find_targets
-from jobs.targeting.reasons import due_all_the_same, first_reason, in_order, mask_of, protecting, reasons_of
 from tests.builders.targeting_night import FOREVER, NIGHT, a_contact, a_night, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
 from tests.unit.targeting.campaigns_for_tests import ALL

@@ -11,7 +11,7 @@ from conf.errors import ConfigError
 from conf.exclusions import EXCLUSIONS_FILE, load_exclusions
 from conf.reading import ROOT, read_yaml
 from conf.tables import table_of
-from jobs.targeting.reasons import Reason, first_reason, mask_of, up_to
+from jobs.rules.exclusion_reasons import Reason, first_reason, mask_of, up_to
 
 # Nights that were decided hold these bits (campaign_decision.all_reasons): none of them ever changes.
 BITS = {

@@ -13,12 +13,12 @@ from conf.policy import load_policy
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.rules.control_share import TABLE, held_back_share, share_in_force
+from jobs.rules.exclusion_reasons import Reason
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting import control_shares
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.control import GLOBAL
 from jobs.targeting.decide import find_targets
-from jobs.targeting.reasons import Reason
 from tests.builders.targeting_night import NIGHT, a_contact, a_night, a_row, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
 from tests.unit.targeting.campaigns_for_tests import a_campaign
