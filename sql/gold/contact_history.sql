@@ -43,7 +43,8 @@ held AS (
   SELECT j.snapshot_date, j.contact_id, j.purpose, p.valid_date, j.until,
          max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
   FROM silver.product_subscription AS p
-  JOIN to_hold AS j ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
+  JOIN to_hold AS j
+   ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
    AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.until
   GROUP BY j.snapshot_date, j.contact_id, j.purpose, j.until, p.sp_code, p.service_code, p.valid_date
 ),

@@ -2,33 +2,33 @@
 WITH met AS (
   SELECT
     product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', start_time) AS month,
-    load_date, superseded_on, 'CALL' AS kind, call_type = 'MT' AS is_incoming
+    load_date, superseded_on, 'CALL' AS met_by, call_type = 'MT' AS is_incoming
   FROM month_cdr_voice
   WHERE opposite_no_class = 'NATIONAL_MOBILE' AND call_type <> 'FW'
   UNION ALL
   SELECT
     product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', input_time) AS month,
-    load_date, superseded_on, 'MESSAGE' AS kind, cdr_type = '01' AS is_incoming
+    load_date, superseded_on, 'MESSAGE' AS met_by, cdr_type = '01' AS is_incoming
   FROM month_cdr_sms
   WHERE opposite_no_class = 'NATIONAL_MOBILE'
   UNION ALL
   SELECT
     msisdn_token, other_msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date, superseded_on,
-    'GIFT' AS kind, false AS is_incoming
+    'GIFT' AS met_by, false AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'GIFT' AND other_msisdn_token IS NOT NULL
   UNION ALL
   SELECT
     other_msisdn_token AS msisdn_token, msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date,
-    superseded_on, 'COPY' AS kind, false AS is_incoming
+    superseded_on, 'COPY' AS met_by, false AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'COPY' AND other_msisdn_token IS NOT NULL
 ),
 edge AS (
   SELECT
     msisdn_token, other_token, CAST(month AS DATE) AS month, DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) AS closed_on,
-    COUNT_IF(kind = 'CALL') AS calls, COUNT_IF(kind = 'MESSAGE') AS messages, COUNT_IF(is_incoming) AS incoming,
-    COUNT_IF(kind = 'GIFT') AS gifts, COUNT_IF(kind = 'COPY') AS copies
+    COUNT_IF(met_by = 'CALL') AS calls, COUNT_IF(met_by = 'MESSAGE') AS messages, COUNT_IF(is_incoming) AS incoming,
+    COUNT_IF(met_by = 'GIFT') AS gifts, COUNT_IF(met_by = 'COPY') AS copies
   FROM met
   WHERE DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) BETWEEN :first_date AND :last_date
     AND load_date <= DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1)
