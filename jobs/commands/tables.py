@@ -76,8 +76,8 @@ def disk() -> None:
 @app.command()
 def lineage(table: Annotated[str, typer.Argument(help="as gold.suppression")]) -> None:
     """What a table's query reads, column by column, and which tables' queries read it."""
-    from jobs.lakehouse.lineage import lineage as lineage_of
-    from jobs.lakehouse.lineage import readers
+    from jobs.lakehouse.columns_read import lineage as lineage_of
+    from jobs.lakehouse.columns_read import readers
     from jobs.show import show_tables
 
     reads = [{"table": name, "columns": ", ".join(columns)} for name, columns in lineage_of(table).items()]

@@ -77,7 +77,12 @@ def _fault_text(fault: Exception | None, text: str) -> str:
 
 def tables_in(text: str, dialects: tuple[str, ...] = ON_SPARK) -> list[str]:
     """Full names of the tables a query reads, as gold.customer_360, in order of appearance, each once."""
-    return list(dict.fromkeys(place.table for place in _places(text, dialects) if not place.is_column))
+    return list(dict.fromkeys(mentions_in(text, dialects)))
+
+
+def mentions_in(text: str, dialects: tuple[str, ...] = ON_SPARK) -> list[str]:
+    """Full names of the tables a query reads, as often as it names them in FROM."""
+    return [place.table for place in _places(text, dialects) if not place.is_column]
 
 
 def substitute_tables(text: str, replacement: Callable[[str], str], dialects: tuple[str, ...] = ON_SPARK) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conf.tables import load_tables
-from jobs.lakehouse.lineage import lineage, readers, reading
+from jobs.lakehouse.columns_read import lineage, readers, reading
 
 COLUMNS = {
     "gold.visit": ("visit_id", "day", "amount"),
