@@ -80,7 +80,7 @@ def tables_in(text: str, dialects: tuple[str, ...] = ON_SPARK) -> list[str]:
 
 
 def mentions_in(text: str, dialects: tuple[str, ...] = ON_SPARK) -> list[str]:
-    """The same as often as they are named."""
+    """Full names of the tables a query reads, as often as it names them in FROM."""
     return [place.table for place in _places(text, dialects) if not place.is_column]
 
 

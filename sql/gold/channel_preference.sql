@@ -5,12 +5,17 @@ WITH counts AS (
   FROM work.channel_evidence
   GROUP BY snapshot_date, brand_code, channel_code
 ),
+
 rates AS (
-  SELECT snapshot_date, channel_code, sum(accept_cnt) / greatest(sum(contact_cnt), 1) AS overall_rate,
-         map_from_entries(collect_list(struct(coalesce(brand_code, ''), struct(contact_cnt, accept_cnt)))) AS brands
+  SELECT
+    snapshot_date,
+    channel_code,
+    sum(accept_cnt) / greatest(sum(contact_cnt), 1) AS overall_rate,
+    map_from_entries(collect_list(struct(coalesce(brand_code, ''), struct(contact_cnt, accept_cnt)))) AS brands
   FROM counts
   GROUP BY snapshot_date, channel_code
 ),
+
 priors AS (
   SELECT o.snapshot_date, o.brand_code, c.channel_code,
          (coalesce(r.brands[coalesce(o.brand_code, '')].accept_cnt, 0) + :brand_prior * coalesce(r.overall_rate, 0.0))
@@ -19,6 +24,7 @@ priors AS (
   CROSS JOIN (SELECT explode(map_keys(:channel_classes)) AS channel_code) AS c
   LEFT JOIN rates AS r ON r.snapshot_date = o.snapshot_date AND r.channel_code = c.channel_code
 ),
+
 scored AS (
   SELECT o.snapshot_date, o.subscription_id, o.owner_since, r.channel_code, coalesce(e.contact_cnt, 0) AS contact_cnt,
          coalesce(e.accept_cnt, 0) AS accept_cnt, coalesce(e.self_order_cnt, 0) AS self_order_cnt,
@@ -29,11 +35,17 @@ scored AS (
   LEFT JOIN work.channel_evidence AS e
     ON e.snapshot_date = o.snapshot_date AND e.subscription_id = o.subscription_id AND e.channel_code = r.channel_code
 )
-SELECT subscription_id,
-       map_from_entries(array_sort(collect_list(struct(channel_code, CAST(score AS DOUBLE) AS score)))) AS channel_preference_score,
-       CASE WHEN sum(contact_cnt) + sum(self_order_cnt) > 0 THEN max_by(channel_code, struct(score, channel_code)) END
-         AS preferred_channel,
-       CAST(sum(contact_cnt) AS INT) AS contact_cnt, CAST(sum(accept_cnt) AS INT) AS accept_cnt,
-       CAST(sum(self_order_cnt) AS INT) AS self_order_cnt, max(owner_since) AS owner_since, snapshot_date
+
+SELECT
+  subscription_id,
+  map_from_entries(array_sort(collect_list(struct(channel_code, CAST(score AS DOUBLE) AS score))))
+    AS channel_preference_score,
+  CASE WHEN sum(contact_cnt) + sum(self_order_cnt) > 0 THEN max_by(channel_code, struct(score, channel_code)) END
+    AS preferred_channel,
+  CAST(sum(contact_cnt) AS INT) AS contact_cnt,
+  CAST(sum(accept_cnt) AS INT) AS accept_cnt,
+  CAST(sum(self_order_cnt) AS INT) AS self_order_cnt,
+  max(owner_since) AS owner_since,
+  snapshot_date
 FROM scored
 GROUP BY snapshot_date, subscription_id

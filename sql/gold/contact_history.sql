@@ -6,6 +6,7 @@ WITH to_judge AS (
          last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
   FROM work.contact_answers WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
 ),
+
 uses AS (
   SELECT subscription_id, event_date, load_date, superseded_on,
          vas_uses(crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
@@ -19,34 +20,57 @@ uses AS (
   WHERE event_date > date_sub(:first_date, :history_days)
     AND size(network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt)) > 0
 ),
+
 used AS (
-  SELECT DISTINCT j.snapshot_date, j.contact_id
+  SELECT DISTINCT
+    j.snapshot_date,
+    j.contact_id
   FROM uses AS u
   JOIN to_judge AS j ON u.subscription_id = j.subscription_id
-   AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
-   AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
-   AND arrays_overlap(:qualifying_use[j.product_id], u.kinds)
+    AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
+    AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
+    AND arrays_overlap(:qualifying_use[j.product_id], u.kinds)
 ),
+
 -- Two days on which the product must be held: the next month end, to be effective; the end of the lift horizon, which is
 -- the success of a campaign that keeps a product (an order is the success of every other).
 to_hold AS (
-  SELECT snapshot_date, contact_id, subscription_id, product_id, 'EFFECTIVE' AS purpose, next_month_end AS until FROM to_judge
+  SELECT
+    snapshot_date,
+    contact_id,
+    subscription_id,
+    product_id,
+    'EFFECTIVE' AS purpose,
+    next_month_end AS until
+  FROM to_judge
   UNION ALL
   SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED' AS purpose,
          date_add(planned_date, :horizon_days - 1) AS until
   FROM work.contact_answers
   WHERE ordered_in_window IS NOT NULL AND array_contains(:retention_campaigns, campaign_id)
 ),
+
 held AS (
-  SELECT j.snapshot_date, j.contact_id, j.purpose, p.valid_date, j.until,
-         max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
+  SELECT
+    j.snapshot_date,
+    j.contact_id,
+    j.purpose,
+    p.valid_date,
+    j.until,
+    max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
   FROM silver.product_subscription AS p
-  JOIN to_hold AS j ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
-   AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.until
+  JOIN to_hold AS j
+    ON j.subscription_id = p.subscription_id AND j.product_id = p.product_id
+      AND p.load_date <= j.snapshot_date AND p.superseded_on > j.snapshot_date AND p.valid_date <= j.until
   GROUP BY j.snapshot_date, j.contact_id, j.purpose, j.until, p.sp_code, p.service_code, p.valid_date
 ),
+
 kept AS (
-  SELECT snapshot_date, contact_id, bool_or(purpose = 'EFFECTIVE') AS is_kept, bool_or(purpose = 'RETAINED') AS is_retained
+  SELECT
+    snapshot_date,
+    contact_id,
+    bool_or(purpose = 'EFFECTIVE') AS is_kept,
+    bool_or(purpose = 'RETAINED') AS is_retained
   FROM held
   WHERE newest.expire_date > until OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
   GROUP BY snapshot_date, contact_id

@@ -5,7 +5,7 @@ WITH lifted AS (
     snapshot_date,
     model_name,
     decile = 10 AS is_top_decile,
-    COALESCE(try_divide(score, AVG(score) OVER (PARTITION BY snapshot_date, model_name)), 0) AS lift
+    coalesce(try_divide(score, avg(score) OVER (PARTITION BY snapshot_date, model_name)), 0) AS lift
   FROM gold.customer_score
   WHERE snapshot_date BETWEEN :first_date AND :last_date
 ),
@@ -14,9 +14,9 @@ marks AS (
   SELECT
     subscription_id,
     snapshot_date,
-    MAX(model_name = :prospect_model AND is_top_decile AND lift >= :prospect_min_lift) AS is_prospect,
-    MAX(model_name = :churn_model AND (is_top_decile OR lift >= :churn_min_lift)) AS is_at_risk,
-    MAX(model_name = :offnet_model AND (is_top_decile OR lift >= :churn_min_lift)) AS is_leaving
+    max(model_name = :prospect_model AND is_top_decile AND lift >= :prospect_min_lift) AS is_prospect,
+    max(model_name = :churn_model AND (is_top_decile OR lift >= :churn_min_lift)) AS is_at_risk,
+    max(model_name = :offnet_model AND (is_top_decile OR lift >= :churn_min_lift)) AS is_leaving
   FROM lifted
   GROUP BY subscription_id, snapshot_date
 )
@@ -25,11 +25,11 @@ SELECT
   snapshot.subscription_id,
   snapshot.snapshot_date,
   CASE
-    WHEN snapshot.crbt_lifecycle_state IN ('NONE', 'LAPSED') AND COALESCE(marks.is_prospect, FALSE) THEN 'PROSPECT'
+    WHEN snapshot.crbt_lifecycle_state IN ('NONE', 'LAPSED') AND coalesce(marks.is_prospect, FALSE) THEN 'PROSPECT'
     ELSE snapshot.crbt_lifecycle_state
   END AS crbt_lifecycle_state,
-  snapshot.has_crbt AND COALESCE(marks.is_at_risk, FALSE) AS is_at_risk,
-  COALESCE(marks.is_leaving, FALSE) AS churn_offnet_at_risk
+  snapshot.has_crbt AND coalesce(marks.is_at_risk, FALSE) AS is_at_risk,
+  coalesce(marks.is_leaving, FALSE) AS churn_offnet_at_risk
 FROM gold.customer_360 AS snapshot
 LEFT JOIN marks
   ON snapshot.subscription_id = marks.subscription_id AND snapshot.snapshot_date = marks.snapshot_date

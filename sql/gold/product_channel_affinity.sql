@@ -12,21 +12,45 @@ WITH contacts AS (
   WHERE NOT is_control AND contact_state <> 'RECALLED' AND product_id IS NOT NULL AND channel_code IS NOT NULL
     AND planned_date > add_months(snapshot_date, -:affinity_months)
 ),
+
 counted AS (
-  SELECT snapshot_date, product_id, channel_code, count_if(is_known) AS resulted_cnt, count_if(is_known AND is_contacted) AS reached_cnt,
-         count_if(is_answered) AS contacted_cnt, count_if(is_answered AND response_code = 'ACCEPT') AS accepted_cnt
+  SELECT
+    snapshot_date,
+    product_id,
+    channel_code,
+    count_if(is_known) AS resulted_cnt,
+    count_if(is_known AND is_contacted) AS reached_cnt,
+    count_if(is_answered) AS contacted_cnt,
+    count_if(is_answered AND response_code = 'ACCEPT') AS accepted_cnt
   FROM contacts
   WHERE is_known OR is_answered
   GROUP BY snapshot_date, product_id, channel_code
 ),
+
 smoothed AS (
-  SELECT *, (accepted_cnt + :affinity_prior * overall_rate) / (contacted_cnt + :affinity_prior) AS smoothed_rate
-  FROM (SELECT *, sum(accepted_cnt) OVER (PARTITION BY snapshot_date)
-                    / greatest(sum(contacted_cnt) OVER (PARTITION BY snapshot_date), 1) AS overall_rate
-        FROM counted)
+  SELECT
+    *,
+    (accepted_cnt + :affinity_prior * overall_rate) / (contacted_cnt + :affinity_prior) AS smoothed_rate
+  FROM (
+    SELECT
+      *,
+      sum(accepted_cnt) OVER (PARTITION BY snapshot_date)
+      / greatest(sum(contacted_cnt) OVER (PARTITION BY snapshot_date), 1) AS overall_rate
+    FROM counted
+  )
 )
-SELECT product_id, channel_code, resulted_cnt, reached_cnt, contacted_cnt, accepted_cnt, smoothed_rate,
-       element_at(array('WEAK', 'MID', 'STRONG'),
-                  ntile(3) OVER (PARTITION BY snapshot_date ORDER BY smoothed_rate, product_id, channel_code)) AS affinity_band,
-       snapshot_date
+
+SELECT
+  product_id,
+  channel_code,
+  resulted_cnt,
+  reached_cnt,
+  contacted_cnt,
+  accepted_cnt,
+  smoothed_rate,
+  element_at(
+    array('WEAK', 'MID', 'STRONG'),
+    ntile(3) OVER (PARTITION BY snapshot_date ORDER BY smoothed_rate, product_id, channel_code)
+  ) AS affinity_band,
+  snapshot_date
 FROM smoothed

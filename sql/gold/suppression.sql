@@ -11,8 +11,16 @@ WITH protected AS (
   FROM work.owners
   WHERE is_sensitive OR size(sensitive_channels) > 0
 )
-SELECT p.subscription_id, p.scope_type, p.scope_value, p.reason, min(p.valid_from) AS valid_from, max(p.valid_to) AS valid_to,
-       min_by(p.source, struct(p.valid_from, p.source)) AS source, p.snapshot_date
+
+SELECT
+  p.subscription_id,
+  p.scope_type,
+  p.scope_value,
+  p.reason,
+  min(p.valid_from) AS valid_from,
+  max(p.valid_to) AS valid_to,
+  min_by(p.source, struct(p.valid_from, p.source)) AS source,
+  p.snapshot_date
 FROM protected AS p
 LEFT JOIN work.owners AS o ON o.snapshot_date = p.snapshot_date AND o.subscription_id = p.subscription_id
 WHERE p.valid_from <= date_add(p.snapshot_date, 1) AND p.valid_to > p.snapshot_date

@@ -1,12 +1,26 @@
 -- By the subscription it names, else by who held its number. A complaint in any delivery stays (superseded_on): only a
 -- person takes it away. A state nobody can read is open.
 SELECT
-  COALESCE(c.complaint_id, CONCAT(c.file_id, ':', c.line_number)) AS complaint_id,
-  COALESCE(c.user_id, holder_at(h.holders, CAST(c.created_at AS DATE), c.load_date), holder_at(h.holders, c.load_date, c.load_date))
+  coalesce(c.complaint_id, concat(c.file_id, ':', c.line_number)) AS complaint_id,
+  coalesce(
+    c.user_id,
+    holder_at(h.holders, CAST(c.created_at AS DATE), c.load_date),
+    holder_at(h.holders, c.load_date, c.load_date)
+  )
     AS subscription_id,
-  COALESCE(c.created_at, CAST(c.data_date AS TIMESTAMP)) AS created_at, c.category_l1 AS category,
-  c.complaint_about_channel AS about_channel, c.complaint_about_product AS about_product, c.severity, c.is_escalated, c.is_repeat,
-  IF(c.status = 'UNKNOWN', 'OPEN', c.status) AS status, c.closed_at, c.refund_fen, c.data_date, c.load_date, c.superseded_on
+  coalesce(c.created_at, CAST(c.data_date AS TIMESTAMP)) AS created_at,
+  c.category_l1 AS category,
+  c.complaint_about_channel AS about_channel,
+  c.complaint_about_product AS about_product,
+  c.severity,
+  c.is_escalated,
+  c.is_repeat,
+  IF(c.status = 'UNKNOWN', 'OPEN', c.status) AS status,
+  c.closed_at,
+  c.refund_fen,
+  c.data_date,
+  c.load_date,
+  c.superseded_on
 FROM asof_complaint AS c
 LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
 WHERE c.load_date BETWEEN :first_date AND :last_date

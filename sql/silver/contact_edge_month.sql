@@ -24,32 +24,44 @@ WITH met AS (
   FROM month_crbt_tone_event
   WHERE action = 'COPY' AND other_msisdn_token IS NOT NULL
 ),
+
 edge AS (
   SELECT
     msisdn_token, other_token, CAST(month AS DATE) AS month, DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) AS closed_on,
     COUNT_IF(meeting = 'CALL') AS calls, COUNT_IF(meeting = 'MESSAGE') AS messages, COUNT_IF(is_incoming) AS incoming,
     COUNT_IF(meeting = 'GIFT') AS gifts, COUNT_IF(meeting = 'COPY') AS copies
   FROM met
-  WHERE DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) BETWEEN :first_date AND :last_date
-    AND load_date <= DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1)
-    AND superseded_on > DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1)
+  WHERE date_add(add_months(CAST(month AS DATE), 1), 1) BETWEEN :first_date AND :last_date
+    AND load_date <= date_add(add_months(CAST(month AS DATE), 1), 1)
+    AND superseded_on > date_add(add_months(CAST(month AS DATE), 1), 1)
   GROUP BY msisdn_token, other_token, CAST(month AS DATE)
 ),
+
 bound AS (
   SELECT
-    COALESCE(holder_at(a.holders, LAST_DAY(e.month), e.closed_on), holder_at(a.holders, e.month, e.closed_on))
+    coalesce(holder_at(a.holders, last_day(e.month), e.closed_on), holder_at(a.holders, e.month, e.closed_on))
       AS subscription_id,
-    COALESCE(holder_at(b.holders, LAST_DAY(e.month), e.closed_on), holder_at(b.holders, e.month, e.closed_on))
+    coalesce(holder_at(b.holders, last_day(e.month), e.closed_on), holder_at(b.holders, e.month, e.closed_on))
       AS other_subscription_id,
     e.*
   FROM edge AS e
   JOIN work.msisdn_holder AS a ON a.msisdn_token = e.msisdn_token
   LEFT JOIN work.msisdn_holder AS b ON b.msisdn_token = e.other_token
 )
+
 SELECT
-  subscription_id, other_token, MAX(other_subscription_id) AS other_subscription_id, DATE_FORMAT(month, 'yyyyMM') AS month_id,
-  SUM(calls + messages) AS contact_cnt, SUM(calls) AS call_cnt, SUM(messages) AS sms_cnt, SUM(incoming) AS mt_cnt,
-  SUM(gifts) AS gift_cnt, SUM(copies) AS copy_cnt, closed_on AS load_date, DATE '9999-12-31' AS superseded_on
+  subscription_id,
+  other_token,
+  max(other_subscription_id) AS other_subscription_id,
+  date_format(month, 'yyyyMM') AS month_id,
+  sum(calls + messages) AS contact_cnt,
+  sum(calls) AS call_cnt,
+  sum(messages) AS sms_cnt,
+  sum(incoming) AS mt_cnt,
+  sum(gifts) AS gift_cnt,
+  sum(copies) AS copy_cnt,
+  closed_on AS load_date,
+  DATE '9999-12-31' AS superseded_on
 FROM bound
 WHERE subscription_id IS NOT NULL
 GROUP BY subscription_id, other_token, month, closed_on

@@ -1,13 +1,18 @@
 -- Bound to the holder on the day the number was added: after recycling the list does not follow the number (D4).
 -- Default deny: a colour nobody can read counts as BLACK, a scope that names nothing as SYSTEM.
 SELECT DISTINCT
-  l.msisdn_token, holder_at(h.holders, CAST(l.added_at AS DATE), l.load_date) AS subscription_id,
-  COALESCE(l.list_code, 'UNKNOWN') AS list_code, IF(l.list_colour IN ('GREY', 'RED'), l.list_colour, 'BLACK') AS list_colour,
+  l.msisdn_token,
+  holder_at(h.holders, CAST(l.added_at AS DATE), l.load_date) AS subscription_id,
+  coalesce(l.list_code, 'UNKNOWN') AS list_code,
+  IF(l.list_colour IN ('GREY', 'RED'), l.list_colour, 'BLACK') AS list_colour,
   IF(l.scope_type IN ('CHANNEL', 'PRODUCT') AND l.scope_value <> '', l.scope_type, 'SYSTEM') AS scope_type,
-  IF(l.scope_type IN ('CHANNEL', 'PRODUCT'), COALESCE(l.scope_value, ''), '') AS scope_value,
-  COALESCE(l.reason_code, '') AS reason_code, COALESCE(l.added_at, CAST(l.data_date AS TIMESTAMP)) AS added_at,
-  COALESCE(l.valid_from, CAST(l.added_at AS DATE), l.data_date) AS valid_from, COALESCE(l.valid_to, DATE '9999-12-31') AS valid_to,
-  l.data_date, l.load_date,
+  IF(l.scope_type IN ('CHANNEL', 'PRODUCT'), coalesce(l.scope_value, ''), '') AS scope_value,
+  coalesce(l.reason_code, '') AS reason_code,
+  coalesce(l.added_at, CAST(l.data_date AS TIMESTAMP)) AS added_at,
+  coalesce(l.valid_from, CAST(l.added_at AS DATE), l.data_date) AS valid_from,
+  coalesce(l.valid_to, DATE '9999-12-31') AS valid_to,
+  l.data_date,
+  l.load_date,
   l.superseded_on
 FROM asof_list_member AS l
 LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = l.msisdn_token

@@ -4,42 +4,70 @@
 -- Level of a customer, the best of all nights: 1 suppressed, 2 contactable but not chosen by the plan, 3 chosen. A reason in
 -- neither list has no level: then targeted is more than the levels together and the gate stops.
 WITH nights AS (SELECT explode(:report_dates) AS business_date),
+
 decided AS (
-  SELECT n.business_date, d.campaign_id, d.subscription_id,
-         max(CASE WHEN d.verdict IN ('EXPORTED', 'RECOMMENDED') THEN 3
-                  WHEN array_contains(:not_chosen_reasons, d.first_reason) THEN 2
-                  WHEN array_contains(:suppressing_reasons, d.first_reason) THEN 1 END) AS level
+  SELECT
+    n.business_date,
+    d.campaign_id,
+    d.subscription_id,
+    max(CASE WHEN d.verdict IN ('EXPORTED', 'RECOMMENDED') THEN 3
+      WHEN array_contains(:not_chosen_reasons, d.first_reason) THEN 2
+      WHEN array_contains(:suppressing_reasons, d.first_reason) THEN 1
+    END) AS level
   FROM gold.campaign_decision AS d
   JOIN nights AS n ON d.business_date < n.business_date
   GROUP BY n.business_date, d.campaign_id, d.subscription_id
 ),
+
 contacted AS (
-  SELECT snapshot_date AS business_date, campaign_id, subscription_id, bool_or(is_control) AS is_control,
-         bool_or(NOT is_control) AS has_contact, bool_or(is_contacted) AS is_contacted,
-         coalesce(min_by(snapshot_date < attribution_window_ends, struct(planned_date, wave_no, contact_id))
-                    FILTER (WHERE NOT is_control), false) AS is_open,
-         bool_or(coalesce(response_code = 'ACCEPT', false)) AS is_accepted, bool_or(coalesce(is_effective, false)) AS is_effective,
-         bool_or(response_code = 'ACCEPT' AND is_effective IS NULL) AS is_use_open
+  SELECT
+    snapshot_date AS business_date,
+    campaign_id,
+    subscription_id,
+    bool_or(is_control) AS is_control,
+    bool_or(NOT is_control) AS has_contact,
+    bool_or(is_contacted) AS is_contacted,
+    coalesce(
+      min_by(snapshot_date < attribution_window_ends, struct(planned_date, wave_no, contact_id))
+      FILTER (WHERE NOT is_control), FALSE
+    ) AS is_open,
+    bool_or(coalesce(response_code = 'ACCEPT', FALSE)) AS is_accepted,
+    bool_or(coalesce(is_effective, FALSE)) AS is_effective,
+    bool_or(response_code = 'ACCEPT' AND is_effective IS NULL) AS is_use_open
   FROM gold.contact_history
   WHERE snapshot_date BETWEEN :first_date AND :last_date
   GROUP BY snapshot_date, campaign_id, subscription_id
 ),
+
 customers AS (
-  SELECT coalesce(c.business_date, d.business_date) AS business_date, coalesce(c.campaign_id, d.campaign_id) AS campaign_id,
-         greatest(d.level, CASE WHEN c.has_contact THEN 3 WHEN c.is_control THEN 1 END) AS level, c.*
-         EXCEPT (business_date, campaign_id, subscription_id)
+  SELECT
+    coalesce(c.business_date, d.business_date) AS business_date,
+    coalesce(c.campaign_id, d.campaign_id) AS campaign_id,
+    greatest(d.level, CASE WHEN c.has_contact THEN 3 WHEN c.is_control THEN 1 END) AS level,
+    c.*
+    EXCEPT (business_date, campaign_id, subscription_id)
   FROM contacted AS c
   FULL OUTER JOIN decided AS d
     ON d.business_date = c.business_date AND d.campaign_id = c.campaign_id AND d.subscription_id = c.subscription_id
 )
-SELECT business_date, campaign_id, count(*) AS targeted_cnt, count_if(level = 1) AS suppressed_cnt,
-       count_if(level >= 2) AS contactable_cnt, count_if(level = 2) AS not_chosen_cnt, count_if(level = 3) AS chosen_cnt,
-       count_if(coalesce(is_control, false) AND NOT coalesce(has_contact, false)) AS control_cnt,
-       count_if(has_contact) AS listed_cnt, count_if(is_contacted) AS contacted_cnt, count_if(is_accepted) AS accepted_cnt,
-       count_if(is_open) AS open_cnt, count_if(is_open AND is_contacted) AS open_contacted_cnt,
-       count_if(is_open AND is_accepted) AS open_accepted_cnt,
-       count_if(NOT is_open AND is_accepted AND is_effective) AS effective_cnt,
-       count_if(NOT is_open AND is_accepted AND is_use_open AND NOT is_effective) AS open_effective_cnt
+
+SELECT
+  business_date,
+  campaign_id,
+  count(*) AS targeted_cnt,
+  count_if(level = 1) AS suppressed_cnt,
+  count_if(level >= 2) AS contactable_cnt,
+  count_if(level = 2) AS not_chosen_cnt,
+  count_if(level = 3) AS chosen_cnt,
+  count_if(coalesce(is_control, FALSE) AND NOT coalesce(has_contact, FALSE)) AS control_cnt,
+  count_if(has_contact) AS listed_cnt,
+  count_if(is_contacted) AS contacted_cnt,
+  count_if(is_accepted) AS accepted_cnt,
+  count_if(is_open) AS open_cnt,
+  count_if(is_open AND is_contacted) AS open_contacted_cnt,
+  count_if(is_open AND is_accepted) AS open_accepted_cnt,
+  count_if(NOT is_open AND is_accepted AND is_effective) AS effective_cnt,
+  count_if(NOT is_open AND is_accepted AND is_use_open AND NOT is_effective) AS open_effective_cnt
 FROM customers
 GROUP BY 1, 2
 ORDER BY 1, 2

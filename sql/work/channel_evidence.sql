@@ -13,7 +13,7 @@ FROM (
         WHERE action = 'ADD' AND coalesce(campaign_id, '') = '' AND array_contains(:self_order_channels, channel_id)) AS p
   JOIN (SELECT explode(:snapshot_dates) AS snapshot_date) AS s
     ON p.load_date <= s.snapshot_date AND p.superseded_on > s.snapshot_date
-   AND p.order_date > add_months(s.snapshot_date, -:preference_months)
+      AND p.order_date > add_months(s.snapshot_date, -:preference_months)
 ) AS e
 JOIN work.owners AS o ON o.snapshot_date = e.snapshot_date AND o.subscription_id = e.subscription_id
  AND e.day >= coalesce(o.owner_since, DATE '1900-01-01')

@@ -4,27 +4,51 @@
 WITH snapshots AS (
   SELECT explode(:snapshot_dates) AS snapshot_date
 ),
+
 unreadable AS (
-  SELECT load_date, sum(rows_unreadable) AS row_cnt
+  SELECT
+    load_date,
+    sum(rows_unreadable) AS row_cnt
   FROM ops.file_ledger
   WHERE feed = 'list_member' AND status IN ('LANDED', 'SUPERSEDED')
   GROUP BY load_date
 ),
+
 newest AS (
-  SELECT s.snapshot_date, max(l.load_date) AS load_date,
-         coalesce(max(l.load_date) FILTER (WHERE coalesce(u.row_cnt, 0) = 0), DATE '1900-01-01') AS whole_on
-  FROM (SELECT DISTINCT load_date, superseded_on FROM silver.list_member) AS l
+  SELECT
+    s.snapshot_date,
+    max(l.load_date) AS load_date,
+    coalesce(max(l.load_date) FILTER (WHERE coalesce(u.row_cnt, 0) = 0), DATE '1900-01-01') AS whole_on
+  FROM (
+    SELECT DISTINCT
+      load_date,
+      superseded_on
+    FROM silver.list_member
+  ) AS l
   JOIN snapshots AS s ON l.load_date <= s.snapshot_date AND l.superseded_on > s.snapshot_date
   LEFT JOIN unreadable AS u ON u.load_date = l.load_date
   GROUP BY s.snapshot_date
 ),
+
 listed AS (
-  SELECT n.snapshot_date, l.*
+  SELECT
+    n.snapshot_date,
+    l.*
   FROM silver.list_member AS l
   JOIN newest AS n ON l.load_date BETWEEN n.whole_on AND n.load_date AND l.superseded_on > n.snapshot_date
 )
-SELECT l.snapshot_date, l.list_code, l.list_colour, l.scope_type, l.scope_value, l.reason_code, l.added_at, l.valid_from, l.valid_to,
-       l.subscription_id IS NOT NULL AS is_bound_at_the_time,
-       coalesce(l.subscription_id, holder_at(h.holders, l.snapshot_date, l.snapshot_date)) AS subscription_id
+
+SELECT
+  l.snapshot_date,
+  l.list_code,
+  l.list_colour,
+  l.scope_type,
+  l.scope_value,
+  l.reason_code,
+  l.added_at,
+  l.valid_from,
+  l.valid_to,
+  l.subscription_id IS NOT NULL AS is_bound_at_the_time,
+  coalesce(l.subscription_id, holder_at(h.holders, l.snapshot_date, l.snapshot_date)) AS subscription_id
 FROM listed AS l
 LEFT JOIN work.msisdn_holder AS h ON l.subscription_id IS NULL AND h.msisdn_token = l.msisdn_token

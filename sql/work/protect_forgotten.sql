@@ -3,23 +3,44 @@
 WITH snapshots AS (
   SELECT explode(:snapshot_dates) AS snapshot_date
 ),
+
 forgotten AS (
-  SELECT s.snapshot_date, f.token, f.kind, f.business_date
+  SELECT
+    s.snapshot_date,
+    f.token,
+    f.kind,
+    f.business_date
   FROM ops.forgotten AS f
   JOIN snapshots AS s ON f.business_date <= s.snapshot_date
 ),
+
 closed AS (
-  SELECT f.snapshot_date, f.business_date, holder_at(h.holders, f.snapshot_date, f.snapshot_date) AS subscription_id
+  SELECT
+    f.snapshot_date,
+    f.business_date,
+    holder_at(h.holders, f.snapshot_date, f.snapshot_date) AS subscription_id
   FROM forgotten AS f
   JOIN work.msisdn_holder AS h ON h.msisdn_token = f.token
   WHERE f.kind = 'MSISDN'
   UNION ALL
-  SELECT f.snapshot_date, f.business_date, o.subscription_id
+  SELECT
+    f.snapshot_date,
+    f.business_date,
+    o.subscription_id
   FROM forgotten AS f
   JOIN work.owners AS o ON o.snapshot_date = f.snapshot_date AND o.person = f.token
   WHERE f.kind = 'ID_NUMBER'
 )
-SELECT snapshot_date, subscription_id, 'SYSTEM' AS scope_type, '*' AS scope_value, 'DND_SYSTEM' AS reason,
-       business_date AS valid_from, DATE '9999-12-31' AS valid_to, 'ERASURE' AS source, DATE '9999-12-31' AS began_on
+
+SELECT
+  snapshot_date,
+  subscription_id,
+  'SYSTEM' AS scope_type,
+  '*' AS scope_value,
+  'DND_SYSTEM' AS reason,
+  business_date AS valid_from,
+  DATE '9999-12-31' AS valid_to,
+  'ERASURE' AS source,
+  DATE '9999-12-31' AS began_on
 FROM closed
 WHERE subscription_id IS NOT NULL

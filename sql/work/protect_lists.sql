@@ -11,11 +11,20 @@ WITH listed AS (
   FROM work.list_entries
   WHERE subscription_id IS NOT NULL
 )
-SELECT snapshot_date, subscription_id,
-       CASE WHEN list_colour = 'BLACK' THEN 'SYSTEM' WHEN list_colour = 'RED' OR is_passive_only THEN 'CHANNEL'
-            WHEN has_scope THEN scope_type ELSE 'SYSTEM' END AS scope_type,
-       explode(CASE WHEN list_colour = 'BLACK' THEN array('*') WHEN list_colour = 'RED' THEN :unprotected_channels
-                    WHEN is_passive_only THEN :proactive_channels
-                    WHEN has_scope THEN array(scope_value) ELSE array('*') END) AS scope_value,
-       concat('LIST_', list_colour) AS reason, valid_from, valid_to, list_code AS source, began_on
+
+SELECT
+  snapshot_date,
+  subscription_id,
+  CASE WHEN list_colour = 'BLACK' THEN 'SYSTEM' WHEN list_colour = 'RED' OR is_passive_only THEN 'CHANNEL'
+    WHEN has_scope THEN scope_type ELSE 'SYSTEM'
+  END AS scope_type,
+  explode(CASE WHEN list_colour = 'BLACK' THEN array('*') WHEN list_colour = 'RED' THEN :unprotected_channels
+    WHEN is_passive_only THEN :proactive_channels
+    WHEN has_scope THEN array(scope_value) ELSE array('*')
+  END) AS scope_value,
+  concat('LIST_', list_colour) AS reason,
+  valid_from,
+  valid_to,
+  list_code AS source,
+  began_on
 FROM listed
