@@ -1,7 +1,12 @@
 -- Chance of a yes on each channel for each subscription: (accepts + a) / (contacts + b) over the last months, where the prior
 -- is the brand's rate on that channel, itself smoothed with everybody's. Orders placed unasked count as accepts.
 WITH counts AS (
-  SELECT snapshot_date, brand_code, channel_code, sum(contact_cnt) AS contact_cnt, sum(accept_cnt) AS accept_cnt
+  SELECT
+    snapshot_date,
+    brand_code,
+    channel_code,
+    sum(contact_cnt) AS contact_cnt,
+    sum(accept_cnt) AS accept_cnt
   FROM work.channel_evidence
   GROUP BY snapshot_date, brand_code, channel_code
 ),
@@ -17,19 +22,33 @@ rates AS (
 ),
 
 priors AS (
-  SELECT o.snapshot_date, o.brand_code, c.channel_code,
-         (coalesce(r.brands[coalesce(o.brand_code, '')].accept_cnt, 0) + :brand_prior * coalesce(r.overall_rate, 0.0))
-           / (coalesce(r.brands[coalesce(o.brand_code, '')].contact_cnt, 0) + :brand_prior) AS rate
-  FROM (SELECT DISTINCT snapshot_date, brand_code FROM work.owners) AS o
+  SELECT
+    o.snapshot_date,
+    o.brand_code,
+    c.channel_code,
+    (coalesce(r.brands[coalesce(o.brand_code, '')].accept_cnt, 0) + :brand_prior * coalesce(r.overall_rate, 0.0))
+    / (coalesce(r.brands[coalesce(o.brand_code, '')].contact_cnt, 0) + :brand_prior) AS rate
+  FROM (
+    SELECT DISTINCT
+      snapshot_date,
+      brand_code
+    FROM work.owners
+  ) AS o
   CROSS JOIN (SELECT explode(map_keys(:channel_classes)) AS channel_code) AS c
   LEFT JOIN rates AS r ON r.snapshot_date = o.snapshot_date AND r.channel_code = c.channel_code
 ),
 
 scored AS (
-  SELECT o.snapshot_date, o.subscription_id, o.owner_since, r.channel_code, coalesce(e.contact_cnt, 0) AS contact_cnt,
-         coalesce(e.accept_cnt, 0) AS accept_cnt, coalesce(e.self_order_cnt, 0) AS self_order_cnt,
-         (coalesce(e.accept_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior * r.rate)
-           / (coalesce(e.contact_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior) AS score
+  SELECT
+    o.snapshot_date,
+    o.subscription_id,
+    o.owner_since,
+    r.channel_code,
+    coalesce(e.contact_cnt, 0) AS contact_cnt,
+    coalesce(e.accept_cnt, 0) AS accept_cnt,
+    coalesce(e.self_order_cnt, 0) AS self_order_cnt,
+    (coalesce(e.accept_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior * r.rate)
+    / (coalesce(e.contact_cnt, 0) + :own_order_weight * coalesce(e.self_order_cnt, 0) + :preference_prior) AS score
   FROM work.owners AS o
   JOIN priors AS r ON r.snapshot_date = o.snapshot_date AND r.brand_code <=> o.brand_code
   LEFT JOIN work.channel_evidence AS e

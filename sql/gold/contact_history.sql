@@ -2,20 +2,36 @@
 -- half. `work.owners` says since when the present owner has the line: earlier contacts were another person's.
 -- vas_uses and network_uses tell what counts as use of a day (conf/view.yaml, uses; jobs/rules/uses.py).
 WITH to_judge AS (
-  SELECT snapshot_date, contact_id, subscription_id, product_id, to_date(accepted_at) AS accepted_on,
-         last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
-  FROM work.contact_answers WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
+  SELECT
+    snapshot_date,
+    contact_id,
+    subscription_id,
+    product_id,
+    to_date(accepted_at) AS accepted_on,
+    last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
+  FROM work.contact_answers
+  WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
 ),
 
 uses AS (
-  SELECT subscription_id, event_date, load_date, superseded_on,
-         vas_uses(crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
-                  newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt) AS kinds
+  SELECT
+    subscription_id,
+    event_date,
+    load_date,
+    superseded_on,
+    vas_uses(
+      crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
+      newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt
+    ) AS kinds
   FROM silver.vas_daily
   WHERE event_date > date_sub(:first_date, :history_days)
   UNION ALL
-  SELECT subscription_id, event_date, load_date, superseded_on,
-         network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt) AS kinds
+  SELECT
+    subscription_id,
+    event_date,
+    load_date,
+    superseded_on,
+    network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt) AS kinds
   FROM silver.usage_daily
   WHERE event_date > date_sub(:first_date, :history_days)
     AND size(network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt)) > 0
@@ -44,8 +60,13 @@ to_hold AS (
     next_month_end AS until
   FROM to_judge
   UNION ALL
-  SELECT snapshot_date, contact_id, subscription_id, product_id, 'RETAINED' AS purpose,
-         date_add(planned_date, :horizon_days - 1) AS until
+  SELECT
+    snapshot_date,
+    contact_id,
+    subscription_id,
+    product_id,
+    'RETAINED' AS purpose,
+    date_add(planned_date, :horizon_days - 1) AS until
   FROM work.contact_answers
   WHERE ordered_in_window IS NOT NULL AND array_contains(:retention_campaigns, campaign_id)
 ),
@@ -75,26 +96,55 @@ kept AS (
   WHERE newest.expire_date > until OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
   GROUP BY snapshot_date, contact_id
 )
-SELECT c.contact_id, c.campaign_id, c.task_id, c.wave_no, c.subscription_id, c.product_id, c.offer_id, c.channel_code,
-       c.channel_class, c.contact_class, c.planned_date, c.business_date, c.is_control, c.is_model_selected,
-       c.contacted_at, c.reach_code, c.is_contacted, c.contact_state, c.response_code,
-       CASE WHEN c.answer IN ('ACCEPT', 'REFUSE', 'CONSIDER') THEN c.contacted_at ELSE c.accepted_at END AS response_at,
-       c.is_inferred, c.consider_until, c.refuse_reason, c.staff_id, c.order_id, c.accepted_at,
-       CASE WHEN c.effective_known_on <= c.snapshot_date
-            THEN coalesce(k.is_kept, false)
-                 AND (u.contact_id IS NOT NULL OR :qualifying_use[c.product_id] IS NULL) END
-         AS is_effective,
-       c.effective_known_on,
-       CASE WHEN c.ordered_in_window IS NULL THEN NULL
-            WHEN array_contains(:retention_campaigns, c.campaign_id) THEN coalesce(k.is_retained, false)
-            ELSE c.ordered_in_window END AS ordered_in_window,
-       c.attribution_window_ends,
-       CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END AS is_mature,
-       CASE WHEN c.is_control OR c.contact_state = 'RECALLED' THEN false
-            WHEN c.contact_state IN ('MADE', 'OPEN') THEN true
-            WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
-            ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE' END AS counts_to_cap,
-       c.source, c.planned_date >= coalesce(o.owner_since, DATE '1900-01-01') AS is_present_owner, c.snapshot_date
+
+SELECT
+  c.contact_id,
+  c.campaign_id,
+  c.task_id,
+  c.wave_no,
+  c.subscription_id,
+  c.product_id,
+  c.offer_id,
+  c.channel_code,
+  c.channel_class,
+  c.contact_class,
+  c.planned_date,
+  c.business_date,
+  c.is_control,
+  c.is_model_selected,
+  c.contacted_at,
+  c.reach_code,
+  c.is_contacted,
+  c.contact_state,
+  c.response_code,
+  CASE WHEN c.answer IN ('ACCEPT', 'REFUSE', 'CONSIDER') THEN c.contacted_at ELSE c.accepted_at END AS response_at,
+  c.is_inferred,
+  c.consider_until,
+  c.refuse_reason,
+  c.staff_id,
+  c.order_id,
+  c.accepted_at,
+  CASE WHEN c.effective_known_on <= c.snapshot_date
+      THEN coalesce(k.is_kept, FALSE)
+        AND (u.contact_id IS NOT NULL OR :qualifying_use[c.product_id] IS NULL)
+  END
+    AS is_effective,
+  c.effective_known_on,
+  CASE WHEN c.ordered_in_window IS NULL THEN NULL
+    WHEN array_contains(:retention_campaigns, c.campaign_id) THEN coalesce(k.is_retained, FALSE)
+    ELSE c.ordered_in_window
+  END AS ordered_in_window,
+  c.attribution_window_ends,
+  CASE WHEN c.is_control THEN c.snapshot_date >= c.attribution_window_ends ELSE c.response_code IS NOT NULL END
+    AS is_mature,
+  CASE WHEN c.is_control OR c.contact_state = 'RECALLED' THEN FALSE
+    WHEN c.contact_state IN ('MADE', 'OPEN') THEN TRUE
+    WHEN c.has_result THEN :count_failed AND coalesce(c.contact_class, c.channel_class) <> 'PASSIVE'
+    ELSE coalesce(c.contact_class, c.channel_class, '') <> 'PASSIVE'
+  END AS counts_to_cap,
+  c.source,
+  c.planned_date >= coalesce(o.owner_since, DATE '1900-01-01') AS is_present_owner,
+  c.snapshot_date
 FROM work.contact_answers AS c
 LEFT JOIN work.owners AS o ON o.snapshot_date = c.snapshot_date AND o.subscription_id = c.subscription_id
 LEFT JOIN used AS u ON u.snapshot_date = c.snapshot_date AND u.contact_id = c.contact_id

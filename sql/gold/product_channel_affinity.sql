@@ -3,11 +3,18 @@
 -- then was not reached. A yes to a campaign that keeps a product is no sale of it and does not count. Bands are terciles.
 -- `work.contact_answers` is the first half of gold.contact_history.
 WITH contacts AS (
-  SELECT snapshot_date, product_id, channel_code, is_contacted, response_code,
-         CASE WHEN coalesce(contact_class, channel_class) = 'PASSIVE'
-              THEN date_add(planned_date, :late_result_nights['PASSIVE']) <= snapshot_date ELSE has_result END AS is_known,
-         is_contacted AND response_code IS NOT NULL
-           AND NOT array_contains(:retention_campaigns, campaign_id) AS is_answered
+  SELECT
+    snapshot_date,
+    product_id,
+    channel_code,
+    is_contacted,
+    response_code,
+    CASE WHEN coalesce(contact_class, channel_class) = 'PASSIVE'
+        THEN date_add(planned_date, :late_result_nights['PASSIVE']) <= snapshot_date
+      ELSE has_result
+    END AS is_known,
+    is_contacted AND response_code IS NOT NULL
+    AND NOT array_contains(:retention_campaigns, campaign_id) AS is_answered
   FROM work.contact_answers
   WHERE NOT is_control AND contact_state <> 'RECALLED' AND product_id IS NOT NULL AND channel_code IS NOT NULL
     AND planned_date > add_months(snapshot_date, -:affinity_months)

@@ -1,13 +1,29 @@
 -- Everything that protects a subscription on the day after each snapshot date. `work.protections` are lists,
 -- opt-outs, complaints and erasures, `work.owners` the present owners.
 WITH protected AS (
-  SELECT snapshot_date, subscription_id, scope_type, scope_value, reason, valid_from, valid_to, source, began_on FROM work.protections
+  SELECT
+    snapshot_date,
+    subscription_id,
+    scope_type,
+    scope_value,
+    reason,
+    valid_from,
+    valid_to,
+    source,
+    began_on
+  FROM work.protections
   UNION ALL
   -- A sensitive customer who names no channel is closed on every proactive one.
-  SELECT snapshot_date, subscription_id, 'CHANNEL' AS scope_type,
-         explode(CASE WHEN size(sensitive_channels) > 0 THEN sensitive_channels ELSE :proactive_channels END) AS scope_value,
-         'SENSITIVE_CHANNEL' AS reason, snapshot_date AS valid_from, DATE '9999-12-31' AS valid_to, 'CUSTOMER' AS source,
-         DATE '9999-12-31' AS began_on
+  SELECT
+    snapshot_date,
+    subscription_id,
+    'CHANNEL' AS scope_type,
+    explode(CASE WHEN size(sensitive_channels) > 0 THEN sensitive_channels ELSE :proactive_channels END) AS scope_value,
+    'SENSITIVE_CHANNEL' AS reason,
+    snapshot_date AS valid_from,
+    DATE '9999-12-31' AS valid_to,
+    'CUSTOMER' AS source,
+    DATE '9999-12-31' AS began_on
   FROM work.owners
   WHERE is_sensitive OR size(sensitive_channels) > 0
 )

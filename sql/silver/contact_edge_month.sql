@@ -1,35 +1,61 @@
 -- A month is closed on the 2nd of the next one: records that come later than that do not change its call graph.
 WITH met AS (
   SELECT
-    product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', start_time) AS month,
-    load_date, superseded_on, 'CALL' AS meeting, call_type = 'MT' AS is_incoming
+    product_no_token AS msisdn_token,
+    opposite_no_token AS other_token,
+    date_trunc('MONTH', start_time) AS month,
+    load_date,
+    superseded_on,
+    'CALL' AS meeting,
+    call_type = 'MT' AS is_incoming
   FROM month_cdr_voice
   WHERE opposite_no_class = 'NATIONAL_MOBILE' AND call_type <> 'FW'
   UNION ALL
   SELECT
-    product_no_token AS msisdn_token, opposite_no_token AS other_token, DATE_TRUNC('MONTH', input_time) AS month,
-    load_date, superseded_on, 'MESSAGE' AS meeting, cdr_type = '01' AS is_incoming
+    product_no_token AS msisdn_token,
+    opposite_no_token AS other_token,
+    date_trunc('MONTH', input_time) AS month,
+    load_date,
+    superseded_on,
+    'MESSAGE' AS meeting,
+    cdr_type = '01' AS is_incoming
   FROM month_cdr_sms
   WHERE opposite_no_class = 'NATIONAL_MOBILE'
   UNION ALL
   SELECT
-    msisdn_token, other_msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date, superseded_on,
-    'GIFT' AS meeting, false AS is_incoming
+    msisdn_token,
+    other_msisdn_token AS other_token,
+    date_trunc('MONTH', event_time) AS month,
+    load_date,
+    superseded_on,
+    'GIFT' AS meeting,
+    FALSE AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'GIFT' AND other_msisdn_token IS NOT NULL
   UNION ALL
   SELECT
-    other_msisdn_token AS msisdn_token, msisdn_token AS other_token, DATE_TRUNC('MONTH', event_time) AS month, load_date,
-    superseded_on, 'COPY' AS meeting, false AS is_incoming
+    other_msisdn_token AS msisdn_token,
+    msisdn_token AS other_token,
+    date_trunc('MONTH', event_time) AS month,
+    load_date,
+    superseded_on,
+    'COPY' AS meeting,
+    FALSE AS is_incoming
   FROM month_crbt_tone_event
   WHERE action = 'COPY' AND other_msisdn_token IS NOT NULL
 ),
 
 edge AS (
   SELECT
-    msisdn_token, other_token, CAST(month AS DATE) AS month, DATE_ADD(ADD_MONTHS(CAST(month AS DATE), 1), 1) AS closed_on,
-    COUNT_IF(meeting = 'CALL') AS calls, COUNT_IF(meeting = 'MESSAGE') AS messages, COUNT_IF(is_incoming) AS incoming,
-    COUNT_IF(meeting = 'GIFT') AS gifts, COUNT_IF(meeting = 'COPY') AS copies
+    msisdn_token,
+    other_token,
+    CAST(month AS DATE) AS month,
+    date_add(add_months(CAST(month AS DATE), 1), 1) AS closed_on,
+    count_if(meeting = 'CALL') AS calls,
+    count_if(meeting = 'MESSAGE') AS messages,
+    count_if(is_incoming) AS incoming,
+    count_if(meeting = 'GIFT') AS gifts,
+    count_if(meeting = 'COPY') AS copies
   FROM met
   WHERE date_add(add_months(CAST(month AS DATE), 1), 1) BETWEEN :first_date AND :last_date
     AND load_date <= date_add(add_months(CAST(month AS DATE), 1), 1)

@@ -24,7 +24,7 @@ closed AS (
   FROM ordered AS o
   JOIN silver.product_subscription AS p
     ON p.subscription_id = o.subscription_id AND p.load_date <= o.load_date AND p.superseded_on > o.load_date
-      AND p.valid_date <= o.opr_date AND COALESCE(p.expire_date, DATE '9999-12-31') >= o.opr_date
+      AND p.valid_date <= o.opr_date AND coalesce(p.expire_date, DATE '9999-12-31') >= o.opr_date
       AND (word_of('MISC_ORDER', o.opr_code) = 'CLOSE_ALL' OR p.sp_code = o.spid)
   WHERE word_of('MISC_ORDER', o.opr_code) IN ('CLOSE_PROVIDER', 'CLOSE_ALL')
 )

@@ -3,20 +3,24 @@
 -- Charges come in li (1/1000 yuan) and are rounded half up to fen on the day's sum.
 WITH voice AS (
   SELECT
-    v.product_no_token AS msisdn_token, CAST(v.start_time AS DATE) AS event_date, v.load_date, v.superseded_on,
-    COUNT_IF(call_type = 'MO') AS voice_mo_cnt,
-    COUNT_IF(call_type = 'MT') AS voice_mt_cnt,
-    SUM(IF(call_type = 'MO', call_duration, 0)) AS voice_mo_seconds,
-    SUM(IF(call_type = 'MT', call_duration, 0)) AS voice_mt_seconds,
-    SUM(IF(toll_type IS NULL OR toll_type = '0', 0, call_duration)) AS toll_seconds,
-    SUM(IF(roam_type IS NULL OR roam_type = '0', 0, call_duration)) AS roam_seconds,
-    COUNT_IF(call_type = 'MO' AND word_of('OPERATOR', opp_operator) <> 'OWN' AND h.owner IS NULL) AS calls_to_competitor_cnt,
-    COUNT_IF(call_type = 'MO' AND h.owner = 'COMPETITOR') AS hotline_competitor_cnt,
-    COUNT_IF(call_type = 'MO' AND h.owner = 'OWN') AS hotline_10086_cnt,
-    COUNT_IF(call_type = 'FW') AS forward_cnt,
-    COUNT_IF(call_type = 'FW' AND word_of('OPERATOR', opp_operator) <> 'OWN') AS forward_other_network_cnt,
-    SUM(COALESCE(base_call_fee, 0) + COALESCE(toll_call_fee, 0) + COALESCE(info_fee, 0)) AS voice_fee_li,
-    APPROX_COUNT_DISTINCT(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
+    v.product_no_token AS msisdn_token,
+    CAST(v.start_time AS DATE) AS event_date,
+    v.load_date,
+    v.superseded_on,
+    count_if(call_type = 'MO') AS voice_mo_cnt,
+    count_if(call_type = 'MT') AS voice_mt_cnt,
+    sum(IF(call_type = 'MO', call_duration, 0)) AS voice_mo_seconds,
+    sum(IF(call_type = 'MT', call_duration, 0)) AS voice_mt_seconds,
+    sum(IF(toll_type IS NULL OR toll_type = '0', 0, call_duration)) AS toll_seconds,
+    sum(IF(roam_type IS NULL OR roam_type = '0', 0, call_duration)) AS roam_seconds,
+    count_if(call_type = 'MO' AND word_of('OPERATOR', opp_operator) <> 'OWN' AND h.owner IS NULL)
+      AS calls_to_competitor_cnt,
+    count_if(call_type = 'MO' AND h.owner = 'COMPETITOR') AS hotline_competitor_cnt,
+    count_if(call_type = 'MO' AND h.owner = 'OWN') AS hotline_10086_cnt,
+    count_if(call_type = 'FW') AS forward_cnt,
+    count_if(call_type = 'FW' AND word_of('OPERATOR', opp_operator) <> 'OWN') AS forward_other_network_cnt,
+    sum(coalesce(base_call_fee, 0) + coalesce(toll_call_fee, 0) + coalesce(info_fee, 0)) AS voice_fee_li,
+    approx_count_distinct(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
   FROM asof_cdr_voice AS v
   LEFT JOIN ref_hotline AS h ON h.msisdn_token = v.opposite_no_token
   WHERE v.load_date BETWEEN :first_date AND :last_date

@@ -36,14 +36,20 @@ issue AS (
     superseded_on,
     count(*) AS issues
   FROM asof_mms_event
-  WHERE load_date BETWEEN :first_date AND :last_date AND mms_business = '2' AND word_of('SERVICE_PREFIX', LEFT(svc_code, 4)) = 'NEWSPAPER'
+  WHERE load_date BETWEEN :first_date AND :last_date
+    AND mms_business = '2'
+    AND word_of('SERVICE_PREFIX', left(svc_code, 4)) = 'NEWSPAPER'
   GROUP BY product_no_token, CAST(send_time AS DATE), load_date, superseded_on
 ),
 
 misc AS (
-  SELECT phone_no_token AS msisdn_token, CAST(opr_time AS DATE) AS event_date, load_date, superseded_on,
-    COUNT_IF(word_of('MISC_ORDER', opr_code) = 'SUBSCRIBE') AS subscribed,
-    COUNT_IF(word_of('MISC_ORDER', opr_code) IN ('UNSUBSCRIBE', 'CLOSE_PROVIDER', 'CLOSE_ALL')) AS unsubscribed
+  SELECT
+    phone_no_token AS msisdn_token,
+    CAST(opr_time AS DATE) AS event_date,
+    load_date,
+    superseded_on,
+    count_if(word_of('MISC_ORDER', opr_code) = 'SUBSCRIBE') AS subscribed,
+    count_if(word_of('MISC_ORDER', opr_code) IN ('UNSUBSCRIBE', 'CLOSE_PROVIDER', 'CLOSE_ALL')) AS unsubscribed
   FROM asof_misc_order
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY phone_no_token, CAST(opr_time AS DATE), load_date, superseded_on

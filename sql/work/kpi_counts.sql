@@ -135,18 +135,32 @@ SELECT
 FROM holders
 GROUP BY business_date, product_id, month_id
 UNION ALL
-SELECT h.business_date, concat('PAYING:', h.product_id) AS series, h.month_id, count(*) AS user_cnt
+SELECT
+  h.business_date,
+  concat('PAYING:', h.product_id) AS series,
+  h.month_id,
+  count(*) AS user_cnt
 FROM holders AS h
 LEFT ANTI JOIN in_trial AS t
   ON t.business_date = h.business_date AND t.closing_date = h.closing_date AND t.subscription_id = h.subscription_id
 WHERE array_contains(:paying_products, h.product_id)
 GROUP BY h.business_date, h.product_id, h.month_id
 UNION ALL
-SELECT m.business_date, v.used AS series, m.month_id, count(DISTINCT v.subscription_id) AS user_cnt
+SELECT
+  m.business_date,
+  v.used AS series,
+  m.month_id,
+  count(DISTINCT v.subscription_id) AS user_cnt
 FROM (
-  SELECT subscription_id, event_date, load_date, superseded_on, explode(array_intersect(:kpi_uses, vas_uses(
-    crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
-    newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt))) AS used
+  SELECT
+    subscription_id,
+    event_date,
+    load_date,
+    superseded_on,
+    explode(array_intersect(:kpi_uses, vas_uses(
+      crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
+      newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt
+    ))) AS used
   FROM silver.vas_daily
 ) AS v
 JOIN months AS m

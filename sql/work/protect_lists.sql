@@ -2,12 +2,19 @@
 -- BLACK closes everything. RED closes bulk and outbound. GREY closes the channel or product it names, everything when it
 -- names none; grey staff and government members get no proactive contact.
 WITH listed AS (
-  SELECT snapshot_date, subscription_id, list_colour, list_code,
-         coalesce(valid_from, to_date(added_at)) AS valid_from, coalesce(valid_to, DATE '9999-12-31') AS valid_to,
-         -- What a present holder has because nobody knows whose entry it was does not end with a change of owner.
-         IF(is_bound_at_the_time, to_date(added_at), DATE '9999-12-31') AS began_on,
-         coalesce(scope_type IN ('CHANNEL', 'PRODUCT') AND scope_value <> '', false) AS has_scope, scope_type, scope_value,
-         array_contains(:passive_only_reasons, coalesce(reason_code, '')) AS is_passive_only
+  SELECT
+    snapshot_date,
+    subscription_id,
+    list_colour,
+    list_code,
+    coalesce(valid_from, to_date(added_at)) AS valid_from,
+    coalesce(valid_to, DATE '9999-12-31') AS valid_to,
+    -- What a present holder has because nobody knows whose entry it was does not end with a change of owner.
+    IF(is_bound_at_the_time, to_date(added_at), DATE '9999-12-31') AS began_on,
+    coalesce(scope_type IN ('CHANNEL', 'PRODUCT') AND scope_value <> '', FALSE) AS has_scope,
+    scope_type,
+    scope_value,
+    array_contains(:passive_only_reasons, coalesce(reason_code, '')) AS is_passive_only
   FROM work.list_entries
   WHERE subscription_id IS NOT NULL
 )

@@ -2,17 +2,27 @@
 -- away. An opt-out whose channel or product is unknown closes everything. One that binds to nobody is counted and told.
 -- Who closes everything means the person: the other subscriptions on the same ID document follow.
 WITH persons AS (
-  SELECT snapshot_date, subscription_id, owner_since,
-         collect_list(subscription_id) OVER (PARTITION BY snapshot_date, person) AS subscriptions
-  FROM work.owners WHERE person IS NOT NULL
+  SELECT
+    snapshot_date,
+    subscription_id,
+    owner_since,
+    collect_list(subscription_id) OVER (PARTITION BY snapshot_date, person) AS subscriptions
+  FROM work.owners
+  WHERE person IS NOT NULL
 ),
 
 asked AS (
-  SELECT snapshot_date, subscription_id, began_on, is_bound_at_the_time,
-         CASE WHEN opt_out_scope = 'CHANNEL' AND channel_code <> 'UNKNOWN' THEN 'CHANNEL'
-              WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN 'PRODUCT' ELSE 'SYSTEM' END AS scope_type,
-         CASE WHEN opt_out_scope = 'CHANNEL' AND channel_code <> 'UNKNOWN' THEN channel_code
-              WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN product_id ELSE '*' END AS scope_value
+  SELECT
+    snapshot_date,
+    subscription_id,
+    began_on,
+    is_bound_at_the_time,
+    CASE WHEN opt_out_scope = 'CHANNEL' AND channel_code <> 'UNKNOWN' THEN 'CHANNEL'
+      WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN 'PRODUCT' ELSE 'SYSTEM'
+    END AS scope_type,
+    CASE WHEN opt_out_scope = 'CHANNEL' AND channel_code <> 'UNKNOWN' THEN channel_code
+      WHEN opt_out_scope = 'PRODUCT' AND product_id IS NOT NULL THEN product_id ELSE '*'
+    END AS scope_value
   FROM work.wishes
   WHERE subscription_id IS NOT NULL
     AND NOT coalesce(:released_opt_outs[subscription_id] BETWEEN began_on AND snapshot_date, FALSE)
