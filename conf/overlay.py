@@ -47,7 +47,7 @@ class Replaced:
     value: Any
 
 
-class Removed(dict):
+class Removed(dict[str, Any]):
     """An entry, key or file the operator takes away (`!remove`); of an entry it holds the id."""
 
 
@@ -170,7 +170,7 @@ def merge(base: Any, own: Any, place: str = "") -> Any:
     return list(entries.values())
 
 
-def _merged_entries(base: dict, own: dict, place: str) -> dict:
+def _merged_entries(base: dict[str, Any], own: dict[str, Any], place: str) -> dict[str, Any]:
     merged = dict(base)
     for key, value in own.items():
         where = f"{place}.{key}" if place else str(key)
@@ -185,7 +185,7 @@ def _merged_entries(base: dict, own: dict, place: str) -> dict:
     return merged
 
 
-def _id_of(base: Any, own: Any) -> Callable[[dict], str] | None:
+def _id_of(base: Any, own: Any) -> Callable[[dict[str, Any]], str] | None:
     """What tells the entries of both lists apart; None when they are no lists of such entries."""
     if not (isinstance(base, list) and isinstance(own, list) and base and own):
         return None

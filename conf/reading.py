@@ -60,7 +60,7 @@ def _construct_value(loader: _UniqueKeyLoader, node: yaml.Node) -> Any:
         return _construct_unique(loader, node)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
-    tag = loader.resolve(yaml.ScalarNode, node.value, (True, False))  # the type the text would have without a tag
+    tag = loader.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # the type the text would have without a tag
     return loader.construct_object(yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark), deep=True)
 
 

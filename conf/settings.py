@@ -317,7 +317,7 @@ def place_of(sources: list[Any], key: str) -> str:
 
 
 def _built(sources: list[Any]) -> Settings:
-    settings = cast(Any, Settings)(_build_sources=(tuple(sources), {}))
+    settings: Settings = cast(Any, Settings)(_build_sources=(tuple(sources), {}))
     if settings.operator is None:
         return settings
     folder = checked_folder(str(settings.operator), place_of(sources, "operator"))
