@@ -306,7 +306,7 @@ def rule(tree): return parse_rule(tree, "probe:rule", selection_columns())
 def page(layer): return (ROOT / "docs" / "dictionary" / f"{layer}.md").read_text(encoding="utf-8")
 def entry(table): return next(part for part in page(table.split(".")[0]).split("\\n## ") if part.startswith(table + "\\n"))
 def reported_first(*names):
-    from jobs.targeting.reasons import Reason, first_reason, mask_of
+    from jobs.rules.exclusion_reasons import Reason, first_reason, mask_of
     return first_reason(mask_of(Reason[name] for name in names)).name
 def picture(): return diagram.PICTURE.read_text(encoding="utf-8")
 
