@@ -15,12 +15,27 @@ EXPORTS = ROOT / "conf" / "exports"
 
 # Every list carries these, so that a channel's answer can be joined to the contact.
 REQUIRED_COLUMNS = (
-    "contact_id", "campaign_id", "task_id", "wave_no", "msisdn", "product_id", "offer_id", "planned_date", "script_id",
-)  # fmt: skip
+    "contact_id",
+    "campaign_id",
+    "task_id",
+    "wave_no",
+    "msisdn",
+    "product_id",
+    "offer_id",
+    "planned_date",
+    "script_id",
+)
 KNOWN_COLUMNS = (
-    *REQUIRED_COLUMNS, "window_start", "window_end", "valid_to", "priority", "city_code",
-    "script_title", "script_text", "script_url",
-)  # fmt: skip
+    *REQUIRED_COLUMNS,
+    "window_start",
+    "window_end",
+    "valid_to",
+    "priority",
+    "city_code",
+    "script_title",
+    "script_text",
+    "script_url",
+)
 _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 
 

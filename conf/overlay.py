@@ -26,9 +26,19 @@ PROFILE_VARIABLE = "CLOSEDLOOP_PROFILE"
 DEFAULT_PROFILE = "demo"
 # What names an entry of a list; the first that every entry of both lists has.
 ID_KEYS = (
-    "channel_code", "offer_id", "wave_no", "prod_id", "kpi", "tag_id", "status_code", "number", "step", "campaign_id", "code",
+    "channel_code",
+    "offer_id",
+    "wave_no",
+    "prod_id",
+    "kpi",
+    "tag_id",
+    "status_code",
+    "number",
+    "step",
+    "campaign_id",
+    "code",
     "name",
-)  # fmt: skip
+)
 RULE_KEY = "metric"  # rules of a suite have no name: one is told from another by all but its bounds
 RULE_BOUNDS = ("min", "max", "severity", "reason", "when_empty")
 FOLDERS_OF_WHOLE_FILES = ("campaigns", "channels", "exports", "feeds", "models", "profiles", "services", "tags")

@@ -183,10 +183,13 @@ def _require_known_words(policy: Policy) -> None:
     rules, view = policy.contactable, table_of("gold.customer_360")
     coded = {
         "contactable.statuses": (rules.statuses, "subscription_status"),
-        **{f"contactable.statuses_by_goal.{goal}": (own, "subscription_status") for goal, own in rules.statuses_by_goal.items()},
+        **{
+            f"contactable.statuses_by_goal.{goal}": (own, "subscription_status")
+            for goal, own in rules.statuses_by_goal.items()
+        },
         "contactable.user_types": (rules.user_types, "user_type"),
         "contactable.msisdn_classes": (rules.msisdn_classes, "msisdn_class"),
-    }  # fmt: skip
+    }
     for key, (words, column) in coded.items():
         for word in words:
             require_known(POLICY_FILE, key, word, view.column(column).codes)

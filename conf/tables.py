@@ -21,10 +21,20 @@ SQL = ROOT / "sql"
 LAYERS = ("ops", "vault", "bronze", "silver", "gold", "rpt")
 WORK = "work"  # helper queries: kept for one run, never published
 QUERY = "query"
-LEDGER_LAYERS = ("ops", "vault", "bronze")
+DELTA_RS_LAYERS = ("ops", "vault", "bronze")
 SIMPLE_TYPES = (
-    "string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "date", "timestamp", "binary",
-)  # fmt: skip
+    "string",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "date",
+    "timestamp",
+    "binary",
+)
 _SIMPLE = "|".join(SIMPLE_TYPES)
 _TYPE = re.compile(rf"^(?:{_SIMPLE}|decimal\(\d{{1,2}},\d{{1,2}}\)|array<(?:{_SIMPLE})>|map<string,(?:{_SIMPLE})>)$")
 
@@ -136,7 +146,7 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _has_a_maker(self) -> Table:
-        if self.is_ledger:
+        if self.is_delta_rs:
             if self.made_by == QUERY or self.job:
                 raise ValueError(
                     "made_by: module:function, and no job: tables of ops, vault and bronze are written as things happen"
@@ -180,7 +190,7 @@ class Table(Strict):
     @property
     def maker_job(self) -> str | None:
         """The job that makes the table; None for what is written as things happen."""
-        return None if self.is_ledger else self.job or _jobs_that_make_tables(self.stage)[0]
+        return None if self.is_delta_rs else self.job or _jobs_that_make_tables(self.stage)[0]
 
     @property
     def is_query(self) -> bool:
@@ -188,9 +198,9 @@ class Table(Strict):
         return self.made_by == QUERY
 
     @property
-    def is_ledger(self) -> bool:
+    def is_delta_rs(self) -> bool:
         """Whether the table is written by the ledger (ops, vault, bronze) and not by Spark."""
-        return self.layer in LEDGER_LAYERS
+        return self.layer in DELTA_RS_LAYERS
 
     @property
     def sql_file(self) -> Path:
@@ -259,9 +269,18 @@ def table_of(name: str) -> Table:
 
 
 _BRONZE_TYPES = {
-    "code": "string", "text": "string", "date8": "date", "month6": "string", "datetime14": "timestamp",
-    "bool10": "boolean", "int": "int", "bigint": "bigint", "fen": "bigint", "li": "bigint", "yuan": "bigint",
-}  # fmt: skip
+    "code": "string",
+    "text": "string",
+    "date8": "date",
+    "month6": "string",
+    "datetime14": "timestamp",
+    "bool10": "boolean",
+    "int": "int",
+    "bigint": "bigint",
+    "fen": "bigint",
+    "li": "bigint",
+    "yuan": "bigint",
+}
 _BRONZE_UNITS = {"fen": "fen", "yuan": "fen", "li": "li", "month6": "YYYYMM"}
 
 
@@ -306,9 +325,14 @@ def _bronze_columns(field: Field) -> list[Column]:
             )
         ]
     columns = [
-        Column(name=field.column, type="bigint", pii="token", description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
-               nullable=field.is_nullable)
-    ]  # fmt: skip
+        Column(
+            name=field.column,
+            type="bigint",
+            pii="token",
+            description=f"Keyed token of {field.name} ({field.personal}{load_personal_kinds()[field.personal.upper()].mark})",
+            nullable=field.is_nullable,
+        )
+    ]
     if field.type == "msisdn":
         columns.append(
             Column(

@@ -20,11 +20,18 @@ VAS, USAGE, BILLS = "silver.vas_daily", "silver.usage_daily", "silver.bill_month
 # The measures that may count as use, in the order in which the functions of jobs/rules/uses.py take them.
 COUNTABLE = {
     VAS: (
-        "crbt_download_cnt", "crbt_paid_download_cnt", "crbt_gift_cnt", "crbt_copy_cnt", "crbt_set_cnt", "crbt_music_box_cnt",
-        "newspaper_issue_cnt", "misc_subscribe_cnt", "misc_unsubscribe_cnt",
+        "crbt_download_cnt",
+        "crbt_paid_download_cnt",
+        "crbt_gift_cnt",
+        "crbt_copy_cnt",
+        "crbt_set_cnt",
+        "crbt_music_box_cnt",
+        "newspaper_issue_cnt",
+        "misc_subscribe_cnt",
+        "misc_unsubscribe_cnt",
     ),
     USAGE: ("voice_mo_cnt", "sms_mo_cnt", "gprs_sessions", "data_volume_kb", "mms_p2p_cnt", "mms_sp_cnt"),
-}  # fmt: skip
+}
 _LENGTH = re.compile(r"_(\d+)([dm])(?:_|$)")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from conf.tables import table_of
 from expectations.measure import Numbers
 from expectations.native import NO_VALUES, NativeResult, expectation_of, page_of
-from expectations.suites import Rule
+from expectations.suites import TableRule
 from jobs.lakehouse.locks import held
 
 _OURS = "expectations.rule_page"
@@ -38,7 +38,7 @@ def renew_index(docs: Path) -> None:
 
 
 def judge_numbers(
-    rules: dict[str, list[Rule]],
+    rules: dict[str, list[TableRule]],
     measured: dict[str, Numbers],
     native: dict[str, list[NativeResult]],
     docs: Path,
@@ -50,19 +50,19 @@ def judge_numbers(
         return _run_checkpoint(rules, measured, native, _metrics_row(rules, measured), docs, run_name, with_pages)
 
 
-def _metrics_row(rules: dict[str, list[Rule]], measured: dict[str, Numbers]) -> Any:
+def _metrics_row(rules: dict[str, list[TableRule]], measured: dict[str, Numbers]) -> Any:
     import pandas as pd
 
     values = {_cell(name, rule): measured[name][rule.id] for name, own in rules.items() for rule in own}
     return pd.DataFrame({cell: pd.Series([value], dtype="float64") for cell, value in values.items()})
 
 
-def _cell(name: str, rule: Rule) -> str:
+def _cell(name: str, rule: TableRule) -> str:
     return f"{name.replace('.', '__')}__{rule.id}"
 
 
 def _run_checkpoint(
-    rules: dict[str, list[Rule]],
+    rules: dict[str, list[TableRule]],
     measured: dict[str, Numbers],
     native: dict[str, list[NativeResult]],
     frame: Any,
@@ -122,9 +122,11 @@ def _add_native(context: Any, run: Any, native: list[NativeResult]) -> None:
     held_count, count = sum(bool(one.success) for one in run.results), len(run.results)
     run.success = held_count == count
     run.statistics.update(
-        evaluated_expectations=count, successful_expectations=held_count, unsuccessful_expectations=count - held_count,
+        evaluated_expectations=count,
+        successful_expectations=held_count,
+        unsuccessful_expectations=count - held_count,
         success_percent=100.0 * held_count / count,
-    )  # fmt: skip
+    )
 
 
 def _file_stores(docs: Path) -> Any:
@@ -172,7 +174,7 @@ def _batch_definition(context: Any) -> Any:
     return source.add_dataframe_asset(name="one_row").add_batch_definition_whole_dataframe("all")
 
 
-def _suite(gx: Any, name: str, rules: list[Rule], numbers: Numbers) -> Any:
+def _suite(gx: Any, name: str, rules: list[TableRule], numbers: Numbers) -> Any:
     suite = gx.ExpectationSuite(name=name)
     for rule in rules:
         # Great Expectations passes a missing number whatever the bounds: what must be known is asked for as such.
@@ -198,7 +200,7 @@ def _breakable(words: str) -> str:
     return words.replace("__", " ")
 
 
-def _may_be_unknown(name: str, rule: Rule, numbers: Numbers) -> bool:
+def _may_be_unknown(name: str, rule: TableRule, numbers: Numbers) -> bool:
     """Whether a number that could not be measured keeps the rule: the rule says so, or a table that may be empty has no row."""
     return rule.when_empty == "pass" or (table_of(name).may_be_empty and numbers.get("row_count") == 0)
 

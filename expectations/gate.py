@@ -13,13 +13,13 @@ from conf.tables import Table, table_of
 from expectations.checkpoint import judge_numbers
 from expectations.measure import ROWS, Numbers, measure_arrow, measure_spark
 from expectations.native import NativeResult, NativeRule, rows_for, run_native
-from expectations.suites import Rule, native_rules_of, rules_of
+from expectations.suites import TableRule, native_rules_of, rules_of
 
 if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
 
 
-class TooManyRows(Rule):
+class TooManyRows(TableRule):
     """Told in place of a table's `gx` expectations when its rows do not fit into one process."""
 
     @property
@@ -29,16 +29,16 @@ class TooManyRows(Rule):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleResult:
     """What one rule of one table came to."""
 
     table: str
-    rule: Rule | NativeRule
+    rule: TableRule | NativeRule
     observed: float | None
     success: bool
 
 
-def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> list[Verdict]:
+def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> list[RuleResult]:
     """Judge these tables, for these dates, as this run sees them; the result is saved before anything else happens.
 
     Raises GateFailed when a rule of severity `fail` does not hold, or when the run did not write one of the tables: then
@@ -63,7 +63,7 @@ def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> lis
 
 def _require_written(lake: Lake, stage: str, tables: list[str]) -> None:
     # Rows of an earlier run, or none at all, would be judged and pass: a table nobody builds would look built every night.
-    unwritten = [name for name in tables if not table_of(name).is_ledger and name not in lake.written]
+    unwritten = [name for name in tables if not table_of(name).is_delta_rs and name not in lake.written]
     if unwritten:
         failures = [f"{name}: in the list of the stage, but this run did not write it" for name in unwritten]
         lake.alert("GATE_FAILED", "; ".join(failures))
@@ -106,7 +106,7 @@ def judge(
     run_name: str,
     with_pages: bool = True,
     native: dict[str, list[NativeResult] | TooManyRows] | None = None,
-) -> list[Verdict]:
+) -> list[RuleResult]:
     """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
     rules, shown = {name: rules_of(name) for name in measured if rules_of(name)}, {}
     for name, found in (native or {}).items():
@@ -119,20 +119,29 @@ def judge(
         return []
     suites = judge_numbers(rules, measured, shown, docs, run_name, with_pages)
     numbers = [
-        Verdict(name, rule, measured[name][rule.id], suites[name][rule.id]) for name, own in rules.items() for rule in own
-    ]  # fmt: skip
-    return numbers + [Verdict(name, one.rule, one.observed, one.success) for name, own in shown.items() for one in own]
+        RuleResult(name, rule, measured[name][rule.id], suites[name][rule.id])
+        for name, own in rules.items()
+        for rule in own
+    ]
+    return numbers + [
+        RuleResult(name, one.rule, one.observed, one.success) for name, own in shown.items() for one in own
+    ]
 
 
-def _in_words(verdict: Verdict) -> str:
+def _in_words(verdict: RuleResult) -> str:
     return f"{verdict.table}: {verdict.rule.words}; observed {verdict.observed} ({verdict.rule.reason})"
 
 
-def _result_row(lake: Lake, stage: str, verdict: Verdict) -> dict[str, Any]:
+def _result_row(lake: Lake, stage: str, verdict: RuleResult) -> dict[str, Any]:
     layer, short_name = verdict.table.split(".")
     return {
-        "run_id": lake.run.run_id, "business_date": lake.run.business_date, "stage": stage, "table_name": verdict.table,
-        "suite": f"expectations/{layer}/{short_name}.yaml", "severity": verdict.rule.severity,
-        "expectation": verdict.rule.words, "success": verdict.success,
+        "run_id": lake.run.run_id,
+        "business_date": lake.run.business_date,
+        "stage": stage,
+        "table_name": verdict.table,
+        "suite": f"expectations/{layer}/{short_name}.yaml",
+        "severity": verdict.rule.severity,
+        "expectation": verdict.rule.words,
+        "success": verdict.success,
         "observed": None if verdict.observed is None else f"{verdict.observed:g}",
-    }  # fmt: skip
+    }

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from conf.tables import Table
-from expectations.suites import Rule, required_columns
+from expectations.suites import TableRule, required_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 Numbers = dict[str, float | None]
-ROWS = Rule(metric="row_count", min=0, severity="fail", reason="how many rows were judged")
+ROWS = TableRule(metric="row_count", min=0, severity="fail", reason="how many rows were judged")
 
 
-def measure_arrow(rows: Any, table: Table, rules: list[Rule], where: str | None = None) -> Numbers:
+def measure_arrow(rows: Any, table: Table, rules: list[TableRule], where: str | None = None) -> Numbers:
     """The number of each rule by rule id and the row count, counted by DuckDB over an Arrow table or dataset.
 
     `where` is SQL text of our own code that limits the rows to the dates under judgement.
@@ -35,20 +35,20 @@ def measure_arrow(rows: Any, table: Table, rules: list[Rule], where: str | None 
     return numbers
 
 
-def _asked(rules: list[Rule]) -> list[Rule]:
+def _asked(rules: list[TableRule]) -> list[TableRule]:
     """Rules counted in the one pass, the number of rows always among them."""
     in_one_pass = [rule for rule in rules if rule.metric != "duplicate_key_count"]
     return in_one_pass if ROWS.id in {rule.id for rule in in_one_pass} else [*in_one_pass, ROWS]
 
 
-def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table, scope: str, rules: list[Rule]) -> Numbers:
+def _aggregate(connection: duckdb.DuckDBPyConnection, table: Table, scope: str, rules: list[TableRule]) -> Numbers:
     parameters: list[Any] = []
     parts = [_sql(table, rule, parameters) for rule in rules]
     row = connection.execute(f"SELECT {', '.join(parts)} FROM {scope}", parameters).fetchone() or ()
     return {rule.id: _number(value) for rule, value in zip(rules, row, strict=True)}
 
 
-def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
+def _sql(table: Table, rule: TableRule, parameters: list[Any]) -> str:
     if rule.metric == "required_null_count":
         return " + ".join(f'count(*) - count("{name}")' for name in required_columns(table)) or "0"
     values = allowed_values(table, rule)
@@ -74,14 +74,14 @@ def _sql(table: Table, rule: Rule, parameters: list[Any]) -> str:
     return f"{text} FILTER (WHERE {condition})"
 
 
-def allowed_values(table: Table, rule: Rule) -> tuple[Any, ...]:
+def allowed_values(table: Table, rule: TableRule) -> tuple[Any, ...]:
     """Values a rule names, or the codes its column's contract allows when it names none."""
     if rule.metric == "not_allowed_count" and not rule.values:
         return tuple(table.column(str(rule.column)).codes)
     return rule.values
 
 
-def _is_array(table: Table, rule: Rule) -> bool:
+def _is_array(table: Table, rule: TableRule) -> bool:
     return rule.metric == "not_allowed_count" and table.column(str(rule.column)).type.startswith("array")
 
 
@@ -110,7 +110,7 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def measure_spark(frame: DataFrame, table: Table, rules: list[Rule]) -> Numbers:
+def measure_spark(frame: DataFrame, table: Table, rules: list[TableRule]) -> Numbers:
     """The same numbers counted by Spark, for tables too big for one process."""
     from pyspark.sql import functions as F
 
@@ -125,7 +125,7 @@ def measure_spark(frame: DataFrame, table: Table, rules: list[Rule]) -> Numbers:
     return numbers
 
 
-def _spark_column(table: Table, rule: Rule) -> Column:
+def _spark_column(table: Table, rule: TableRule) -> Column:
     from pyspark.sql import functions as F
 
     if rule.metric == "required_null_count":
@@ -145,7 +145,7 @@ def _spark_column(table: Table, rule: Rule) -> Column:
     return F.try_divide(hits, rows) if rule.metric in ("null_share", "share") else hits
 
 
-def _is_hit(table: Table, rule: Rule) -> Column:
+def _is_hit(table: Table, rule: TableRule) -> Column:
     from pyspark.sql import functions as F
 
     column = F.col(str(rule.column))

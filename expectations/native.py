@@ -174,8 +174,11 @@ def page_of(rule: Any) -> dict[str, Any]:
     return {
         "severity": "critical" if rule.severity == "fail" else "warning",
         "notes": [rule.reason, *([rule.notes] if rule.notes else [])],
-        "meta": {"rule": rule.id, "attributes": {"bounds": rule.bounds, "reason": rule.reason, "severity": rule.severity}},
-    }  # fmt: skip
+        "meta": {
+            "rule": rule.id,
+            "attributes": {"bounds": rule.bounds, "reason": rule.reason, "severity": rule.severity},
+        },
+    }
 
 
 def _result(rule: NativeRule, found: ExpectationValidationResult) -> NativeResult:

@@ -17,9 +17,20 @@ from expectations.native import NativeRule, check_native
 
 SUITES = ROOT / "expectations"
 Metric = Literal[
-    "row_count", "duplicate_key_count", "required_null_count", "null_count", "null_share", "min", "max", "sum", "mean",
-    "not_allowed_count", "share", "order_violation_count", "sum_difference",
-]  # fmt: skip
+    "row_count",
+    "duplicate_key_count",
+    "required_null_count",
+    "null_count",
+    "null_share",
+    "min",
+    "max",
+    "sum",
+    "mean",
+    "not_allowed_count",
+    "share",
+    "order_violation_count",
+    "sum_difference",
+]
 WHOLE_TABLE = {"row_count", "duplicate_key_count", "required_null_count"}
 NEEDS_COLUMN = set(Metric.__args__) - WHOLE_TABLE  # type: ignore[attr-defined]
 NEEDS_OTHER = {"order_violation_count", "sum_difference"}
@@ -28,7 +39,7 @@ Value = bool | int | float | str
 
 
 def _name_shorthands(schema: dict[str, Any]) -> None:
-    """Tell an editor of the keys Rule takes in place of written values."""
+    """Tell an editor of the keys TableRule takes in place of written values."""
     listed = {"type": "string", "description": "Business file that holds the values (conf/code_lists.py)."}
     schema["properties"] |= {
         "values_from": listed,
@@ -36,7 +47,7 @@ def _name_shorthands(schema: dict[str, Any]) -> None:
     }
 
 
-class Rule(Strict, json_schema_extra=_name_shorthands):
+class TableRule(Strict, json_schema_extra=_name_shorthands):
     """One number of a table, the bounds it must keep, how bad a breach is and why the bound is where it is.
 
     required_null_count: nulls in key and required columns, summed. null_share, share: of the rows of `where`. not_allowed_count: rows whose value is none of `values` (null is judged apart), of the codes in the column's contract when none are written.
@@ -70,7 +81,7 @@ class Rule(Strict, json_schema_extra=_name_shorthands):
         return taken
 
     @model_validator(mode="after")
-    def _complete(self) -> Rule:
+    def _complete(self) -> TableRule:
         if (self.column is not None) != (self.metric in NEEDS_COLUMN):
             raise ValueError(
                 f"metric {self.metric} " + ("needs a column" if self.metric in NEEDS_COLUMN else "takes no column")
@@ -114,7 +125,7 @@ class Suite(Strict):
     """The rules of one table, `gx` expectations of Great Expectations itself; `defaults: false` leaves out what follows from the contract."""
 
     table: str
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[TableRule, ...] = ()
     gx: tuple[NativeRule, ...] = ()
     defaults: bool = True
 
@@ -156,7 +167,7 @@ def _check_columns(path: Path, suite: Suite) -> None:
             )
 
 
-def rules_of(name: str) -> list[Rule]:
+def rules_of(name: str) -> list[TableRule]:
     """All rules of a table: those its contract implies, then those of its suite, each number once."""
     suite = load_suites().get(name)
     derived = default_rules(table_of(name)) if suite is None or suite.defaults else []
@@ -171,10 +182,10 @@ def native_rules_of(name: str) -> list[NativeRule]:
     return list(suite.gx) if suite else []
 
 
-def default_rules(table: Table) -> list[Rule]:
+def default_rules(table: Table) -> list[TableRule]:
     """What a contract promises: rows, a unique key, key and required columns never null, coded columns within their codes."""
     coded = [
-        Rule(
+        TableRule(
             metric="not_allowed_count",
             column=column.name,
             max=0,
@@ -184,11 +195,11 @@ def default_rules(table: Table) -> list[Rule]:
         for column in table.columns
         if column.codes
     ]
-    floor = Rule(metric="row_count", min=1, severity="fail", reason="a table without rows was not built")
+    floor = TableRule(metric="row_count", min=1, severity="fail", reason="a table without rows was not built")
     return [
         *([] if table.may_be_empty else [floor]),
-        Rule(metric="duplicate_key_count", max=0, severity="fail", reason="the contract's key names one row"),
-        Rule(
+        TableRule(metric="duplicate_key_count", max=0, severity="fail", reason="the contract's key names one row"),
+        TableRule(
             metric="required_null_count",
             max=0,
             severity="fail",

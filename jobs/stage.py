@@ -12,7 +12,7 @@ from conf.tables import table_of, tables_of_job
 from expectations.gate import run_gate
 from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.lakehouse.tables import Tables
@@ -39,7 +39,7 @@ def run_stage(spark: SparkSession | None, settings: Settings, job: str, dates: D
 
 def _run(spark: SparkSession | None, settings: Settings, job: str, spec: Job, dates: DateRange) -> dict[str, Any]:
     how, names = import_module(str(spec.makes)), tables_of_job(job)
-    plan = how.plan(Tables(settings, spark), dates) if hasattr(how, "plan") else Plan((dates,))
+    plan = how.plan(Tables(settings, spark), dates) if hasattr(how, "plan") else StagePlan((dates,))
     if not plan.parts:
         return {"dates": str(dates), "rows": {}, **plan.summary}
     lake = Lake(spark, settings, Run(load_night().stage_of(job), plan.dates, settings))  # type: ignore[arg-type]
@@ -57,9 +57,13 @@ def _run(spark: SparkSession | None, settings: Settings, job: str, spec: Job, da
     for part in plan.parts:
         run_gate(lake, lake.run.stage, judged, part)
     return {
-        "dates": str(plan.dates), "rows": dict(sorted(rows.items())), "published_seq": lake.publish(),
-        **plan.summary, **lake.summary, **_undeclared(lake),
-    }  # fmt: skip
+        "dates": str(plan.dates),
+        "rows": dict(sorted(rows.items())),
+        "published_seq": lake.publish(),
+        **plan.summary,
+        **lake.summary,
+        **_undeclared(lake),
+    }
 
 
 def _undeclared(lake: Lake) -> dict[str, list[str]]:

@@ -66,23 +66,31 @@ def grouped(waiting: list[Alert]) -> list[dict]:
         groups.setdefault(alert.event, []).append(alert)
     return [
         {
-            "severity": str(newest.severity), "event": event, "alerts": len(same),
-            "raised_at": newest.again_at.isoformat(timespec="minutes"), "business_date": newest.business_date,
-            "text": newest.text, "to_do": newest.to_do, "id": newest.id,
+            "severity": str(newest.severity),
+            "event": event,
+            "alerts": len(same),
+            "raised_at": newest.again_at.isoformat(timespec="minutes"),
+            "business_date": newest.business_date,
+            "text": newest.text,
+            "to_do": newest.to_do,
+            "id": newest.id,
         }
         for event, same in groups.items()
         for newest in same[:1]
-    ]  # fmt: skip
+    ]
 
 
 def _findings(findings: list[Finding]) -> list[dict]:
     rows = [
         {
-            "severity": str(found.judged.severity), "event": found.event, "business_date": str(found.business_date),
-            "text": found.text, "to_do": found.judged.to_do,
+            "severity": str(found.judged.severity),
+            "event": found.event,
+            "business_date": str(found.business_date),
+            "text": found.text,
+            "to_do": found.judged.to_do,
         }
         for found in findings
-    ]  # fmt: skip
+    ]
     return sorted(rows, key=lambda row: ("page", "ticket", "note").index(row["severity"]))
 
 
@@ -94,17 +102,22 @@ def _open_alerts(settings: Settings, found: Status) -> list[dict]:
 def _at_work(settings: Settings, now: datetime) -> list[dict]:
     return [
         {
-            "stage": holder.stage, "process": holder.process, "since": holder.since.isoformat(timespec="minutes"),
+            "stage": holder.stage,
+            "process": holder.process,
+            "since": holder.since.isoformat(timespec="minutes"),
             "elapsed": str(timedelta(seconds=int((now - holder.since).total_seconds()))),
         }
         for holder in machine.lock_holders(settings)
-    ]  # fmt: skip
+    ]
 
 
 def _stages(settings: Settings) -> list[dict]:
-    rows = ask(settings, """
+    rows = ask(
+        settings,
+        """
         SELECT stage, max(business_date) AS published_up_to, count(DISTINCT table_name) AS tables, max(published_seq) AS publication
-        FROM ops.published GROUP BY stage ORDER BY publication""")  # fmt: skip
+        FROM ops.published GROUP BY stage ORDER BY publication""",
+    )
     hours = {name: f"{stage.late_when:%H:%M}" for name, stage in load_night().stages.items()}
     return [row | {"late_when": hours.get(row["stage"])} for row in rows]
 
@@ -112,11 +125,15 @@ def _stages(settings: Settings) -> list[dict]:
 def _servers(settings: Settings) -> list[dict]:
     return [
         {
-            "server": state.name, "state": state.state, "process": state.process,
-            "since": state.since.astimezone(ZoneInfo(settings.time_zone)).isoformat(timespec="minutes") if state.since else None,
+            "server": state.name,
+            "state": state.state,
+            "process": state.process,
+            "since": state.since.astimezone(ZoneInfo(settings.time_zone)).isoformat(timespec="minutes")
+            if state.since
+            else None,
         }
         for state in machine.servers(settings)
-    ]  # fmt: skip
+    ]
 
 
 def _disk(settings: Settings) -> dict:
@@ -151,25 +168,40 @@ def _is_of_a_night(found: Finding) -> bool:
 
 
 _QUESTIONS = (
-    ("Records of the newest date", """
+    (
+        "Records of the newest date",
+        """
         SELECT business_date, sum(rows_good) AS good, sum(rows_quarantined) AS quarantined,
             round(100.0 * sum(rows_quarantined) / nullif(sum(rows_good) + sum(rows_quarantined), 0), 3) AS quarantined_percent
-        FROM ops.feed_status WHERE business_date = (SELECT max(business_date) FROM ops.feed_status) GROUP BY business_date"""),
-    ("Feeds that need a look, newest date", """
+        FROM ops.feed_status WHERE business_date = (SELECT max(business_date) FROM ops.feed_status) GROUP BY business_date""",
+    ),
+    (
+        "Feeds that need a look, newest date",
+        """
         SELECT business_date, feed, status, detail FROM ops.feed_status
         WHERE status NOT IN ('COMPLETE', 'EMPTY') AND business_date = (SELECT max(business_date) FROM ops.feed_status)
-        ORDER BY feed"""),
-    ("Rules that did not hold, newest run of each stage", """
+        ORDER BY feed""",
+    ),
+    (
+        "Rules that did not hold, newest run of each stage",
+        """
         SELECT g.business_date, g.stage, g.table_name, g.severity, g.expectation, g.observed
         FROM ops.gate_result g
         JOIN (SELECT stage, max(business_date) AS business_date FROM ops.gate_result GROUP BY stage) n
           ON g.stage = n.stage AND g.business_date = n.business_date
-        WHERE NOT g.success GROUP BY ALL ORDER BY ALL"""),
-    ("Files that left, newest date", """
+        WHERE NOT g.success GROUP BY ALL ORDER BY ALL""",
+    ),
+    (
+        "Files that left, newest date",
+        """
         SELECT business_date, channel_code, status, count(*) AS files, sum(rows) AS rows FROM ops.export_ledger
         WHERE business_date = (SELECT max(business_date) FROM ops.export_ledger)
-        GROUP BY ALL ORDER BY channel_code"""),
-    ("Files withheld: mend the cause and export again, or closedloop close-file", """
+        GROUP BY ALL ORDER BY channel_code""",
+    ),
+    (
+        "Files withheld: mend the cause and export again, or closedloop close-file",
+        """
         SELECT business_date, file_name, rows, refused_because FROM ops.export_ledger WHERE status = 'REFUSED'
-        ORDER BY business_date, file_name"""),
-)  # fmt: skip
+        ORDER BY business_date, file_name""",
+    ),
+)

@@ -194,9 +194,13 @@ def _encode_one(
 _FITS = {
     "categorical": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
     "date": lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
-    "numeric": lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    or pa.types.is_boolean(kind),
-}  # fmt: skip
+    "numeric": lambda kind: (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+    ),
+}
 
 
 def _column(

@@ -37,9 +37,17 @@ def _unexplained(contract: FeatureContract, matrix: np.ndarray, label: np.ndarra
     """Label minus what single features explain: a boosted model of two-leaf trees, which cannot combine features."""
     rows = lgb.Dataset(matrix, label=label, categorical_feature=contract.categorical_positions)
     parameters = {
-        "objective": objective, "num_leaves": 2, "learning_rate": 0.1, "max_bin": 31, "lambda_l2": 10.0, "cat_smooth": 30.0,
-        "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1,
-    }  # fmt: skip
+        "objective": objective,
+        "num_leaves": 2,
+        "learning_rate": 0.1,
+        "max_bin": 31,
+        "lambda_l2": 10.0,
+        "cat_smooth": 30.0,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
     additive = lgb.train(parameters, rows, num_boost_round=ADDITIVE_ROUNDS)
     return label - additive.predict(matrix, num_threads=1)
 

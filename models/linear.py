@@ -19,11 +19,23 @@ class LinearModel:
 
         categorical = contract.categorical_positions
         numeric = [place for place in range(len(contract.names)) if place not in set(categorical)]
-        prepared = ColumnTransformer([
-            ("numeric", make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()), numeric),
-            ("levels", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
-                                     OneHotEncoder(handle_unknown="ignore")), categorical),
-        ])  # fmt: skip
+        prepared = ColumnTransformer(
+            [
+                (
+                    "numeric",
+                    make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()),
+                    numeric,
+                ),
+                (
+                    "levels",
+                    make_pipeline(
+                        SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True),
+                        OneHotEncoder(handle_unknown="ignore"),
+                    ),
+                    categorical,
+                ),
+            ]
+        )
         model = (
             LogisticRegression(C=0.1, max_iter=500)
             if objective == "binary"

@@ -163,9 +163,12 @@ def _log_native(mlflow: Any, record: TrainingRecord) -> Any:
     example = record.example.to_pandas()
     outputs = record.example.select([]).append_column("score", pa.array([0.0])).to_pandas()
     return mlflow.lightgbm.log_model(
-        booster, name="model", signature=infer_signature(example, outputs), input_example=example,
+        booster,
+        name="model",
+        signature=infer_signature(example, outputs),
+        input_example=example,
         pip_requirements=[f"lightgbm=={lgb.__version__}"],
-    )  # fmt: skip
+    )
 
 
 def show_champion(settings: Settings, version: ModelVersion, reason: str) -> None:

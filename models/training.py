@@ -20,7 +20,7 @@ METRIC_OF = {"binary": "binary_logloss", "poisson": "poisson"}
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class TrainingSet:
     """Encoded rows of one or more cut-offs: features known at the cut-off, labels of the days after, whose row it is.
 
     `who` numbers the subscriptions, the same in all snapshots of a contest: folds keep each on one side.
@@ -30,9 +30,9 @@ class Snapshot:
     label: np.ndarray
     who: np.ndarray
 
-    def part(self, places: np.ndarray) -> Snapshot:
+    def part(self, places: np.ndarray) -> TrainingSet:
         """Some of the rows."""
-        return Snapshot(self.matrix[places], self.label[places], self.who[places])
+        return TrainingSet(self.matrix[places], self.label[places], self.who[places])
 
     @property
     def events(self) -> int:
@@ -79,7 +79,7 @@ def scoring_cost(model_text: str) -> int:
     return sum(int(line[11:]) for line in model_text.splitlines() if line.startswith("num_leaves="))
 
 
-def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> Contest:
+def run_contest(contract: FeatureContract, train: TrainingSet, validation: TrainingSet, recipe: Recipe) -> Contest:
     """Choose parameters and rounds inside the earlier cut-offs, judge on the last one, then refit on all."""
     crosses = find_crosses(contract, train.matrix, train.label, recipe.objective, recipe.screening)
     plain, contract = contract, contract.with_crosses(crosses)
@@ -115,37 +115,52 @@ def run_contest(contract: FeatureContract, train: Snapshot, validation: Snapshot
 
 def _parameters(recipe: Recipe, choice: dict[str, float | int]) -> dict[str, float | int | str]:
     fixed: dict[str, float | int | str] = {
-        "objective": recipe.objective, "metric": METRIC_OF[recipe.objective], "seed": recipe.seed, "num_threads": recipe.threads,
-        "deterministic": True, "force_row_wise": True, "verbosity": -1, "feature_pre_filter": False,
-    }  # fmt: skip
+        "objective": recipe.objective,
+        "metric": METRIC_OF[recipe.objective],
+        "seed": recipe.seed,
+        "num_threads": recipe.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+        "feature_pre_filter": False,
+    }
     return {**recipe.lightgbm.base, **choice, **fixed}
 
 
-def _dataset(contract: FeatureContract, rows: Snapshot) -> lgb.Dataset:
+def _dataset(contract: FeatureContract, rows: TrainingSet) -> lgb.Dataset:
     return lgb.Dataset(
-        rows.matrix, label=rows.label, feature_name=contract.names,
-        categorical_feature=contract.categorical_positions, free_raw_data=False, params={"verbosity": -1},
-    )  # fmt: skip
+        rows.matrix,
+        label=rows.label,
+        feature_name=contract.names,
+        categorical_feature=contract.categorical_positions,
+        free_raw_data=False,
+        params={"verbosity": -1},
+    )
 
 
-def _fit(contract: FeatureContract, rows: Snapshot, parameters: dict, rounds: int) -> lgb.Booster:
+def _fit(contract: FeatureContract, rows: TrainingSet, parameters: dict, rounds: int) -> lgb.Booster:
     return lgb.train(parameters, _dataset(contract, rows), num_boost_round=max(rounds, 1))
 
 
-def _cross_validate(contract: FeatureContract, train: Snapshot, parameters: dict, recipe: Recipe) -> tuple[float, int]:
+def _cross_validate(
+    contract: FeatureContract, train: TrainingSet, parameters: dict, recipe: Recipe
+) -> tuple[float, int]:
     """Mean loss over folds and the rounds that reach it."""
     spec = recipe.lightgbm
     outcome = lgb.cv(
-        parameters, _dataset(contract, train), num_boost_round=recipe.max_rounds, folds=_folds(train, recipe),
+        parameters,
+        _dataset(contract, train),
+        num_boost_round=recipe.max_rounds,
+        folds=_folds(train, recipe),
         callbacks=[lgb.early_stopping(spec.early_stopping_rounds, verbose=False)],
-    )  # fmt: skip
+    )
     curve = np.asarray(next(values for name, values in outcome.items() if name.endswith("-mean")))
     place = int(np.argmin(curve))
     return float(curve[place]), place + 1
 
 
 def _out_of_fold(
-    contract: FeatureContract, rows: Snapshot, parameters: dict, rounds: int, recipe: Recipe
+    contract: FeatureContract, rows: TrainingSet, parameters: dict, rounds: int, recipe: Recipe
 ) -> np.ndarray:
     """Raw score of every row by a model of the same making that never saw its subscription."""
     scores = np.empty(rows.label.size)
@@ -155,7 +170,7 @@ def _out_of_fold(
     return scores
 
 
-def _folds(rows: Snapshot, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(rows: TrainingSet, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]]:
     """Folds with equal shares of subscriptions that had an event, dealt by the seed; all rows of one are in one fold."""
     numbers, place = np.unique(rows.who, return_inverse=True)
     had_event = np.bincount(place, weights=rows.label > 0) > 0
@@ -166,16 +181,18 @@ def _folds(rows: Snapshot, recipe: Recipe) -> list[tuple[np.ndarray, np.ndarray]
     return [(np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(recipe.folds)]
 
 
-def _joined(first: Snapshot, second: Snapshot) -> Snapshot:
+def _joined(first: TrainingSet, second: TrainingSet) -> TrainingSet:
     pairs = ((first.matrix, second.matrix), (first.label, second.label), (first.who, second.who))
-    return Snapshot(*(np.concatenate(pair) for pair in pairs))
+    return TrainingSet(*(np.concatenate(pair) for pair in pairs))
 
 
 def _bundle(booster: lgb.Booster, contract: FeatureContract, calibration: Calibration) -> Bundle:
     return Bundle(booster.model_to_string(), contract.to_json(), calibration.to_json())
 
 
-def _judge_linear(contract: FeatureContract, train: Snapshot, validation: Snapshot, recipe: Recipe) -> dict[str, float]:
+def _judge_linear(
+    contract: FeatureContract, train: TrainingSet, validation: TrainingSet, recipe: Recipe
+) -> dict[str, float]:
     rival = LinearModel(contract, recipe.objective).fit(train.matrix, train.label)
     score = rival.predict(validation.matrix)
     return metrics.evaluate(validation.label, score, recipe.objective)

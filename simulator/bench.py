@@ -30,11 +30,17 @@ def bench_simulator(subscriptions: int = 20_000, days: int = 20) -> dict[str, An
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES_PER_MEGABYTE
     return {
-        "subscriptions": subscriptions, "days": written.days, "files": written.files, "records": written.rows,
-        "wall_s": round(wall, 2), "cpu_s": round(cpu, 2), "records_per_second": round(written.rows / wall),
-        "records_per_cpu_second": round(written.rows / cpu), "peak_memory_mb": round(peak),
+        "subscriptions": subscriptions,
+        "days": written.days,
+        "files": written.files,
+        "records": written.rows,
+        "wall_s": round(wall, 2),
+        "cpu_s": round(cpu, 2),
+        "records_per_second": round(written.rows / wall),
+        "records_per_cpu_second": round(written.rows / cpu),
+        "peak_memory_mb": round(peak),
         "target_records_per_second": TARGET_RECORDS_PER_SECOND,
-    }  # fmt: skip
+    }
 
 
 def main(subscriptions: int = 20_000, days: int = 20) -> None:

@@ -63,14 +63,23 @@ def _contact(now: Day, changes: Changes, number: int, campaign: dict) -> None:
     channel = np.where(arm == CONTROL, due % len(channels), arm - 1)
     rows = pl.DataFrame(
         {
-            "contact_id": fill(f"H{number}", len(due)) + pl.Series(due).cast(pl.String), "campaign_id": fill(campaign["campaign_id"], len(due)),
-            "task_id": fill(campaign["campaign_id"] + "_T", len(due)) + pl.Series(channel + 1).cast(pl.String), "wave_no": fill(1, len(due), pl.Int64),
-            "user_id": state.user_id(due), "channel_code": pick(channels, channel), "prod_id": fill(campaign["prod_id"], len(due)),
-            "offer_id": fill(campaign["offer_id"], len(due)), "planned_time": clock.datetime14(now.day, np.full(len(due), 32_400)),
-            "is_control": (arm == CONTROL).astype(np.int8), "is_model_selected": state.campaign_model[number, due].astype(np.int8),
-            "who": due, "msisdn": state.msisdn[due], "script_id": fill("H01", len(due)), "product_id": fill(campaign["prod_id"], len(due)),
+            "contact_id": fill(f"H{number}", len(due)) + pl.Series(due).cast(pl.String),
+            "campaign_id": fill(campaign["campaign_id"], len(due)),
+            "task_id": fill(campaign["campaign_id"] + "_T", len(due)) + pl.Series(channel + 1).cast(pl.String),
+            "wave_no": fill(1, len(due), pl.Int64),
+            "user_id": state.user_id(due),
+            "channel_code": pick(channels, channel),
+            "prod_id": fill(campaign["prod_id"], len(due)),
+            "offer_id": fill(campaign["offer_id"], len(due)),
+            "planned_time": clock.datetime14(now.day, np.full(len(due), 32_400)),
+            "is_control": (arm == CONTROL).astype(np.int8),
+            "is_model_selected": state.campaign_model[number, due].astype(np.int8),
+            "who": due,
+            "msisdn": state.msisdn[due],
+            "script_id": fill("H01", len(due)),
+            "product_id": fill(campaign["prod_id"], len(due)),
         }
-    )  # fmt: skip
+    )
     changes.add("campaign_execution", rows)
     for name in channels:
         treated = rows.filter((pl.col("is_control") == 0) & (pl.col("channel_code") == name))

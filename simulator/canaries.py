@@ -21,10 +21,14 @@ def save_canaries(home: Path, state: State, identity: pl.DataFrame, facts: Facts
     contacts = np.flatnonzero(state.kind == NORMAL)
     values = pl.concat(
         [
-            pl.Series(np.unique(state.msisdn)).cast(pl.String), pl.Series(other_province_numbers(contacts[:2_000], facts)).cast(pl.String),
+            pl.Series(np.unique(state.msisdn)).cast(pl.String),
+            pl.Series(other_province_numbers(contacts[:2_000], facts)).cast(pl.String),
             pl.Series(remark_numbers(contacts, facts)).cast(pl.String),
-            managers(state, facts)["manager_name"], identity["cust_name"], identity["id_number"],
-            identity["contact_address"], identity["home_address"],
+            managers(state, facts)["manager_name"],
+            identity["cust_name"],
+            identity["id_number"],
+            identity["contact_address"],
+            identity["home_address"],
         ]
-    ).unique(maintain_order=True)  # fmt: skip
+    ).unique(maintain_order=True)
     write_whole(Path(home) / "answer_key" / "canaries.txt", "\n".join(values.to_list()) + "\n")

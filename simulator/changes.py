@@ -48,16 +48,25 @@ class Changes:
         count = len(who)
         self.events.append(
             {
-                "day": np.full(count, day), "who": who.astype(np.int64), "kind": np.full(count, kind),
-                "cause": np.full(count, -1) if cause is None else cause, "campaign": np.full(count, int(campaign)),
+                "day": np.full(count, day),
+                "who": who.astype(np.int64),
+                "kind": np.full(count, kind),
+                "cause": np.full(count, -1) if cause is None else cause,
+                "campaign": np.full(count, int(campaign)),
             }
-        )  # fmt: skip
+        )
 
 
 def order(
-    now: Day, changes: Changes, who: np.ndarray, prod_id: str, action: str, campaign_id: str | None = None,
-    channel: str | None = None, staff: pl.Series | None = None,
-) -> np.ndarray:  # fmt: skip
+    now: Day,
+    changes: Changes,
+    who: np.ndarray,
+    prod_id: str,
+    action: str,
+    campaign_id: str | None = None,
+    channel: str | None = None,
+    staff: pl.Series | None = None,
+) -> np.ndarray:
     """Write product orders; returns their numbers."""
     state, count = now.state, len(who)
     number = int(state.order_seq) + 1 + np.arange(count, dtype=np.int64)
@@ -67,17 +76,22 @@ def order(
         "product_order",
         pl.DataFrame(
             {
-                "order_id": number + 10**11, "user_id": state.user_id(who), "product_no": state.msisdn[who],
-                "op_code": fill({"ADD": "A01", "DELETE": "D01"}.get(action, "C01"), count), "action": fill(action, count),
+                "order_id": number + 10**11,
+                "user_id": state.user_id(who),
+                "product_no": state.msisdn[who],
+                "op_code": fill({"ADD": "A01", "DELETE": "D01"}.get(action, "C01"), count),
+                "action": fill(action, count),
                 "prod_id": fill(prod_id, count),
-                "op_time": clock.datetime14(now.day, clock.busy_seconds(now.rng, count)), "channel_id": channels,
+                "op_time": clock.datetime14(now.day, clock.busy_seconds(now.rng, count)),
+                "channel_id": channels,
                 "staff_id": staff if staff is not None else fill(None, count),
                 "eff_date": clock.yyyymmdd(np.full(count, now.day)),
                 "end_date": clock.yyyymmdd(np.full(count, now.day if action == "DELETE" else 0)),
-                "status": fill("OK", count), "campaign_id": fill(campaign_id, count),
+                "status": fill("OK", count),
+                "campaign_id": fill(campaign_id, count),
             }
         ),
-    )  # fmt: skip
+    )
     return number + 10**11
 
 

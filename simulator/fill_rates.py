@@ -19,12 +19,34 @@ from simulator.usage import CLOSING_DAY
 
 # Filled for every live subscription. 29 and 30 (churn) are empty for all of them; 36 and 37 are judgements, never empty.
 ALWAYS = (
-    "msisdn", "cust_name", "contact_address", "contact_postcode", "home_address", "id_type_code", "id_number", "brand_code",
-    "customer_class", "credit_class", "activation_date", "tenure_days", "home_area_code", "subscription_status", "line_use_type",
-    "is_sensitive", "is_kpi_counted", "is_communicating", "is_music_club_premium", "is_music_club_member", "is_company_registered",
-    "current_imei", "device_supports_gprs", "device_supports_mms", "device_supports_java", "device_supports_fetion",
+    "msisdn",
+    "cust_name",
+    "contact_address",
+    "contact_postcode",
+    "home_address",
+    "id_type_code",
+    "id_number",
+    "brand_code",
+    "customer_class",
+    "credit_class",
+    "activation_date",
+    "tenure_days",
+    "home_area_code",
+    "subscription_status",
+    "line_use_type",
+    "is_sensitive",
+    "is_kpi_counted",
+    "is_communicating",
+    "is_music_club_premium",
+    "is_music_club_member",
+    "is_company_registered",
+    "current_imei",
+    "device_supports_gprs",
+    "device_supports_mms",
+    "device_supports_java",
+    "device_supports_fetion",
     "current_segment_id",
-)  # fmt: skip
+)
 NEVER = ("churn_type", "churn_month")
 SAME_IMEI_SHARE = 0.0005  # of subscriptions whose handset may carry another one's IMEI by chance
 ROAMED_MOST_SHARE = 0.002  # of subscriptions that call so seldom that a trip decides where they call most
@@ -38,19 +60,26 @@ def filled(state: State, day: int) -> dict[str, np.ndarray]:
     suspended = gotone & (state.status == SUSPENDED)
     known_birth, managed = ~state.hide_birth[owner], (state.manager[owner] >= 0) | (state.corporate[owner] >= 0)
     return {
-        "gender_code": ~state.hide_sex[owner], "birth_date": known_birth, "age_years": known_birth,
-        "sub_brand_code": ~gotone, "vip_tier": gotone & ~state.prepaid & (state.vip[owner] > 0), "acquisition_channel_code": gotone,
+        "gender_code": ~state.hide_sex[owner],
+        "birth_date": known_birth,
+        "age_years": known_birth,
+        "sub_brand_code": ~gotone,
+        "vip_tier": gotone & ~state.prepaid & (state.vip[owner] > 0),
+        "acquisition_channel_code": gotone,
         "permanent_home_area_code": called_three_months(state, day),
         "bundle_end_date": (state.contract_seq > 0) & (state.contract_to >= day),
-        "is_in_grace": state.prepaid, "grace_start_date": state.prepaid & (state.grace_day > 0),
+        "is_in_grace": state.prepaid,
+        "grace_start_date": state.prepaid & (state.grace_day > 0),
         "quarantine_start_date": state.prepaid & (state.quarantine_day > 0),
         "termination_request_date": gotone & (state.request_day > 0),
-        "suspension_type": suspended, "suspended_at": suspended,
-        "account_manager_name": managed, "account_manager_phone": managed,
+        "suspension_type": suspended,
+        "suspended_at": suspended,
+        "account_manager_name": managed,
+        "account_manager_phone": managed,
         "sensitive_channels": state.sensitive[owner],
         "activation_month_imei": state.first_handset,
         **dict.fromkeys(("activation_imei_prev_msisdn", "activation_imei_prev_brand"), state.handset_from >= 0),
-    }  # fmt: skip
+    }
 
 
 def called_three_months(state: State, day: int) -> np.ndarray:
@@ -71,14 +100,22 @@ def rates(state: State, facts: Facts, day: int, previous: int | None) -> pl.Data
     seen_before = int((live & (state.act <= previous)).sum()) if previous is not None else 0
     return frame.with_columns(
         rows=pl.lit(rows),
-        most=pl.when(by_chance).then(pl.col("fewest") + int(np.ceil(SAME_IMEI_SHARE * rows)))
-        .when(pl.col("field") == "previous_segment_id").then(seen_before).otherwise(pl.col("fewest")),
-        fewest=pl.when(is_area).then((pl.col("fewest") - int(np.ceil(ROAMED_MOST_SHARE * rows))).clip(0)).otherwise(pl.col("fewest")),
-        reason=pl.when(by_chance).then(pl.lit("two handsets may carry one IMEI by chance"))
-        .when(pl.col("field") == "previous_segment_id").then(pl.lit("only who changed segment since the view before, which the view judges"))
-        .when(is_area).then(pl.lit("who calls seldom may have called most from elsewhere in one of the months"))
+        most=pl.when(by_chance)
+        .then(pl.col("fewest") + int(np.ceil(SAME_IMEI_SHARE * rows)))
+        .when(pl.col("field") == "previous_segment_id")
+        .then(seen_before)
+        .otherwise(pl.col("fewest")),
+        fewest=pl.when(is_area)
+        .then((pl.col("fewest") - int(np.ceil(ROAMED_MOST_SHARE * rows))).clip(0))
+        .otherwise(pl.col("fewest")),
+        reason=pl.when(by_chance)
+        .then(pl.lit("two handsets may carry one IMEI by chance"))
+        .when(pl.col("field") == "previous_segment_id")
+        .then(pl.lit("only who changed segment since the view before, which the view judges"))
+        .when(is_area)
+        .then(pl.lit("who calls seldom may have called most from elsewhere in one of the months"))
         .otherwise(pl.lit("")),
-    ).sort("field")  # fmt: skip
+    ).sort("field")
 
 
 def save_fill_rates(home: Path, state: State, facts: Facts, day: date) -> None:

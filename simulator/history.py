@@ -135,6 +135,9 @@ def _is_done(marker: Path, wanted: dict) -> bool:
 def _fingerprint(settings: Settings) -> dict[str, Any]:
     simulator = settings.simulator
     return {
-        "subscriptions": simulator.subscriptions, "seed": simulator.seed, "intensity": simulator.intensity,
-        "first": str(settings.history.first), "last": str(settings.history.last),
-    }  # fmt: skip
+        "subscriptions": simulator.subscriptions,
+        "seed": simulator.seed,
+        "intensity": simulator.intensity,
+        "first": str(settings.history.first),
+        "last": str(settings.history.last),
+    }

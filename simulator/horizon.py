@@ -18,9 +18,11 @@ from simulator.state import State
 Mass = dict[tuple[bool, ...], np.ndarray]  # chance of being there still, by the regimes held
 REFRESH_DAYS = 5  # hazards of five days are those of the middle one: the clocks need no finer look
 REGIMES = {
-    "churn_offnet": ("fading", "competitor", "trouble"), "churn_crbt": ("trouble", "heard"),
-    "propensity_crbt": (), "propensity_newspaper": (),
-}  # fmt: skip
+    "churn_offnet": ("fading", "competitor", "trouble"),
+    "churn_crbt": ("trouble", "heard"),
+    "propensity_crbt": (),
+    "propensity_newspaper": (),
+}
 HEARD = "heard"  # a tone event since the date: nobody falls silent again within 30 days
 LEAVING = 1040
 

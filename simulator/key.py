@@ -14,9 +14,20 @@ from simulator.extract import Delivery
 from simulator.files import money_of
 
 RULES = (
-    "NOT_DECODABLE", "FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER", "REQUIRED_MISSING", "BAD_DATE", "BAD_NUMBER", "BAD_MSISDN",
-    "OUT_OF_RANGE", "NOT_ALLOWED", "TOO_LONG", "BAD_FORM", "DUPLICATE_ROW",
-)  # fmt: skip
+    "NOT_DECODABLE",
+    "FIELD_COUNT",
+    "RECORD_LENGTH",
+    "ROW_NUMBER",
+    "REQUIRED_MISSING",
+    "BAD_DATE",
+    "BAD_NUMBER",
+    "BAD_MSISDN",
+    "OUT_OF_RANGE",
+    "NOT_ALLOWED",
+    "TOO_LONG",
+    "BAD_FORM",
+    "DUPLICATE_ROW",
+)
 UNREADABLE = ("FIELD_COUNT", "RECORD_LENGTH", "ROW_NUMBER")  # the money of such a row cannot be read
 
 
@@ -28,13 +39,23 @@ def file_counts(feed: Feed, delivery: Delivery, written: dict, cutoff_hour: int)
     bad = sum(by_rule.values())
     readable = part.dirty.filter(~pl.col("_rule").is_in(UNREADABLE)) if part.dirty is not None else None
     return {
-        "feed": feed.feed, "source": feed.source, "file_name": written["file_name"], "data_date": delivery.data_date,
-        "load_date": load_date_of(delivery.created, cutoff_hour), "resend_no": delivery.resend_no,
-        "sequence_no": written["sequence_no"], "bytes": written["bytes"], "rows_in": part.rows, "good": part.rows - bad,
-        "quarantined": bad, "duplicates": by_rule.get("DUPLICATE_ROW", 0),
-        "money_good": money_of(part.clean, feed) + part.again_money, "money_quarantined": money_of(readable, feed), "created": delivery.created,
+        "feed": feed.feed,
+        "source": feed.source,
+        "file_name": written["file_name"],
+        "data_date": delivery.data_date,
+        "load_date": load_date_of(delivery.created, cutoff_hour),
+        "resend_no": delivery.resend_no,
+        "sequence_no": written["sequence_no"],
+        "bytes": written["bytes"],
+        "rows_in": part.rows,
+        "good": part.rows - bad,
+        "quarantined": bad,
+        "duplicates": by_rule.get("DUPLICATE_ROW", 0),
+        "money_good": money_of(part.clean, feed) + part.again_money,
+        "money_quarantined": money_of(readable, feed),
+        "created": delivery.created,
         **{rule: by_rule.get(rule, 0) for rule in RULES},
-    }  # fmt: skip
+    }
 
 
 def save(frame: pl.DataFrame, path: Path) -> None:

@@ -64,12 +64,16 @@ def _payment_rows(now: Day, who: np.ndarray, fen: np.ndarray, second: np.ndarray
     cents = pl.Series(np.abs(fen) % 100).cast(pl.String).str.pad_start(2, "0")
     return pl.DataFrame(
         {
-            "channel_id": pick(PAY_CHANNELS, who % 5), "pay_method": pick(PAY_METHODS, who // 5 % 4),
-            "pay_time": clock.datetime14(now.day, second), "amount_yuan": yuan + fill(".", count) + cents,
-            "acct_id": state.acct_id(who), "reversal_flag": fill(reversal, count, pl.Int64), "user_id": state.user_id(who),
+            "channel_id": pick(PAY_CHANNELS, who % 5),
+            "pay_method": pick(PAY_METHODS, who // 5 % 4),
+            "pay_time": clock.datetime14(now.day, second),
+            "amount_yuan": yuan + fill(".", count) + cents,
+            "acct_id": state.acct_id(who),
+            "reversal_flag": fill(reversal, count, pl.Int64),
+            "user_id": state.user_id(who),
             MONEY: fen.astype(np.int64),
         }
-    )  # fmt: skip
+    )
 
 
 def balances(now: Day) -> pl.DataFrame:
@@ -78,11 +82,13 @@ def balances(now: Day) -> pl.DataFrame:
     who = np.flatnonzero(state.live & (state.kind == NORMAL))
     return pl.DataFrame(
         {
-            "acct_id": state.acct_id(who), "user_id": state.user_id(who),
-            "balance_fen": np.where(state.prepaid[who], state.balance[who], 0), "owe_fen": state.owe[who],
+            "acct_id": state.acct_id(who),
+            "user_id": state.user_id(who),
+            "balance_fen": np.where(state.prepaid[who], state.balance[who], 0),
+            "owe_fen": state.owe[who],
             "valid_to": clock.yyyymmdd(np.where(state.prepaid[who], now.day + 90, 0)),
         }
-    )  # fmt: skip
+    )
 
 
 def close_month(state: State, rng: np.random.Generator, facts: Facts) -> None:
@@ -113,9 +119,12 @@ def bills(state: State, month_end: int) -> pl.DataFrame:
         parts.append(
             pl.DataFrame(
                 {
-                    "acct_id": state.acct_id(who), "user_id": state.user_id(who), "bill_cycle": fill(cycle, len(who), pl.Int64),
-                    "item_group": fill(group, len(who)), "fee_fen": fee[who],
+                    "acct_id": state.acct_id(who),
+                    "user_id": state.user_id(who),
+                    "bill_cycle": fill(cycle, len(who), pl.Int64),
+                    "item_group": fill(group, len(who)),
+                    "fee_fen": fee[who],
                 }
             )
-        )  # fmt: skip
+        )
     return pl.concat(parts)

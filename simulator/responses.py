@@ -155,9 +155,13 @@ def _truth(what: tuple[str, str, str], arrives: np.ndarray, extra: np.ndarray) -
     """Expected adoptions (or holders kept) a day's contacts bring about by themselves."""
     campaign, channel, product = what
     return {
-        "campaign_id": campaign, "channel_code": channel, "product_id": product, "contacts": len(arrives),
-        "arrived": int(arrives.sum()), "expected_extra": float((arrives * extra).sum()),
-    }  # fmt: skip
+        "campaign_id": campaign,
+        "channel_code": channel,
+        "product_id": product,
+        "contacts": len(arrives),
+        "arrived": int(arrives.sum()),
+        "expected_extra": float((arrives * extra).sum()),
+    }
 
 
 def _staff_ids(channel: str, staff: np.ndarray) -> pl.Series:
@@ -217,9 +221,13 @@ def _results(
     frame = contacts.select("contact_id", "campaign_id", "task_id", "wave_no", "msisdn", "script_id").with_columns(
         channel_code=fill(channel, count),
         contact_time=pl.Series(clock.datetime14(now.day, np.clip(clock.busy_seconds(rng, count), 32_400, 71_900))),
-        reach_code=pick(words, (~arrives).astype(np.int64)), response_code=code,
-        refuse_reason=pick(REFUSALS, rng.integers(0, 4, count)).zip_with(pl.Series(arrives & (outcome == REFUSE) & (not bulk)), fill("", count)),
-        staff_id=staff, order_id=pl.Series(numbers).cast(pl.String).zip_with(pl.Series((numbers > 0) & (not bulk)), fill("", count)),
+        reach_code=pick(words, (~arrives).astype(np.int64)),
+        response_code=code,
+        refuse_reason=pick(REFUSALS, rng.integers(0, 4, count)).zip_with(
+            pl.Series(arrives & (outcome == REFUSE) & (not bulk)), fill("", count)
+        ),
+        staff_id=staff,
+        order_id=pl.Series(numbers).cast(pl.String).zip_with(pl.Series((numbers > 0) & (not bulk)), fill("", count)),
         opt_out_scope=scope,
-    )  # fmt: skip
+    )
     return frame.filter(pl.Series(arrives)) if passive else frame

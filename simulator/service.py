@@ -72,13 +72,18 @@ def _tone_rows(now: Day, who: np.ndarray, action: np.ndarray, price: np.ndarray,
     channel = np.where(action == 4, 4, rng.choice([0, 1, 2, 3, 5], count))
     return pl.DataFrame(
         {
-            "msisdn": state.msisdn[who], "tone_id": 600_000 + tone, "tone_name": pick(TONE_NAMES, tone % len(TONE_NAMES)),
-            "singer": pick(SINGERS, tone % len(SINGERS)), "category": pick(TASTES, taste), "action": pick(TONE_ACTIONS, action),
-            "event_time": clock.datetime14(now.day, 30_000 + np.arange(count) * 17 % 50_000), "price_fen": price,
+            "msisdn": state.msisdn[who],
+            "tone_id": 600_000 + tone,
+            "tone_name": pick(TONE_NAMES, tone % len(TONE_NAMES)),
+            "singer": pick(SINGERS, tone % len(SINGERS)),
+            "category": pick(TASTES, taste),
+            "action": pick(TONE_ACTIONS, action),
+            "event_time": clock.datetime14(now.day, 30_000 + np.arange(count) * 17 % 50_000),
+            "price_fen": price,
             "source_channel": pick(TONE_CHANNELS, channel),
             "other_msisdn": pl.Series(other).zip_with(pl.Series(other > 0), fill(None, count, pl.Int64)),
         }
-    )  # fmt: skip
+    )
 
 
 def crbt_fees(now: Day, tones: pl.DataFrame) -> pl.DataFrame:
@@ -95,13 +100,21 @@ def crbt_fees(now: Day, tones: pl.DataFrame) -> pl.DataFrame:
     total = len(number)
     return pl.DataFrame(
         {
-            "system_type": fill("03", total), "ring_fee_id": 1_000_000_000 + (number + now.day * 131) % 900_000_000,
-            "msisdn": np.concatenate([state.msisdn[users], paid["msisdn"].to_numpy()]), "service_id": fill("CRBT01", total),
-            "user_type": fill("1", total), "sp_code": fill("701001", total), "fee_type": np.where(np.arange(total) < count, 1, 2),
-            "fee": fee, "start_datetime": stamp, "original_fee": fee, "file_name": fill("RING", total) + pl.Series(stamp // 10**6).cast(pl.String),
-            "deal_date": stamp // 100, "discount": fill(100, total, pl.Int64),
+            "system_type": fill("03", total),
+            "ring_fee_id": 1_000_000_000 + (number + now.day * 131) % 900_000_000,
+            "msisdn": np.concatenate([state.msisdn[users], paid["msisdn"].to_numpy()]),
+            "service_id": fill("CRBT01", total),
+            "user_type": fill("1", total),
+            "sp_code": fill("701001", total),
+            "fee_type": np.where(np.arange(total) < count, 1, 2),
+            "fee": fee,
+            "start_datetime": stamp,
+            "original_fee": fee,
+            "file_name": fill("RING", total) + pl.Series(stamp // 10**6).cast(pl.String),
+            "deal_date": stamp // 100,
+            "discount": fill(100, total, pl.Int64),
         }
-    )  # fmt: skip
+    )
 
 
 def misc_orders(now: Day, changes: Changes) -> pl.DataFrame:
@@ -121,18 +134,24 @@ def misc_orders(now: Day, changes: Changes) -> pl.DataFrame:
     second = clock.busy_seconds(rng, count)
     return pl.DataFrame(
         {
-            "order_id": now.day * 10**7 + np.arange(count), "phone_no": state.msisdn[everyone], "serv_code": fill("09", count),
+            "order_id": now.day * 10**7 + np.arange(count),
+            "phone_no": state.msisdn[everyone],
+            "serv_code": fill("09", count),
             "opr_code": pl.Series(operation.astype(str)),
             "third_phone_no": pl.Series(state.msisdn[np.maximum(state.closest[everyone, 0], 0)]).zip_with(
-                pl.Series(operation == "11"), fill(None, count, pl.Int64)),
+                pl.Series(operation == "11"), fill(None, count, pl.Int64)
+            ),
             "spid": pick(["701009", "901808", "801234", "900101", "900222", "900333", "900444"], product),
             "bizcode": pick(["MCA01", "FETION", "NEWS02", "GAME07", "STOCK1", "COMIC3", "MAP01"], product),
             "prod_id": pick(["MISSED_CALL_ALERT", "FETION", "", "", "", "", ""], product),
-            "charge_type": pick(["02", "03"], everyone % 2), "channel_id": pick(["WAP", "SMS", "WEB"], everyone % 3),
-            "opr_time": clock.datetime14(now.day, second), "eff_time": clock.datetime14(now.day, np.minimum(second + 60, 86_399)),
-            "end_time": fill(None, count, pl.Int64), "return_code": fill("0000", count),
+            "charge_type": pick(["02", "03"], everyone % 2),
+            "channel_id": pick(["WAP", "SMS", "WEB"], everyone % 3),
+            "opr_time": clock.datetime14(now.day, second),
+            "eff_time": clock.datetime14(now.day, np.minimum(second + 60, 86_399)),
+            "end_time": fill(None, count, pl.Int64),
+            "return_code": fill("0000", count),
         }
-    )  # fmt: skip
+    )
 
 
 def contacts(now: Day) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
@@ -156,14 +175,20 @@ def contact_rows(now: Day, who: np.ndarray, channel: np.ndarray, running: np.nda
     reason = rng.integers(0, 5, count)
     return pl.DataFrame(
         {
-            "contact_id": now.day * 10**8 + running, "msisdn": state.msisdn[who], "user_id": state.user_id(who),
+            "contact_id": now.day * 10**8 + running,
+            "msisdn": state.msisdn[who],
+            "user_id": state.user_id(who),
             "contact_time": clock.datetime14(now.day, np.clip(clock.busy_seconds(rng, count), 28_800, 75_000)),
-            "channel_code": pick(["STORE", "HOTLINE", "WEB"], channel), "direction": fill("IN", count),
-            "reason_l1": pick(REASONS, reason), "reason_l2": pick(["A", "B", "C"], who % 3),
-            "agent_id": fill("T", count) + pl.Series(100 + who % 40).cast(pl.String), "duration_sec": rng.integers(20, 900, count),
-            "result_code": pick(["OK", "FOLLOW"], (rng.random(count) < 0.1).astype(np.int64)), "remark": _with_numbers(now, pick(REMARKS, rng.integers(0, 6, count)), who),
+            "channel_code": pick(["STORE", "HOTLINE", "WEB"], channel),
+            "direction": fill("IN", count),
+            "reason_l1": pick(REASONS, reason),
+            "reason_l2": pick(["A", "B", "C"], who % 3),
+            "agent_id": fill("T", count) + pl.Series(100 + who % 40).cast(pl.String),
+            "duration_sec": rng.integers(20, 900, count),
+            "result_code": pick(["OK", "FOLLOW"], (rng.random(count) < 0.1).astype(np.int64)),
+            "remark": _with_numbers(now, pick(REMARKS, rng.integers(0, 6, count)), who),
         }
-    )  # fmt: skip
+    )
 
 
 def remark_numbers(who: np.ndarray, facts: Facts) -> np.ndarray:
@@ -192,17 +217,27 @@ def complaints(now: Day) -> pl.DataFrame:
     marketing = topic < 3
     return pl.DataFrame(
         {
-            "complaint_id": opened * 10**8 + who, "contact_id": fill(None, count), "msisdn": state.msisdn[who], "user_id": state.user_id(who),
+            "complaint_id": opened * 10**8 + who,
+            "contact_id": fill(None, count),
+            "msisdn": state.msisdn[who],
+            "user_id": state.user_id(who),
             "created_at": clock.datetime14(opened, 30_000 + who * 31 % 40_000),
-            "category_l1": pick(["MARKETING", "BILL", "NETWORK", "PRODUCT", "SERVICE"], np.where(marketing, 0, 1 + topic % 4)),
+            "category_l1": pick(
+                ["MARKETING", "BILL", "NETWORK", "PRODUCT", "SERVICE"], np.where(marketing, 0, 1 + topic % 4)
+            ),
             "complaint_about_channel": pick(["", "SMS", "OUTBOUND"], np.where(marketing, 1 + who % 2, 0)),
             "complaint_about_product": pick(["", "CRBT", "NEWSPAPER"], np.where(topic == 1, 1 + who % 2, 0)),
-            "severity": pick(["1", "2", "3"], who % 3), "is_escalated": (who % 41 == 0).astype(np.int8), "is_repeat": (who % 13 == 0).astype(np.int8),
+            "severity": pick(["1", "2", "3"], who % 3),
+            "is_escalated": (who % 41 == 0).astype(np.int8),
+            "is_repeat": (who % 13 == 0).astype(np.int8),
             "status": pick(["OPEN", "CLOSED"], closed.astype(np.int64)),
-            "closed_at": pl.Series(clock.datetime14(now.day, 40_000 + who % 9_000)).zip_with(pl.Series(closed), fill(None, count, pl.Int64)),
-            "refund_fen": np.where(closed & (topic == 4), 500, 0), "remark": _with_numbers(now, pick(COMPLAINT_REMARKS, who % 6), who),
+            "closed_at": pl.Series(clock.datetime14(now.day, 40_000 + who % 9_000)).zip_with(
+                pl.Series(closed), fill(None, count, pl.Int64)
+            ),
+            "refund_fen": np.where(closed & (topic == 4), 500, 0),
+            "remark": _with_numbers(now, pick(COMPLAINT_REMARKS, who % 6), who),
         }
-    )  # fmt: skip
+    )
 
 
 LIST_PREFIXES = ["+86", "86", "", "", "", "", "", ""]
@@ -243,10 +278,16 @@ def _list_rows(who: np.ndarray, numbers: np.ndarray, code: str, rule: dict, adde
     prefix = pick(LIST_PREFIXES, who % len(LIST_PREFIXES))
     return pl.DataFrame(
         {
-            "msisdn": prefix + pl.Series(numbers).cast(pl.String), "list_code": fill(code, count), "list_colour": fill(rule["colour"], count),
-            "scope_type": fill(rule["scope"], count), "scope_value": pick(scopes, who % len(scopes)),
+            "msisdn": prefix + pl.Series(numbers).cast(pl.String),
+            "list_code": fill(code, count),
+            "list_colour": fill(rule["colour"], count),
+            "scope_type": fill(rule["scope"], count),
+            "scope_value": pick(scopes, who % len(scopes)),
             "reason_code": fill({"GREY_STAFF": "STAFF", "RED_KEY": "KEY_CUSTOMER"}.get(code, "REQUEST"), count),
-            "list_source": pick(["CRM", "UPLOAD"], who % 2), "added_at": clock.datetime14(added, 36_000 + who % 9_000),
-            "valid_from": clock.yyyymmdd(added), "valid_to": fill(None, count, pl.Int64), "operator_id": fill("OP", count) + pl.Series(10 + who % 5).cast(pl.String),
+            "list_source": pick(["CRM", "UPLOAD"], who % 2),
+            "added_at": clock.datetime14(added, 36_000 + who % 9_000),
+            "valid_from": clock.yyyymmdd(added),
+            "valid_to": fill(None, count, pl.Int64),
+            "operator_id": fill("OP", count) + pl.Series(10 + who % 5).cast(pl.String),
         }
-    )  # fmt: skip
+    )

@@ -16,9 +16,12 @@ from simulator.state import State
 from simulator.world import NORMAL
 
 COLUMNS = {
-    "churn_offnet": "p_churn_offnet", "churn_crbt": "p_churn_crbt", "propensity_crbt": "p_propensity_crbt",
-    "propensity_newspaper": "p_propensity_newspaper", "influence_adoption": "expected_adoptions_caused",
-}  # fmt: skip
+    "churn_offnet": "p_churn_offnet",
+    "churn_crbt": "p_churn_crbt",
+    "propensity_crbt": "p_propensity_crbt",
+    "propensity_newspaper": "p_propensity_newspaper",
+    "influence_adoption": "expected_adoptions_caused",
+}
 LABELS = {model: f"label_{model}" for model in COLUMNS}
 
 

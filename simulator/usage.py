@@ -146,15 +146,28 @@ def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
     to_operator = np.where(leaves, to_operator, OWN)
     now.planted.add("D9", "cdr_voice", (to_operator == FIXED_LINE).sum(), "opposite_no FIXED")
     forward = _voice_rows(
-        now, diverted, rng.integers(29_000, 79_000, len(diverted)), to, to_operator, rng.integers(5, 300, len(diverted)), "FW", free=True,
-    )  # fmt: skip
+        now,
+        diverted,
+        rng.integers(29_000, 79_000, len(diverted)),
+        to,
+        to_operator,
+        rng.integers(5, 300, len(diverted)),
+        "FW",
+        free=True,
+    )
     return pl.concat([called, forward.with_columns(third_no=pl.Series(third).cast(pl.String))])
 
 
 def _voice_rows(
-    now: Day, who: np.ndarray, second: np.ndarray, other: np.ndarray, operator: np.ndarray,
-    seconds: np.ndarray, call_type: str, free: bool = False,
-) -> pl.DataFrame:  # fmt: skip
+    now: Day,
+    who: np.ndarray,
+    second: np.ndarray,
+    other: np.ndarray,
+    operator: np.ndarray,
+    seconds: np.ndarray,
+    call_type: str,
+    free: bool = False,
+) -> pl.DataFrame:
     state, facts, rng, count = now.state, now.facts, now.rng, len(who)
     outgoing = call_type == "MO" and not free
     minutes = (seconds + 59) // 60
@@ -171,17 +184,26 @@ def _voice_rows(
     _remember_calls(now, who, used)
     return pl.DataFrame(
         {
-            "product_no": state.msisdn[who], "imei": imei_of(state, who), "opposite_no": shown(other, operator),
-            "third_no": fill(None, count), "city_id": city,
+            "product_no": state.msisdn[who],
+            "imei": imei_of(state, who),
+            "opposite_no": shown(other, operator),
+            "third_no": fill(None, count),
+            "city_id": city,
             "roam_locn": np.where(roam, 591 + rng.integers(0, 9, count), city),
             "opp_city_id": np.where(toll, 10 + rng.integers(0, 12, count), city),
-            "opp_operator": pick(OPERATORS, operator), "cell_id": 20_000 + state.city[who].astype(np.int64) * 500 + who % 431,
-            "start_time": clock.datetime14(used, second), "call_duration": seconds,
-            "base_call_fee": base.astype(np.int64), "toll_call_fee": long_distance.astype(np.int64),
-            "info_fee": np.zeros(count, dtype=np.int64), "roam_type": np.where(roam, 1, 0), "toll_type": np.where(toll, 1, 0),
-            "call_type": fill(call_type, count), "service_code": fill("001", count),
+            "opp_operator": pick(OPERATORS, operator),
+            "cell_id": 20_000 + state.city[who].astype(np.int64) * 500 + who % 431,
+            "start_time": clock.datetime14(used, second),
+            "call_duration": seconds,
+            "base_call_fee": base.astype(np.int64),
+            "toll_call_fee": long_distance.astype(np.int64),
+            "info_fee": np.zeros(count, dtype=np.int64),
+            "roam_type": np.where(roam, 1, 0),
+            "toll_type": np.where(toll, 1, 0),
+            "call_type": fill(call_type, count),
+            "service_code": fill("001", count),
         }
-    )  # fmt: skip
+    )
 
 
 def _remember_calls(now: Day, who: np.ndarray, used: np.ndarray) -> None:
@@ -219,12 +241,17 @@ def _sms_rows(
     np.add.at(now.state.charges[SMS], who, float(fee))
     return pl.DataFrame(
         {
-            "product_no": now.state.msisdn[who], "opposite_no": pl.Series(other).cast(pl.String),
-            "city_id": 591 + now.state.city[who].astype(np.int64), "cdr_type": fill(cdr_type, count), "svc_type": fill(svc, count),
-            "comm_fee": fill(fee, count, pl.Int64), "info_fee": fill(0, count, pl.Int64), "sms_status": fill("0", count),
+            "product_no": now.state.msisdn[who],
+            "opposite_no": pl.Series(other).cast(pl.String),
+            "city_id": 591 + now.state.city[who].astype(np.int64),
+            "cdr_type": fill(cdr_type, count),
+            "svc_type": fill(svc, count),
+            "comm_fee": fill(fee, count, pl.Int64),
+            "info_fee": fill(0, count, pl.Int64),
+            "sms_status": fill("0", count),
             "input_time": clock.datetime14(now.late(who, "cdr_sms"), second),
         }
-    )  # fmt: skip
+    )
 
 
 def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
@@ -240,12 +267,18 @@ def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
     np.add.at(state.charges[DATA], who, fee)
     return pl.DataFrame(
         {
-            "product_no": state.msisdn[who], "roam_type": (rng.random(count) < facts.usage["roam_share"]).astype(np.int64),
+            "product_no": state.msisdn[who],
+            "roam_type": (rng.random(count) < facts.usage["roam_share"]).astype(np.int64),
             "apn": pick(["CMNET", "CMWAP"], (rng.random(count) < 0.6).astype(np.int64)),
-            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), second), "duration": rng.integers(5, 900, count),
-            "up_bytes": up, "down_bytes": down, "fee": fee.astype(np.int64), "imei": imei_of(state, who), "service_code": fill("GPRS", count),
+            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), second),
+            "duration": rng.integers(5, 900, count),
+            "up_bytes": up,
+            "down_bytes": down,
+            "fee": fee.astype(np.int64),
+            "imei": imei_of(state, who),
+            "service_code": fill("GPRS", count),
         }
-    )  # fmt: skip
+    )
 
 
 def mms(now: Day, people: np.ndarray) -> pl.DataFrame:
@@ -267,11 +300,16 @@ def mms(now: Day, people: np.ndarray) -> pl.DataFrame:
             "product_no": number,
             "send_addr": pl.Series(np.where(is_news, 10_658_000, number)).cast(pl.String),
             "recv_addr": np.where(is_news, number, np.concatenate([receiver, number[sent:]])),
-            "send_time": clock.datetime14(now.day, np.concatenate([second, 25_200 + rng.integers(0, 5_400, count - sent)])),
-            "app_type": np.where(is_news, 3, 0), "mms_business": np.where(is_news, 2, 1).astype(np.int64),
-            "call_fee": fee.astype(np.int64), "info_fee": np.zeros(count, dtype=np.int64),
-            "mm_len": rng.integers(8_000, 48_000, count), "send_status": np.zeros(count, dtype=np.int64),
+            "send_time": clock.datetime14(
+                now.day, np.concatenate([second, 25_200 + rng.integers(0, 5_400, count - sent)])
+            ),
+            "app_type": np.where(is_news, 3, 0),
+            "mms_business": np.where(is_news, 2, 1).astype(np.int64),
+            "call_fee": fee.astype(np.int64),
+            "info_fee": np.zeros(count, dtype=np.int64),
+            "mm_len": rng.integers(8_000, 48_000, count),
+            "send_status": np.zeros(count, dtype=np.int64),
             "sp_code": pick(["", "801234"], is_news.astype(np.int64)),
             "svc_code": pick(["", "NEWS01", "NEWS02", "NEWS03"], np.where(is_news, edition + 1, 0)),
         }
-    )  # fmt: skip
+    )

@@ -20,7 +20,7 @@ MONEY = ("money_good", "money_quarantined")
 FILE = ["feed", "load_date", "file_name"]
 
 
-class Verdict(NamedTuple):
+class CheckResult(NamedTuple):
     """Totals by feed, planted dirt and fill rates, key beside lake; every difference; what could not be compared yet."""
 
     by_feed: pl.DataFrame
@@ -30,21 +30,21 @@ class Verdict(NamedTuple):
     notes: list[str]
 
 
-def verify(settings: Settings) -> Verdict:
+def verify(settings: Settings) -> CheckResult:
     """Compare every file due by the last day the simulator wrote; what was not loaded is a difference like any other."""
     written = last_day_written(Path(settings.home))
     if written is None:
         nothing = Difference(
             "-", "-", "files in answer_key/counts", "at least one", "none: run `simulator history` first"
         )
-        return Verdict(pl.DataFrame({"feed": []}), pl.DataFrame(), pl.DataFrame(), [nothing], [])
+        return CheckResult(pl.DataFrame({"feed": []}), pl.DataFrame(), pl.DataFrame(), [nothing], [])
     expected = _expected(Path(settings.home), written)
     ledger = table(settings, "ops", "file_ledger").filter(pl.col("status").is_in(LOADED))
     found = _found(settings, ledger)
     dirt, dirt_differences = compare_dirt(settings, expected)
     fill_rates, fill_differences, notes = compare_fill_rates(settings)
     differences = _missing(expected, found) + _compare_files(expected, found) + _compare_bronze(settings, expected)
-    return Verdict(
+    return CheckResult(
         _by_feed(expected, found), dirt, fill_rates, differences + dirt_differences + fill_differences, notes
     )
 
@@ -56,10 +56,14 @@ def _expected(home: Path, written: date) -> pl.DataFrame:
     ]
     money = [feed.feed for feed in load_feeds().values() if feed.money_total]
     text = [
-        pl.when(~pl.col("feed").is_in(money)).then(None)
-        .when(pl.col("feed").is_in(yuan)).then(_yuan_text(name)).otherwise(pl.col(name).cast(pl.String)).alias(name)
+        pl.when(~pl.col("feed").is_in(money))
+        .then(None)
+        .when(pl.col("feed").is_in(yuan))
+        .then(_yuan_text(name))
+        .otherwise(pl.col(name).cast(pl.String))
+        .alias(name)
         for name in MONEY
-    ]  # fmt: skip
+    ]
     due = read_counts(home).filter(pl.col("load_date") <= written)
     replaced = pl.col("resend_no") < pl.col("resend_no").max().over("feed", "data_date")
     status = pl.when(replaced).then(pl.lit("SUPERSEDED")).otherwise(pl.lit("LANDED"))
@@ -93,9 +97,12 @@ def _missing(expected: pl.DataFrame, found: pl.DataFrame) -> list[Difference]:
     extra = found.join(expected, on=FILE, how="anti")
     return [
         Difference(row["feed"], str(row["load_date"]), row["file_name"], wanted, other)
-        for frame, wanted, other in ((absent, "loaded", "not in ops.file_ledger"), (extra, "no such file", "in ops.file_ledger"))
+        for frame, wanted, other in (
+            (absent, "loaded", "not in ops.file_ledger"),
+            (extra, "no such file", "in ops.file_ledger"),
+        )
         for row in frame.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
 
 
 def _compare_files(expected: pl.DataFrame, found: pl.DataFrame) -> list[Difference]:
@@ -139,9 +146,10 @@ def _compare_bronze(settings: Settings, expected: pl.DataFrame) -> list[Differen
 def _by_feed(expected: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Totals of the key beside those of the ledger."""
     totals = [
-        pl.len().cast(pl.Int64).alias("files"), pl.col("load_date").n_unique().cast(pl.Int64).alias("nights"),
+        pl.len().cast(pl.Int64).alias("files"),
+        pl.col("load_date").n_unique().cast(pl.Int64).alias("nights"),
         pl.col("rows_in", "good", "quarantined", "duplicates").sum(),
-    ]  # fmt: skip
+    ]
     sides = [frame.group_by("feed").agg(totals) for frame in (expected, found)]
     joined = sides[0].join(sides[1], on="feed", how="full", coalesce=True, suffix="_found").fill_null(0).sort("feed")
     names = [name for name in sides[0].columns if name != "feed"]

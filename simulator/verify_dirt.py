@@ -31,9 +31,15 @@ def compare_dirt(settings: Settings, expected: pl.DataFrame) -> tuple[pl.DataFra
     compared = pl.concat([_subscriptions(settings, whole), _days(settings, daily), _rules(settings, expected)])
     wrong = compared.filter(pl.col("rows") != pl.col("found"))
     differences = [
-        Difference(row["feed"], str(row["day"] or "-"), f"{row['class']} {row['column']}".strip(), str(row["rows"]), str(row["found"]))
+        Difference(
+            row["feed"],
+            str(row["day"] or "-"),
+            f"{row['class']} {row['column']}".strip(),
+            str(row["rows"]),
+            str(row["found"]),
+        )
         for row in wrong.sort(PLACE).iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return compared.group_by("class", "feed").agg(pl.col("rows", "found").sum()).sort("class", "feed"), differences
 
 
@@ -65,10 +71,12 @@ def _subscriptions(settings: Settings, whole: pl.DataFrame) -> pl.DataFrame:
     pairs = held.select("user_id", "product_no_token").unique()
     double = _live_ids(settings, held).group_by("product_no_token").len().select((pl.col("len") - 1).sum()).item()
     found = {
-        "D1": double, "D4": len(pairs) - pairs["product_no_token"].n_unique() - double,
-        "D5": len(pairs) - pairs["user_id"].n_unique(), "D6": len(owners) - owners["user_id"].n_unique(),
+        "D1": double,
+        "D4": len(pairs) - pairs["product_no_token"].n_unique() - double,
+        "D5": len(pairs) - pairs["user_id"].n_unique(),
+        "D6": len(owners) - owners["user_id"].n_unique(),
         "D8": held.filter(pl.col("user_type") != "1")["user_id"].n_unique(),
-    }  # fmt: skip
+    }
     names = pl.DataFrame(
         {"class": list(found), "found": list(found.values())}, schema={"class": pl.String, "found": pl.Int64}
     )
@@ -82,9 +90,7 @@ def _live_ids(settings: Settings, held: pl.DataFrame) -> pl.DataFrame:
     """Newest number of each subscription on the network by its newest status."""
     gone = [code.status_code for code in load_status_codes() if code.is_off_network]
     statuses = table(settings, "bronze", "subscription_status", ["user_id", "status_code", "data_date", "load_date"])
-    newest = [
-        frame.sort("data_date", "load_date").group_by("user_id").last() for frame in (held, statuses)
-    ]  # fmt: skip
+    newest = [frame.sort("data_date", "load_date").group_by("user_id").last() for frame in (held, statuses)]
     live = newest[1].filter(~pl.col("status_code").is_in(gone))
     return newest[0].join(live, on="user_id", how="semi")
 

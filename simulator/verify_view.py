@@ -41,17 +41,21 @@ def _with_found(view: pl.LazyFrame, day: date, wanted: pl.DataFrame) -> pl.DataF
     live = view.filter((pl.col("snapshot_date") == day) & pl.col("is_live"))
     found = live.select(pl.len().alias("rows"), *[pl.col(name).count() for name in fields]).collect()
     return wanted.with_columns(
-        snapshot_date=pl.lit(day), rows_found=pl.lit(int(found["rows"][0])),
+        snapshot_date=pl.lit(day),
+        rows_found=pl.lit(int(found["rows"][0])),
         found=pl.Series([int(found[name][0]) for name in fields], dtype=pl.Int64),
-    )  # fmt: skip
+    )
 
 
 def _outside(rows: pl.DataFrame) -> list[Difference]:
     wrong = rows.filter(~pl.col("found").is_between("fewest", "most") | (pl.col("rows") != pl.col("rows_found")))
     return [
         Difference(
-            VIEW, str(row["snapshot_date"]), f"filled {row['field']} of {row['rows']} live rows ({row['rows_found']} found)",
-            str(row["fewest"]) if row["fewest"] == row["most"] else f"{row['fewest']} to {row['most']}", str(row["found"]),
+            VIEW,
+            str(row["snapshot_date"]),
+            f"filled {row['field']} of {row['rows']} live rows ({row['rows_found']} found)",
+            str(row["fewest"]) if row["fewest"] == row["most"] else f"{row['fewest']} to {row['most']}",
+            str(row["found"]),
         )
         for row in wrong.iter_rows(named=True)
-    ]  # fmt: skip
+    ]

@@ -42,9 +42,16 @@ def _jar(sha256: str, name: str, version: str) -> dict[str, Any]:
     group = "io.unitycatalog" if name.startswith("unitycatalog") else "io.delta"
     purl = f"pkg:maven/{group}/{name}@{version}"
     return {
-        "type": "library", "bom-ref": purl, "group": group, "name": name, "version": version, "purl": purl,
-        "scope": "required", "hashes": [{"alg": "SHA-256", "content": sha256}], "licenses": [{"expression": "Apache-2.0"}],
-    }  # fmt: skip
+        "type": "library",
+        "bom-ref": purl,
+        "group": group,
+        "name": name,
+        "version": version,
+        "purl": purl,
+        "scope": "required",
+        "hashes": [{"alg": "SHA-256", "content": sha256}],
+        "licenses": [{"expression": "Apache-2.0"}],
+    }
 
 
 def _text(path: Path) -> str:

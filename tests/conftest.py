@@ -19,9 +19,15 @@ def settings_for_tests(home: Path) -> Settings:
     """Demo settings with a classic session of little memory instead of a server."""
     settings = load_settings("demo", home)
     spark = settings.spark.model_copy(
-        update={"remote": None, "master": "local[2]", "driver_memory": "1500m", "shuffle_partitions": 2, "catalog": "in-memory",
-                "extra_conf": {"spark.sql.adaptive.coalescePartitions.initialPartitionNum": "2"}}
-    )  # fmt: skip
+        update={
+            "remote": None,
+            "master": "local[2]",
+            "driver_memory": "1500m",
+            "shuffle_partitions": 2,
+            "catalog": "in-memory",
+            "extra_conf": {"spark.sql.adaptive.coalescePartitions.initialPartitionNum": "2"},
+        }
+    )
     return settings.model_copy(update={"spark": spark})
 
 

@@ -39,6 +39,15 @@ def kpi_rows(kpi: str, method: str, annual_target: float, closings: dict[int, fl
         average = ytd_monthly_avg([closings[number] for number in range(1, month + 1)])
         measure = average if method == MEAN_OF_MONTHS else closings[month]
         attained = kpi_attainment(measure, annual_target)
-        rows.append({"kpi": kpi, "month": month, "closing_count": closings[month], "ytd_monthly_avg": average,
-                     "measure": measure, "annual_target": annual_target, "kpi_attainment": attained})  # fmt: skip
+        rows.append(
+            {
+                "kpi": kpi,
+                "month": month,
+                "closing_count": closings[month],
+                "ytd_monthly_avg": average,
+                "measure": measure,
+                "annual_target": annual_target,
+                "kpi_attainment": attained,
+            }
+        )
     return rows

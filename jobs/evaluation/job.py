@@ -10,7 +10,7 @@ from conf.campaigns import load_campaigns
 from conf.dates import DateRange
 from conf.kpi import PAYING_HOLDERS, load_kpi_rules, load_kpis
 from conf.responses import load_response_rules
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.rules.exclusion_reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
 from jobs.rules.uses import register_uses
@@ -18,13 +18,13 @@ from jobs.rules.uses import register_uses
 HISTORY = "gold.contact_history"
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The nights of the range that have a contact history; none is no report."""
     nights = report_dates(tables, dates)
     if not nights:
-        return Plan(())
+        return StagePlan(())
     register_uses(tables.spark)
-    return Plan((dates,), params={**count_parameters(nights), "nights": nights})
+    return StagePlan((dates,), params={**count_parameters(nights), "nights": nights})
 
 
 def report_dates(tables: Tables, dates: DateRange) -> list[date]:

@@ -45,22 +45,39 @@ def page_of(tables: NightTables) -> dict[str, Any]:
     funnels, lifts = tables.rows("rpt.campaign_funnel"), tables.rows("rpt.campaign_lift")
     kpis, lists = tables.rows("rpt.kpi_attainment"), page_data.lists(tables)
     return {
-        "night": tables.night, "nights": _nights(tables.settings, tables.night), "titles": _titles(),
-        "rules": load_response_rules(), "channel_titles": _channel_titles(), "offer_titles": _offer_titles(),
+        "night": tables.night,
+        "nights": _nights(tables.settings, tables.night),
+        "titles": _titles(),
+        "rules": load_response_rules(),
+        "channel_titles": _channel_titles(),
+        "offer_titles": _offer_titles(),
         "model_titles": {name: model.title for name, model in load_models().models.items()},
-        "loaded": page_data.loaded(tables), "quarantine": page_data.quarantine(tables), "feeds": page_data.feed_status(tables),
-        "models": page_data.models(tables), "lists": lists, "list_chart": _list_chart(lists),
+        "loaded": page_data.loaded(tables),
+        "quarantine": page_data.quarantine(tables),
+        "feeds": page_data.feed_status(tables),
+        "models": page_data.models(tables),
+        "lists": lists,
+        "list_chart": _list_chart(lists),
         "reason_titles": {name: exclusion.title for name, exclusion in load_exclusions().items()},
-        "decisions": page_data.decisions(tables), "allocation": page_data.allocation(tables),
-        "funnels": _by_campaign(funnels), "funnel_charts": {row["campaign_id"]: _funnel_chart(row) for row in funnels},
-        "channels": sorted(tables.rows("rpt.campaign_channel"), key=lambda row: (row["campaign_id"], row["channel_code"])),
+        "decisions": page_data.decisions(tables),
+        "allocation": page_data.allocation(tables),
+        "funnels": _by_campaign(funnels),
+        "funnel_charts": {row["campaign_id"]: _funnel_chart(row) for row in funnels},
+        "channels": sorted(
+            tables.rows("rpt.campaign_channel"), key=lambda row: (row["campaign_id"], row["channel_code"])
+        ),
         "progress": {(row["campaign_id"], row["channel_code"]): row for row in tables.rows("rpt.campaign_progress")},
-        "lifts": _by_campaign(lifts), "lift_chart": _lift_chart(_by_campaign(lifts)),
+        "lifts": _by_campaign(lifts),
+        "lift_chart": _lift_chart(_by_campaign(lifts)),
         "strategies": sorted(tables.rows("rpt.eval_strategy"), key=lambda row: (row["campaign_id"], row["offer_id"])),
-        "model_tests": _by_campaign(tables.rows("rpt.eval_model")), "staff": page_data.staff_spread(tables),
-        "kpis": sorted(kpis, key=lambda row: (row["kpi"], row["month_id"])), "kpi_titles": _kpi_titles(), "kpi_chart": _kpi_chart(kpis),
-        "gates": page_data.gates(tables), "view_rows": _view_rows(tables),
-    }  # fmt: skip
+        "model_tests": _by_campaign(tables.rows("rpt.eval_model")),
+        "staff": page_data.staff_spread(tables),
+        "kpis": sorted(kpis, key=lambda row: (row["kpi"], row["month_id"])),
+        "kpi_titles": _kpi_titles(),
+        "kpi_chart": _kpi_chart(kpis),
+        "gates": page_data.gates(tables),
+        "view_rows": _view_rows(tables),
+    }
 
 
 def write_index(settings: Settings) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.file_states import LOADED
 from jobs.lakehouse.withheld import WITHHELD
 
@@ -34,7 +34,7 @@ class NightTables:
         """Rows of one table whose date is the night, as an Arrow table."""
         version = published.reader_version(self.settings, name, self._versions)
         filters = [(date_column, "=", self.night)]
-        return ledger.read(self.settings, name, filters, version, list(columns) if columns else None)
+        return delta_rs.read(self.settings, name, filters, version, list(columns) if columns else None)
 
     def rows(self, name: str, date_column: str = "business_date") -> Rows:
         """The same rows as plain ones, for small tables."""
@@ -52,7 +52,9 @@ class NightTables:
 
     def runs(self, stage: str) -> list[str]:
         """Runs of a stage that published for the night, oldest first."""
-        found = ledger.read(self.settings, "ops.published", [("business_date", "=", self.night), ("stage", "=", stage)])
+        found = delta_rs.read(
+            self.settings, "ops.published", [("business_date", "=", self.night), ("stage", "=", stage)]
+        )
         ordered = sorted(found.to_pylist(), key=lambda row: row["published_seq"])
         return list(dict.fromkeys(row["run_id"] for row in ordered))
 
@@ -101,7 +103,7 @@ def feed_status(tables: NightTables) -> dict[str, Any]:
 
 def models(tables: NightTables) -> Rows:
     """Newest training of each model up to the night: AUC of LightGBM and of its linear rival, lift of the best tenth, verdict."""
-    rows = ledger.read(tables.settings, "ops.model_run", [("business_date", "<=", tables.night)]).to_pylist()
+    rows = delta_rs.read(tables.settings, "ops.model_run", [("business_date", "<=", tables.night)]).to_pylist()
     rows.sort(key=lambda row: (row["business_date"], row.get("decided_at_text") or ""))
     newest = {row["model_name"]: row for row in rows}
     return [newest[name] for name in sorted(newest)]
@@ -117,12 +119,14 @@ def lists(tables: NightTables) -> dict[str, Any]:
         by_channel[row["channel_code"]] += row["contacts"]
         cells[row["campaign_id"]][row["channel_code"]] += row["contacts"]
     return {
-        "channels": by_channel.most_common(), "campaigns": {name: cells[name] for name in sorted(cells)},
-        "total": sum(by_channel.values()), "value": sum(row["expected_value_yuan"] for row in rows),
+        "channels": by_channel.most_common(),
+        "campaigns": {name: cells[name] for name in sorted(cells)},
+        "total": sum(by_channel.values()),
+        "value": sum(row["expected_value_yuan"] for row in rows),
         "files": sum(row["files"] for row in rows),
         "withheld": sorted(withheld, key=lambda row: row["file_name"]),
         "withdrawn": Counter(row["kind"] for row in tables.rows("ops.contact_withdrawal")).most_common(),
-    }  # fmt: skip
+    }
 
 
 def decisions(tables: NightTables) -> dict[str, Any]:
@@ -185,9 +189,11 @@ def staff_spread(tables: NightTables) -> Rows:
             channels[row["channel_code"]].append(row)
     return [
         {
-            "channel_code": channel, "people": len(rows), "mean": rows[0]["channel_rate"],
+            "channel_code": channel,
+            "people": len(rows),
+            "mean": rows[0]["channel_rate"],
             "best": max(row["success_rate_contacted"] for row in rows),
             "worst": min(row["success_rate_contacted"] for row in rows),
         }
         for channel, rows in sorted(channels.items())
-    ]  # fmt: skip
+    ]

@@ -24,22 +24,33 @@ def funnel_rows(campaign_counts: Iterable[Mapping]) -> list[Row]:
     for counts in campaign_counts:
         funnel, is_mature, is_effective_mature = funnel_of(counts)
         still_open, open_use = counts.get("open_cnt", 0), counts.get("open_effective_cnt", 0)
-        rows.append({
-            "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "targeted": counts["targeted_cnt"], **_levels(counts),
-            "contacted": counts["contacted_cnt"], "accepted_so_far": counts["accepted_cnt"],
-            "still_open": still_open, "mature_targeted": funnel.targeted, "mature_contacted": funnel.contacted,
-            "accepted": funnel.accepted, "effective": funnel.effective, "still_open_use": open_use,
-            "control": counts.get("control_cnt", 0),
-            "contactable_rate": ratio(counts.get("contactable_cnt"), counts["targeted_cnt"]),
-            "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
-            "success_rate_target": funnel.success_rate_target,
-            "success_rate_contacted": funnel.success_rate_contacted,
-            "effective_rate": funnel.effective_rate, "overall_rate": funnel.overall_rate,
-            "is_mature": is_mature, "is_effective_mature": is_effective_mature,
-            "acceptance_text": maturity_text(is_mature, still_open),
-            "effective_text": maturity_text(is_effective_mature, open_use),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": counts.get("business_date"),
+                "campaign_id": counts["campaign_id"],
+                "targeted": counts["targeted_cnt"],
+                **_levels(counts),
+                "contacted": counts["contacted_cnt"],
+                "accepted_so_far": counts["accepted_cnt"],
+                "still_open": still_open,
+                "mature_targeted": funnel.targeted,
+                "mature_contacted": funnel.contacted,
+                "accepted": funnel.accepted,
+                "effective": funnel.effective,
+                "still_open_use": open_use,
+                "control": counts.get("control_cnt", 0),
+                "contactable_rate": ratio(counts.get("contactable_cnt"), counts["targeted_cnt"]),
+                "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
+                "success_rate_target": funnel.success_rate_target,
+                "success_rate_contacted": funnel.success_rate_contacted,
+                "effective_rate": funnel.effective_rate,
+                "overall_rate": funnel.overall_rate,
+                "is_mature": is_mature,
+                "is_effective_mature": is_effective_mature,
+                "acceptance_text": maturity_text(is_mature, still_open),
+                "effective_text": maturity_text(is_effective_mature, open_use),
+            }
+        )
     return rows
 
 
@@ -59,19 +70,27 @@ def channel_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
     for counts in channel_counts:
         funnel, is_mature, _ = funnel_of(counts)
         still_open = counts.get("open_cnt", 0)
-        rows.append({
-            "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "channel_code": counts["channel_code"],
-            "targeted": counts["targeted_cnt"], "contacted": counts["contacted_cnt"],
-            "accepted_so_far": counts["accepted_cnt"],
-            "still_open": still_open, "mature_targeted": funnel.targeted, "mature_contacted": funnel.contacted,
-            "accepted": funnel.accepted,
-            "refused": counts.get("refused_cnt", 0), "considering": counts.get("considering_cnt", 0),
-            "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
-            "success_rate_target": funnel.success_rate_target,
-            "success_rate_contacted": funnel.success_rate_contacted,
-            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature, still_open),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": counts.get("business_date"),
+                "campaign_id": counts["campaign_id"],
+                "channel_code": counts["channel_code"],
+                "targeted": counts["targeted_cnt"],
+                "contacted": counts["contacted_cnt"],
+                "accepted_so_far": counts["accepted_cnt"],
+                "still_open": still_open,
+                "mature_targeted": funnel.targeted,
+                "mature_contacted": funnel.contacted,
+                "accepted": funnel.accepted,
+                "refused": counts.get("refused_cnt", 0),
+                "considering": counts.get("considering_cnt", 0),
+                "contact_rate": ratio(counts["contacted_cnt"], counts["targeted_cnt"]),
+                "success_rate_target": funnel.success_rate_target,
+                "success_rate_contacted": funnel.success_rate_contacted,
+                "is_mature": is_mature,
+                "acceptance_text": maturity_text(is_mature, still_open),
+            }
+        )
     return rows
 
 
@@ -80,13 +99,21 @@ def progress_rows(channel_counts: Iterable[Mapping]) -> list[Row]:
     rows = []
     for counts in channel_counts:
         planned, resulted = counts["planned_cnt"], counts["resulted_cnt"]
-        rows.append({
-            "business_date": counts.get("business_date"), "campaign_id": counts["campaign_id"],
-            "channel_code": counts["channel_code"], "planned": planned, "resulted": resulted,
-            "contacted": counts["contacted_cnt"], "failed": resulted - counts["contacted_cnt"],
-            "waiting": planned - resulted, "open_answers": counts.get("open_answer_cnt", 0),
-            "progress_rate": ratio(resulted, planned), "delivery_rate": ratio(counts["contacted_cnt"], resulted),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": counts.get("business_date"),
+                "campaign_id": counts["campaign_id"],
+                "channel_code": counts["channel_code"],
+                "planned": planned,
+                "resulted": resulted,
+                "contacted": counts["contacted_cnt"],
+                "failed": resulted - counts["contacted_cnt"],
+                "waiting": planned - resulted,
+                "open_answers": counts.get("open_answer_cnt", 0),
+                "progress_rate": ratio(resulted, planned),
+                "delivery_rate": ratio(counts["contacted_cnt"], resulted),
+            }
+        )
     return rows
 
 
@@ -104,15 +131,23 @@ def model_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
         found, found_otherwise = _mature(chosen, "accepted"), _mature(others, "accepted")
         precision = ratio(found, _mature(chosen, "contacted")) if is_mature else None
         other_rate = ratio(found_otherwise, _mature(others, "contacted")) if is_mature else None
-        rows.append({
-            "business_date": day, "campaign_id": campaign,
-            "model_contacted": chosen["contacted_cnt"], "model_accepted_so_far": chosen["accepted_cnt"],
-            "other_contacted": others["contacted_cnt"], "other_accepted_so_far": others["accepted_cnt"],
-            "still_open": still_open, "precision": precision, "other_rate": other_rate,
-            "recall": ratio(found, found + found_otherwise) if is_mature else None,
-            "efficiency": ratio(precision, other_rate), "is_mature": is_mature,
-            "acceptance_text": maturity_text(is_mature, still_open),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": day,
+                "campaign_id": campaign,
+                "model_contacted": chosen["contacted_cnt"],
+                "model_accepted_so_far": chosen["accepted_cnt"],
+                "other_contacted": others["contacted_cnt"],
+                "other_accepted_so_far": others["accepted_cnt"],
+                "still_open": still_open,
+                "precision": precision,
+                "other_rate": other_rate,
+                "recall": ratio(found, found + found_otherwise) if is_mature else None,
+                "efficiency": ratio(precision, other_rate),
+                "is_mature": is_mature,
+                "acceptance_text": maturity_text(is_mature, still_open),
+            }
+        )
     return rows
 
 
@@ -126,16 +161,24 @@ def strategy_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
         is_mature = has_mature(counts["planned_cnt"], still_open)
         accept = ratio(_mature(counts, "accepted"), contacted) if is_mature else None
         consider = ratio(_mature(counts, "considering"), contacted) if is_mature else None
-        rows.append({
-            "business_date": day, "campaign_id": campaign, "offer_id": offer or "-",
-            "contacted": counts["contacted_cnt"],
-            "accepted_so_far": counts["accepted_cnt"], "considering": counts["considering_cnt"],
-            "refused": counts["refused_cnt"], "still_open": still_open,
-            "refuse_reasons": reasons[day, campaign, offer].most_common(),
-            "accept_share": accept, "consider_share": consider,
-            "other_share": None if accept is None or consider is None else 1 - accept - consider,
-            "is_mature": is_mature, "acceptance_text": maturity_text(is_mature, still_open),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": day,
+                "campaign_id": campaign,
+                "offer_id": offer or "-",
+                "contacted": counts["contacted_cnt"],
+                "accepted_so_far": counts["accepted_cnt"],
+                "considering": counts["considering_cnt"],
+                "refused": counts["refused_cnt"],
+                "still_open": still_open,
+                "refuse_reasons": reasons[day, campaign, offer].most_common(),
+                "accept_share": accept,
+                "consider_share": consider,
+                "other_share": None if accept is None or consider is None else 1 - accept - consider,
+                "is_mature": is_mature,
+                "acceptance_text": maturity_text(is_mature, still_open),
+            }
+        )
     return rows
 
 
@@ -161,12 +204,19 @@ def staff_rows(contact_counts: Iterable[Mapping]) -> list[Row]:
     for (day, channel, staff), counts in _summed(with_staff, (*keys, "staff_id")):
         rate = ratio(counts["accepted_cnt"], counts["contacted_cnt"])
         mean = means[day, channel]
-        rows.append({
-            "business_date": day, "channel_code": channel, "staff_id": staff, "contacted": counts["contacted_cnt"],
-            "accepted": counts["accepted_cnt"], "considering": counts["considering_cnt"],
-            "success_rate_contacted": rate, "channel_rate": mean,
-            "points_to_mean": None if rate is None or mean is None else 100 * (rate - mean),
-        })  # fmt: skip
+        rows.append(
+            {
+                "business_date": day,
+                "channel_code": channel,
+                "staff_id": staff,
+                "contacted": counts["contacted_cnt"],
+                "accepted": counts["accepted_cnt"],
+                "considering": counts["considering_cnt"],
+                "success_rate_contacted": rate,
+                "channel_rate": mean,
+                "points_to_mean": None if rate is None or mean is None else 100 * (rate - mean),
+            }
+        )
     return rows
 
 
@@ -202,16 +252,24 @@ def _lift_row(cohorts: list[Mapping], expected_share: Callable[[Mapping], float 
     interval = newcombe(successes, treated, control_successes, control, confidence) if treated and control else None
     believed = None if void else interval
     return {
-        "treated": _total(cohorts, "treated_cnt"), "control": _total(cohorts, "control_cnt"), "still_open": still_open,
-        "mature_treated": treated, "treated_successes": successes,
-        "mature_control": control, "control_successes": control_successes,
+        "treated": _total(cohorts, "treated_cnt"),
+        "control": _total(cohorts, "control_cnt"),
+        "still_open": still_open,
+        "mature_treated": treated,
+        "treated_successes": successes,
+        "mature_control": control,
+        "control_successes": control_successes,
         "treated_rate": ratio(successes, treated) if interval else None,
         "control_rate": ratio(control_successes, control) if interval else None,
         "lift": believed.value if believed else None,
-        "lift_low": believed.low if believed else None, "lift_high": believed.high if believed else None,
-        **split, **others, "is_comparable": not void,
-        "is_mature": is_mature, "lift_text": _lift_text(is_mature, interval, control, void),
-    }  # fmt: skip
+        "lift_low": believed.low if believed else None,
+        "lift_high": believed.high if believed else None,
+        **split,
+        **others,
+        "is_comparable": not void,
+        "is_mature": is_mature,
+        "lift_text": _lift_text(is_mature, interval, control, void),
+    }
 
 
 def _split(cohorts: list[Mapping], expected_share: Callable[[Mapping], float | None]) -> Row:
@@ -226,8 +284,11 @@ def _split(cohorts: list[Mapping], expected_share: Callable[[Mapping], float | N
         p_value = sample_ratio_p_value(held_back, sum(sizes), share)
     is_ok = None if p_value is None else p_value >= load_response_rules().lift.sample_ratio_alpha
     return {
-        "global_control": nobody, "expected_control_share": share, "sample_ratio_p_value": p_value, "is_sample_ratio_ok": is_ok,
-    }  # fmt: skip
+        "global_control": nobody,
+        "expected_control_share": share,
+        "sample_ratio_p_value": p_value,
+        "is_sample_ratio_ok": is_ok,
+    }
 
 
 def _other_contacts(passed: list[Mapping]) -> Row:
@@ -236,10 +297,13 @@ def _other_contacts(passed: list[Mapping]) -> Row:
     p_value = same_share_p_value(reached, _total(passed, "treated_cnt"), control_reached, _total(passed, "control_cnt"))
     alpha = load_response_rules().lift.other_contacts_alpha
     return {
-        "treated_other_contacts": _total(passed, "treated_other_cnt"), "treated_reached_by_others": reached,
-        "control_other_contacts": _total(passed, "control_other_cnt"), "control_reached_by_others": control_reached,
-        "other_contacts_p_value": p_value, "is_reached_alike": None if p_value is None else p_value >= alpha,
-    }  # fmt: skip
+        "treated_other_contacts": _total(passed, "treated_other_cnt"),
+        "treated_reached_by_others": reached,
+        "control_other_contacts": _total(passed, "control_other_cnt"),
+        "control_reached_by_others": control_reached,
+        "other_contacts_p_value": p_value,
+        "is_reached_alike": None if p_value is None else p_value >= alpha,
+    }
 
 
 def _total(cohorts: Iterable[Mapping], name: str) -> int:
@@ -265,9 +329,16 @@ def _lift_text(is_mature: bool, interval: Interval | None, control: int, void: s
 
 
 _COUNTS = (
-    "planned_cnt", "contacted_cnt", "accepted_cnt", "refused_cnt", "considering_cnt",
-    "open_cnt", "open_contacted_cnt", "open_accepted_cnt", "open_considering_cnt",
-)  # fmt: skip
+    "planned_cnt",
+    "contacted_cnt",
+    "accepted_cnt",
+    "refused_cnt",
+    "considering_cnt",
+    "open_cnt",
+    "open_contacted_cnt",
+    "open_accepted_cnt",
+    "open_considering_cnt",
+)
 
 
 def _mature(counts: Mapping, name: str) -> int:

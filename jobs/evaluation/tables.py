@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = list[dict[str, Any]]
 CAMPAIGNS, CHANNELS, CONTACTS, LIFT, KPI = (
-    "work.campaign_counts", "work.channel_counts", "work.contact_counts", "work.lift_counts", "work.kpi_counts",
-)  # fmt: skip
+    "work.campaign_counts",
+    "work.channel_counts",
+    "work.contact_counts",
+    "work.lift_counts",
+    "work.kpi_counts",
+)
 
 
 def campaign_funnel(lake: Lake, dates: DateRange) -> Rows:
@@ -90,11 +94,16 @@ def attainment_rows(night: date, counts: list[dict]) -> list[dict]:
 def _kpi_row(night: date, kpi: str, month: int, target: float, values: dict | None) -> dict:
     known = values or {}
     return {
-        "business_date": night, "kpi": kpi, "month_id": f"{night.year}{month:02d}", "annual_target": target,
-        "closing_count": known.get("closing_count"), "ytd_monthly_avg": known.get("ytd_monthly_avg"),
-        "kpi_attainment": known.get("kpi_attainment"), "is_mature": values is not None,
+        "business_date": night,
+        "kpi": kpi,
+        "month_id": f"{night.year}{month:02d}",
+        "annual_target": target,
+        "closing_count": known.get("closing_count"),
+        "ytd_monthly_avg": known.get("ytd_monthly_avg"),
+        "kpi_attainment": known.get("kpi_attainment"),
+        "is_mature": values is not None,
         "attainment_text": maturity_text(values is not None),
-    }  # fmt: skip
+    }
 
 
 def expected_control_share(shares: list[dict], cohort: Mapping[str, Any]) -> float | None:

@@ -13,7 +13,7 @@ from conf.settings import Settings
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import CARRIED, LATE, MISSING
 from jobs.ingest.landing import Delivered, UnknownFile
-from jobs.ingest.layout import Rule
+from jobs.ingest.layout import FieldRule
 from jobs.ingest.verify import sequence_gaps
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.file_states import REJECTED
@@ -46,9 +46,13 @@ def raise_alarms(
             raise_alert(settings, f"FEED_{row['status']}", row["business_date"], row["detail"], feed=row["feed"])
         if row["business_date"] in dates and load_feeds()[row["feed"]].suppression and row["rows_unreadable"]:
             raise_alert(
-                settings, "PROTECTION_UNREADABLE", row["business_date"], unreadable_text(row), feed=row["feed"],
+                settings,
+                "PROTECTION_UNREADABLE",
+                row["business_date"],
+                unreadable_text(row),
+                feed=row["feed"],
                 rows=row["rows_unreadable"],
-            )  # fmt: skip
+            )
 
 
 def unreadable_text(row: dict[str, Any]) -> str:
@@ -77,7 +81,7 @@ def raise_doubled(settings: Settings, loads: Sequence[FeedLoad]) -> None:
     """One alert for each full snapshot that holds a key twice with other content; the last line of a key counts."""
     for load in loads:
         for file, tally in zip(load.files, load.tallies, strict=True):
-            doubled = sum(cells for (_, rule), cells in tally.marks.items() if rule == Rule.DOUBLE_KEY.name)
+            doubled = sum(cells for (_, rule), cells in tally.marks.items() if rule == FieldRule.DOUBLE_KEY.name)
             if doubled:
                 key = ", ".join(load.feed.key)
                 text = f"{file.path.name}: found {doubled} records of a key ({key}) the file holds already, wanted each once; the last counts"

@@ -114,9 +114,13 @@ def _compare(settings: Settings, feed: str, data: Path, rows: int, peer: str) ->
     theirs = _second_run(lambda: _duckdb(data, peer, settings.path("peer")))
     parse = _second_run(parse_only)
     return {
-        "rows": rows, "ingest": ours, "duckdb": theirs, "parse_rows_per_cpu_second": round(rows / parse["cpu_s"]),
-        "ingest_rows_per_cpu_second": round(rows / ours["cpu_s"]), "cpu_over_duckdb": round(ours["cpu_s"] / theirs["cpu_s"], 2),
-    }  # fmt: skip
+        "rows": rows,
+        "ingest": ours,
+        "duckdb": theirs,
+        "parse_rows_per_cpu_second": round(rows / parse["cpu_s"]),
+        "ingest_rows_per_cpu_second": round(rows / ours["cpu_s"]),
+        "cpu_over_duckdb": round(ours["cpu_s"] / theirs["cpu_s"], 2),
+    }
 
 
 def _duckdb(data: Path, peer: str, folder: Path) -> None:

@@ -17,7 +17,7 @@ from conf.tables import table_of
 from jobs.ingest.byte_lines import mark_repeats
 from jobs.ingest.chunks import chunks_of
 from jobs.ingest.landing import Delivered
-from jobs.ingest.layout import Rule
+from jobs.ingest.layout import FieldRule
 from jobs.ingest.ledger_rows import Tally
 from jobs.ingest.parse import Identity, ParsedChunk, parse_chunk
 from jobs.ingest.reasons import reason_of
@@ -64,12 +64,12 @@ class FeedLoad:
         seen, seen_keys = _SeenRows(rows), _SeenRows(rows if self.feed.content == "snapshot" else 0)
         for parsed in self._parsed_chunks():
             groups = self._group_of_file[parsed.files]
-            parsed.records.break_rule(seen.mark(groups, *parsed.records.digests, parsed.good), Rule.DUPLICATE_ROW)
+            parsed.records.break_rule(seen.mark(groups, *parsed.records.digests, parsed.good), FieldRule.DUPLICATE_ROW)
             if (
                 self.feed.content == "snapshot" and parsed.keys is not None
             ):  # the last line of a key counts; people are told
                 doubled = seen_keys.mark(groups, parsed.keys, parsed.keys, parsed.good)
-                parsed.records.mark(doubled, Rule.DOUBLE_KEY, self.feed.key_position)
+                parsed.records.mark(doubled, FieldRule.DOUBLE_KEY, self.feed.key_position)
             batch = self._good_batch(parsed)
             self._count(parsed, batch)
             self._collect_bad(parsed)
@@ -120,7 +120,7 @@ class FeedLoad:
         size = len(self.files)
         good_rows = np.bincount(parsed.files[good], minlength=size)
         bad_rows = np.bincount(parsed.files[~good], minlength=size)
-        lost = ~good & (parsed.records.rule != Rule.DUPLICATE_ROW)
+        lost = ~good & (parsed.records.rule != FieldRule.DUPLICATE_ROW)
         lost_rows = np.bincount(parsed.files[lost], minlength=size)
         self._count_marks(parsed)
         totals = self._money(parsed, batch)
@@ -164,11 +164,19 @@ class FeedLoad:
             number = int(parsed.line_numbers[line])
             rule, name, reason = reason_of(records, int(line))
             raw = records.chunk.data[records.starts[line] : records.ends[line]].tobytes()
-            self.bad_rows.append({
-                "load_date": file.load_date, "feed": self.feed.feed, "file_id": file.file_id, "file_name": file.path.name,
-                "line_number": number, "rule": rule, "field": name, "reason": reason,
-                "raw_encrypted": self.sealer.seal(raw, place_of(file.file_id, number)),
-            })  # fmt: skip
+            self.bad_rows.append(
+                {
+                    "load_date": file.load_date,
+                    "feed": self.feed.feed,
+                    "file_id": file.file_id,
+                    "file_name": file.path.name,
+                    "line_number": number,
+                    "rule": rule,
+                    "field": name,
+                    "reason": reason,
+                    "raw_encrypted": self.sealer.seal(raw, place_of(file.file_id, number)),
+                }
+            )
 
     def _check_balance(self) -> None:
         for file, tally in zip(self.files, self.tallies, strict=True):

@@ -14,7 +14,7 @@ from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
 from jobs.ingest.imei import canonical_imeis
-from jobs.ingest.layout import Records, Rule
+from jobs.ingest.layout import FieldRule, Records
 from jobs.ingest.numbers import Numbers, read_numbers
 from jobs.ingest.texts import text_array
 from jobs.ingest.zones import to_utc
@@ -22,10 +22,15 @@ from jobs.lakehouse.masking import masked_column
 
 INT_LIMIT = 2**31 - 1
 NUMBER_READERS = {
-    "int": byte_values.read_integers, "bigint": byte_values.read_integers, "fen": byte_values.read_integers,
-    "li": byte_values.read_integers, "yuan": byte_values.read_yuan,
-    "date8": byte_values.read_dates, "month6": byte_values.read_months, "datetime14": byte_values.read_datetimes,
-}  # fmt: skip
+    "int": byte_values.read_integers,
+    "bigint": byte_values.read_integers,
+    "fen": byte_values.read_integers,
+    "li": byte_values.read_integers,
+    "yuan": byte_values.read_yuan,
+    "date8": byte_values.read_dates,
+    "month6": byte_values.read_months,
+    "datetime14": byte_values.read_datetimes,
+}
 DATE_TYPES = ("date8", "month6", "datetime14")
 
 
@@ -62,7 +67,7 @@ def parse_field(records: Records, position: int, zone: str) -> ParsedField:
     if field.type == "msisdn":
         return _parse_msisdn(records, position, field, is_sentinel)
     if field.required:
-        records.break_rule(ends == starts, Rule.REQUIRED_MISSING, position)
+        records.break_rule(ends == starts, FieldRule.REQUIRED_MISSING, position)
     if field.type in NUMBER_READERS:
         return _parse_number(records, position, field, zone)
     if field.type == "bool10":
@@ -79,14 +84,14 @@ def _parse_number(records: Records, position: int, field: Field, zone: str) -> P
     values, states = np.empty(len(starts), np.int64), np.empty(len(starts), np.uint8)
     NUMBER_READERS[field.type](records.chunk.data, starts, ends, values, states)
     is_date = field.type in DATE_TYPES
-    records.bad_values(states == BAD, Rule.BAD_DATE if is_date else Rule.BAD_NUMBER, position)
+    records.bad_values(states == BAD, FieldRule.BAD_DATE if is_date else FieldRule.BAD_NUMBER, position)
     filled = states == OK
     if not is_date:
         outside = filled & _outside(values, field)
-        if records.bad_values(outside, Rule.OUT_OF_RANGE, position):
+        if records.bad_values(outside, FieldRule.OUT_OF_RANGE, position):
             filled &= ~outside
         if field.usual_max is not None:
-            records.mark(filled & (values > _in_unit(field.usual_max, field)), Rule.ABOVE_USUAL, position)
+            records.mark(filled & (values > _in_unit(field.usual_max, field)), FieldRule.ABOVE_USUAL, position)
     is_money = field.type in MONEY_TYPES
     return ParsedField(field, _number_column(values, filled, field, zone), money=values if is_money else None)
 
@@ -132,7 +137,7 @@ def _parse_flag(records: Records, position: int, field: Field) -> ParsedField:
         found, verdicts = np.empty(len(starts), np.uint8), np.empty(len(starts), np.uint8)
         byte_values.read_flags(records.chunk.data, starts, ends, *words, found, verdicts)
         values[chosen], states[chosen] = found[chosen], verdicts[chosen]
-    records.bad_values(states == BAD, Rule.NOT_ALLOWED, position)
+    records.bad_values(states == BAD, FieldRule.NOT_ALLOWED, position)
     return ParsedField(field, pa.array(values.astype(bool), mask=states != OK))
 
 
@@ -140,10 +145,10 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     starts, ends = records.fields[position]
     texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
     if undecodable.any():
-        texts = _judged(records, position, texts, undecodable, Rule.NOT_DECODABLE)
+        texts = _judged(records, position, texts, undecodable, FieldRule.NOT_DECODABLE)
     if field.personal == "imei":
         texts, no_imei = canonical_imeis(texts)
-        texts = _judged(records, position, texts, no_imei, Rule.BAD_IMEI)
+        texts = _judged(records, position, texts, no_imei, FieldRule.BAD_IMEI)
     for rule, broken in _text_rules(field, texts):
         texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:
@@ -151,18 +156,18 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     return ParsedField(field, masked_column(texts) if field.masked else texts)
 
 
-def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[Rule, pa.Array]]:
+def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[FieldRule, pa.Array]]:
     """Each rule the contract sets for a text or code, and which values break it (null for none)."""
     if field.max_length is not None:
-        yield Rule.TOO_LONG, pc.greater(pc.utf8_length(texts), field.max_length)
+        yield FieldRule.TOO_LONG, pc.greater(pc.utf8_length(texts), field.max_length)
     if field.pattern is not None:
-        yield Rule.BAD_FORM, pc.invert(pc.match_substring_regex(texts, f"^(?:{field.pattern})$"))
+        yield FieldRule.BAD_FORM, pc.invert(pc.match_substring_regex(texts, f"^(?:{field.pattern})$"))
     if field.known_codes:
         known = [*field.known_codes, None, *([UNKNOWN] if field.error_action == "unknown" else [])]
-        yield Rule.NOT_ALLOWED, pc.invert(pc.is_in(texts, value_set=pa.array(known, pa.string())))
+        yield FieldRule.NOT_ALLOWED, pc.invert(pc.is_in(texts, value_set=pa.array(known, pa.string())))
 
 
-def _judged(records: Records, position: int, texts: pa.Array, broken: np.ndarray, rule: Rule) -> pa.Array:
+def _judged(records: Records, position: int, texts: pa.Array, broken: np.ndarray, rule: FieldRule) -> pa.Array:
     """Refuse the records of broken values, or keep them with the cell empty or UNKNOWN, as the contract says."""
     if not records.bad_values(broken, rule, position) or not broken.any():
         return texts
@@ -174,11 +179,11 @@ def _parse_msisdn(records: Records, position: int, field: Field, is_sentinel: np
     """A number, or by a sentinel of the contract the word that there is none (class NONE), which a required field may say."""
     numbers = read_numbers(records.chunk.data, *records.fields[position], records.feed.codec, records.is_utf8)
     numbers.is_none = is_sentinel
-    records.bad_values(numbers.undecodable, Rule.NOT_DECODABLE, position)
+    records.bad_values(numbers.undecodable, FieldRule.NOT_DECODABLE, position)
     if field.required:
-        records.break_rule(numbers.is_blank & ~is_sentinel & ~numbers.undecodable, Rule.REQUIRED_MISSING, position)
+        records.break_rule(numbers.is_blank & ~is_sentinel & ~numbers.undecodable, FieldRule.REQUIRED_MISSING, position)
     if field.required or field.name in records.feed.protects_by:
         invalid = numbers.is_invalid
-        if records.bad_values(invalid, Rule.BAD_MSISDN, position):
+        if records.bad_values(invalid, FieldRule.BAD_MSISDN, position):
             numbers.clear(invalid)
     return ParsedField(field, numbers=numbers)

@@ -1,6 +1,6 @@
 """The same event in two files of a feed (D10): the later copy is named in ops.duplicate_row, whatever the order of loading.
 
-Bronze keeps every record as delivered. Which copy counts is decided where bronze is read as of a night (jobs/view/asof.py),
+Bronze keeps every record as delivered. Which copy counts is decided where bronze is read as of a night (jobs/view/as_of.py),
 because a resend may take the earlier one away.
 """
 
@@ -18,13 +18,21 @@ from conf.dates import DateRange
 from conf.feeds import Feed
 from conf.settings import Settings
 from jobs.ingest import commits
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
 
 DUPLICATE_ROW = "ops.duplicate_row"
 _FILE = ["load_date", "data_date", "resend_no", "loaded_at", "file_id"]  # order of delivery, the same on every machine
-_PAIR = ["load_date", "feed", "file_id", "line_number", "earlier_file_id", "earlier_line_number", "earlier_data_date",
-         "earlier_resend_no"]  # fmt: skip
+_PAIR = [
+    "load_date",
+    "feed",
+    "file_id",
+    "line_number",
+    "earlier_file_id",
+    "earlier_line_number",
+    "earlier_data_date",
+    "earlier_resend_no",
+]
 
 
 def write_duplicates(this_run: Run, feeds: Sequence[Feed], loaded: set[str]) -> pd.DataFrame:
@@ -38,7 +46,7 @@ def write_duplicates(this_run: Run, feeds: Sequence[Feed], loaded: set[str]) -> 
         return _no_pairs()
     judged = DateRange(dates.first, dates.last + timedelta(days=max(feed.duplicate_days or 0 for feed in events)))
     known = (
-        ledger.read(settings, DUPLICATE_ROW, filters=_between(judged), columns=["feed"])["feed"].unique().to_pylist()
+        delta_rs.read(settings, DUPLICATE_ROW, filters=_between(judged), columns=["feed"])["feed"].unique().to_pylist()
     )
     chosen = [feed for feed in events if feed.feed in loaded or feed.feed in known]
     pairs = pd.concat([_no_pairs(), *(_pairs_of(settings, feed, judged) for feed in chosen)], ignore_index=True)
@@ -60,11 +68,11 @@ def _no_pairs() -> pd.DataFrame:
 def _pairs_of(settings: Settings, feed: Feed, judged: DateRange) -> pd.DataFrame:
     """Each later copy of the judged nights with each earlier file of the nights it looks back on."""
     nights = DateRange(judged.first - timedelta(days=feed.duplicate_days or 0), judged.last)
-    repeated = _repeated(ledger.read_nights(settings, feed.table, nights, ["event_id"])["event_id"])
+    repeated = _repeated(delta_rs.read_nights(settings, feed.table, nights, ["event_id"])["event_id"])
     if not len(repeated):
         return _no_pairs()
     columns, is_wanted = ["event_id", *_FILE, "line_number"], pc.field("event_id").isin(repeated)
-    rows = ledger.read_nights(settings, feed.table, nights, columns, is_wanted).to_pandas()
+    rows = delta_rs.read_nights(settings, feed.table, nights, columns, is_wanted).to_pandas()
     rows["place"] = rows.groupby(_FILE, sort=True).ngroup()
     firsts = rows.sort_values("line_number").drop_duplicates(["event_id", "place"])
     pairs = rows.merge(firsts, on="event_id", suffixes=("", "_earlier"))

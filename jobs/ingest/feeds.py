@@ -12,19 +12,31 @@ from conf.feeds import Feed, load_feeds
 from conf.settings import Settings
 from jobs.ingest.landing import Delivered, discover
 from jobs.ingest.names import last_day_of_month
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LOADED, REJECTED
 
 COMPLETE, EMPTY, LATE, MISSING, CARRIED = "COMPLETE", "EMPTY", "LATE", "MISSING", "CARRIED"
 FEED_STATUS = "ops.feed_status"
 _ABSENT = {"wait": "it joins the next night when it comes", "stop": "the night stops (a suppression feed: its lists)"}
-STATUS_COLUMNS = ["feed", "data_date", "load_date", "resend_no", "sequence_no", "rows_in", "rows_good", "rows_quarantined",
-                  "rows_unreadable", "status", "reason", "file_name"]  # fmt: skip
+STATUS_COLUMNS = [
+    "feed",
+    "data_date",
+    "load_date",
+    "resend_no",
+    "sequence_no",
+    "rows_in",
+    "rows_good",
+    "rows_quarantined",
+    "rows_unreadable",
+    "status",
+    "reason",
+    "file_name",
+]
 
 
 def feed_status(settings: Settings, day: date) -> list[dict[str, Any]]:
     """One row per feed expected on a business date, from the file ledger as it is now (see `status_rows`)."""
-    rows = ledger.read(settings, "ops.file_ledger", columns=STATUS_COLUMNS).to_pylist()
+    rows = delta_rs.read(settings, "ops.file_ledger", columns=STATUS_COLUMNS).to_pylist()
     return status_rows(load_feeds().values(), rows, [day])
 
 
@@ -35,7 +47,7 @@ def missing_feeds(settings: Settings, day: date) -> list[str]:
     """
     wanted = {feed.feed: data_date_of(feed, day) for feed in load_feeds().values()}
     expected = {name: data_date for name, data_date in wanted.items() if data_date is not None}
-    loaded = ledger.read(settings, "ops.file_ledger", columns=["feed", "data_date", "status"]).to_pylist()
+    loaded = delta_rs.read(settings, "ops.file_ledger", columns=["feed", "data_date", "status"]).to_pylist()
     there = {(row["feed"], row["data_date"]) for row in loaded if row["status"] in LOADED}
     there |= {(file.feed.feed, file.data_date) for file in _ready(settings, expected)}
     return sorted(name for name, data_date in expected.items() if (name, data_date) not in there)
@@ -100,11 +112,15 @@ def _monthly_today(
 def _status_row(feed: Feed, day: date, data_date: date, files: list[dict[str, Any]]) -> dict[str, Any]:
     status, detail, counted = _status(feed, day, data_date, files)
     return {
-        "business_date": day, "feed": feed.feed, "status": status, "detail": detail, "file_cnt": len(counted),
+        "business_date": day,
+        "feed": feed.feed,
+        "status": status,
+        "detail": detail,
+        "file_cnt": len(counted),
         "rows_good": sum(file["rows_good"] or 0 for file in counted),
         "rows_quarantined": sum(file["rows_quarantined"] or 0 for file in counted),
         "rows_unreadable": sum(file["rows_unreadable"] or 0 for file in counted),
-    }  # fmt: skip
+    }
 
 
 def _status(

@@ -25,7 +25,7 @@ from jobs.ingest.parse import unreadable_rows
 from jobs.ingest.shrunken import refuse_shrunken
 from jobs.ingest.vault_rows import distinct_identities, merge_identities
 from jobs.ingest.verify import Known, not_in_landing, number_replacements, refuse_reused_numbers, verify
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LANDED, SUPERSEDED
 from jobs.lakehouse.run import Run, exclusive
 from jobs.people.sealed_records import Sealer
@@ -42,7 +42,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
     contracts = _contracts(feeds)
     with exclusive(settings, "ingest"):
         this_run = Run("ingest", dates, settings)
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         files, gone = judge_files(settings, dates, contracts)
         hidden = Tokenizer.of(settings), Sealer.of(settings)
         loads = [_load_feed(this_run, feed, files, gone, *hidden) for feed in contracts]
@@ -73,9 +73,11 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
     loaded = {entry.key for entry in known if entry.is_loaded}
     blanked = _blanked_files(settings)
     everything = [
-        file for file in discover(settings, contracts)
-        if file.key not in loaded or (os.path.lexists(file.path) and (file.path.parent.name, file.path.name) not in blanked)
-    ]  # fmt: skip
+        file
+        for file in discover(settings, contracts)
+        if file.key not in loaded
+        or (os.path.lexists(file.path) and (file.path.parent.name, file.path.name) not in blanked)
+    ]
     number_replacements(everything, known)
     here = [file for file in everything if file.load_date in dates]
     judged = [*here, *_rivals(everything, here, known)]
@@ -91,7 +93,7 @@ def judge_files(settings: Settings, dates: DateRange, contracts: Sequence[Feed])
 
 def _blanked_files(settings: Settings) -> set[tuple[str, str]]:
     """Loaded files in which an erased person was blanked: what they brought stays, they are not read again."""
-    rows = ledger.read(settings, REDACTED_FILE, columns=["source", "file_name"]).to_pylist()
+    rows = delta_rs.read(settings, REDACTED_FILE, columns=["source", "file_name"]).to_pylist()
     return {(row["source"], row["file_name"]) for row in rows}
 
 
@@ -108,10 +110,14 @@ def _rivals(everything: Sequence[Delivered], here: Sequence[Delivered], known: S
     numbers = {(file.feed.feed, file.number) for file in here}
     seen = {entry.key for entry in known}
     return [
-        file for file in everything
+        file
+        for file in everything
         if file.key not in ours
-        and ((file.feed.feed, file.number) in numbers or (file.feed.max_shrink_share is not None and file.key not in seen))
-    ]  # fmt: skip
+        and (
+            (file.feed.feed, file.number) in numbers
+            or (file.feed.max_shrink_share is not None and file.key not in seen)
+        )
+    ]
 
 
 def _load_feed(
@@ -165,7 +171,7 @@ def _write_ops(
 
 
 def _mark_superseded(this_run: Run, file_ids: list[str]) -> None:
-    rows = ledger.read(this_run.settings, FILE_LEDGER, filters=[("file_id", "in", file_ids)]).to_pylist()
+    rows = delta_rs.read(this_run.settings, FILE_LEDGER, filters=[("file_id", "in", file_ids)]).to_pylist()
     for row in rows:
         row.update(status=SUPERSEDED, reason="a higher resend of this data date was loaded")
     commits.replace(this_run, FILE_LEDGER, rows, f"file_id IN ({_quoted(file_ids)})")
@@ -174,10 +180,10 @@ def _mark_superseded(this_run: Run, file_ids: list[str]) -> None:
 def _write_status(this_run: Run, files: Sequence[Delivered]) -> list[dict[str, Any]]:
     """Feed status of the range, and of earlier dates on which a late file of this range was missed."""
     settings, dates = this_run.settings, this_run.dates
-    told = set(ledger.read(settings, FEED_STATUS, columns=["business_date"])["business_date"].to_pylist())
+    told = set(delta_rs.read(settings, FEED_STATUS, columns=["business_date"])["business_date"].to_pylist())
     late: set[date] = {file.data_date for file in files if file.data_date not in dates} & told
     days = sorted({*dates, *late})
-    rows = ledger.read(settings, FILE_LEDGER, columns=STATUS_COLUMNS).to_pylist()
+    rows = delta_rs.read(settings, FILE_LEDGER, columns=STATUS_COLUMNS).to_pylist()
     statuses = [{**row, "run_id": this_run.run_id} for row in status_rows(load_feeds().values(), rows, days)]
     where = "business_date IN ({})".format(", ".join(f"DATE '{day}'" for day in days))
     commits.replace(this_run, FEED_STATUS, statuses, where)
@@ -196,28 +202,41 @@ def _summary(
     copied = Counter(copies.drop_duplicates(["file_id", "line_number"])["feed"])
     by_feed = {
         load.feed.feed: {
-            "files": len(load.files), "rows_in": sum(file.rows_found for file in load.files),
+            "files": len(load.files),
+            "rows_in": sum(file.rows_found for file in load.files),
             "rows_good": sum(tally.rows_good for tally in load.tallies),
             "rows_quarantined": sum(tally.rows_quarantined for tally in load.tallies),
             "cells_marked": sum(tally.marks.total() for tally in load.tallies),
             "rows_duplicate": copied[load.feed.feed],
         }
         for load in loads
-    }  # fmt: skip
+    }
     metrics = [
-        {"run_id": this_run.run_id, "business_date": this_run.dates.last, "stage": "ingest", "step": "load",
-         "table_name": f"bronze.{feed}", "metric": metric, "value": float(value)}
-        for feed, numbers in by_feed.items() for metric, value in numbers.items()
-    ]  # fmt: skip
-    ledger.append(this_run.settings, "ops.run_metric", metrics, this_run.run_id)
+        {
+            "run_id": this_run.run_id,
+            "business_date": this_run.dates.last,
+            "stage": "ingest",
+            "step": "load",
+            "table_name": f"bronze.{feed}",
+            "metric": metric,
+            "value": float(value),
+        }
+        for feed, numbers in by_feed.items()
+        for metric, value in numbers.items()
+    ]
+    delta_rs.append(this_run.settings, "ops.run_metric", metrics, this_run.run_id)
     totals = {
         name: sum(numbers[name] for numbers in by_feed.values())
         for name in ("rows_in", "rows_good", "rows_quarantined", "rows_duplicate")
     }
     this_run.fact("INGESTED", **totals)
     return {
-        "run_id": this_run.run_id, "dates": str(this_run.dates), **totals, "files": dict(Counter(f.status for f in files)),
-        "new_identities": identities, "feeds": by_feed,
+        "run_id": this_run.run_id,
+        "dates": str(this_run.dates),
+        **totals,
+        "files": dict(Counter(f.status for f in files)),
+        "new_identities": identities,
+        "feeds": by_feed,
         "quarantine": dict(Counter(row["rule"] for load in loads for row in load.bad_rows)),
         "feed_status": dict(Counter(row["status"] for row in statuses if row["business_date"] in this_run.dates)),
-    }  # fmt: skip
+    }

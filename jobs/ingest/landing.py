@@ -15,8 +15,8 @@ from conf.dates import load_date_of
 from conf.delivery_names import CONTROL_ENDINGS
 from conf.feeds import Feed
 from conf.settings import Settings
-from jobs.ingest.control import ControlBroken, ControlLine, read_control, usual_time
-from jobs.ingest.control_index import ControlIndex
+from jobs.ingest.control_file import ControlBroken, ControlLine, read_control, usual_time
+from jobs.ingest.control_file_index import ControlIndex
 from jobs.ingest.delivered_file import PLAIN_FILE, kind_of
 from jobs.ingest.names import FileName, control_file, data_file
 from jobs.lakehouse.file_states import LANDED, REJECTED
@@ -203,9 +203,16 @@ def _delivered(
         line.name if name else f"{quoted(line.name)} (line {line.line})"
     )  # what may be a person's number goes no further
     file = Delivered(
-        feed, folder / shown, name or control, data_date, line.created_at, load_date_of(line.created_at, cutoff),
-        name.resend_no if name else control.resend_no, control.name, line,
-    )  # fmt: skip
+        feed,
+        folder / shown,
+        name or control,
+        data_date,
+        line.created_at,
+        load_date_of(line.created_at, cutoff),
+        name.resend_no if name else control.resend_no,
+        control.name,
+        line,
+    )
     place = f"{control.name} line {line.line}"
     if name is None or (name.style, name.unit, name.letter, name.resend_no) != (
         control.style,
@@ -229,8 +236,15 @@ def _broken(
 ) -> Delivered:
     """A control file nobody can read stands for its whole delivery: rejected, and seen on the night it was due."""
     file = Delivered(
-        feed, folder / control.name, control, data_date, usual, load_date_of(usual, cutoff), control.resend_no,
-        control.name, None,
-    )  # fmt: skip
+        feed,
+        folder / control.name,
+        control,
+        data_date,
+        usual,
+        load_date_of(usual, cutoff),
+        control.resend_no,
+        control.name,
+        None,
+    )
     file.reject(reason)
     return file

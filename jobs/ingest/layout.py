@@ -18,7 +18,7 @@ SEPARATORS = {"dollar": ord("$"), "euro": 0x80, "fixed_width": -1}
 CHARACTERS = {"gbk": PAIRS, "gb2312": PAIRS, "gb18030": PAIRS_AND_FOURS}
 
 
-class Rule(IntEnum):
+class FieldRule(IntEnum):
     """Why a record is quarantined or a cell of it emptied; structure first, then fields from left to right, duplicates last."""
 
     GOOD = 0
@@ -41,7 +41,7 @@ class Rule(IntEnum):
 
 
 # Nobody can say which bytes are which field (a wrong row number: whose record it is), so no later rule and no sum looks at them.
-UNREADABLE = (Rule.FIELD_COUNT, Rule.RECORD_LENGTH, Rule.ROW_NUMBER)
+UNREADABLE = (FieldRule.FIELD_COUNT, FieldRule.RECORD_LENGTH, FieldRule.ROW_NUMBER)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Mark:
     """Cells of one field that broke a rule while their records stayed."""
 
     field: int  # position in the contract
-    rule: Rule
+    rule: FieldRule
     lines: np.ndarray  # true where
 
 
@@ -62,26 +62,26 @@ class Records:
     starts: np.ndarray  # start of each line
     ends: np.ndarray
     fields: list[tuple[np.ndarray, np.ndarray]]  # start and end of each field, in contract order
-    rule: np.ndarray  # Rule of each line
+    rule: np.ndarray  # FieldRule of each line
     rule_field: np.ndarray  # position of the field in the contract, -1 for the whole line
     counts: np.ndarray  # fields found on the line
     digests: tuple[np.ndarray, np.ndarray]
     is_utf8: np.ndarray  # of each line of a mixed feed, else all false
     marks: list[Mark] = field(default_factory=list)
 
-    def break_rule(self, where: np.ndarray, rule: Rule, field: int = -1, override: bool = False) -> None:
+    def break_rule(self, where: np.ndarray, rule: FieldRule, field: int = -1, override: bool = False) -> None:
         """Give lines a broken rule unless they have one already (`override`: even then)."""
-        hit = where if override else where & (self.rule == Rule.GOOD)
+        hit = where if override else where & (self.rule == FieldRule.GOOD)
         self.rule[hit] = rule
         self.rule_field[hit] = field
 
-    def bad_values(self, where: np.ndarray, rule: Rule, position: int) -> bool:
+    def bad_values(self, where: np.ndarray, rule: FieldRule, position: int) -> bool:
         """Values of a field broke a rule: their records are refused, or (by the contract's `on_error`) kept and marked.
 
         Returns whether they are kept, so that the caller empties the cells.
         """
         if self.feed.fields[position].error_action == "refuse_row":
-            self.break_rule(where, rule, position, override=rule == Rule.NOT_DECODABLE)
+            self.break_rule(where, rule, position, override=rule == FieldRule.NOT_DECODABLE)
             return False
         self.mark(where, rule, position)
         return True
@@ -94,14 +94,14 @@ class Records:
         if not blank:
             return
         position = max(blank)
-        rules = np.full(len(self.rule), Rule.REQUIRED_MISSING, np.uint8)
+        rules = np.full(len(self.rule), FieldRule.REQUIRED_MISSING, np.uint8)
         for mark in self.marks:
             if mark.field == position:
                 rules[mark.lines] = mark.rule
-        nobodys = np.logical_and.reduce(list(blank.values())) & (self.rule == Rule.GOOD)
+        nobodys = np.logical_and.reduce(list(blank.values())) & (self.rule == FieldRule.GOOD)
         self.rule[nobodys], self.rule_field[nobodys] = rules[nobodys], position
 
-    def mark(self, where: np.ndarray, rule: Rule, position: int) -> None:
+    def mark(self, where: np.ndarray, rule: FieldRule, position: int) -> None:
         """Note cells whose records stay."""
         if where.any():
             self.marks.append(Mark(position, rule, where))
@@ -120,14 +120,22 @@ def split_records(feed: Feed, chunk: Chunk) -> Records:
     columns = len(feed.fields) + (feed.style == "euro")
     bounds, counts, is_utf8 = _scan(feed, data, starts, ends, columns)
     records = Records(
-        feed, chunk, starts, ends, [], np.zeros(len(starts), np.uint8), np.full(len(starts), -1, np.int16), counts,
-        (np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)), is_utf8,
-    )  # fmt: skip
+        feed,
+        chunk,
+        starts,
+        ends,
+        [],
+        np.zeros(len(starts), np.uint8),
+        np.full(len(starts), -1, np.int16),
+        counts,
+        (np.empty(len(starts), np.uint64), np.empty(len(starts), np.uint64)),
+        is_utf8,
+    )
     if feed.style == "fixed_width":
-        records.break_rule(ends - starts != record_length(feed) - LINE_END_BYTES, Rule.RECORD_LENGTH)
+        records.break_rule(ends - starts != record_length(feed) - LINE_END_BYTES, FieldRule.RECORD_LENGTH)
         spans = _fixed_spans(feed, starts, ends)
     else:
-        records.break_rule(counts != columns, Rule.FIELD_COUNT)
+        records.break_rule(counts != columns, FieldRule.FIELD_COUNT)
         spans = [(bounds[:, j].copy(), bounds[:, j + 1] - 1) for j in range(columns)]
     row_number = spans.pop(0) if numbered else None
     content_starts = starts
@@ -166,8 +174,8 @@ def _check_row_numbers(records: Records, data: np.ndarray, row_number: tuple[np.
     """The first field counts the rows of the file from 1; anything else means the record is not where it should be."""
     values, states = np.empty(len(row_number[0]), np.int64), np.empty(len(row_number[0]), np.uint8)
     starts, ends = row_number[0].copy(), row_number[1].copy()
-    broken = records.rule != Rule.GOOD
+    broken = records.rule != FieldRule.GOOD
     ends[broken] = starts[broken]
     strip_spaces(data, starts, ends)
     read_integers(data, starts, ends, values, states)
-    records.break_rule((states != OK) | (values != records.chunk.line_numbers()), Rule.ROW_NUMBER)
+    records.break_rule((states != OK) | (values != records.chunk.line_numbers()), FieldRule.ROW_NUMBER)

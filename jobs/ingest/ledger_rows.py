@@ -15,7 +15,7 @@ from conf.settings import Settings
 from jobs.ingest.landing import Delivered
 from jobs.ingest.verify import Known
 from jobs.ingest.zones import utc_of
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LANDED, LOADED
 
 FILE_LEDGER = "ops.file_ledger"
@@ -57,31 +57,67 @@ class Tally:
 def known_files(settings: Settings, feeds: Iterable[str]) -> list[Known]:
     """Every file the ledger holds for these feeds."""
     wanted = set(feeds)
-    columns = ["file_id", "feed", "file_name", "data_date", "load_date", "resend_no", "sequence_no", "sha256",
-               "control_created_at", "rows_in", "rows_unreadable", "status"]  # fmt: skip
-    rows = ledger.read(settings, FILE_LEDGER, columns=columns).to_pylist()
+    columns = [
+        "file_id",
+        "feed",
+        "file_name",
+        "data_date",
+        "load_date",
+        "resend_no",
+        "sequence_no",
+        "sha256",
+        "control_created_at",
+        "rows_in",
+        "rows_unreadable",
+        "status",
+    ]
+    rows = delta_rs.read(settings, FILE_LEDGER, columns=columns).to_pylist()
     zone = ZoneInfo(settings.time_zone)
     return [
         Known(
-            row["file_id"], row["feed"], row["file_name"], row["data_date"], row["load_date"], row["resend_no"] or 0,
-            row["sequence_no"] or 0, row["sha256"] or "", row["control_created_at"].astimezone(zone).replace(tzinfo=None),
-            row["rows_in"] or 0, row["status"], row["rows_unreadable"] or 0,
+            row["file_id"],
+            row["feed"],
+            row["file_name"],
+            row["data_date"],
+            row["load_date"],
+            row["resend_no"] or 0,
+            row["sequence_no"] or 0,
+            row["sha256"] or "",
+            row["control_created_at"].astimezone(zone).replace(tzinfo=None),
+            row["rows_in"] or 0,
+            row["status"],
+            row["rows_unreadable"] or 0,
         )
-        for row in rows if row["feed"] in wanted
-    ]  # fmt: skip
+        for row in rows
+        if row["feed"] in wanted
+    ]
 
 
 def file_row(settings: Settings, file: Delivered, tally: Tally | None, run_id: str) -> dict[str, Any]:
     """One ledger row; files that were not read have no balance."""
     line = file.announced
     row: dict[str, Any] = {
-        "file_id": file.file_id, "feed": file.feed.feed, "source": file.feed.source, "file_name": file.path.name,
-        "style": file.feed.style, "data_date": file.data_date, "load_date": file.load_date, "resend_no": file.resend_no,
-        "sequence_no": file.name.sequence_no, "bytes": file.size, "rows_control": line.rows if line else None,
-        "rows_in": file.rows_found, "sha256": file.digest or None,
-        "control_created_at": utc_of(file.created_at, settings.time_zone), "status": file.status, "reason": file.reason,
-        "run_id": run_id, "rows_good": 0, "rows_quarantined": 0, "rows_unreadable": 0,
-    }  # fmt: skip
+        "file_id": file.file_id,
+        "feed": file.feed.feed,
+        "source": file.feed.source,
+        "file_name": file.path.name,
+        "style": file.feed.style,
+        "data_date": file.data_date,
+        "load_date": file.load_date,
+        "resend_no": file.resend_no,
+        "sequence_no": file.name.sequence_no,
+        "bytes": file.size,
+        "rows_control": line.rows if line else None,
+        "rows_in": file.rows_found,
+        "sha256": file.digest or None,
+        "control_created_at": utc_of(file.created_at, settings.time_zone),
+        "status": file.status,
+        "reason": file.reason,
+        "run_id": run_id,
+        "rows_good": 0,
+        "rows_quarantined": 0,
+        "rows_unreadable": 0,
+    }
     if tally is not None:
         row.update(rows_good=tally.rows_good, rows_quarantined=tally.rows_quarantined, marks_by_field=tally.marks_text)
         row.update(rows_unreadable=tally.rows_unreadable, **_money(file.feed, tally))
@@ -117,7 +153,8 @@ def superseded(files: Iterable[Delivered], known: Iterable[Known]) -> tuple[list
     here = [f for f in files if f.status == LANDED and f.resend_no < highest[(f.feed.feed, f.data_date)]]
     ids = {f.file_id for f in files}
     there = {
-        k.file_id for k in known
+        k.file_id
+        for k in known
         if k.file_id not in ids and k.status == LANDED and k.resend_no < highest[(k.feed, k.data_date)]
-    }  # fmt: skip
+    }
     return here, there

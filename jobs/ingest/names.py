@@ -73,7 +73,12 @@ def _parse(name: str, patterns: Mapping[str, Pattern[str]]) -> FileName | None:
             parts = found.groupdict()
             sequence = parts.get("sequence")
             return FileName(
-                name, style, parts["letter"].lower(), parts["unit"], parts["stamp"], int(parts.get("resend") or 0),
+                name,
+                style,
+                parts["letter"].lower(),
+                parts["unit"],
+                parts["stamp"],
+                int(parts.get("resend") or 0),
                 int(sequence) if sequence is not None else None,
-            )  # fmt: skip
+            )
     return None

@@ -49,7 +49,7 @@ class Numbers:
         codes = np.where(self.is_none, len(CLASSES), self.classes).astype(np.int8)
         return pa.DictionaryArray.from_arrays(
             pa.array(codes, mask=self.is_blank & ~self.is_none), pa.array([*CLASSES, NONE])
-        ).cast(pa.string())  # fmt: skip
+        ).cast(pa.string())
 
     def tokens(
         self, tokenizer: Tokenizer, wanted: np.ndarray

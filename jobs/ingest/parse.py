@@ -14,7 +14,7 @@ from conf.feeds import Feed
 from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
 from jobs.ingest.event_ids import record_ids
-from jobs.ingest.layout import UNREADABLE, Records, Rule, split_records
+from jobs.ingest.layout import UNREADABLE, FieldRule, Records, split_records
 from jobs.people.tokens import Tokenizer
 
 TAC_DIGITS = 8
@@ -46,7 +46,7 @@ class ParsedChunk:
     @property
     def good(self) -> np.ndarray:
         """Which lines broke no rule."""
-        return self.records.rule == Rule.GOOD
+        return self.records.rule == FieldRule.GOOD
 
     def flags(self) -> pa.Array:
         """What was wrong in a kept record, as "remark NOT_DECODABLE, channel_id NOT_ALLOWED"; null where nothing was."""
@@ -65,7 +65,7 @@ def parse_chunk(feed: Feed, chunk: Chunk, tokenizer: Tokenizer, zone: str) -> Pa
     records = split_records(feed, chunk)
     parsed = [parse_field(records, position, zone) for position in range(len(feed.fields))]
     _refuse_nobodys_rows(feed, records, parsed)
-    good = records.rule == Rule.GOOD
+    good = records.rule == FieldRule.GOOD
     names: list[str] = []
     columns: list[pa.Array] = []
     personal: list[Identity] = []
@@ -108,7 +108,7 @@ def unreadable_rows(feed: Feed, path: Path, zone: str) -> int:
     for chunk in chunks_of([path]):
         records = split_records(feed, chunk)
         _refuse_nobodys_rows(feed, records, [parse_field(records, place, zone) for place in range(len(feed.fields))])
-        found += int((records.rule != Rule.GOOD).sum())
+        found += int((records.rule != FieldRule.GOOD).sum())
     return found
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 
 from conf.feeds import Field
-from jobs.ingest.layout import Records, Rule, record_length
+from jobs.ingest.layout import FieldRule, Records, record_length
 
 _WANTED = {
-    "date8": "a day YYYYMMDD that exists", "month6": "a month YYYYMM", "datetime14": "a time YYYYMMDDHHMMSS that exists",
-    "int": "a whole number", "bigint": "a whole number", "fen": "a whole number of fen", "li": "a whole number of li",
-    "yuan": "yuan with at most two decimals", "bool10": "1, 0, 是, 否 or blank",
-}  # fmt: skip
+    "date8": "a day YYYYMMDD that exists",
+    "month6": "a month YYYYMM",
+    "datetime14": "a time YYYYMMDDHHMMSS that exists",
+    "int": "a whole number",
+    "bigint": "a whole number",
+    "fen": "a whole number of fen",
+    "li": "a whole number of li",
+    "yuan": "yuan with at most two decimals",
+    "bool10": "1, 0, 是, 否 or blank",
+}
 
 
 def shape(text: str) -> str:
@@ -22,22 +28,22 @@ def shape(text: str) -> str:
 
 def reason_of(records: Records, line: int) -> tuple[str, str | None, str]:
     """(rule, field, reason) of a quarantined line."""
-    rule, position = Rule(records.rule[line]), int(records.rule_field[line])
+    rule, position = FieldRule(records.rule[line]), int(records.rule_field[line])
     if position < 0:
         return rule.name, None, _line_reason(records, rule, line)
     field = records.feed.fields[position]
     return rule.name, field.name, _field_reason(records, rule, field, _found(records, position, line))
 
 
-def _line_reason(records: Records, rule: Rule, line: int) -> str:
+def _line_reason(records: Records, rule: FieldRule, line: int) -> str:
     feed = records.feed
-    if rule == Rule.FIELD_COUNT:
+    if rule == FieldRule.FIELD_COUNT:
         numbered = 1 if feed.style == "euro" else 0
         return f"found {records.counts[line]} fields, wanted {len(feed.fields) + numbered}"
-    if rule == Rule.RECORD_LENGTH:
+    if rule == FieldRule.RECORD_LENGTH:
         found = int(records.ends[line] - records.starts[line])
         return f"found {found} bytes before the line end, wanted {record_length(feed) - 2}"
-    if rule == Rule.ROW_NUMBER:
+    if rule == FieldRule.ROW_NUMBER:
         return "the first field is not the number of this row in its file"
     return "an exact copy of an earlier record of this feed and data date"
 
@@ -48,20 +54,20 @@ def _found(records: Records, position: int, line: int) -> str:
     return content.decode("utf-8" if records.is_utf8[line] else records.feed.codec, "replace")
 
 
-def _field_reason(records: Records, rule: Rule, field: Field, found: str) -> str:
-    if rule == Rule.REQUIRED_MISSING:
+def _field_reason(records: Records, rule: FieldRule, field: Field, found: str) -> str:
+    if rule == FieldRule.REQUIRED_MISSING:
         return f"{field.name}: blank, wanted a value"
-    if rule == Rule.NOT_DECODABLE:
+    if rule == FieldRule.NOT_DECODABLE:
         return f"{field.name}: bytes that are no text in {' or '.join(records.feed.encoding)}"
-    if rule == Rule.OUT_OF_RANGE:
+    if rule == FieldRule.OUT_OF_RANGE:
         return f"{field.name}: found a number of {len(found)} characters, wanted {_bounds(field)}"
-    if rule == Rule.TOO_LONG:
+    if rule == FieldRule.TOO_LONG:
         return f"{field.name}: found {len(found)} characters, wanted at most {field.max_length}"
-    if rule == Rule.BAD_MSISDN:
+    if rule == FieldRule.BAD_MSISDN:
         return f"{field.name}: found the form {shape(found)}, wanted a phone number"
-    if rule == Rule.BAD_IMEI:
+    if rule == FieldRule.BAD_IMEI:
         return f"{field.name}: found the form {shape(found)}, wanted an IMEI of 14 to 16 digits"
-    if rule == Rule.BAD_FORM:
+    if rule == FieldRule.BAD_FORM:
         return f"{field.name}: found the form {shape(found)}, wanted {field.pattern}"
     wanted = _WANTED.get(field.type) or "one of " + ", ".join(value or "blank" for value in field.known_codes)
     return f"{field.name}: found the form {shape(found)}, wanted {wanted}"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from conf.errors import ClosedLoopError
 from jobs.ingest import commits
 from jobs.ingest.parse import Identity
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
 from jobs.people.forgotten import without_forgotten
 from jobs.people.vault import IDENTITY, KINDS
@@ -23,15 +23,26 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 def distinct_identities(found: Iterable[tuple[Identity, np.ndarray]]) -> pa.Table:
     """One row per token with the earliest load date of this run; two values under one token stop everything."""
     parts = [
-        pa.table({
-            "token": pa.array(identity.tokens), "kind": pa.array([identity.kind] * len(identity.tokens), pa.string()),
-            "value": identity.values, "first_load_date": pa.array((days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32()),
-        })
-        for identity, days in found if len(identity.tokens)
-    ]  # fmt: skip
+        pa.table(
+            {
+                "token": pa.array(identity.tokens),
+                "kind": pa.array([identity.kind] * len(identity.tokens), pa.string()),
+                "value": identity.values,
+                "first_load_date": pa.array((days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32()),
+            }
+        )
+        for identity, days in found
+        if len(identity.tokens)
+    ]
     if not parts:
-        return pa.table({"token": pa.array([], pa.int64()), "kind": pa.array([], pa.string()),
-                         "value": pa.array([], pa.string()), "first_load_date": pa.array([], pa.date32())})  # fmt: skip
+        return pa.table(
+            {
+                "token": pa.array([], pa.int64()),
+                "kind": pa.array([], pa.string()),
+                "value": pa.array([], pa.string()),
+                "first_load_date": pa.array([], pa.date32()),
+            }
+        )
     grouped = pa.concat_tables(parts).group_by(["token", "kind", "value"]).aggregate([("first_load_date", "min")])
     table = grouped.rename_columns(["token", "kind", "value", "first_load_date"])
     _refuse_collisions(table)
@@ -66,7 +77,7 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
 def _known_rows(this_run: Run, found: pa.Table) -> pa.Table:
     """Rows of the vault under the tokens of this load, picked batch by batch: the vault itself may be larger than memory."""
     tokens = found["token"].combine_chunks()
-    batches = ledger.batches(this_run.settings, IDENTITY, columns=found.column_names)
+    batches = delta_rs.batches(this_run.settings, IDENTITY, columns=found.column_names)
     picked = [batch.filter(pc.is_in(batch["token"], value_set=tokens)).cast(found.schema) for batch in batches]
     return pa.Table.from_batches(picked, found.schema)
 
@@ -74,7 +85,7 @@ def _known_rows(this_run: Run, found: pa.Table) -> pa.Table:
 def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:
     """An older date loaded late: the kind's rows once more with the earlier dates."""
     kept = (
-        ledger.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)])
+        delta_rs.read(this_run.settings, IDENTITY, filters=[("kind", "=", kind)])
         .select(found.column_names)
         .cast(found.schema)
     )

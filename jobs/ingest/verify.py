@@ -108,7 +108,7 @@ def not_in_landing(known: Iterable[Known], files: Iterable[Delivered]) -> list[K
         present[file.key].append(file)
     return [
         entry for entry in known if entry.is_loaded and not any(_is_same(file, entry) for file in present[entry.key])
-    ]  # fmt: skip
+    ]
 
 
 def _is_same(file: Delivered, entry: Known) -> bool:

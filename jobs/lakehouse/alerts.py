@@ -184,9 +184,14 @@ def _tell(settings: Settings, body: dict[str, str], same_as: str | None) -> None
     is_told = _exists(file) and not _exists(file.with_suffix(ACKNOWLEDGED))
     judged: Event = load_alert_rules().of(body["event"])
     alert = {
-        "to_do": judged.to_do, **body, "id": _id(body, same_as), "severity": str(judged.severity),
-        "raised_at": before.get("raised_at", now), "again_at": now, "times": _times(before) + 1,
-    }  # fmt: skip
+        "to_do": judged.to_do,
+        **body,
+        "id": _id(body, same_as),
+        "severity": str(judged.severity),
+        "raised_at": before.get("raised_at", now),
+        "again_at": now,
+        "times": _times(before) + 1,
+    }
     set_ways = {suffix: way for suffix, way in UNSENT.items() if way.is_set(settings)}
     refused = [] if is_told else [suffix for suffix, way in set_ways.items() if not way.post(settings, _as_text(alert))]
     fact(log, logging.WARNING, body["event"], {key: value for key, value in body.items() if key != "event"})
@@ -261,9 +266,16 @@ def _as_alert(settings: Settings, file: Path) -> Alert | None:
     raised = _time(found.get("raised_at")) or written
     to_do = str(found.get("to_do") or load_alert_rules().of(found["event"]).to_do)
     return Alert(
-        str(found.get("id") or file.stem.rpartition("_")[2]), found["event"], raised,
-        _time(found.get("again_at")) or raised, _times(found) or 1, found["business_date"], found["text"], to_do, file,
-    )  # fmt: skip
+        str(found.get("id") or file.stem.rpartition("_")[2]),
+        found["event"],
+        raised,
+        _time(found.get("again_at")) or raised,
+        _times(found) or 1,
+        found["business_date"],
+        found["text"],
+        to_do,
+        file,
+    )
 
 
 def _time(text: object) -> datetime | None:

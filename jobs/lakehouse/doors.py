@@ -193,9 +193,11 @@ def _give(path: Path, gid: int, group: str) -> None:
         os.chown(path, -1, gid)
     except PermissionError:
         raise ConfigError(
-            SETTINGS_FILE, "doors", f"group {group}, to which this user cannot give {path}",
+            SETTINGS_FILE,
+            "doors",
+            f"group {group}, to which this user cannot give {path}",
             f"the pipeline's user as a member of it (as root: usermod -aG {group} USER), or the folder as its own",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _group_name(gid: int) -> str:

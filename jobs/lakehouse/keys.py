@@ -15,15 +15,18 @@ from typing import Any
 
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
-from jobs.lakehouse import ledger, secrets
+from jobs.lakehouse import delta_rs, secrets
 
 REGISTER = "ops.key_register"
 BY_ITSELF = "pipeline"
 _ID_DIGITS = 16
 # How what stands under a key is made. What was made another way is not read: its tokens and seals would fit nothing of today.
 SCHEMES = {
-    "token": "BLAKE2b, 63 bits", "event": "AES-CMAC, 64 bits", "forgotten": "BLAKE2b, 63 bits", "quarantine": "AES-256-GCM-SIV",
-}  # fmt: skip
+    "token": "BLAKE2b, 63 bits",
+    "event": "AES-CMAC, 64 bits",
+    "forgotten": "BLAKE2b, 63 bits",
+    "quarantine": "AES-256-GCM-SIV",
+}
 
 
 class WrongKey(ClosedLoopError):
@@ -103,8 +106,8 @@ def register(settings: Settings, name: str, key: bytes, by: str) -> None:
     rows.append(
         {"key_name": name, "key_id": new, "scheme": scheme, "first_used_at": now, "retired_at": None, "changed_by": by}
     )
-    ledger.replace(settings, REGISTER, rows, f"key_name = '{name}'")
+    delta_rs.replace(settings, REGISTER, rows, f"key_name = '{name}'")
 
 
 def _rows(settings: Settings, name: str) -> list[dict[str, Any]]:
-    return ledger.read(settings, REGISTER, filters=[("key_name", "=", name)]).to_pylist()
+    return delta_rs.read(settings, REGISTER, filters=[("key_name", "=", name)]).to_pylist()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.tables import Table, table_of
-from jobs.lakehouse import alerts, faults, ledger, published
+from jobs.lakehouse import alerts, delta_rs, faults, published
 from jobs.lakehouse.frames import conform_frame
 from jobs.lakehouse.names import name_published
 from jobs.lakehouse.places import open_table, table_place
@@ -70,7 +70,7 @@ class Lake(Tables):
             writer = writer.partitionBy(*table.partition_by)
         if predicate:
             writer = writer.option("replaceWhere", predicate)
-        before = ledger.head_version(self.settings, name)
+        before = delta_rs.head_version(self.settings, name)
         faults.point(f"{name}.before_commit")
         writer.save(table_place(self.settings, name).for_spark)
         faults.point(f"{name}.after_commit")
@@ -101,16 +101,16 @@ class Lake(Tables):
         Going back also takes the columns back that the contract gained since, so every table is held against it again.
         """
         restored = []
-        for name in (name for name in names if not table_of(name).is_ledger):
+        for name in (name for name in names if not table_of(name).is_delta_rs):
             wanted = self._published.get(name, 0)
-            if not ledger.holds_version(self.settings, name, wanted):
+            if not delta_rs.holds_version(self.settings, name, wanted):
                 self._restore(name, wanted)
                 restored.append(name)
-            ledger.ensure_shape(self.settings, name)
+            delta_rs.ensure_shape(self.settings, name)
         return restored
 
     def _restore(self, name: str, version: int) -> None:
-        was = ledger.head_version(self.settings, name)
+        was = delta_rs.head_version(self.settings, name)
         path = table_place(self.settings, name).for_spark
         self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
         self.run.fact("TABLE_RESTORED", table=name, version=version, was=was)
@@ -139,11 +139,11 @@ class Lake(Tables):
         for stage in sorted({row["stage"] for row in rows}):
             tables = sorted({row["table_name"] for row in rows if row["stage"] == stage})
             mine = [("run_id", "=", self.run.run_id), ("stage", "=", stage), ("table_name", "in", tables)]
-            kept = ledger.read(self.settings, GATE_RESULT, mine).to_pylist()
+            kept = delta_rs.read(self.settings, GATE_RESULT, mine).to_pylist()
             listed = ", ".join(f"'{name}'" for name in tables)
             predicate = f"stage = '{stage}' AND business_date = '{self.run.business_date}' AND table_name IN ({listed})"
             found = [row for row in rows if row["stage"] == stage]
-            ledger.replace(self.settings, GATE_RESULT, [*kept, *found], predicate, self.run.run_id)
+            delta_rs.replace(self.settings, GATE_RESULT, [*kept, *found], predicate, self.run.run_id)
 
     def alert(self, event: str, text: str, **facts: object) -> None:
         """Tell people: a file in home/alerts and the webhook when one is set."""
@@ -154,25 +154,30 @@ class Lake(Tables):
         with self._lock:
             self._metrics.append(
                 {
-                    "run_id": self.run.run_id, "business_date": self.run.business_date, "stage": self.run.stage,
-                    "step": step, "table_name": table, "metric": metric, "value": float(value),
+                    "run_id": self.run.run_id,
+                    "business_date": self.run.business_date,
+                    "stage": self.run.stage,
+                    "step": step,
+                    "table_name": table,
+                    "metric": metric,
+                    "value": float(value),
                 }
-            )  # fmt: skip
+            )
 
     def flush_metrics(self) -> None:
         """Write the kept numbers to ops.run_metric."""
         with self._lock:
             pending, self._metrics = self._metrics, []
-        ledger.append(self.settings, "ops.run_metric", pending, self.run.run_id)
+        delta_rs.append(self.settings, "ops.run_metric", pending, self.run.run_id)
 
 
 def _predicate(table: Table, where: DateRange | None) -> str | None:
-    if table.is_ledger:
+    if table.is_delta_rs:
         raise ContractBroken(
             table.name,
             "a silver, gold or rpt table",
             f"layer {table.layer}",
-            "write it through jobs/lakehouse/ledger.py",
+            "write it through jobs/lakehouse/delta_rs.py",
         )
     if where is None:
         return None

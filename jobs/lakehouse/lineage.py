@@ -18,7 +18,7 @@ from conf.tables import load_tables, query_text, table_of, work_queries
 from jobs.lakehouse.sqltext import mentions_in, parsed, table_name, tables_in
 
 Columns = dict[str, tuple[str, ...]]
-_OF_BRONZE = ("asof_", "month_")  # rows of a feed as known of each date (jobs/view/asof.py)
+_OF_BRONZE = ("as_of_", "month_")  # rows of a feed as known of each date (jobs/view/as_of.py)
 _AS_OF_COLUMNS = ("superseded_on", "nth_row")  # what such a view says beyond the feed's own columns
 
 

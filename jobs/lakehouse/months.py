@@ -13,7 +13,7 @@ from pyarrow.dataset import field
 from conf.dates import DateRange
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse.ledger import compact
+from jobs.lakehouse.delta_rs import compact
 from jobs.lakehouse.locks import held
 from jobs.lakehouse.pins import pinned, require_none
 from jobs.lakehouse.places import open_table, table_place
@@ -80,6 +80,10 @@ def _join(settings: Settings, name: str, month: DateRange, run_id: str) -> None:
                     yield with_contract_columns(batch, schema)
 
     write_deltalake(
-        path, pa.RecordBatchReader.from_batches(schema, rows()), mode="overwrite", predicate=month.predicate(column),
-        target_file_size=_ONE_FILE_BYTES, commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
-    )  # fmt: skip
+        path,
+        pa.RecordBatchReader.from_batches(schema, rows()),
+        mode="overwrite",
+        predicate=month.predicate(column),
+        target_file_size=_ONE_FILE_BYTES,
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
+    )

@@ -10,7 +10,7 @@ from conf.dates import DateRange
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagePlan:
     """The work of one run.
 
     parts: ranges of dates made and judged one after the other, published together; none: nothing to do. tables: those to

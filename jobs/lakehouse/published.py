@@ -6,7 +6,7 @@ from datetime import date
 
 from conf.settings import Settings
 from conf.tables import load_tables
-from jobs.lakehouse import faults, ledger, pins
+from jobs.lakehouse import delta_rs, faults, pins
 from jobs.lakehouse.locks import held
 
 PUBLISHED = "ops.published"
@@ -20,7 +20,7 @@ def published_versions(settings: Settings) -> dict[str, int]:
 def newest_rows(settings: Settings) -> list[dict]:
     """The row of ops.published that counts, for each table."""
     newest: dict[str, dict] = {}
-    for row in ledger.read(settings, PUBLISHED).to_pylist():
+    for row in delta_rs.read(settings, PUBLISHED).to_pylist():
         current = newest.get(row["table_name"])
         if current is None or row["published_seq"] > current["published_seq"]:
             newest[row["table_name"]] = row
@@ -32,7 +32,7 @@ def reader_version(settings: Settings, name: str, versions: dict[str, int] | Non
 
     A ledger table has a version while tokens are replaced: that of before, until all tables of after are published.
     """
-    if load_tables()[name].is_ledger:
+    if load_tables()[name].is_delta_rs:
         return pins.pinned(settings, name)
     known = published_versions(settings) if versions is None else versions
     return known.get(name, 0)
@@ -43,7 +43,7 @@ def newest_date(
 ) -> date | None:
     """Newest date of a table's rows as readers see them, by the date its contract replaces by; None without rows."""
     column = str(load_tables()[name].date_column)
-    return ledger.newest_date(settings, name, column, reader_version(settings, name, versions), before)
+    return delta_rs.newest_date(settings, name, column, reader_version(settings, name, versions), before)
 
 
 def publish(settings: Settings, stage: str, business_date: object, run_id: str, versions: dict[str, int]) -> int:
@@ -53,6 +53,6 @@ def publish(settings: Settings, stage: str, business_date: object, run_id: str, 
         sequence = max((row["published_seq"] for row in newest_rows(settings)), default=0) + 1
         common = {"stage": stage, "business_date": business_date, "run_id": run_id, "published_seq": sequence}
         rows = [{**common, "table_name": name, "version": version} for name, version in sorted(versions.items())]
-        ledger.append(settings, PUBLISHED, rows, run_id)
+        delta_rs.append(settings, PUBLISHED, rows, run_id)
         faults.point(f"{stage}.after_publish")
     return sequence

@@ -11,7 +11,7 @@ from sqlglot import exp
 from conf.errors import ConfigError, InputRefused
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.places import is_there, open_table
 from jobs.lakehouse.sqltext import IN_PROCESS, ON_SPARK, parsed, substitute_tables, table_name, tables_in
 
@@ -93,7 +93,7 @@ def _in_process(settings: Settings, text: str, names: list[str]) -> pa.Table:
         connection.execute("SET TimeZone = ?", [settings.time_zone])
         for name in names:
             if not is_there(settings, name):
-                ledger.ensure_tables(settings)
+                delta_rs.ensure_tables(settings)
             version = published.reader_version(settings, name, versions)
             connection.register(_flat(name), open_table(settings, name, version).to_pyarrow_dataset())
         try:

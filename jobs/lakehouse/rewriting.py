@@ -33,9 +33,11 @@ def rewrite(
 
     with held(settings.path("run", "locks", f"table-{name}.lock")):
         write_deltalake(
-            path, pa.RecordBatchReader.from_batches(schema, changed()), mode="overwrite",
+            path,
+            pa.RecordBatchReader.from_batches(schema, changed()),
+            mode="overwrite",
             commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
-        )  # fmt: skip
+        )
         return open_table(settings, name).version()
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from conf.errors import AlreadyRunning, ServerUnavailable
 from conf.settings import SPARK_TOKEN_VARIABLE, Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.doors import umask_of
 from jobs.lakehouse.managed_process import ManagedProcess, ServerFailed
 from jobs.lakehouse.process_mark import ProcessMark
@@ -55,7 +55,7 @@ def start(settings: Settings, tell: Callable[[str], None] = lambda text: None) -
         ) from None
     try:
         _refuse_second(settings)
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         shutil.rmtree(settings.path("run", "tmp"), ignore_errors=True)  # what a killed server left
         started = _launch(settings)
         try:
@@ -117,10 +117,14 @@ def _launch(settings: Settings) -> ProcessMark:
 
     home = Path(pyspark.__file__).parent
     environment = {
-        **os.environ, "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": str(settings.path("run", "spark-local")),
+        **os.environ,
+        "SPARK_HOME": str(home),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(settings.path("run", "spark-local")),
         SPARK_TOKEN_VARIABLE: token(settings),
-    }  # fmt: skip
+    }
     command = [
         str(home / "bin" / "spark-submit"),
         "--class",
@@ -131,16 +135,16 @@ def _launch(settings: Settings) -> ProcessMark:
         settings.spark.master,
     ]
     confs = {
-        **static_conf(settings), **session_conf(settings),
-        "spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(settings.spark.port),
+        **static_conf(settings),
+        **session_conf(settings),
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": str(settings.spark.port),
         "spark.connect.grpc.maxInboundMessageSize": str(256 * 1024 * 1024),
-    }  # fmt: skip
+    }
     for key, value in confs.items():
         command += ["--conf", f"{key}={value}"]
     command.append("spark-internal")
-    return process(settings).start(
-        command, env=environment, cwd=settings.path("run"), umask=umask_of(settings)
-    )  # fmt: skip
+    return process(settings).start(command, env=environment, cwd=settings.path("run"), umask=umask_of(settings))
 
 
 def _wait_until_it_works(settings: Settings, started: ProcessMark | None, tell: Callable[[str], None]) -> None:

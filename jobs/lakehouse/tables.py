@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable
 
 from conf.tables import WORK, query_text, table_of, work_queries
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.lineage import is_read_twice
 from jobs.lakehouse.places import open_table, table_place
 from jobs.lakehouse.sqltext import bind_parameters, substitute_tables
@@ -34,7 +34,7 @@ class Tables:
     """
 
     def __init__(self, settings: Settings, spark: SparkSession | None = None):
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         self.settings = settings
         self._spark = spark
         self._published = published.published_versions(settings)
@@ -73,7 +73,7 @@ class Tables:
 
     def arrow(self, name: str, filters: list[tuple] | None = None, columns: list[str] | None = None) -> pa.Table:
         """Rows of a table, without Spark; `filters` are (column, operator, value)."""
-        return ledger.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
+        return delta_rs.read(self.settings, name, filters=filters, version=self.version(name), columns=columns)
 
     def rows(self, name: str, filters: list[tuple] | None = None, columns: list[str] | None = None) -> list[dict]:
         """The same as dicts."""
@@ -106,7 +106,7 @@ class Tables:
 
     def newest_date(self, name: str, before: date | None = None) -> date | None:
         """Newest date of the table's rows, by the date its contract replaces by; `before` leaves out that day and later ones."""
-        return ledger.newest_date(self.settings, name, str(table_of(name).date_column), self.version(name), before)
+        return delta_rs.newest_date(self.settings, name, str(table_of(name).date_column), self.version(name), before)
 
     def row_count(self, name: str) -> int:
         """Number of rows, from the table's log."""
@@ -160,7 +160,7 @@ class Tables:
         # A view and not `VERSION AS OF` in the text: the version is resolved once however many queries name the table.
         version = self.version(name)
         if version is None:
-            version = ledger.head_version(self.settings, name)
+            version = delta_rs.head_version(self.settings, name)
         view = f"{name.replace('.', '_')}_v{version}_{self._home}"
         with self._lock:
             if view not in self._views:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 
 EXPORT_LEDGER = "ops.export_ledger"
 WITHDRAWALS = "ops.contact_withdrawal"
@@ -19,12 +19,12 @@ WITHHELD = (REFUSED, RECALLED, CLOSED)  # nobody was contacted from such a file
 def withdrawn_contacts(settings: Settings, business_date: date | None = None, kind: str | None = None) -> set[str]:
     """Ids of the contacts that were withdrawn one by one, of one night and kind or of all."""
     filters = [(name, "=", value) for name, value in (("business_date", business_date), ("kind", kind)) if value]
-    return set(ledger.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
+    return set(delta_rs.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
 
 
 def without_withheld(settings: Settings, contacts: pa.Table) -> pa.Table:
     """Contacts (with contact_id and file_name) less those not to be made: they use up no cap, no wave and no budget."""
-    files = ledger.read(settings, EXPORT_LEDGER, filters=[("status", "in", list(WITHHELD))], columns=["file_name"])
+    files = delta_rs.read(settings, EXPORT_LEDGER, filters=[("status", "in", list(WITHHELD))], columns=["file_name"])
     withheld = pa.compute.is_in(contacts["file_name"], value_set=files["file_name"].combine_chunks())
     gone = pa.array(sorted(withdrawn_contacts(settings)), pa.string())
     withdrawn = pa.compute.is_in(contacts["contact_id"], value_set=gone)

@@ -35,8 +35,19 @@ def database(settings: Settings) -> str | None:
 
 def clean(settings: Settings, before: date, uri: str) -> None:
     """Remove rows older than that date; CalledProcessError with Airflow's own words when one table could not be cleaned."""
-    command = [str(Path(sys.executable).with_name("airflow")), "db", "clean", "--skip-archive", "--yes",
-               "--error-on-cleanup-failure", "--clean-before-timestamp", f"{before} 00:00:00"]  # fmt: skip
-    own = {"AIRFLOW_HOME": str(settings.path("airflow")), postgres.AIRFLOW_VARIABLE: uri,
-           "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.time_zone}  # fmt: skip
+    command = [
+        str(Path(sys.executable).with_name("airflow")),
+        "db",
+        "clean",
+        "--skip-archive",
+        "--yes",
+        "--error-on-cleanup-failure",
+        "--clean-before-timestamp",
+        f"{before} 00:00:00",
+    ]
+    own = {
+        "AIRFLOW_HOME": str(settings.path("airflow")),
+        postgres.AIRFLOW_VARIABLE: uri,
+        "AIRFLOW__CORE__DEFAULT_TIMEZONE": settings.time_zone,
+    }
     subprocess.run(command, env={**os.environ, **own}, check=True, capture_output=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from conf.settings import Settings
 from jobs.ingest.names import control_file, data_file
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.places import is_there, open_table
 
 MEGABYTE = 1_000_000
@@ -60,7 +60,7 @@ def night_windows(settings: Settings) -> dict[date, tuple[float, float]]:
     """The newest nights, each with the times (seconds since 1970) between which it was written, by the commits of ops.published."""
     if not is_there(settings, published.PUBLISHED):
         return {}
-    nights = {row["run_id"]: row["business_date"] for row in ledger.read(settings, published.PUBLISHED).to_pylist()}
+    nights = {row["run_id"]: row["business_date"] for row in delta_rs.read(settings, published.PUBLISHED).to_pylist()}
     ends: dict[date, float] = {}
     for commit in open_table(settings, published.PUBLISHED).history():
         night = nights.get(commit.get("userMetadata", ""))
@@ -100,18 +100,20 @@ def _subscriptions(settings: Settings) -> int:
     if newest is None:
         return 0
     version = published.reader_version(settings, VIEW)
-    return ledger.read(settings, VIEW, [("snapshot_date", "=", newest)], version, ["snapshot_date"]).num_rows
+    return delta_rs.read(settings, VIEW, [("snapshot_date", "=", newest)], version, ["snapshot_date"]).num_rows
 
 
 def _row(part: str, now: Size, nights: dict[date, Size], count: int, subscriptions: int) -> dict[str, Any]:
     a_night = sum(size.bytes for size in nights.values()) / count / MEGABYTE if count else None
     factor = 1 if part in _FIXED else MILLION / subscriptions if subscriptions else None
     return {
-        "part": part, "files": now.files, "megabytes": round(now.bytes / MEGABYTE, 2),
+        "part": part,
+        "files": now.files,
+        "megabytes": round(now.bytes / MEGABYTE, 2),
         "files_a_night": round(sum(size.files for size in nights.values()) / count, 1) if count else None,
         "megabytes_a_night": None if a_night is None else round(a_night, 3),
         "megabytes_a_night_per_million": None if a_night is None or factor is None else round(a_night * factor, 1),
-    }  # fmt: skip
+    }
 
 
 def _total(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from conf.settings import Settings
 from conf.tables import EVENT_ID, load_tables
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.places import table_place
 from jobs.people.vault import IDENTITY, KINDS
 
@@ -31,10 +31,10 @@ def remove_unnamed(spark: SparkSession, settings: Settings, run_id: str) -> int:
     everybody = reduce(lambda one, other: one.union(other), named).distinct()
     gone = vault.join(everybody, "token", "left_anti").toArrow()["token"].combine_chunks()
     for kind in KINDS if len(gone) else ():
-        rows = ledger.read(settings, IDENTITY, [("kind", "=", kind)])
+        rows = delta_rs.read(settings, IDENTITY, [("kind", "=", kind)])
         kept = rows.filter(pc.invert(pc.is_in(rows["token"], gone)))
         if kept.num_rows < rows.num_rows:
-            ledger.replace(settings, IDENTITY, kept, f"kind = '{kind}'", run_id)
+            delta_rs.replace(settings, IDENTITY, kept, f"kind = '{kind}'", run_id)
     return len(gone)
 
 

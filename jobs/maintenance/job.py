@@ -9,7 +9,7 @@ from conf.dates import DateRange
 from conf.errors import AlreadyRunning
 from conf.settings import Settings
 from conf.tables import Table, load_tables
-from jobs.lakehouse import expiry, ledger, months, published
+from jobs.lakehouse import delta_rs, expiry, months, published
 from jobs.lakehouse.places import is_there, table_place
 from jobs.lakehouse.run import exclusive
 from jobs.maintenance import airflow_records, identities, old_files
@@ -31,10 +31,10 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict[str, 
     unpublished write, and how many files of each kind went.
     """
     today = _counted_from(settings, dates.last)
-    ledger.ensure_tables(settings)
+    delta_rs.ensure_tables(settings)
     found = [
         _care_for_ledger(settings, table, today)
-        if table.is_ledger
+        if table.is_delta_rs
         else _care_for_stage_table(spark, settings, table, today)
         for _, table in sorted(load_tables().items())
         if is_there(settings, table.name)
@@ -111,7 +111,7 @@ def _old_runs(settings: Settings, today: date) -> list[str]:
         point_mlflow_here(settings)
     if not registry_care.has_records(settings):
         return []
-    rows = ledger.read(settings, "ops.model_run", filters=[("verdict", "=", "PROMOTED")], columns=["mlflow_run_id"])
+    rows = delta_rs.read(settings, "ops.model_run", filters=[("verdict", "=", "PROMOTED")], columns=["mlflow_run_id"])
     promoted = {run_id for run_id in rows["mlflow_run_id"].to_pylist() if run_id}
     return registry_care.old_runs(settings, today - timedelta(days=settings.retention.model_run_days), promoted)
 
@@ -133,7 +133,7 @@ def _old_row_count(settings: Settings, table: Table, today: date) -> int:
     old = old_rows(table, today)
     if old is None:
         return 0
-    return ledger.read(settings, table.name, [(old[0], "<", old[1])], columns=[old[0]]).num_rows
+    return delta_rs.read(settings, table.name, [(old[0], "<", old[1])], columns=[old[0]]).num_rows
 
 
 def _note_old_rows(settings: Settings, table: Table, today: date) -> bool:
@@ -163,13 +163,13 @@ def _care_for_stage_table(spark: SparkSession, settings: Settings, table: Table,
 
 def _published_row(settings: Settings, name: str) -> dict | None:
     """Newest publication of a table by the stage that writes it."""
-    rows = ledger.read(settings, published.PUBLISHED, [("table_name", "=", name), ("stage", "!=", STAGE)]).to_pylist()
+    rows = delta_rs.read(settings, published.PUBLISHED, [("table_name", "=", name), ("stage", "!=", STAGE)]).to_pylist()
     return max(rows, key=lambda row: row["published_seq"], default=None)
 
 
 def _expire_and_compact(spark: SparkSession, settings: Settings, table: Table, today: date) -> list[str]:
     seen = published.published_versions(settings)[table.name]
-    if not ledger.holds_version(settings, table.name, seen):
+    if not delta_rs.holds_version(settings, table.name, seen):
         return ["left"]  # a dead run's unpublished write: its stage's to undo
     path, done = table_place(settings, table.name).for_spark, []
     if _note_old_rows(settings, table, today):
@@ -178,23 +178,23 @@ def _expire_and_compact(spark: SparkSession, settings: Settings, table: Table, t
     if spark.sql(f"DESCRIBE DETAIL delta.`{path}`").collect()[0]["numFiles"] >= MIN_FILES:
         spark.sql(f"OPTIMIZE delta.`{path}`").collect()
         done.append("compacted")
-    head = ledger.head_version(settings, table.name)
+    head = delta_rs.head_version(settings, table.name)
     if head != seen:
         # The date stays that of the stage's own publication: it says up to which night the table is built.
         built = _published_row(settings, table.name)
         published.publish(settings, STAGE, (built or {})["business_date"], f"{STAGE}-{today}", {table.name: head})
-    ledger.remove_files(settings, table.name)
+    delta_rs.remove_files(settings, table.name)
     return done
 
 
 def _care_for_ledger(settings: Settings, table: Table, today: date) -> list[str]:
     done = []
     if _note_old_rows(settings, table, today):
-        ledger.delete(settings, table.name, _predicate(table, today), f"{STAGE}-{today}")
+        delta_rs.delete(settings, table.name, _predicate(table, today), f"{STAGE}-{today}")
         done.append("expired")
     if _join(settings, table, today):
         done.append("compacted")
-    ledger.remove_files(settings, table.name)
+    delta_rs.remove_files(settings, table.name)
     return done
 
 
@@ -203,5 +203,5 @@ def _join(settings: Settings, table: Table, today: date) -> bool:
     if table.layer == "bronze":
         first_apart = today - timedelta(days=settings.retention.replay_days)
         return months.join_months(settings, table.name, first_apart, f"{STAGE}-{today}") > 0
-    ledger.compact(settings, table.name)
+    delta_rs.compact(settings, table.name)
     return False

@@ -16,7 +16,7 @@ from conf.settings import Settings
 from jobs.ingest.landing import UNFINISHED
 from jobs.ingest.ledger_rows import FILE_LEDGER
 from jobs.ingest.names import FileName, control_file, data_file
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 
 Delivery = tuple[str, str, str, str, int]
 
@@ -44,7 +44,7 @@ def take_away(settings: Settings, files: list[Path]) -> None:
 
 def _newest_load_dates(settings: Settings) -> dict[tuple[str, str], date]:
     """Newest night that judged a file, by source and name: a replaced file keeps its name."""
-    rows = ledger.read(settings, FILE_LEDGER, columns=["source", "file_name", "load_date"]).to_pylist()
+    rows = delta_rs.read(settings, FILE_LEDGER, columns=["source", "file_name", "load_date"]).to_pylist()
     newest: dict[tuple[str, str], date] = {}
     for row in rows:
         name = row["source"], row["file_name"]

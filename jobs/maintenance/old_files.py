@@ -25,14 +25,22 @@ def old_files(settings: Settings, today: date) -> Found:
         "landing": landing.old_deliveries(settings, today - timedelta(days=keep.landing.after_days)),
         "alerts": alerts.old_files(settings, today - timedelta(days=keep.alert_days)),
         "data_docs": _untouched(
-            settings, today, keep.data_docs_days, *(home.glob(f"data_docs/{place}/**/*") for place in ("validations", "gx/results"))
+            settings,
+            today,
+            keep.data_docs_days,
+            *(home.glob(f"data_docs/{place}/**/*") for place in ("validations", "gx/results")),
         ),
         "reports": _old_reports(settings, today - timedelta(days=keep.report_days)),
         "logs": _untouched(
-            settings, today, keep.log_days, home.glob("logs/closedloop/*.jsonl"), home.glob("airflow/logs/**/*"),
-            home.glob("run/spark-sessions/*"), home.glob("run/spark-local/**/*"),
+            settings,
+            today,
+            keep.log_days,
+            home.glob("logs/closedloop/*.jsonl"),
+            home.glob("airflow/logs/**/*"),
+            home.glob("run/spark-sessions/*"),
+            home.glob("run/spark-local/**/*"),
         ),
-    }  # fmt: skip
+    }
 
 
 def remove(settings: Settings, found: Found) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.keys import registered_key
 from jobs.people.tokens import Tokenizer
 
@@ -17,13 +17,13 @@ KEY = "forgotten"
 
 def digester(settings: Settings) -> Tokenizer:
     """Makes the digests, with the key in secrets/forgotten.key; WrongKey when that is lost or another while somebody is forgotten."""
-    is_needed = ledger.read(settings, FORGOTTEN, columns=["token"]).num_rows
+    is_needed = delta_rs.read(settings, FORGOTTEN, columns=["token"]).num_rows
     return Tokenizer(registered_key(settings, KEY, "erased people are known again by it" if is_needed else None))
 
 
 def without_forgotten(settings: Settings, found: pa.Table, run_id: str) -> pa.Table:
     """Rows (token, kind, value, ...) less those of forgotten values; a new token of one is noted beside the old one."""
-    known = ledger.read(settings, FORGOTTEN).to_pylist()
+    known = delta_rs.read(settings, FORGOTTEN).to_pylist()
     if not known or not found.num_rows:
         return found
     digests = pa.array(_digests(digester(settings), found), pa.int64())
@@ -33,7 +33,7 @@ def without_forgotten(settings: Settings, found: pa.Table, run_id: str) -> pa.Ta
     blocked = zip(
         found.filter(is_forgotten)["token"].to_pylist(), digests.filter(is_forgotten).to_pylist(), strict=True
     )
-    ledger.append(
+    delta_rs.append(
         settings,
         FORGOTTEN,
         [by_digest[digest] | {"token": token} for token, digest in blocked if token not in tokens],

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger, secrets
+from jobs.lakehouse import delta_rs, secrets
 from jobs.lakehouse.masking import masked
 from jobs.people.msisdn import canonical
 from jobs.people.tokens import Tokenizer
@@ -24,11 +24,16 @@ def look_up(settings: Settings, msisdn: str, command: str, by: str | None = None
     found = known_token(settings, MSISDN, number or "")
     now = datetime.now(UTC)
     row = {
-        "lookup_id": uuid.uuid4().hex, "business_date": now.astimezone(ZoneInfo(settings.time_zone)).date(), "asked_at": now,
-        "command": command, "asked_by": _user(), "asked_for": masked(by) if by else None,
-        "msisdn_token": _token(settings, number) if found is None else found, "is_found": found is not None,
-    }  # fmt: skip
-    ledger.append(settings, PERSON_LOOKUP, [row])
+        "lookup_id": uuid.uuid4().hex,
+        "business_date": now.astimezone(ZoneInfo(settings.time_zone)).date(),
+        "asked_at": now,
+        "command": command,
+        "asked_by": _user(),
+        "asked_for": masked(by) if by else None,
+        "msisdn_token": _token(settings, number) if found is None else found,
+        "is_found": found is not None,
+    }
+    delta_rs.append(settings, PERSON_LOOKUP, [row])
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.masking import masked
 from jobs.people.sealed_records import QUARANTINE, Sealer, unsealed
 
@@ -22,7 +22,7 @@ def open_record(settings: Settings, file_id: str, line_number: int, by: str, rea
     if not by.strip() or not reason.strip():
         raise InputRefused(f"quarantine open: found by '{by}', reason '{reason}'; wanted who looks and why")
     filters = [("file_id", "=", file_id), ("line_number", "=", line_number)]
-    rows = ledger.read(settings, QUARANTINE, filters).to_pylist()
+    rows = delta_rs.read(settings, QUARANTINE, filters).to_pylist()
     row = next((row for row in rows if row["raw_encrypted"] is not None), None)
     if row is None:
         raise InputRefused(
@@ -31,8 +31,12 @@ def open_record(settings: Settings, file_id: str, line_number: int, by: str, rea
         )
     record = unsealed(Sealer.of(settings), row)
     note = {
-        "opened_at": datetime.now(UTC), "opened_by": masked(by.strip()), "reason": masked(reason.strip()),
-        "feed": row["feed"], "file_id": file_id, "line_number": line_number,
-    }  # fmt: skip
-    ledger.append(settings, OPENING, [note], uuid.uuid4().hex[:12])
+        "opened_at": datetime.now(UTC),
+        "opened_by": masked(by.strip()),
+        "reason": masked(reason.strip()),
+        "feed": row["feed"],
+        "file_id": file_id,
+        "line_number": line_number,
+    }
+    delta_rs.append(settings, OPENING, [note], uuid.uuid4().hex[:12])
     return record

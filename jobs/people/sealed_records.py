@@ -15,7 +15,7 @@ from pyarrow.dataset import field
 
 from conf.errors import ClosedLoopError
 from conf.settings import Settings
-from jobs.lakehouse import ledger, secrets
+from jobs.lakehouse import delta_rs, secrets
 from jobs.lakehouse.keys import key_id, registered_key
 
 NAME = "quarantine"
@@ -85,6 +85,6 @@ def unseals(key: bytes, row: dict[str, Any]) -> bool:
 
 def a_sealed_row(settings: Settings) -> dict[str, Any] | None:
     """Any row of ops.quarantine that holds a sealed record; None when there is none."""
-    if not ledger.exists(settings, QUARANTINE):
+    if not delta_rs.exists(settings, QUARANTINE):
         return None
-    return next(iter(ledger.first_rows(settings, QUARANTINE, 1, field("raw_encrypted").is_valid())), None)
+    return next(iter(delta_rs.first_rows(settings, QUARANTINE, 1, field("raw_encrypted").is_valid())), None)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger, secrets
+from jobs.lakehouse import delta_rs, secrets
 from jobs.lakehouse.keys import registered_key, require_registered
 from jobs.people.record_mac import RecordMac, derived_key
 from jobs.people.vault import IDENTITY, KINDS
@@ -45,7 +45,7 @@ class Tokenizer:
     @classmethod
     def of(cls, settings: Settings) -> Tokenizer:
         """The tokenizer of this home, with the key in secrets/token.key; WrongKey when it is not the vault's."""
-        people = ledger.count(settings, IDENTITY) if ledger.exists(settings, IDENTITY) else 0
+        people = delta_rs.count(settings, IDENTITY) if delta_rs.exists(settings, IDENTITY) else 0
         depends = f"{people} values in the vault stand under its tokens" if people else None
         key = registered_key(settings, NAME, depends, lambda key: _made_the_vault(settings, key))
         return cls(key, checked_event_keys(settings))
@@ -121,5 +121,5 @@ def checked_event_keys(settings: Settings) -> list[bytes]:
 
 
 def _made_the_vault(settings: Settings, key: bytes) -> bool:
-    (row,) = ledger.first_rows(settings, IDENTITY, 1)
+    (row,) = delta_rs.first_rows(settings, IDENTITY, 1)
     return Tokenizer(key).token(row["kind"], row["value"]) == row["token"]

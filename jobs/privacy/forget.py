@@ -18,7 +18,7 @@ from conf.errors import ClosedLoopError, InputRefused
 from conf.files import whole_file
 from conf.settings import Settings
 from jobs.ingest.names import data_file
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import delta_rs, faults
 from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
 from jobs.people.forgotten import FORGOTTEN, digester
@@ -48,7 +48,7 @@ def forget(settings: Settings, msisdn: str, by: str, reason: str) -> dict[str, A
     with ExitStack() as locks:
         for stage in STAGES:
             locks.enter_context(exclusive(settings, stage))
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         return _erase(settings, person_of(settings, msisdn), masked(by.strip()), masked(reason.strip()))
 
 
@@ -71,32 +71,47 @@ def _erase(settings: Settings, person: Person, by: str, reason: str) -> dict[str
         )
     _note(settings, person, night, by, reason, run_id, is_done=True)
     return {
-        "person_token": person.token, "subscriptions": len(person.subscriptions), "values_erased": values,
-        "values_shared_with_others": len(person.shared), "files_blanked": files, "sealed_records_dropped": records, **recalled,
+        "person_token": person.token,
+        "subscriptions": len(person.subscriptions),
+        "values_erased": values,
+        "values_shared_with_others": len(person.shared),
+        "files_blanked": files,
+        "sealed_records_dropped": records,
+        **recalled,
         "files_with_a_value_left": 0,
-    }  # fmt: skip
+    }
 
 
 def _note(settings: Settings, person: Person, night: date, by: str, reason: str, run_id: str, is_done: bool) -> None:
     """Put the person's tokens into ops.forgotten; those an earlier run noted stay, with the date they had."""
     mine = [("person_token", "=", person.token)]
-    known = {row["token"]: row for row in ledger.read(settings, FORGOTTEN, mine).to_pylist()}
+    known = {row["token"]: row for row in delta_rs.read(settings, FORGOTTEN, mine).to_pylist()}
     common = {"person_token": person.token, "asked_by": by, "reason": reason, "is_done": is_done, "run_id": run_id}
     digests = digester(settings)
-    rows = {token: {"token": token, "kind": kind, "value_digest": digests.token(kind, value), "business_date": night, **common}
-            for token, (kind, value) in person.own.items() if value}  # fmt: skip
+    rows = {
+        token: {
+            "token": token,
+            "kind": kind,
+            "value_digest": digests.token(kind, value),
+            "business_date": night,
+            **common,
+        }
+        for token, (kind, value) in person.own.items()
+        if value
+    }
     rows |= {token: row | {"is_done": is_done, "run_id": run_id} for token, row in known.items()}
-    ledger.replace(settings, FORGOTTEN, list(rows.values()), f"person_token = {person.token}", run_id)
+    delta_rs.replace(settings, FORGOTTEN, list(rows.values()), f"person_token = {person.token}", run_id)
 
 
 def _blank_landing(settings: Settings, patterns: Patterns, night: date, run_id: str) -> int:
     """Blank the person in every delivered file; the ledger knows first, in one commit, which are not to be loaded again."""
     archive = settings.retention.landing.archive
     found = [
-        path for root in (settings.path("landing"), *([archive] if archive else []))
+        path
+        for root in (settings.path("landing"), *([archive] if archive else []))
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.is_symlink() and blank(content := path.read_bytes(), patterns) != content
-    ]  # fmt: skip
+    ]
     _note_blanked(settings, found, night, run_id)
     for path in found:
         _replace(path, blank(path.read_bytes(), patterns))
@@ -104,14 +119,14 @@ def _blank_landing(settings: Settings, patterns: Patterns, night: date, run_id: 
 
 
 def _note_blanked(settings: Settings, files: list[Path], night: date, run_id: str) -> None:
-    known = ledger.read(settings, REDACTED, columns=["source", "file_name"]).to_pylist()
+    known = delta_rs.read(settings, REDACTED, columns=["source", "file_name"]).to_pylist()
     noted = {(row["source"], row["file_name"]) for row in known}
     loadable = {(path.parent.name, path.name) for path in files if data_file(path.name)}
     rows = [
         {"source": source, "file_name": name, "business_date": night, "run_id": run_id}
         for source, name in sorted(loadable - noted)
     ]
-    ledger.append(settings, REDACTED, rows, run_id)
+    delta_rs.append(settings, REDACTED, rows, run_id)
 
 
 def _quoted(text: str) -> str:
@@ -132,26 +147,25 @@ def _replace(path: Path, content: bytes) -> None:
 def _drop_sealed_records(settings: Settings, patterns: Patterns, run_id: str) -> int:
     """Quarantined records that hold the person keep their row and lose their content, in old versions of the table too."""
     sealer = Sealer.of(settings)
-    rows = ledger.read(settings, QUARANTINE, columns=["file_id", "line_number", "raw_encrypted"]).to_pylist()
-    found = [
-        row for row in rows if row["raw_encrypted"]
-        and patterns.finds(unsealed(sealer, row))
-    ]  # fmt: skip
+    rows = delta_rs.read(settings, QUARANTINE, columns=["file_id", "line_number", "raw_encrypted"]).to_pylist()
+    found = [row for row in rows if row["raw_encrypted"] and patterns.finds(unsealed(sealer, row))]
     for row in found:
         where = f"file_id = {_quoted(row['file_id'])} AND line_number = {row['line_number']}"
         filters = [("file_id", "=", row["file_id"]), ("line_number", "=", row["line_number"])]
-        emptied = [other | {"raw_encrypted": None} for other in ledger.read(settings, QUARANTINE, filters).to_pylist()]
-        ledger.replace(settings, QUARANTINE, emptied, where, run_id)
-    ledger.purge(settings, QUARANTINE)
+        emptied = [
+            other | {"raw_encrypted": None} for other in delta_rs.read(settings, QUARANTINE, filters).to_pylist()
+        ]
+        delta_rs.replace(settings, QUARANTINE, emptied, where, run_id)
+    delta_rs.purge(settings, QUARANTINE)
     return len(found)
 
 
 def _empty_vault(settings: Settings, person: Person, run_id: str) -> int:
     """Remove the values that are the person's alone, and every file and log entry of the table that still holds them."""
     known = [("person_token", "=", person.token)]
-    tokens = sorted({*person.own, *ledger.read(settings, FORGOTTEN, known, columns=["token"])["token"].to_pylist()})
-    count = ledger.read(settings, IDENTITY, [("token", "in", tokens)], columns=["token"]).num_rows
+    tokens = sorted({*person.own, *delta_rs.read(settings, FORGOTTEN, known, columns=["token"])["token"].to_pylist()})
+    count = delta_rs.read(settings, IDENTITY, [("token", "in", tokens)], columns=["token"]).num_rows
     if count:
-        ledger.delete(settings, IDENTITY, f"token IN ({', '.join(map(str, tokens))})", run_id)
-    ledger.purge(settings, IDENTITY)
+        delta_rs.delete(settings, IDENTITY, f"token IN ({', '.join(map(str, tokens))})", run_id)
+    delta_rs.purge(settings, IDENTITY)
     return count

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import EXPORT_LEDGER, RELEASING
 from jobs.privacy.blanking import Patterns
@@ -28,9 +28,10 @@ def take_off(settings: Settings, person: Person, patterns: Patterns, night: date
     root = settings.path("exports")
     clear_private(root)
     found = [
-        path for path in sorted(root.glob("*/*"))
+        path
+        for path in sorted(root.glob("*/*"))
         if path.is_file() and path.parent.name != PRIVATE and patterns.finds(path.read_bytes())
-    ]  # fmt: skip
+    ]
     recalled = 0
     for path in found:
         if _is_valid(path, night):
@@ -66,7 +67,7 @@ def _drop_lines(settings: Settings, root: Path, path: Path, patterns: Patterns) 
     kept = [line for line in lines if not patterns.finds(line)]
     content = b"".join(kept)
     digest = sha256(content).hexdigest()
-    for row in ledger.read(settings, EXPORT_LEDGER, [("file_name", "=", path.name)]).to_pylist():
+    for row in delta_rs.read(settings, EXPORT_LEDGER, [("file_name", "=", path.name)]).to_pylist():
         if row["sha256"] != digest:
             write_status(settings, row | {"rows": row["rows"] - (len(lines) - len(kept)), "sha256": digest})
     write_atomically(root, path, content)
@@ -74,7 +75,7 @@ def _drop_lines(settings: Settings, root: Path, path: Path, patterns: Patterns) 
 
 def _release_again(settings: Settings, root: Path) -> None:
     """Manifest and release of lists that lost a line, so that a channel that has not taken them yet finds all agree."""
-    for row in ledger.read(settings, EXPORT_LEDGER, [("status", "in", list(MAY_HAVE_LEFT))]).to_pylist():
+    for row in delta_rs.read(settings, EXPORT_LEDGER, [("status", "in", list(MAY_HAVE_LEFT))]).to_pylist():
         path = root / row["channel_code"] / row["file_name"]
         if not path.exists() or (done_of(path).exists() and done_of(path).read_text().strip() == row["sha256"]):
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.people.msisdn import national_mobile
 from jobs.people.tokens import Tokenizer
 from jobs.people.vault import MSISDN, values_of
@@ -67,7 +67,7 @@ def newest_night(settings: Settings) -> date:
 
 
 def _rows(settings: Settings, name: str, filters: list[tuple] | None = None) -> list[dict[str, Any]]:
-    rows = ledger.read(settings, name, filters, published.reader_version(settings, name)).to_pylist()
+    rows = delta_rs.read(settings, name, filters, published.reader_version(settings, name)).to_pylist()
     return sorted(
         rows, key=lambda row: (row["data_date"], row["load_date"]) if "data_date" in row else row["load_date"]
     )

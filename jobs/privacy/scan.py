@@ -50,10 +50,15 @@ class Findings:
     def summary(self) -> dict[str, object]:
         """How far the scan looked, and for what."""
         return {
-            "files": self.files, "bytes": self.bytes, "database_tables": self.tables, "values_looked_for": dict(sorted(self.values.items())),
-            "values_left_out": dict(sorted(self.left_out.items())), "other_homes_passed_by": self.other_homes,
-            "places_with_hits": len(self.hits), "places_not_read": len(self.unread),
-        }  # fmt: skip
+            "files": self.files,
+            "bytes": self.bytes,
+            "database_tables": self.tables,
+            "values_looked_for": dict(sorted(self.values.items())),
+            "values_left_out": dict(sorted(self.left_out.items())),
+            "other_homes_passed_by": self.other_homes,
+            "places_with_hits": len(self.hits),
+            "places_not_read": len(self.unread),
+        }
 
     def rows(self) -> list[dict[str, object]]:
         """The hits and unread places for the screen."""

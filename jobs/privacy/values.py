@@ -17,7 +17,7 @@ import numpy as np
 from conf.numbering import load_numbering
 from conf.reading import ROOT
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.people.msisdn import SP_CODE, canonical
 from jobs.people.vault import IDENTITY, KINDS
 from jobs.privacy.matcher import Matcher
@@ -75,7 +75,7 @@ def _digits_around(content: bytes, position: int) -> int:
 
 def wanted_of(settings: Settings, own: Path = ROOT) -> Wanted:
     """All values of the vault of a home."""
-    table = ledger.read(settings, IDENTITY, columns=["token", "kind", "value"])
+    table = delta_rs.read(settings, IDENTITY, columns=["token", "kind", "value"])
     found = wanted(zip(table["kind"].to_pylist(), table["value"].to_pylist(), strict=True), own)
     return replace(found, tokens=frozenset(table["token"].to_pylist()))
 

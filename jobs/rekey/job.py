@@ -20,7 +20,7 @@ from conf.errors import ClosedLoopError, InputRefused
 from conf.night import load_night
 from conf.settings import Settings
 from conf.tables import load_tables, table_of
-from jobs.lakehouse import faults, ledger, pins, published, secrets
+from jobs.lakehouse import delta_rs, faults, pins, published, secrets
 from jobs.lakehouse.keys import key_id, register
 from jobs.lakehouse.locks import held
 from jobs.lakehouse.logs import fact
@@ -51,9 +51,13 @@ def rekey(settings: Settings, by: str) -> dict[str, Any]:
             _publish(settings, state, _write_all(settings, state))
         _put_the_key_in_place(settings, state)
         found = {
-            "by": state["by"], "old_key": state["old_key"], "new_key": state["new_key"], "tables": len(state["versions"]),
-            "tokens": ledger.count(settings, IDENTITY), "strangers": state.get("strangers"),
-        }  # fmt: skip
+            "by": state["by"],
+            "old_key": state["old_key"],
+            "new_key": state["new_key"],
+            "tables": len(state["versions"]),
+            "tokens": delta_rs.count(settings, IDENTITY),
+            "strangers": state.get("strangers"),
+        }
         fact(log, logging.INFO, "TOKENS_REPLACED", found)
     return found
 
@@ -69,14 +73,18 @@ def every_stage(settings: Settings) -> Iterator[None]:
 
 def _begin(settings: Settings, by: str) -> dict[str, Any]:
     """Note what the change works on: the newest versions of bronze, vault and ops tables, the published ones of the others."""
-    ledger.ensure_tables(settings)
-    if not ledger.count(settings, IDENTITY):
+    delta_rs.ensure_tables(settings)
+    if not delta_rs.count(settings, IDENTITY):
         raise InputRefused("rekey: found an empty vault, wanted tokens to replace")
     old = Tokenizer.of(settings).key
     new = secrets.key(settings, NEXT)
     state: dict[str, Any] = {
-        "run_id": f"{STAGE}-{uuid.uuid4().hex[:12]}", "by": by, "old_key": key_id(old), "new_key": key_id(new), "versions": {},
-    }  # fmt: skip
+        "run_id": f"{STAGE}-{uuid.uuid4().hex[:12]}",
+        "by": by,
+        "old_key": key_id(old),
+        "new_key": key_id(new),
+        "versions": {},
+    }
     while (versions := _versions(settings)) != state[
         "versions"
     ]:  # once noted, nobody adds rows to these tables any more
@@ -88,9 +96,9 @@ def _begin(settings: Settings, by: str) -> dict[str, Any]:
 def _versions(settings: Settings) -> dict[str, int]:
     seen = published.published_versions(settings)
     return {
-        name: ledger.head_version(settings, name) if table.is_ledger else seen[name]
+        name: delta_rs.head_version(settings, name) if table.is_delta_rs else seen[name]
         for name, table in sorted(load_tables().items())
-        if (token_columns(table) or event_columns(table)) and (table.is_ledger or name in seen)
+        if (token_columns(table) or event_columns(table)) and (table.is_delta_rs or name in seen)
     }
 
 
@@ -105,7 +113,7 @@ def _write_all(settings: Settings, state: dict[str, Any]) -> dict[str, int]:
         if not is_newest_by(settings, name, state["run_id"]):
             rewrite(settings, name, version, partial(mapping.batch, table_of(name)), state["run_id"])
             faults.point(f"rekey.{name}")
-        new_versions[name] = ledger.head_version(settings, name)
+        new_versions[name] = delta_rs.head_version(settings, name)
         _require_whole(settings, name, version, new_versions[name], wanted)
     return new_versions
 
@@ -134,7 +142,7 @@ def _strangers(settings: Settings, state: dict[str, Any], mapping: Mapping) -> n
 
 def _require_whole(settings: Settings, name: str, before: int, after: int, wanted: np.ndarray) -> None:
     """As many rows as before, and every token one that the new key gives."""
-    rows = ledger.count(settings, name, before), ledger.count(settings, name, after)
+    rows = delta_rs.count(settings, name, before), delta_rs.count(settings, name, after)
     unknown = sum(int((~np.isin(tokens, wanted)).sum()) for tokens in tokens_in(settings, name, after))
     if rows[0] != rows[1] or unknown:
         raise ClosedLoopError(
@@ -159,7 +167,7 @@ def _publish(settings: Settings, state: dict[str, Any], versions: dict[str, int]
         night = max((row["business_date"] for row in newest), default=settings.first_night)
         # The vault's row is the switch also in a home that published nothing yet.
         vault = {"stage": STAGE, "business_date": night, "table_name": IDENTITY, "version": versions[IDENTITY]}
-        ledger.append(settings, published.PUBLISHED, [*rows, vault | shared], state["run_id"])
+        delta_rs.append(settings, published.PUBLISHED, [*rows, vault | shared], state["run_id"])
     faults.point("rekey.after_publish")
 
 

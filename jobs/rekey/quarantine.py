@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import faults, ledger, secrets
+from jobs.lakehouse import delta_rs, faults, secrets
 from jobs.lakehouse.keys import key_id, register
 from jobs.lakehouse.rewriting import rewrite
 from jobs.people import sealed_records
@@ -22,7 +22,7 @@ def rekey_quarantine(settings: Settings, by: str) -> dict[str, Any]:
     if not by.strip():
         raise InputRefused(f"rekey: found by '{by}'; wanted who replaces the key")
     with every_stage(settings):
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         new = secrets.key(settings, sealed_records.NEXT)
         sample = sealed_records.a_sealed_row(settings)
         if sample and not sealed_records.unseals(new, sample):
@@ -32,7 +32,7 @@ def rekey_quarantine(settings: Settings, by: str) -> dict[str, Any]:
         faults.point("rekey.quarantine.key_in_place")
         register(settings, sealed_records.NAME, new, by.strip())
         secrets.remove_secret(settings, f"{sealed_records.NEXT}.key")
-        return {"by": by.strip(), "records": ledger.count(settings, QUARANTINE), "new_key": key_id(new)}
+        return {"by": by.strip(), "records": delta_rs.count(settings, QUARANTINE), "new_key": key_id(new)}
 
 
 def _seal_anew(settings: Settings, old: bytes, new: bytes) -> None:
@@ -48,4 +48,4 @@ def _seal_anew(settings: Settings, old: bytes, new: bytes) -> None:
         cells = pa.array([sealed(row) for row in batch.to_pylist()], pa.binary())
         return batch.set_column(column, batch.schema.field(column), cells)
 
-    rewrite(settings, QUARANTINE, ledger.head_version(settings, QUARANTINE), change, f"rekey-{uuid.uuid4().hex[:12]}")
+    rewrite(settings, QUARANTINE, delta_rs.head_version(settings, QUARANTINE), change, f"rekey-{uuid.uuid4().hex[:12]}")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.withheld import without_withheld
 from jobs.people.msisdn import canonical, national_mobile
 from jobs.people.person_lookup import look_up
@@ -61,16 +61,23 @@ def _contacts(settings: Settings, subscription_id: str, newest: date, versions: 
     filters = [("snapshot_date", "=", newest), ("subscription_id", "=", subscription_id)]
     rows = _read(settings, "gold.contact_history", filters, versions)
     return [
-        _line(settings, row["contacted_at"] or row["planned_date"], "OUT", row, reach=row["reach_code"],
-              answer="held back" if row["is_control"] else row["response_code"] or "not yet mature", order=row["order_id"])
+        _line(
+            settings,
+            row["contacted_at"] or row["planned_date"],
+            "OUT",
+            row,
+            reach=row["reach_code"],
+            answer="held back" if row["is_control"] else row["response_code"] or "not yet mature",
+            order=row["order_id"],
+        )
         for row in rows
         if row["is_present_owner"] is not False
-    ]  # fmt: skip
+    ]
 
 
 def _lists_ahead(settings: Settings, subscription_id: str, newest: date, versions: dict[str, int]) -> Rows:
     filters = [("subscription_id", "=", subscription_id), ("business_date", ">=", newest)]
-    rows = ledger.read(settings, "gold.campaign_contact", filters, versions.get("gold.campaign_contact", 0))
+    rows = delta_rs.read(settings, "gold.campaign_contact", filters, versions.get("gold.campaign_contact", 0))
     to_make = without_withheld(settings, rows).to_pylist()
     return [_line(settings, row["planned_date"], "OUT", row, answer="on a list") for row in to_make]
 
@@ -114,4 +121,4 @@ def _line(settings: Settings, when: datetime | date, direction: str, row: dict, 
 
 
 def _read(settings: Settings, name: str, filters: list[tuple], versions: dict[str, int]) -> Rows:
-    return ledger.read(settings, name, filters, versions.get(name, 0)).to_pylist()
+    return delta_rs.read(settings, name, filters, versions.get(name, 0)).to_pylist()

@@ -6,9 +6,9 @@ from datetime import date
 
 from conf.dates import DateRange
 from conf.responses import load_response_rules
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
@@ -18,23 +18,23 @@ from jobs.rules.uses import register_uses
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """Snapshot dates as of which history, suppression, preference and affinity are told, and the rules the queries bind.
 
     Snapshots of later nights are written again, because what is loaded now is known to them too.
     """
     snapshots = snapshots_of(tables.settings, dates)
     if not snapshots:
-        return Plan((), summary={"snapshots": []})
+        return StagePlan((), summary={"snapshots": []})
     snapshots += later_snapshots(tables, dates)
     register_holder_at(tables.spark)
     register_uses(tables.spark)
     params = {**query_parameters(snapshots), "loaded_from": dates.first}
     wide = DateRange(snapshots[0], snapshots[-1])
-    return Plan((wide,), params=params, summary={"snapshots": [str(day) for day in snapshots]})
+    return StagePlan((wide,), params=params, summary={"snapshots": [str(day) for day in snapshots]})
 
 
-def before_gate(lake: Lake, plan: Plan) -> None:
+def before_gate(lake: Lake, plan: StagePlan) -> None:
     """Tell of entries that protect nobody; shares are compared with those of the night before what was loaded now."""
     tell_unbound(lake, plan.params["loaded_from"], lake.work_rows("work.unbound"))
 
@@ -68,5 +68,5 @@ def _shares_before(lake: Lake, day: date) -> dict[str, float]:
     """Share of entries that protect nobody by list, as the newest night before that day counted it."""
     filters = [("metric", "=", UNBOUND_SHARE), ("business_date", "<", day)]
     columns = ["step", "business_date", "value"]
-    rows = ledger.read(lake.settings, "ops.run_metric", filters, columns=columns).to_pylist()
+    rows = delta_rs.read(lake.settings, "ops.run_metric", filters, columns=columns).to_pylist()
     return {row["step"]: row["value"] for row in sorted(rows, key=lambda row: row["business_date"])}

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 def anomaly_reasons(
-    minutes_trend: Column, calls_trend: Column, competitor_calls: Column, forwarded: Column, balance_days: Column,
-    topups_30d: Column, rule: AnomalyRule,
-) -> Column:  # fmt: skip
+    minutes_trend: Column,
+    calls_trend: Column,
+    competitor_calls: Column,
+    forwarded: Column,
+    balance_days: Column,
+    topups_30d: Column,
+    rule: AnomalyRule,
+) -> Column:
     """Array of the parts of the rule that hold, in fixed order; empty when none does."""
     drop = (minutes_trend <= rule.usage_drop) | (calls_trend <= rule.usage_drop)
     run_down = (balance_days <= rule.balance_days_left) & (F.coalesce(topups_30d, F.lit(0)) == 0)

@@ -13,9 +13,16 @@ if TYPE_CHECKING:
 
 
 def lifecycle_stage(
-    is_live: Column, anomaly: Column, tenure_days: Column, arpu_slope: Column, arpu_change: Column,
-    minutes_trend: Column, bundle_days_left: Column, termination_requested: Column, rule: LifecycleRule,
-) -> Column:  # fmt: skip
+    is_live: Column,
+    anomaly: Column,
+    tenure_days: Column,
+    arpu_slope: Column,
+    arpu_change: Column,
+    minutes_trend: Column,
+    bundle_days_left: Column,
+    termination_requested: Column,
+    rule: LifecycleRule,
+) -> Column:
     """Stage of a subscription; `arpu_change` is over three bills, as the limit is, `arpu_slope` (only its sign) per month."""
     no = F.lit(False)
     save = (

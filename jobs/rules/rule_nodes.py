@@ -54,7 +54,7 @@ Node = AllOf | AnyOf | Not | Comparison | HasTag
 
 
 @dataclass(frozen=True)
-class Rule:
+class SelectionRule:
     """A checked rule: the columns and tags it reads, its text for people, and its Column for Spark."""
 
     root: Node

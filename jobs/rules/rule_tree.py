@@ -23,7 +23,7 @@ from typing import Any
 from conf.errors import ConfigError
 from conf.reading import one_of
 from conf.tables import Column
-from jobs.rules.rule_nodes import COMPARISONS, TAG_COLUMN, AllOf, AnyOf, Comparison, HasTag, Node, Not, Rule
+from jobs.rules.rule_nodes import COMPARISONS, TAG_COLUMN, AllOf, AnyOf, Comparison, HasTag, Node, Not, SelectionRule
 
 MAX_DEPTH = 8
 MAX_NODES = 200
@@ -36,7 +36,7 @@ _INTEGERS = {"tinyint", "smallint", "int", "integer", "bigint", "long"}
 _FRACTIONS = {"float", "double", "real"}
 
 
-def parse_rule(node: Any, where: str, columns: Mapping[str, Column]) -> Rule:
+def parse_rule(node: Any, where: str, columns: Mapping[str, Column]) -> SelectionRule:
     """Check a rule from YAML against the columns it may read and return it typed.
 
     `where` is the place for error messages, as `conf/tags/value.yaml:tags[3].rule`; `columns` maps the name of each
@@ -45,7 +45,7 @@ def parse_rule(node: Any, where: str, columns: Mapping[str, Column]) -> Rule:
     rule that is too deep or too large.
     """
     parser = _Parser(where, columns)
-    return Rule(parser.node(node, "", 1), where)
+    return SelectionRule(parser.node(node, "", 1), where)
 
 
 class _Parser:

@@ -26,11 +26,19 @@ def bench_models(spark: SparkSession, settings: Settings, dates: DateRange) -> l
         started = perf_counter()
         candidate = train_model(material, name, *read_rows(material, name))
         auc, linear = candidate.contest.figures["auc"], candidate.contest.linear["auc"]
-        rows.append({
-            "model": name, "validation_cut_off": str(material.cut_offs.validation), "seconds": perf_counter() - started, "rows": candidate.validation.label.size,
-            "events": candidate.validation.events, "auc": auc, "logistic_auc": linear, "gain": auc - linear,
-            "ece": candidate.contest.figures["ece"],
-        })  # fmt: skip
+        rows.append(
+            {
+                "model": name,
+                "validation_cut_off": str(material.cut_offs.validation),
+                "seconds": perf_counter() - started,
+                "rows": candidate.validation.label.size,
+                "events": candidate.validation.events,
+                "auc": auc,
+                "logistic_auc": linear,
+                "gain": auc - linear,
+                "ece": candidate.contest.figures["ece"],
+            }
+        )
     return rows
 
 

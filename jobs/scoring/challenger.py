@@ -16,7 +16,7 @@ from models.artifact import Bundle, Predictor
 from models.errors import ModelRefused
 from models.features import FeatureContract, extended
 from models.promotion import Decision, Evidence, decide_promotion
-from models.training import Contest, Snapshot, scoring_cost, typical_row
+from models.training import Contest, TrainingSet, scoring_cost, typical_row
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Candidate:
     name: str
     spec: ModelSpec
     contest: Contest
-    train: Snapshot
-    validation: Snapshot
+    train: TrainingSet
+    validation: TrainingSet
     cut_offs: CutOffs
     label_end: date
     training_date: date
@@ -86,9 +86,13 @@ def evidence_of(candidate: Candidate, config: ModelsConfig) -> Evidence:
     alone = candidate.contest.feature_aucs
     strongest = max(alone, key=lambda name: alone[name])
     return Evidence(
-        auc=candidate.contest.figures["auc"], ece=candidate.contest.figures["ece"], events=candidate.validation.events,
-        cost=candidate.contest.cost, ece_by_chance=candidate.contest.figures["ece_by_chance"], leaking_feature=strongest if alone[strongest] > config.leak_auc else "",
-    )  # fmt: skip
+        auc=candidate.contest.figures["auc"],
+        ece=candidate.contest.figures["ece"],
+        events=candidate.validation.events,
+        cost=candidate.contest.cost,
+        ece_by_chance=candidate.contest.figures["ece_by_chance"],
+        leaking_feature=strongest if alone[strongest] > config.leak_auc else "",
+    )
 
 
 def _champion_evidence(
@@ -130,16 +134,27 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
     """What MLflow keeps: figures, parameters, charts, lineage; no row of a person."""
     contest, title = candidate.contest, candidate.spec.title
     tags = {
-        "owner": candidate.spec.owner, "label": candidate.spec.label.label_id, "training_date": str(candidate.training_date),
-        "train_cut_off": ",".join(map(str, candidate.cut_offs.train)), "validation_cut_off": str(candidate.cut_offs.validation),
-        "label_end": str(candidate.label_end), "features": ",".join(_names(contest.contract)),
-    }  # fmt: skip
+        "owner": candidate.spec.owner,
+        "label": candidate.spec.label.label_id,
+        "training_date": str(candidate.training_date),
+        "train_cut_off": ",".join(map(str, candidate.cut_offs.train)),
+        "validation_cut_off": str(candidate.cut_offs.validation),
+        "label_end": str(candidate.label_end),
+        "features": ",".join(_names(contest.contract)),
+    }
     figures = {**contest.figures, **{f"linear_{name}": value for name, value in contest.linear.items()}}
     return registry.TrainingRecord(
-        model_name=candidate.name, bundle=contest.bundle, example=typical_row(contest.contract, candidate.train.matrix),
-        parameters={**contest.parameters, "rounds": contest.rounds}, figures=figures, tags=tags,
+        model_name=candidate.name,
+        bundle=contest.bundle,
+        example=typical_row(contest.contract, candidate.train.matrix),
+        parameters={**contest.parameters, "rounds": contest.rounds},
+        figures=figures,
+        tags=tags,
         dataset={
-            "name": CUSTOMER_360, "path": candidate.table_path, "version": candidate.table_version, "digest": matrix_digest(candidate),
+            "name": CUSTOMER_360,
+            "path": candidate.table_path,
+            "version": candidate.table_version,
+            "digest": matrix_digest(candidate),
             "tags": {"train_cut_off": tags["train_cut_off"], "validation_cut_off": tags["validation_cut_off"]},
         },
         charts={
@@ -147,7 +162,7 @@ def training_record(candidate: Candidate) -> registry.TrainingRecord:
             "lift": plots.lift_chart(contest.validation_label, contest.validation_score, title),
             "features": plots.importance_chart(contest.importance, title),
         },
-    )  # fmt: skip
+    )
 
 
 def matrix_digest(candidate: Candidate) -> str:
@@ -161,31 +176,67 @@ def matrix_digest(candidate: Candidate) -> str:
 
 def _row(candidate: Candidate, decision: Decision, version: registry.ModelVersion) -> dict:
     contest = candidate.contest
-    figures = {name: contest.figures[name] for name in (
-        "auc", "log_loss", "ece", "spearman", "lift_top_decile", "precision_top_decile", "recall_top_decile")}  # fmt: skip
+    figures = {
+        name: contest.figures[name]
+        for name in (
+            "auc",
+            "log_loss",
+            "ece",
+            "spearman",
+            "lift_top_decile",
+            "precision_top_decile",
+            "recall_top_decile",
+        )
+    }
     return {
-        "business_date": candidate.training_date, "model_name": candidate.name, "label_id": candidate.spec.label.label_id,
-        "verdict": decision.verdict, "reason": decision.reason, "model_version": version.version,
-        "model_sha256": version.sha256, "mlflow_run_id": version.run_id,
-        "train_cut_off": candidate.cut_offs.train[0], "validation_cut_off": candidate.cut_offs.validation,
-        "customer_360_version": candidate.table_version, "train_rows": candidate.train.label.size,
-        "train_events": candidate.train.events, "validation_rows": candidate.validation.label.size,
-        "validation_events": candidate.validation.events, "logistic_auc": contest.linear["auc"], "rounds": contest.rounds,
-        "label_end": candidate.label_end, **figures,
-    }  # fmt: skip
+        "business_date": candidate.training_date,
+        "model_name": candidate.name,
+        "label_id": candidate.spec.label.label_id,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "model_version": version.version,
+        "model_sha256": version.sha256,
+        "mlflow_run_id": version.run_id,
+        "train_cut_off": candidate.cut_offs.train[0],
+        "validation_cut_off": candidate.cut_offs.validation,
+        "customer_360_version": candidate.table_version,
+        "train_rows": candidate.train.label.size,
+        "train_events": candidate.train.events,
+        "validation_rows": candidate.validation.label.size,
+        "validation_events": candidate.validation.events,
+        "logistic_auc": contest.linear["auc"],
+        "rounds": contest.rounds,
+        "label_end": candidate.label_end,
+        **figures,
+    }
 
 
 def untrained_row(
-    name: str, spec: ModelSpec, train: Snapshot, validation: Snapshot, cut_offs: CutOffs, training_date: date
+    name: str, spec: ModelSpec, train: TrainingSet, validation: TrainingSet, cut_offs: CutOffs, training_date: date
 ) -> dict:
     """The row of a model that was not trained because too little happened; its figures are those of a coin."""
     wanted = spec.thresholds.min_events
     reason = f"TOO_FEW_EVENTS: {train.events} and {validation.events} events at the cut-offs that train and the one that judges, wanted at least {wanted}; not trained"
     none = dict.fromkeys(("log_loss", "ece", "spearman", "precision_top_decile", "recall_top_decile"), 0.0)
     return {
-        "business_date": training_date, "model_name": name, "label_id": spec.label.label_id, "verdict": "REFUSED", "reason": reason,
-        "model_version": 0, "model_sha256": "", "mlflow_run_id": None, "train_cut_off": cut_offs.train[0],
-        "validation_cut_off": cut_offs.validation, "train_rows": train.label.size, "train_events": train.events,
-        "validation_rows": validation.label.size, "validation_events": validation.events, "auc": 0.5, "logistic_auc": 0.5,
-        "lift_top_decile": 1.0, "rounds": 0, "label_end": None, **none,
-    }  # fmt: skip
+        "business_date": training_date,
+        "model_name": name,
+        "label_id": spec.label.label_id,
+        "verdict": "REFUSED",
+        "reason": reason,
+        "model_version": 0,
+        "model_sha256": "",
+        "mlflow_run_id": None,
+        "train_cut_off": cut_offs.train[0],
+        "validation_cut_off": cut_offs.validation,
+        "train_rows": train.label.size,
+        "train_events": train.events,
+        "validation_rows": validation.label.size,
+        "validation_events": validation.events,
+        "auc": 0.5,
+        "logistic_auc": 0.5,
+        "lift_top_decile": 1.0,
+        "rounds": 0,
+        "label_end": None,
+        **none,
+    }

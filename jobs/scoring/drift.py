@@ -25,7 +25,7 @@ READ_ROWS = 20_000  # of one batch read: memory stays flat however large the bas
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DriftResult:
     """One champion on one night: features that moved enough to be told, and those that moved too far to score."""
 
     model: ScoringModel
@@ -43,15 +43,19 @@ def fit_for(lake: Lake, models: list[ScoringModel], dates: DateRange, rules: Dri
     verdicts = [verdict for day in dates for verdict in judge(lake, models, day, rules)]
     for verdict in verdicts:
         lake.run.fact(
-            "FEATURES_COMPARED", model=verdict.model.name, rows=verdict.rows, warned=len(verdict.warned), refused=len(verdict.refused)
-        )  # fmt: skip
+            "FEATURES_COMPARED",
+            model=verdict.model.name,
+            rows=verdict.rows,
+            warned=len(verdict.warned),
+            refused=len(verdict.refused),
+        )
         if verdict.warned or verdict.refused:
             _tell(lake, verdict)
     out = {verdict.model.name for verdict in verdicts if verdict.refused}
     return [model for model in models if model.name not in out]
 
 
-def judge(lake: Lake, models: list[ScoringModel], day: date, rules: DriftRules) -> list[Verdict]:
+def judge(lake: Lake, models: list[ScoringModel], day: date, rules: DriftRules) -> list[DriftResult]:
     """A verdict a champion on one snapshot of the customer view; a snapshot without rows gives none.
 
     Only a feature that some tree splits on can refuse: the others cannot move a score, and are told.
@@ -67,7 +71,7 @@ def judge(lake: Lake, models: list[ScoringModel], day: date, rules: DriftRules) 
         shifts, used = night.shifts(rules), predictor.used_features
         refused = [shift for shift in shifts if shift.is_beyond(rules.refuse) and shift.feature in used]
         warned = [shift for shift in shifts if shift.is_beyond(rules.warn) and shift not in refused]
-        found.append(Verdict(model, day, night.rows, warned, refused))
+        found.append(DriftResult(model, day, night.rows, warned, refused))
     return found if any(verdict.rows for verdict in found) else []
 
 
@@ -90,13 +94,18 @@ def sample(lake: Lake, models: list[ScoringModel], day: date, most_rows: int) ->
             yield batch.take(pa.array(places))
 
 
-def _tell(lake: Lake, verdict: Verdict) -> None:
+def _tell(lake: Lake, verdict: DriftResult) -> None:
     shown = verdict.refused or verdict.warned
     outcome = "is not scored tonight: features moved too far" if verdict.refused else "is scored, but features moved"
     text = f"model {verdict.model.name} {outcome} from what it was trained on: " + ", ".join(map(str, shown[:5]))
     alerts.raise_alert(
-        lake.settings, EVENT, verdict.day, text + ("" if len(shown) <= 5 else f" and {len(shown) - 5} more"),
-        model=verdict.model.name, model_version=verdict.model.version, outcome="REFUSED" if verdict.refused else "WARNED",
+        lake.settings,
+        EVENT,
+        verdict.day,
+        text + ("" if len(shown) <= 5 else f" and {len(shown) - 5} more"),
+        model=verdict.model.name,
+        model_version=verdict.model.version,
+        outcome="REFUSED" if verdict.refused else "WARNED",
         features=",".join(shift.feature for shift in shown),
         to_do="look at the feeds behind these features; if the change is meant, train anew",
-    )  # fmt: skip
+    )

@@ -10,7 +10,7 @@ from conf.models import ModelsConfig, load_models
 from conf.settings import Settings
 from jobs.lakehouse import alerts
 from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.tables import Tables
 from jobs.scoring import drift, promoted
@@ -20,9 +20,9 @@ from jobs.scoring.quality import realised_auc
 from models.features import SNAPSHOT_DATE
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The dates themselves, with the limits of the life-cycle overlays."""
-    return Plan((dates,), params=lifecycle_parameters(load_models()))
+    return StagePlan((dates,), params=lifecycle_parameters(load_models()))
 
 
 def customer_score(lake: Lake, dates: DateRange) -> DataFrame:

@@ -17,9 +17,16 @@ SCORED_SCHEMA = (
     "model_version int, model_sha256 string"
 )
 _ARROW_SCHEMA = pa.schema(
-    [("subscription_id", pa.string()), ("snapshot_date", pa.date32()), ("model_name", pa.string()), ("raw_score", pa.float64()),
-     ("score", pa.float64()), ("model_version", pa.int32()), ("model_sha256", pa.string())]
-)  # fmt: skip
+    [
+        ("subscription_id", pa.string()),
+        ("snapshot_date", pa.date32()),
+        ("model_name", pa.string()),
+        ("raw_score", pa.float64()),
+        ("score", pa.float64()),
+        ("model_version", pa.int32()),
+        ("model_sha256", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True)

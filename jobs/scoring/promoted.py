@@ -12,7 +12,7 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import alerts, ledger
+from jobs.lakehouse import alerts, delta_rs
 from jobs.lakehouse.run import exclusive
 from models import registry
 from models.artifact import Bundle
@@ -36,7 +36,7 @@ class Champion:
 def decisions(settings: Settings, model_name: str | None = None) -> list[dict[str, Any]]:
     """Rows of ops.model_run in the order they were decided."""
     filters = [("model_name", "=", model_name)] if model_name else None
-    rows = ledger.read(settings, MODEL_RUN, filters).to_pylist()
+    rows = delta_rs.read(settings, MODEL_RUN, filters).to_pylist()
     # Rows written before the column was have no time: they stand in the order of their training dates, before all others.
     return sorted(
         rows, key=lambda row: (row.get("decided_at_text") or "", row["verdict"] == PROMOTED, row["business_date"])
@@ -88,13 +88,23 @@ def load_champion(
     shown = registry.shown_champion(settings, model_name)
     if shown != version:
         other = f"version {shown.version}, digest '{shown.sha256[:12]}'" if shown else "none"
-        _tell(settings, night, version, f"the registry shows another champion ({other}); version {version.version} of"
-              f" ops.model_run goes on scoring. If nobody of ours did this, see who can write to the registry")  # fmt: skip
+        _tell(
+            settings,
+            night,
+            version,
+            f"the registry shows another champion ({other}); version {version.version} of"
+            f" ops.model_run goes on scoring. If nobody of ours did this, see who can write to the registry",
+        )
     try:
         return version, registry.load_version(settings, version, max_bytes)
     except ModelRefused as refusal:
-        _tell(settings, night, version, f"the files of the promoted version {version.version} are not what was promoted;"
-              " nothing is scored with them")  # fmt: skip
+        _tell(
+            settings,
+            night,
+            version,
+            f"the files of the promoted version {version.version} are not what was promoted;"
+            " nothing is scored with them",
+        )
         raise ModelRefused(
             f"model {model_name}, version {version.version}: {refusal}\n"
             "  to do:  bring the registry's files back from the backup, train anew, or take an earlier version:\n"
@@ -104,9 +114,13 @@ def load_champion(
 
 def _tell(settings: Settings, night: date | None, version: ModelVersion, text: str) -> None:
     alerts.raise_alert(
-        settings, "MODEL_CHANGED", night or "no date", f"model {version.model_name}: {text}", model=version.model_name,
+        settings,
+        "MODEL_CHANGED",
+        night or "no date",
+        f"model {version.model_name}: {text}",
+        model=version.model_name,
         promoted_version=version.version,
-    )  # fmt: skip
+    )
 
 
 def record(settings: Settings, row: dict[str, Any], run_id: str) -> None:
@@ -115,7 +129,7 @@ def record(settings: Settings, row: dict[str, Any], run_id: str) -> None:
     is_known = bool(of_date) and of_date[-1]["model_sha256"] == row["model_sha256"]
     if not (is_known and row["verdict"] in (UNCHANGED, of_date[-1]["verdict"])):
         decided = {"decided_by": BY_TRAINING, "decided_at_text": decided_now(), "run_id": run_id}
-        ledger.append(settings, MODEL_RUN, [row | decided], run_id)
+        delta_rs.append(settings, MODEL_RUN, [row | decided], run_id)
     show(settings, row["model_name"])
 
 
@@ -142,7 +156,7 @@ def roll_back(
     if not by.strip() or not reason.strip():
         raise InputRefused(f"rollback: found by '{by}', reason '{reason}'; wanted who rolls back and why")
     with exclusive(settings, STAGE):
-        ledger.ensure_tables(settings)
+        delta_rs.ensure_tables(settings)
         current = champion(settings, model_name)
         row = _once_promoted(settings, model_name, to_version, current)
         registry.load_version(settings, version_of(row), max_bytes)
@@ -150,11 +164,15 @@ def roll_back(
         rows = [row | decided | {"verdict": PROMOTED}]
         if current:
             rows.insert(0, current.row | decided | {"verdict": WITHDRAWN})
-        ledger.append(settings, MODEL_RUN, rows, rows[0]["run_id"])
+        delta_rs.append(settings, MODEL_RUN, rows, rows[0]["run_id"])
         show(settings, model_name)
     alerts.raise_alert(
-        settings, "MODEL_ROLLED_BACK", "no date", f"model {model_name}: version {to_version} scores from now on: {reason}", by=by
-    )  # fmt: skip
+        settings,
+        "MODEL_ROLLED_BACK",
+        "no date",
+        f"model {model_name}: version {to_version} scores from now on: {reason}",
+        by=by,
+    )
     shown = ("model_name", "model_version", "business_date", "auc", "verdict", "decided_by", "reason")
     return {key: rows[-1][key] for key in shown}
 

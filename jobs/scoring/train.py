@@ -23,7 +23,7 @@ from jobs.scoring.labels import Window, read_labels
 from jobs.scoring.matrix import CUSTOMER_360, CutOffs, choose_cut_offs, labelled_rows, read_snapshot
 from models.drift import nulls_of, profiles_of
 from models.features import FeatureContract, encode, fit_contract
-from models.training import Recipe, Snapshot, run_contest
+from models.training import Recipe, TrainingSet, run_contest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,7 +97,7 @@ def _train_and_decide(material: Material, name: str) -> dict:
     return challenger.decide_and_register(material.settings, candidate, material.config)
 
 
-def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot, Snapshot]:
+def read_rows(material: Material, name: str) -> tuple[FeatureContract, TrainingSet, TrainingSet]:
     """Feature contract and encoded, labelled rows for one model: those of the training cut-offs stacked, those that judge."""
     config, zone = material.config, material.settings.time_zone
     parts = [_labelled(material, name, cut_off) for cut_off in material.cut_offs.train]
@@ -105,8 +105,8 @@ def read_rows(material: Material, name: str) -> tuple[FeatureContract, Snapshot,
     judge_rows, judge_label = _labelled(material, name, material.cut_offs.validation)
     contract = fit_contract(name, config.features_of(name), rows, config.min_category_rows)
     who = _numbered(rows["subscription_id"], judge_rows["subscription_id"])
-    train = Snapshot(encode(contract, rows, zone), label, who[: label.size])
-    validation = Snapshot(encode(contract, judge_rows, zone), judge_label, who[label.size :])
+    train = TrainingSet(encode(contract, rows, zone), label, who[: label.size])
+    validation = TrainingSet(encode(contract, judge_rows, zone), judge_label, who[label.size :])
     everyone = np.concatenate([train.matrix, validation.matrix])
     nulls = Counter(nulls_of(contract, rows)) + Counter(nulls_of(contract, judge_rows))
     profiles = profiles_of(contract, everyone, {name: nulls[name] for name in contract.levels}, config.drift.bins)
@@ -120,18 +120,24 @@ def _numbered(*columns: pa.ChunkedArray) -> np.ndarray:
 
 
 def train_model(
-    material: Material, name: str, contract: FeatureContract, train: Snapshot, validation: Snapshot
+    material: Material, name: str, contract: FeatureContract, train: TrainingSet, validation: TrainingSet
 ) -> Candidate:
     """One contest: train on the earlier snapshots, judge on the last one."""
     config, spec = material.config, material.config.models[name]
     contest = run_contest(contract, train, validation, _recipe(material, spec))
     material.lake.run.fact("MODEL_TRAINED", model=name, auc=contest.figures["auc"], linear_auc=contest.linear["auc"])
     return Candidate(
-        name=name, spec=spec, contest=contest, train=train, validation=validation,
-        cut_offs=material.cut_offs, label_end=Window.after(material.cut_offs.validation, config, material.dates.last).last,
-        training_date=material.dates.last, table_path=table_place(material.settings, CUSTOMER_360).for_delta_rs,
+        name=name,
+        spec=spec,
+        contest=contest,
+        train=train,
+        validation=validation,
+        cut_offs=material.cut_offs,
+        label_end=Window.after(material.cut_offs.validation, config, material.dates.last).last,
+        training_date=material.dates.last,
+        table_path=table_place(material.settings, CUSTOMER_360).for_delta_rs,
         table_version=int(material.lake.version(CUSTOMER_360) or 0),
-    )  # fmt: skip
+    )
 
 
 def _labelled(material: Material, name: str, cut_off: date) -> tuple[pa.Table, np.ndarray]:
@@ -144,6 +150,11 @@ def _recipe(material: Material, spec: ModelSpec) -> Recipe:
     training = material.settings.training
     rows = sum(snapshot.num_rows for snapshot in material.snapshots.values())
     return Recipe(
-        objective=spec.objective, lightgbm=material.config.lightgbm, folds=material.config.folds,
-        seed=training.seed, threads=training.threads if rows >= MANY_ROWS else 1, max_rounds=training.max_rounds, screening=material.config.screening,
-    )  # fmt: skip
+        objective=spec.objective,
+        lightgbm=material.config.lightgbm,
+        folds=material.config.folds,
+        seed=training.seed,
+        threads=training.threads if rows >= MANY_ROWS else 1,
+        max_rounds=training.max_rounds,
+        screening=material.config.screening,
+    )

@@ -113,10 +113,13 @@ class PostgresProcess(ManagedProcess):
 def process(settings: Settings) -> PostgresProcess:
     """The embedded Postgres of this home as a process."""
     return PostgresProcess(
-        "Postgres", settings.path(LINK, "postmaster.pid"), settings.path("logs", "postgres.log"),
+        "Postgres",
+        settings.path(LINK, "postmaster.pid"),
+        settings.path("logs", "postgres.log"),
         polite_signal=signal.SIGINT,  # open connections end, what was committed stays
-        grace_seconds=settings.services.silence_seconds, may_be_killed=False,
-    )  # fmt: skip
+        grace_seconds=settings.services.silence_seconds,
+        may_be_killed=False,
+    )
 
 
 def start(place: Place, server: PostgresProcess) -> ProcessMark:
@@ -174,7 +177,14 @@ def _wheel() -> Path:
 def _initialise(place: Place) -> None:
     """Make an empty database beside its place, so that a kill leaves none that is half made."""
     with whole_folder(place.data) as partial:
-        command = [str(place.programs / "initdb"), "--auth=trust", "--encoding=utf8", f"--username={SUPERUSER}", "-D", str(partial)]  # fmt: skip
+        command = [
+            str(place.programs / "initdb"),
+            "--auth=trust",
+            "--encoding=utf8",
+            f"--username={SUPERUSER}",
+            "-D",
+            str(partial),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, **place.as_user())
         if done.returncode != 0:
             raise ServerFailed(f"initdb ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -185,8 +195,17 @@ def _system_user(name: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(name)
     except KeyError:
-        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
-                   "--shell", "/usr/sbin/nologin", name]  # fmt: skip
+        command = [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--home-dir",
+            "/nonexistent",
+            "--shell",
+            "/usr/sbin/nologin",
+            name,
+        ]
     try:
         subprocess.run(
             command, check=True, capture_output=True, env={**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -39,20 +39,20 @@ def demo() -> None:
 @app.command()
 def up() -> None:
     """Start Airflow, MLflow, the Data Docs and the Spark server on 127.0.0.1 and leave them running."""
-    from jobs.stack import screen, stack
+    from jobs.stack import all_servers, screen
 
     settings = load_settings()
     with console.status("starting the servers"):
-        stack.up(settings)
+        all_servers.up(settings)
     screen.show_places(settings, console)
 
 
 @app.command()
 def down() -> None:
     """Stop exactly what `up` or `demo` started."""
-    from jobs.stack import stack
+    from jobs.stack import all_servers
 
-    stopped = stack.down(load_settings())
+    stopped = all_servers.down(load_settings())
     console.print("stopped: " + ", ".join(stopped) if stopped else "nothing of ours was running")
 
 
@@ -61,7 +61,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Stop the servers and remove the home with its keys, after saying what goes and asking."""
-    from jobs.stack import stack
+    from jobs.stack import all_servers
     from jobs.stack.reset import forget, what_goes
 
     settings = load_settings()
@@ -72,7 +72,7 @@ def reset(
     console.print("This goes, and does not come back:\n  " + "\n  ".join(gone), soft_wrap=True)
     if not yes:
         typer.confirm("Remove it?", abort=True)
-    stack.down(settings)
+    all_servers.down(settings)
     forget(settings)
     console.print(f"{settings.home} is gone; make demo starts afresh")
 

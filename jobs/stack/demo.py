@@ -22,7 +22,7 @@ from jobs.lakehouse import server as spark_server
 from jobs.lakehouse.doors import require_closed
 from jobs.lakehouse.patience import Patience, Rarely, signs_of_work
 from jobs.servers.airflow_client import AirflowClient, RunFailed
-from jobs.stack import stack
+from jobs.stack import all_servers
 from jobs.stack.steps import require_step
 
 DOWNSTREAM_SECONDS = 90  # a downstream run appears within seconds of its asset; after this we start it ourselves
@@ -41,12 +41,12 @@ def run_demo(settings: Settings, tell: Tell) -> bool:
             with ThreadPoolExecutor(2) as pool:
                 tell("starting Postgres, Airflow and the Spark server")
                 spark = pool.submit(spark_server.ensure_running, settings)
-                api = pool.submit(stack.start_airflow, settings).result()
+                api = pool.submit(all_servers.start_airflow, settings).result()
                 spark.result()
             _play(settings, api, todo, tell)
         finally:
             tell("stopping the servers")
-            stack.down(settings)
+            all_servers.down(settings)
     return True
 
 
@@ -88,7 +88,7 @@ def _simulate(settings: Settings, tell: Tell, *words: str) -> None:
 
 def history_is_loaded(settings: Settings) -> bool:
     """Whether the customer view has been published up to the eve of the first night."""
-    from jobs.view.asof import newest_built
+    from jobs.view.as_of import newest_built
 
     built = newest_built(settings, "gold.customer_360")
     return built is not None and built >= settings.history.last
@@ -118,21 +118,21 @@ def _range_run(api: AirflowClient, dag: str, settings: Settings, tell: Tell) -> 
 
 
 def _see_approvals_through(settings: Settings, tell: Tell) -> None:
-    api = stack.client(settings)
+    api = all_servers.client(settings)
     _answer_approvals(settings, api, _ask_for_approvals(settings, api, tell), tell)
 
 
 def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> list[str]:
     """Start an approval run, as a maker, for each campaign whose content is not approved yet."""
-    from jobs.targeting.approval import approved_hash, content_hash
+    from jobs.targeting.approval import approved_hash, campaign_hash
 
-    waiting = [c for c, campaign in load_campaigns().items() if approved_hash(settings, c) != content_hash(campaign)]
+    waiting = [c for c, campaign in load_campaigns().items() if approved_hash(settings, c) != campaign_hash(campaign)]
     under_way = {
         (run.get("conf") or {}).get("campaign_id")
         for run in api.runs("campaign_approval")
         if run["state"] in ("queued", "running")
     }
-    maker = stack.client(settings, load_approval_flow().makers[0])
+    maker = all_servers.client(settings, load_approval_flow().makers[0])
     for campaign in waiting:
         if campaign not in under_way:
             maker.trigger("campaign_approval", conf={"campaign_id": campaign})
@@ -143,10 +143,10 @@ def _ask_for_approvals(settings: Settings, api: AirflowClient, tell: Tell) -> li
 
 def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str], tell: Tell) -> None:
     """Answer each step as a person it was put before, until every campaign asked for is released."""
-    from jobs.targeting.approval import approved_hash, content_hash
+    from jobs.targeting.approval import approved_hash, campaign_hash
 
     campaigns = load_campaigns()
-    people = {login: stack.client(settings, login) for login in load_approval_flow().logins}
+    people = {login: all_servers.client(settings, login) for login in load_approval_flow().logins}
     patience = Patience(settings.services.silence_seconds)
     open_ones = set(waiting)
     seen: set[tuple[str, str]] = set()
@@ -156,7 +156,7 @@ def _answer_approvals(settings: Settings, api: AirflowClient, waiting: list[str]
         for request in seen & set(requests):  # an answer given in the instant the request appears can be lost
             _answer(people, requests[request], tell)
         seen = set(requests)
-        open_ones = {c for c in open_ones if approved_hash(settings, c) != content_hash(campaigns[c])}
+        open_ones = {c for c in open_ones if approved_hash(settings, c) != campaign_hash(campaigns[c])}
     if open_ones:
         raise RunFailed(
             f"approvals stand still since {patience.silence_seconds:.0f} s: {', '.join(sorted(open_ones))}\n"

@@ -19,8 +19,8 @@ from conf.errors import ClosedLoopError
 from conf.night import load_night
 from conf.settings import PROFILE_VARIABLE, Settings, load_settings
 from conf.tables import load_tables, table_of
-from jobs.lakehouse import ledger
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs
+from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.published import reader_version
 from jobs.stack import steps
 from jobs.stack.steps import require_step, run_step
@@ -74,7 +74,7 @@ class Proof:
 
 def fingerprint(settings: Settings) -> dict[str, str]:
     """Content hash of every table and of every exported file's bytes."""
-    marks = {name: content_hash(settings, name) for name in load_tables() if name not in ABOUT_RUNS}
+    marks = {name: rows_hash(settings, name) for name in load_tables() if name not in ABOUT_RUNS}
     for file in sorted(settings.path("exports").rglob("*")):
         if file.is_file():
             marks[str(file.relative_to(settings.home))] = sha256(file.read_bytes()).hexdigest()
@@ -193,7 +193,7 @@ def _require_work_done(settings: Settings, day: date) -> None:
     for name, floor in FLOORS.items():
         column = str(table_of(name).date_column)
         version = reader_version(settings, name)
-        rows = ledger.read(settings, name, version=version, columns=[column], filters=[(column, "=", day)]).num_rows
+        rows = delta_rs.read(settings, name, version=version, columns=[column], filters=[(column, "=", day)]).num_rows
         if rows < floor:
             raise KillProofFailed(f"{name} has {rows} rows of {day} in the undisturbed night; wanted at least {floor}")
     channels = {file.parent.name for file in settings.path("exports").rglob("*.done")}

@@ -12,7 +12,7 @@ from conf.models import load_models
 from conf.settings import Settings
 from jobs.stack.screen import NOT_COMPARABLE, model_ceilings
 from jobs.stack.steps import require_step
-from jobs.view.asof import newest_built
+from jobs.view.as_of import newest_built
 
 Tell = Callable[[str], None]
 # What the models owe: this near to the truth's own AUC, and so much above logistic regression where interactions were planted.
@@ -27,7 +27,7 @@ STEPS = {  # job: what it makes, and the table that tells it has been done
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelProof:
     """One model on the later cut-off: its AUC, the best possible one (None where not comparable), and logistic's."""
 
     model: str
@@ -47,17 +47,25 @@ class Verdict:
         return near and self.auc >= self.logistic_auc + LEAST_ABOVE_LOGISTIC
 
 
-def as_rows(verdicts: list[Verdict]) -> tuple[list[str], list[tuple]]:
+def as_rows(verdicts: list[ModelProof]) -> tuple[list[str], list[tuple]]:
     """Column names and rows for the screen."""
     heads = ["model", "rows", "events", "AUC", "best possible", "logistic", "seconds", "kept"]
     return heads, [
-        (v.model, f"{v.rows:,}", f"{v.events:,.0f}", f"{v.auc:.4f}", "not comparable" if v.ceiling is None else f"{v.ceiling:.4f}",
-         f"{v.logistic_auc:.4f}", f"{v.seconds:.0f}", "yes" if v.is_kept else "NO")
+        (
+            v.model,
+            f"{v.rows:,}",
+            f"{v.events:,.0f}",
+            f"{v.auc:.4f}",
+            "not comparable" if v.ceiling is None else f"{v.ceiling:.4f}",
+            f"{v.logistic_auc:.4f}",
+            f"{v.seconds:.0f}",
+            "yes" if v.is_kept else "NO",
+        )
         for v in verdicts
-    ]  # fmt: skip
+    ]
 
 
-def prove_models(settings: Settings, tell: Tell) -> list[Verdict]:
+def prove_models(settings: Settings, tell: Tell) -> list[ModelProof]:
     """Play the history of the profile's province and train every model once; returns a verdict a model."""
     _run(settings, tell, "the operator writes its extracts", "simulator", "history")
     history = settings.history
@@ -74,7 +82,7 @@ def _run(settings: Settings, tell: Tell, title: str, module: str, *words: str) -
     require_step(settings, [module, *words], settings.path("logs", "prove-models.log"))
 
 
-def _verdicts(settings: Settings) -> list[Verdict]:
+def _verdicts(settings: Settings) -> list[ModelProof]:
     from conf.dates import DateRange
     from jobs.lakehouse.session import get_session
     from jobs.scoring.bench import bench_models
@@ -87,5 +95,7 @@ def _verdicts(settings: Settings) -> list[Verdict]:
         if "auc" in row:
             name = row["model"]
             ceiling = None if name in NOT_COMPARABLE else ceilings[f"{name}@{row['validation_cut_off']}"]
-            found.append(Verdict(name, row["rows"], row["events"], row["auc"], ceiling, row["logistic_auc"], row["seconds"]))  # fmt: skip
+            found.append(
+                ModelProof(name, row["rows"], row["events"], row["auc"], ceiling, row["logistic_auc"], row["seconds"])
+            )
     return found

@@ -12,15 +12,22 @@ from rich.table import Table as Grid
 from conf.responses import load_response_rules
 from conf.settings import Settings
 from conf.tables import load_tables
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.file_states import LOADED
-from jobs.stack import stack
+from jobs.stack import all_servers
 from jobs.stack.steps import answer_of_step, environment
 
 CORE_TABLES = (
-    "silver.subscription", "silver.usage_daily", "silver.bill_month", "gold.customer_360", "gold.customer_score",
-    "gold.campaign_decision", "gold.campaign_contact", "gold.contact_history", "gold.suppression",
-)  # fmt: skip
+    "silver.subscription",
+    "silver.usage_daily",
+    "silver.bill_month",
+    "gold.customer_360",
+    "gold.customer_score",
+    "gold.campaign_decision",
+    "gold.campaign_contact",
+    "gold.contact_history",
+    "gold.suppression",
+)
 
 
 def query(settings: Settings, text: str, *tables: str) -> list[tuple]:
@@ -29,7 +36,7 @@ def query(settings: Settings, text: str, *tables: str) -> list[tuple]:
         versions = published.published_versions(settings)
         for name in tables:
             version = published.reader_version(settings, name, versions)
-            connection.register(name.replace(".", "_"), ledger.read(settings, name, version=version))
+            connection.register(name.replace(".", "_"), delta_rs.read(settings, name, version=version))
         return connection.execute(text).fetchall()
 
 
@@ -86,7 +93,7 @@ def _row_counts(settings: Settings) -> list[tuple]:
     known = load_tables()
     for name in CORE_TABLES:
         if name in known:
-            count = ledger.count(settings, name, published.reader_version(settings, name, versions))
+            count = delta_rs.count(settings, name, published.reader_version(settings, name, versions))
             rows.append((name, f"{count:,}"))
     return rows
 
@@ -230,4 +237,4 @@ def _next_steps(settings: Settings) -> str:
 
 def show_places(settings: Settings, console: Console) -> None:
     """Addresses and logins of what `make up` left running."""
-    console.print(grid("Running on this machine", ["what", "address", "login"], stack.places(settings)))
+    console.print(grid("Running on this machine", ["what", "address", "login"], all_servers.places(settings)))

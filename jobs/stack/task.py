@@ -39,7 +39,7 @@ def run_for_range(job: str, first: str | None, last: str | None) -> dict:
 
 def newest_loaded(settings: Settings) -> date:
     """Business date of the newest published customer view; refused while there is none."""
-    from jobs.view.asof import newest_built
+    from jobs.view.as_of import newest_built
 
     newest = newest_built(settings, "gold.customer_360")
     if newest is None:

@@ -15,7 +15,7 @@ from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.settings import AllocationSettings
 from jobs.rules.exclusion_reasons import Reason, in_order
-from jobs.targeting.question import Question, build_question, open_matrix, rows_within
+from jobs.targeting.night_problem import NightProblem, build_problem, open_matrix, rows_within
 from jobs.targeting.value import Evidence, expected_values
 from models.allocation import Plan, solve
 
@@ -34,13 +34,18 @@ class Allocation:
 
 
 def allocate(
-    targets: pa.Table, campaigns: Mapping[str, Campaign], policy: Policy, contact_day: date,
-    left: Mapping[str, float], settings: AllocationSettings, evidence: Evidence,
-) -> Allocation:  # fmt: skip
+    targets: pa.Table,
+    campaigns: Mapping[str, Campaign],
+    policy: Policy,
+    contact_day: date,
+    left: Mapping[str, float],
+    settings: AllocationSettings,
+    evidence: Evidence,
+) -> Allocation:
     """Choose contacts for the contactable targets and give every other contactable target its reason."""
     channels = list(load_channels().values())
     values = expected_values(targets, campaigns, channels, policy, evidence)
-    question = build_question(targets, campaigns, values, policy, contact_day, left, evidence)
+    question = build_problem(targets, campaigns, values, policy, contact_day, left, evidence)
     plan = None
     chosen_pairs = np.zeros(0, dtype=np.int64)
     if question.n_pairs:
@@ -69,7 +74,7 @@ def _value_of(targets: pa.Table, values: np.ndarray, chosen: np.ndarray, channel
 
 
 def _why_not(
-    targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float], policy: Policy
+    targets: pa.Table, question: NightProblem, chosen: np.ndarray, left: Mapping[str, float], policy: Policy
 ) -> np.ndarray:
     """Reason bit of every contactable target that was not chosen, by the first reason of conf/exclusions.yaml that holds; else value."""
     is_out = (targets["all_reasons"].to_numpy() == 0) & (chosen == NOT_CHOSEN)
@@ -85,16 +90,18 @@ def _why_not(
     is_poor = _is_out_of_budget(targets, question, chosen, left)
     reasons = np.zeros(len(chosen), dtype=np.int64)
     conditions = {
-        Reason.NOT_CHOSEN_CONFLICT: has_other, Reason.NOT_CHOSEN_VALUE: ~is_worth, Reason.NOT_CHOSEN_CAPACITY: ~room_for,
+        Reason.NOT_CHOSEN_CONFLICT: has_other,
+        Reason.NOT_CHOSEN_VALUE: ~is_worth,
+        Reason.NOT_CHOSEN_CAPACITY: ~room_for,
         Reason.NOT_CHOSEN_BUDGET: is_poor,
-    }  # fmt: skip
+    }
     for reason in (reason for reason in in_order() if reason in conditions):
         reasons[is_out & conditions[reason] & (reasons == 0)] = reason.mask
     reasons[is_out & (reasons == 0)] = Reason.NOT_CHOSEN_VALUE.mask
     return reasons
 
 
-def _has_room(targets: pa.Table, question: Question, chosen: np.ndarray, policy: Policy) -> np.ndarray:
+def _has_room(targets: pa.Table, question: NightProblem, chosen: np.ndarray, policy: Policy) -> np.ndarray:
     """Whether each channel could have listed one more row (capacity and staff hours, by the contacts expected)."""
     listed = np.bincount(chosen[chosen != NOT_CHOSEN], minlength=len(question.channels))
     room = []
@@ -106,7 +113,7 @@ def _has_room(targets: pa.Table, question: Question, chosen: np.ndarray, policy:
 
 
 def _is_out_of_budget(
-    targets: pa.Table, question: Question, chosen: np.ndarray, left: Mapping[str, float]
+    targets: pa.Table, question: NightProblem, chosen: np.ndarray, left: Mapping[str, float]
 ) -> np.ndarray:
     """Whether the campaign of each target has no money left for the cheapest of its open channels, gift expected included."""
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)

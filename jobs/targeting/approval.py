@@ -12,7 +12,7 @@ from conf.approval import RELEASE, SUBMIT, ApprovalFlow, load_approval_flow, sam
 from conf.campaigns import Campaign
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 
 APPROVAL = "ops.approval"
 SUBMITTED, APPROVED, REJECTED = "SUBMITTED", "APPROVED", "REJECTED"
@@ -24,30 +24,35 @@ def content_text(campaign: Campaign) -> str:
     return json.dumps(campaign.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def content_hash(campaign: Campaign) -> str:
+def campaign_hash(campaign: Campaign) -> str:
     """SHA-256 of the campaign's normalised content."""
     return sha256(content_text(campaign).encode()).hexdigest()
 
 
 def record_submission(settings: Settings, campaign: Campaign, maker: str, at: datetime | None = None) -> str:
     """Write who asks for the approval of which content, word for word; returns its hash."""
-    digest = content_hash(campaign)
+    digest = campaign_hash(campaign)
     row = _row(campaign.campaign_id, digest, SUBMIT, SUBMITTED, maker, at) | {"content": content_text(campaign)}
-    ledger.append(settings, APPROVAL, [row])
+    delta_rs.append(settings, APPROVAL, [row])
     return digest
 
 
 def record_decision(
-    settings: Settings, campaign_id: str, content_hash: str, step: str, decision: str, decided_by: str,
+    settings: Settings,
+    campaign_id: str,
+    content_hash: str,
+    step: str,
+    decision: str,
+    decided_by: str,
     decided_at: datetime | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write one person's decision about one content of a campaign to ops.approval; whether it counts is `Way`'s to say."""
-    ledger.append(settings, APPROVAL, [_row(campaign_id, content_hash, step, decision, decided_by, decided_at)])
+    delta_rs.append(settings, APPROVAL, [_row(campaign_id, content_hash, step, decision, decided_by, decided_at)])
 
 
 def record_whole_way(settings: Settings, campaign: Campaign, maker: str) -> None:
     """Submission, every step and release at once, in the approvers' names: for proofs and tests, which have no people to ask."""
-    digest, now, flow = content_hash(campaign), datetime.now(UTC), load_approval_flow()
+    digest, now, flow = campaign_hash(campaign), datetime.now(UTC), load_approval_flow()
     approvers = flow.different_people()
     people = [(SUBMIT, SUBMITTED, maker)]
     people += [(step, APPROVED, by) for step, by in zip(flow.names, approvers, strict=True)]
@@ -57,7 +62,7 @@ def record_whole_way(settings: Settings, campaign: Campaign, maker: str) -> None
         for place, (step, decision, by) in enumerate(people)
     ]
     rows[0]["content"] = content_text(campaign)
-    ledger.append(settings, APPROVAL, rows)
+    delta_rs.append(settings, APPROVAL, rows)
 
 
 def _row(campaign_id: str, digest: str, step: str, decision: str, by: str, at: datetime | None) -> dict[str, str]:
@@ -69,9 +74,14 @@ def _row(campaign_id: str, digest: str, step: str, decision: str, by: str, at: d
     if not by.strip():
         raise InputRefused(f"approval of {campaign_id}: found no person, wanted the login of who decided")
     return {
-        "campaign_id": campaign_id, "content_hash": digest, "step": step, "decision": decision, "decided_by": by,
-        "decided_at_text": (at or datetime.now(UTC)).isoformat(), "run_id": uuid.uuid4().hex[:12],
-    }  # fmt: skip
+        "campaign_id": campaign_id,
+        "content_hash": digest,
+        "step": step,
+        "decision": decision,
+        "decided_by": by,
+        "decided_at_text": (at or datetime.now(UTC)).isoformat(),
+        "run_id": uuid.uuid4().hex[:12],
+    }
 
 
 @dataclass
@@ -150,14 +160,14 @@ def running_content(decisions: list[dict]) -> str | None:
 
 def decisions_about(settings: Settings, campaign_id: str) -> list[dict]:
     """Every decision about a campaign, in the order in which they were taken."""
-    rows = ledger.read(settings, APPROVAL, filters=[("campaign_id", "=", campaign_id)]).to_pylist()
+    rows = delta_rs.read(settings, APPROVAL, filters=[("campaign_id", "=", campaign_id)]).to_pylist()
     return sorted(rows, key=lambda row: (datetime.fromisoformat(row["decided_at_text"]), row["run_id"]))
 
 
 def refusal_of(settings: Settings, campaign: Campaign) -> str | None:
     """Why the campaign may not run tonight, in words; None when its content is the approved one."""
     approved = approved_hash(settings, campaign.campaign_id)
-    found = content_hash(campaign)
+    found = campaign_hash(campaign)
     if approved == found:
         return None
     if approved is None:

@@ -13,7 +13,7 @@ from jobs.lakehouse.alerts import raise_alert
 from jobs.targeting.approval import (
     APPROVED,
     REJECTED,
-    content_hash,
+    campaign_hash,
     record_decision,
     record_submission,
     way_of,
@@ -106,7 +106,7 @@ def record_answer(campaign_id: str, submitted: str, step: str, answer: dict[str,
 
 def release(campaign_id: str, approved: str) -> str:
     """Step 6: bind the approval to the content; refused when a step is missing or the file changed while people were reading."""
-    current = content_hash(_campaign(campaign_id))
+    current = campaign_hash(_campaign(campaign_id))
     if current != approved:
         raise CampaignChanged(
             f"conf/campaigns: {campaign_id} changed during its approval\n  found : {current}\n  wanted: {approved}, as approved\n"

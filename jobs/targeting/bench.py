@@ -20,8 +20,15 @@ def spark_step_factory() -> StepFactory:
 
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = SparkSession.builder.master("local[2]").appName("bench-allocation").config(
-        "spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.driver.memory", "2g").config("spark.authenticate", "true").getOrCreate()  # fmt: skip
+    spark = (
+        SparkSession.builder.master("local[2]")
+        .appName("bench-allocation")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.driver.memory", "2g")
+        .config("spark.authenticate", "true")
+        .getOrCreate()
+    )
     spark.sparkContext.setLogLevel("ERROR")
     return spark_step(spark, Path(tempfile.mkdtemp(prefix="allocation-")))
 

@@ -15,7 +15,7 @@ from conf.reading import one_of
 from conf.tables import Column, table_of
 from conf.tags import load_tags
 from jobs.rules.rule_nodes import TAG_COLUMN
-from jobs.rules.rule_tree import Rule, parse_rule
+from jobs.rules.rule_tree import SelectionRule, parse_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +30,14 @@ class CompiledCampaign:
     """A campaign with its rules checked; `stays` is the exclusion rule turned round, so that unknown means excluded."""
 
     campaign: Campaign
-    selection: Rule
-    model_selected: Rule | None
-    stays: Rule | None
+    selection: SelectionRule
+    model_selected: SelectionRule | None
+    passes_exclusions: SelectionRule | None
 
     @property
     def columns(self) -> frozenset[str]:
         """Columns of the selection frame the campaign reads."""
-        rules = [rule for rule in (self.selection, self.model_selected, self.stays) if rule]
+        rules = [rule for rule in (self.selection, self.model_selected, self.passes_exclusions) if rule]
         named = frozenset().union(*(rule.columns for rule in rules))
         value = self.campaign.value.score
         return named | ({f"{value}_score"} if value else frozenset())
@@ -75,8 +75,10 @@ def _require_tags_in_force(compiled: CompiledCampaign, place: str) -> None:
     """A tag that ends before the campaign, or begins after its start, would select or exclude nobody for a while."""
     campaign = compiled.campaign
     for key, rule in (
-        ("selection", compiled.selection), ("model_selected", compiled.model_selected), ("exclusions.rule", compiled.stays)
-    ):  # fmt: skip
+        ("selection", compiled.selection),
+        ("model_selected", compiled.model_selected),
+        ("exclusions.rule", compiled.passes_exclusions),
+    ):
         for tag in (load_tags()[tag_id] for tag_id in sorted(rule.tags if rule else ())):
             if not (tag.holds_on(campaign.first_date) and tag.holds_on(campaign.last_date)):
                 wanted = f"a tag in force from {campaign.first_date} to {campaign.last_date}"

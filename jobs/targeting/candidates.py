@@ -19,7 +19,7 @@ from jobs.targeting import channel_rules as channels
 from jobs.targeting import exclusion_rules as rules
 from jobs.targeting.campaign_rules import CompiledCampaign
 from jobs.targeting.channel_rules import bits_of
-from jobs.targeting.control import GLOBAL, is_control
+from jobs.targeting.control_group import GLOBAL, is_control
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -101,7 +101,7 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "owns_product": F.col(owned) if owned else F.lit(None).cast("boolean"),
         "is_model_selected": is_model_selected,
         "score": score.cast("double"),
-        "stays": compiled.stays.to_column() if compiled.stays else always,
+        "passes_exclusions": compiled.passes_exclusions.to_column() if compiled.passes_exclusions else always,
         "excluded_campaigns": _texts(list(campaign.excluded_days)),
         "excluded_campaigns_days": F.array(*map(F.lit, campaign.excluded_days.values())).cast("array<int>"),
         "excluded_colours": _texts(campaign.exclusions.list_colours),

@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.masking import masked
 from jobs.lakehouse.run import exclusive
@@ -34,7 +34,7 @@ def close_file(settings: Settings, file_name: str, by: str, reason: str) -> dict
 
 
 def _refused(settings: Settings, file_name: str) -> dict[str, Any]:
-    rows = ledger.read(settings, EXPORT_LEDGER).to_pylist()
+    rows = delta_rs.read(settings, EXPORT_LEDGER).to_pylist()
     found = next((row for row in rows if row["file_name"] == file_name), None)
     if found is None or found["status"] != REFUSED:
         refused = ", ".join(sorted(row["file_name"] for row in rows if row["status"] == REFUSED)) or "none is refused"

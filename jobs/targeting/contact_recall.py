@@ -9,7 +9,7 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.masking import masked
@@ -24,9 +24,14 @@ CONTACT = "gold.campaign_contact"
 
 
 def recall_contact(
-    settings: Settings, by: str, reason: str, contact_id: str | None = None, msisdn: str | None = None,
-    campaign_id: str | None = None, business_date: date | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    settings: Settings,
+    by: str,
+    reason: str,
+    contact_id: str | None = None,
+    msisdn: str | None = None,
+    campaign_id: str | None = None,
+    business_date: date | None = None,
+) -> dict[str, Any]:
     """Recall a contact by its id, or by number and campaign (of the newest night with lists, when no date is given).
 
     The recall file stands before the ledger says so. Raises InputRefused when no contact is found, or its list is recalled.
@@ -60,8 +65,11 @@ def _find(
         wanted = f"a contact {contact_id}"
     elif msisdn is not None and campaign_id is not None:
         night = business_date or _newest_night(tables)
-        filters = [("business_date", "=", night), ("campaign_id", "=", campaign_id),
-                   ("subscription_id", "=", subscription_of(tables, msisdn, night, "recall", by))]  # fmt: skip
+        filters = [
+            ("business_date", "=", night),
+            ("campaign_id", "=", campaign_id),
+            ("subscription_id", "=", subscription_of(tables, msisdn, night, "recall", by)),
+        ]
         wanted = f"a contact of {campaign_id} listed on {night} for this number"
     else:
         raise InputRefused("recall: found neither a contact nor a number with its campaign, wanted one of them")
@@ -82,11 +90,15 @@ def _mark(settings: Settings, contact: dict[str, Any], by: str, reason: str, dig
     """Name the contact in the recall file of its list, beside those a person recalled from it before."""
     target = settings.path("exports", contact["channel_code"], contact["file_name"])
     by_people = [("file_name", "=", contact["file_name"]), ("withdrawn_by", "!=", withdrawals.LAST_GATE)]
-    before = ledger.read(settings, WITHDRAWALS, filters=by_people).to_pylist()
+    before = delta_rs.read(settings, WITHDRAWALS, filters=by_people).to_pylist()
     contacts = {row["contact_id"]: {"recalled_by": row["withdrawn_by"], "reason": row["reason"]} for row in before}
     contacts.setdefault(contact["contact_id"], {"recalled_by": by, "reason": reason})
-    marker = {"file_name": contact["file_name"], "sha256": digest, "all": False,
-              "contacts": [{"contact_id": name, **contacts[name]} for name in sorted(contacts)]}  # fmt: skip
+    marker = {
+        "file_name": contact["file_name"],
+        "sha256": digest,
+        "all": False,
+        "contacts": [{"contact_id": name, **contacts[name]} for name in sorted(contacts)],
+    }
     export_folder(settings, contact["channel_code"])
     text = json.dumps(marker, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(settings.path("exports"), recall_marker_of(target), text.encode())

@@ -38,9 +38,12 @@ def standing_share(fixed: Rows, campaign: Campaign, policy: Policy, business_dat
 
 
 def shares_of_night(
-    fixed: Rows, campaigns: Mapping[str, Campaign], policy: Policy, business_date: date,
+    fixed: Rows,
+    campaigns: Mapping[str, Campaign],
+    policy: Policy,
+    business_date: date,
     count: Callable[[list[str]], Mapping[str, int]],
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Share of each campaign tonight; `count` gives the targeted of campaigns whose share is to be fixed, when a minimum asks."""
     standing = {name: standing_share(fixed, c, policy, business_date) for name, c in campaigns.items()}
     new = [name for name, share in standing.items() if share is None]
@@ -48,9 +51,10 @@ def shares_of_night(
     targeted = count(new) if new and minimum else {}
     return {
         name: control_share(asked_share(campaigns[name], policy), minimum, targeted.get(name, 0))
-        if share is None else share
+        if share is None
+        else share
         for name, share in standing.items()
-    }  # fmt: skip
+    }
 
 
 def raised_campaigns(fixed: Rows, shares: Mapping[str, float]) -> list[str]:
@@ -60,14 +64,19 @@ def raised_campaigns(fixed: Rows, shares: Mapping[str, float]) -> list[str]:
 
 def rows_to_fix(
     fixed: Rows, targets: pa.Table, campaigns: Mapping[str, Campaign], policy: Policy, business_date: date
-) -> pa.Table:  # fmt: skip
+) -> pa.Table:
     """Rows of gold.control_share to keep: campaigns that selected somebody tonight and whose share was fixed tonight."""
     counted = targets.group_by("campaign_id").aggregate([("control_share", "min"), ("control_share", "count")])
     rows = [
-        {"campaign_id": found["campaign_id"], "control_share": found["control_share_min"],
-         "asked_share": asked_share(campaigns[found["campaign_id"]], policy), "global_share": policy.control.global_share,
-         "targeted_cnt": found["control_share_count"], "business_date": business_date}
+        {
+            "campaign_id": found["campaign_id"],
+            "control_share": found["control_share_min"],
+            "asked_share": asked_share(campaigns[found["campaign_id"]], policy),
+            "global_share": policy.control.global_share,
+            "targeted_cnt": found["control_share_count"],
+            "business_date": business_date,
+        }
         for found in counted.to_pylist()
         if standing_share(fixed, campaigns[found["campaign_id"]], policy, business_date) is None
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=arrow_schema(table_of(TABLE)))

@@ -77,16 +77,22 @@ def candidate_frame(
     )
     raised = control_shares.raised_campaigns(fixed, context.control_shares)
     facts = join_facts(
-        subscribers, inputs.read_contacts(lake, business_date), inputs.read_suppressions(lake, business_date),
-        inputs.read_held_back(lake, business_date), inputs.read_due_before(lake, business_date, raised) if raised else None,
-    )  # fmt: skip
+        subscribers,
+        inputs.read_contacts(lake, business_date),
+        inputs.read_suppressions(lake, business_date),
+        inputs.read_held_back(lake, business_date),
+        inputs.read_due_before(lake, business_date, raised) if raised else None,
+    )
     return decide_candidates(facts, compiled, context)
 
 
 def _shares(
-    subscribers: DataFrame, compiled: list[CompiledCampaign], fixed: control_shares.Rows,
-    business_date: date, policy: Policy,
-) -> dict[str, float]:  # fmt: skip
+    subscribers: DataFrame,
+    compiled: list[CompiledCampaign],
+    fixed: control_shares.Rows,
+    business_date: date,
+    policy: Policy,
+) -> dict[str, float]:
     def count(names: list[str]) -> dict[str, int]:
         asked = [campaign for campaign in compiled if campaign.campaign.campaign_id in names]
         context = TargetingContext(contact_day_of(business_date), policy, dict.fromkeys(names, 0.0))
@@ -113,8 +119,16 @@ def _score_date(lake: Tables, wanted: frozenset[str], business_date: date, polic
 def no_targets() -> pa.Table:
     """Targets of a night without any approved campaign: none, with the columns the next steps read."""
     texts = [(name, pa.string()) for name in ("subscription_id", "campaign_id", "product_id")]
-    numbers = [("wave_no", pa.int32()), ("control_share", pa.float64()), ("score", pa.float64()), ("is_model_selected", pa.bool_()), ("all_reasons", pa.int64()),
-               ("open_channels", pa.int64()), ("is_campaign_control", pa.bool_()), ("month_contact_cnt", pa.int32())]  # fmt: skip
+    numbers = [
+        ("wave_no", pa.int32()),
+        ("control_share", pa.float64()),
+        ("score", pa.float64()),
+        ("is_model_selected", pa.bool_()),
+        ("all_reasons", pa.int64()),
+        ("open_channels", pa.int64()),
+        ("is_campaign_control", pa.bool_()),
+        ("month_contact_cnt", pa.int32()),
+    ]
     return pa.schema(
         [*texts, *numbers, *((f"preference_{code}", pa.float64()) for code in load_channels())]
     ).empty_table()

@@ -103,7 +103,7 @@ def is_excluded_by_campaign(contact_day: date) -> Column:
 
     in_campaign = F.exists("contacts", lambda c: is_known(c.planned_date >= since(c.campaign_id)))
     on_list = F.coalesce(F.arrays_overlap("list_colours", "excluded_colours"), F.lit(False))
-    return ~F.col("stays") | in_campaign | on_list
+    return ~F.col("passes_exclusions") | in_campaign | on_list
 
 
 def exceeds_caps(policy: Policy) -> dict[Reason, Column]:

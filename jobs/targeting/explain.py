@@ -9,13 +9,13 @@ from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHDRAWALS
 from jobs.people.person_lookup import look_up
 from jobs.rules.exclusion_reasons import reasons_of
 from jobs.targeting.campaign_rules import compile_campaign
-from jobs.targeting.freeze import contact_id_of
+from jobs.targeting.night_rows import contact_id_of
 
 _IN = {"EXPORTED": "on the list of", "RECOMMENDED": "recommended on"}
 
@@ -55,8 +55,20 @@ def explain(
     row = found[0]
     reasons = [reason.name for reason in reasons_of(row["all_reasons"])]
     opened = [code for code, channel in load_channels().items() if row["channel_verdicts"] >> channel.bit & 1]
-    kept = {name: row[name] for name in ("verdict", "first_reason", "channel_code", "wave_no", "score", "value_yuan", "is_model_selected",
-                                         "campaign_version", "policy_version")}  # fmt: skip
+    kept = {
+        name: row[name]
+        for name in (
+            "verdict",
+            "first_reason",
+            "channel_code",
+            "wave_no",
+            "score",
+            "value_yuan",
+            "is_model_selected",
+            "campaign_version",
+            "policy_version",
+        )
+    }
     text = _sentence(row, reasons, opened) + _withdrawal(settings, row)
     return {**answer, **kept, "all_reasons": reasons, "open_channels": opened, "text": text}
 
@@ -64,7 +76,7 @@ def explain(
 def _withdrawal(settings: Settings, row: dict) -> str:
     """What became of the contact after it was decided: words when it was taken out of its list, else nothing."""
     contact = contact_id_of(row["campaign_id"], row["wave_no"], row["subscription_id"], row["business_date"])
-    found = ledger.read(settings, WITHDRAWALS, filters=[("contact_id", "=", contact)]).to_pylist()
+    found = delta_rs.read(settings, WITHDRAWALS, filters=[("contact_id", "=", contact)]).to_pylist()
     return "".join(f"; {each['kind'].lower()} afterwards by {each['withdrawn_by']}: {each['reason']}" for each in found)
 
 

@@ -26,7 +26,7 @@ from conf.errors import ClosedLoopError, ExportRefused
 from conf.exports import ExportLayout, load_exports
 from conf.policy import load_policy
 from conf.settings import Settings
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import delta_rs, faults
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.doors import export_folder
 from jobs.lakehouse.lake import Lake
@@ -34,7 +34,7 @@ from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import CLOSED, EXPORTED, RECALLED, REFUSED, RELEASING, withdrawn_contacts
 from jobs.targeting import sent
 from jobs.targeting.after_restore import note_recalled_contacts, note_what_left
-from jobs.targeting.approval import content_hash
+from jobs.targeting.approval import campaign_hash
 from jobs.targeting.export_check import differences, read_back, violations
 from jobs.targeting.export_files import (
     clear_private,
@@ -98,9 +98,12 @@ def run_night(
             + "\n".join(outcome.withheld)
         )
     return {
-        "files": dict(outcome.files), "rows_by_channel": {code: n for code, n in sorted(outcome.rows.items()) if n},
-        "rows": sum(outcome.rows.values()), "dropped": sum(night.dropped.values()), "withheld": outcome.withheld,
-    }  # fmt: skip
+        "files": dict(outcome.files),
+        "rows_by_channel": {code: n for code, n in sorted(outcome.rows.items()) if n},
+        "rows": sum(outcome.rows.values()),
+        "dropped": sum(night.dropped.values()),
+        "withheld": outcome.withheld,
+    }
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Ready:
 
 def _require_published(settings: Settings, business_date: date) -> None:
     filters = [("stage", "=", STAGE), ("business_date", "=", business_date)]
-    if not ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows:
+    if not delta_rs.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows:
         raise ExportRefused(
             f"night {business_date}: targeting is not published\n  to do:  closedloop run target --date {business_date}"
         )
@@ -132,10 +135,15 @@ def _require_fresh(settings: Settings, business_date: date) -> None:
 def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
     settings = lake.settings
     return Night(
-        lake, business_date, Directory(lake, business_date), read_protection(lake, business_date, contact_day_of(business_date)),
-        load_campaigns() if campaigns is None else campaigns, load_policy(), files_of_night(settings, business_date),
+        lake,
+        business_date,
+        Directory(lake, business_date),
+        read_protection(lake, business_date, contact_day_of(business_date)),
+        load_campaigns() if campaigns is None else campaigns,
+        load_policy(),
+        files_of_night(settings, business_date),
         withdrawn_contacts(settings, business_date, DROPPED),
-    )  # fmt: skip
+    )
 
 
 def _prepare(night: Night, files: dict[str, list[dict]], outcome: Outcome) -> list[Ready]:
@@ -335,7 +343,7 @@ def _require_unchanged_campaign(night: Night, contact: dict) -> None:
     decided = set(
         night.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)["campaign_version"].to_pylist()
     )
-    found = content_hash(campaign)[:12] if campaign else "no file"
+    found = campaign_hash(campaign)[:12] if campaign else "no file"
     if decided != {found}:
         raise ExportRefused(
             f"{contact['campaign_id']}: found content {found}, wanted {sorted(decided)}, with which the night was decided"

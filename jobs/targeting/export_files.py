@@ -87,11 +87,20 @@ def write_manifest(
     first = contacts[0]
     expires = last_valid_day(first["planned_date"])
     manifest = {
-        "file_name": target.name, "channel_code": layout.channel_code, "campaign_id": first["campaign_id"],
-        "business_date": str(first["business_date"]), "planned_date": str(first["planned_date"]), "expires_on": str(expires),
-        "rows": len(contacts), "bytes": len(content), "sha256": sha256(content).hexdigest(), "encoding": layout.encoding,
-        "layout": layout.layout, "layout_version": layout.layout_version,
-        "window": f"{policy.sending.window_start}-{policy.sending.window_end}", **sending_plan(contacts, policy.sending),
-    }  # fmt: skip
+        "file_name": target.name,
+        "channel_code": layout.channel_code,
+        "campaign_id": first["campaign_id"],
+        "business_date": str(first["business_date"]),
+        "planned_date": str(first["planned_date"]),
+        "expires_on": str(expires),
+        "rows": len(contacts),
+        "bytes": len(content),
+        "sha256": sha256(content).hexdigest(),
+        "encoding": layout.encoding,
+        "layout": layout.layout,
+        "layout_version": layout.layout_version,
+        "window": f"{policy.sending.window_start}-{policy.sending.window_end}",
+        **sending_plan(contacts, policy.sending),
+    }
     text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(root, manifest_of(target), text.encode())

@@ -22,10 +22,14 @@ _GRAMMAR = {
 _FORMULA_TRIGGERS = "=+-@\t\r\n＝＋－＠"  # what makes a spreadsheet run a cell, in some languages also in full width
 _BEFORE_A_FORMULA = "'\";"  # what a spreadsheet takes off, or ends the cell before, and then runs the rest
 _WANTED = {
-    "code": "capital letters, digits and _", "int": "digits", "msisdn": "a national mobile number of 11 digits",
-    "date8": "a date as YYYYMMDD", "time4": "a time as HHMM", "url": "an http address",
+    "code": "capital letters, digits and _",
+    "int": "digits",
+    "msisdn": "a national mobile number of 11 digits",
+    "date8": "a date as YYYYMMDD",
+    "time4": "a time as HHMM",
+    "url": "an http address",
     "text": "text without control characters, separators or formula triggers",
-}  # fmt: skip
+}
 
 
 class CellRefused(ExportRefused):

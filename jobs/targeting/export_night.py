@@ -46,10 +46,16 @@ class Night:
     def row(self, contact: dict, rows: int, digest: str, status: str, **ends: str) -> dict[str, Any]:
         """The ledger's row of a contact's file; `ends` say why it was refused or closed, by whom, or how it had left."""
         return {
-            "business_date": self.business_date, "campaign_id": contact["campaign_id"], "channel_code": contact["channel_code"],
-            "file_name": contact["file_name"], "rows": rows, "sha256": digest, "status": status, **ends,
+            "business_date": self.business_date,
+            "campaign_id": contact["campaign_id"],
+            "channel_code": contact["channel_code"],
+            "file_name": contact["file_name"],
+            "rows": rows,
+            "sha256": digest,
+            "status": status,
+            **ends,
             "run_id": self.lake.run.run_id,
-        }  # fmt: skip
+        }
 
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Put rows of files into the ledger, in one commit."""

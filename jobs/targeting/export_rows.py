@@ -67,14 +67,24 @@ def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Po
     planned: date = contact["planned_date"]
     valid_to = last_valid_day(planned)
     return {
-        "contact_id": contact["contact_id"], "campaign_id": contact["campaign_id"], "task_id": contact["task_id"],
-        "wave_no": str(contact["wave_no"]), "msisdn": directory.number(contact["subscription_id"]),
-        "product_id": contact["product_id"], "offer_id": contact["offer_id"], "planned_date": f"{planned:%Y%m%d}",
-        "script_id": contact["script_id"], "valid_to": f"{valid_to:%Y%m%d}", "priority": str(campaign.priority),
-        "window_start": policy.sending.window_start.replace(":", ""), "window_end": policy.sending.window_end.replace(":", ""),
+        "contact_id": contact["contact_id"],
+        "campaign_id": contact["campaign_id"],
+        "task_id": contact["task_id"],
+        "wave_no": str(contact["wave_no"]),
+        "msisdn": directory.number(contact["subscription_id"]),
+        "product_id": contact["product_id"],
+        "offer_id": contact["offer_id"],
+        "planned_date": f"{planned:%Y%m%d}",
+        "script_id": contact["script_id"],
+        "valid_to": f"{valid_to:%Y%m%d}",
+        "priority": str(campaign.priority),
+        "window_start": policy.sending.window_start.replace(":", ""),
+        "window_end": policy.sending.window_end.replace(":", ""),
         "city_code": directory.city(contact["subscription_id"]),
-        "script_title": task.script_title, "script_text": task.script_text, "script_url": task.script_url,
-    }  # fmt: skip
+        "script_title": task.script_title,
+        "script_text": task.script_text,
+        "script_url": task.script_url,
+    }
 
 
 def file_cells(

@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.errors import InputRefused
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.withheld import CLOSED, EXPORT_LEDGER, EXPORTED, RECALLED, RELEASING
 
 ENDED = (EXPORTED, RECALLED, CLOSED)  # never sent again, whatever lies in the channel's folder
@@ -16,7 +16,7 @@ MAY_HAVE_LEFT = (RELEASING, EXPORTED, RECALLED)
 
 def files_of_night(settings: Settings, business_date: date) -> dict[str, dict[str, Any]]:
     """Ledger rows of the night's files by file name."""
-    rows = ledger.read(settings, EXPORT_LEDGER, filters=[("business_date", "=", business_date)])
+    rows = delta_rs.read(settings, EXPORT_LEDGER, filters=[("business_date", "=", business_date)])
     return {row["file_name"]: row for row in rows.to_pylist()}
 
 
@@ -29,7 +29,7 @@ def write_statuses(settings: Settings, rows: list[dict], run_id: str) -> None:
     """Put the rows of several files in place of those they had, in one commit; nothing for no rows."""
     if rows:
         names = ", ".join(f"'{row['file_name']}'" for row in rows)
-        ledger.replace(settings, EXPORT_LEDGER, rows, f"file_name IN ({names})", run_id)
+        delta_rs.replace(settings, EXPORT_LEDGER, rows, f"file_name IN ({names})", run_id)
 
 
 def has_left(settings: Settings, business_date: date) -> bool:

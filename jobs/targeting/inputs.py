@@ -18,7 +18,7 @@ from jobs.rules.exclusion_reasons import Reason, mask_of, protecting, up_to
 from jobs.rules.rule_nodes import TAG_COLUMN
 from jobs.targeting.campaign_rules import LIFECYCLE, VIEW
 from jobs.targeting.channel_rules import all_channels, bits_of
-from jobs.targeting.control import GLOBAL
+from jobs.targeting.control_group import GLOBAL
 from jobs.targeting.exclusion_rules import counts_to_caps_this_month, is_known
 
 if TYPE_CHECKING:
@@ -27,9 +27,19 @@ if TYPE_CHECKING:
     from jobs.lakehouse.tables import Tables
 
 BASE_COLUMNS = (
-    "subscription_id", "msisdn", "msisdn_class", "user_type", "is_live", "subscription_status", "city_code", "county_code",
-    "account_manager_id", "channel_preference_score", "list_colours", "crbt_lifecycle_state",
-)  # fmt: skip
+    "subscription_id",
+    "msisdn",
+    "msisdn_class",
+    "user_type",
+    "is_live",
+    "subscription_status",
+    "city_code",
+    "county_code",
+    "account_manager_id",
+    "channel_preference_score",
+    "list_colours",
+    "crbt_lifecycle_state",
+)
 
 
 def contact_day_of(business_date: date) -> date:
@@ -103,11 +113,18 @@ def read_contacts(lake: Tables, business_date: date) -> DataFrame:
     )
     in_month = F.trunc("planned_date", "month") == F.lit(day.replace(day=1))
     contact = F.struct(
-        F.col("campaign_id"), F.col("product_id"), _bit_of_channel().alias("channel_bits"), F.col("planned_date"),
-        in_month.alias("in_month"), F.col("counts_to_cap").alias("counts"), F.col("contact_state").alias("state"),
-        is_known(F.coalesce("contact_class", "channel_class") == "PASSIVE").alias("is_passive"), F.col("response_code"),
-        F.to_date("response_at").alias("response_date"), F.coalesce("wave_no", F.lit(1)).alias("wave_no"),
-    )  # fmt: skip
+        F.col("campaign_id"),
+        F.col("product_id"),
+        _bit_of_channel().alias("channel_bits"),
+        F.col("planned_date"),
+        in_month.alias("in_month"),
+        F.col("counts_to_cap").alias("counts"),
+        F.col("contact_state").alias("state"),
+        is_known(F.coalesce("contact_class", "channel_class") == "PASSIVE").alias("is_passive"),
+        F.col("response_code"),
+        F.to_date("response_at").alias("response_date"),
+        F.coalesce("wave_no", F.lit(1)).alias("wave_no"),
+    )
     arrays = history.groupBy("subscription_id").agg(F.collect_list(contact).alias("contacts"))
     return arrays.withColumn("month_contacts", F.filter("contacts", counts_to_caps_this_month))
 

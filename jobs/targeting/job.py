@@ -15,30 +15,34 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.policy import Policy, load_policy
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import without_withheld
-from jobs.targeting import control_shares, freeze, sent
+from jobs.targeting import control_shares, night_rows, sent
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
 from jobs.targeting.file_status import has_left
-from jobs.targeting.identity import counts_by_reason, require_identity
 from jobs.targeting.inputs import contact_day_of
-from jobs.targeting.question import budget_left
+from jobs.targeting.night_problem import budget_left
 from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
+from jobs.targeting.tally import counts_by_reason, require_tally
 from jobs.targeting.value import Evidence, read_evidence
 
 STAGE = "targeting"
 DECISION, CONTACT, CONTROL, RECOMMENDATION, SHARE = (
-    "gold.campaign_decision", "gold.campaign_contact", "gold.control_group", "gold.recommendation", "gold.control_share",
-)  # fmt: skip
+    "gold.campaign_decision",
+    "gold.campaign_contact",
+    "gold.control_group",
+    "gold.recommendation",
+    "gold.control_share",
+)
 Summary = dict[str, Any]
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The lists of one night; a night that was exported is frozen for good and left as it is.
 
     Raises StaleSuppression, NightNotClosed or InputsMissing when the night may not make lists; nothing is written then.
@@ -46,9 +50,9 @@ def plan(tables: Tables, dates: DateRange) -> Plan:
     business_date = dates.last
     if is_exported(tables.settings, business_date):
         detail = f"lists of {business_date} were exported: they stay as they are"
-        return Plan((), summary={"status": "FROZEN", "detail": detail})
+        return StagePlan((), summary={"status": "FROZEN", "detail": detail})
     _require_ready(tables, business_date)
-    return Plan((dates,), summary={"status": "PUBLISHED"})
+    return StagePlan((dates,), summary={"status": "PUBLISHED"})
 
 
 def lists_of_night(lake: Lake, dates: DateRange) -> dict[str, pa.Table]:
@@ -57,7 +61,7 @@ def lists_of_night(lake: Lake, dates: DateRange) -> dict[str, pa.Table]:
     approved, refusals = approved_campaigns(lake, business_date)
     targets = find_targets(lake, approved, business_date)
     allocation = allocate_night(lake, lake.settings, targets, approved, policy, business_date)
-    tables = freeze_night(lake, targets, allocation, approved, policy, business_date)
+    tables = rows_of_night(lake, targets, allocation, approved, policy, business_date)
     lake.summary.update(_summary(tables[DECISION], allocation, refusals))
     return tables
 
@@ -73,7 +77,7 @@ def is_exported(settings: Settings, business_date: date) -> bool:
 def is_published(settings: Settings, business_date: date) -> bool:
     """Whether the lists of a night are frozen for readers."""
     filters = [("stage", "=", STAGE), ("business_date", "=", business_date)]
-    return ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
+    return delta_rs.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
 
 
 def _require_ready(tables: Tables, business_date: date) -> None:
@@ -149,14 +153,17 @@ def allocation_metrics(allocation: Allocation) -> dict[str, float]:
             "allocation.seconds": 0.0,
         }
     figures = {
-        "allocation.objective": plan.objective, "allocation.bound": plan.bound, "allocation.gap": plan.gap,
-        "allocation.greedy": plan.greedy_objective, "allocation.seconds": plan.seconds,
-    }  # fmt: skip
+        "allocation.objective": plan.objective,
+        "allocation.bound": plan.bound,
+        "allocation.gap": plan.gap,
+        "allocation.greedy": plan.greedy_objective,
+        "allocation.seconds": plan.seconds,
+    }
     figures |= {f"allocation.shadow_price.{name}": price for name, price in plan.shadow_prices.items()}
     return figures | {f"allocation.violation.{name}": amount for name, amount in plan.violations.items() if amount}
 
 
-def freeze_night(
+def rows_of_night(
     lake: Lake,
     targets: pa.Table,
     allocation: Allocation,
@@ -165,18 +172,19 @@ def freeze_night(
     business_date: date,
 ) -> dict[str, pa.Table]:
     """Decision log, lists, control groups and recommendations of the night; that targeted adds up is checked first."""
-    decisions = freeze.decisions_of(targets, allocation, campaigns, policy, business_date)
-    contacts = freeze.contacts_of(targets, allocation, campaigns, business_date)
-    require_identity(decisions, contacts)
+    decisions = night_rows.decisions_of(targets, allocation, campaigns, policy, business_date)
+    contacts = night_rows.contacts_of(targets, allocation, campaigns, business_date)
+    require_tally(decisions, contacts)
     groups = lake.arrow(
         CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"]
     )
     earlier = {(row["campaign_id"], row["subscription_id"]) for row in groups.to_pylist()}
     tables = {
-        DECISION: decisions, CONTACT: contacts,
-        CONTROL: freeze.control_rows_of(targets, decisions, earlier, business_date),
-        RECOMMENDATION: freeze.recommendations_of(contacts),
-    }  # fmt: skip
+        DECISION: decisions,
+        CONTACT: contacts,
+        CONTROL: night_rows.control_rows_of(targets, decisions, earlier, business_date),
+        RECOMMENDATION: night_rows.recommendations_of(contacts),
+    }
     shares = control_shares.rows_to_fix(
         control_shares.fixed_shares(lake, business_date), targets, campaigns, policy, business_date
     )
@@ -193,6 +201,9 @@ def _summary(decisions: pa.Table, allocation: Allocation, refusals: list[str]) -
         counts.setdefault(campaign_id, {})[key] = count
     channels = Counter(code for code in decisions["channel_code"].to_pylist() if code)
     return {
-        "targeted": decisions.num_rows, "by_campaign": counts, "by_channel": dict(sorted(channels.items())),
-        "refused_campaigns": refusals, **{k: v for k, v in allocation_metrics(allocation).items() if "shadow" not in k},
-    }  # fmt: skip
+        "targeted": decisions.num_rows,
+        "by_campaign": counts,
+        "by_channel": dict(sorted(channels.items())),
+        "refused_campaigns": refusals,
+        **{k: v for k, v in allocation_metrics(allocation).items() if "shadow" not in k},
+    }

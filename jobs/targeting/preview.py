@@ -12,7 +12,7 @@ from jobs.lakehouse import published
 from jobs.lakehouse.session import get_session
 from jobs.lakehouse.tables import Tables
 from jobs.rules.exclusion_reasons import first_reason
-from jobs.targeting.approval import content_hash
+from jobs.targeting.approval import campaign_hash
 from jobs.targeting.campaign_rules import compile_campaign
 from jobs.targeting.channel_rules import channels_of
 from jobs.targeting.decide import candidate_frame
@@ -29,8 +29,12 @@ def preview(
     """
     compiled = compile_campaign(campaign)
     night = business_date or newest_view(settings)
-    figures: dict[str, Any] = {"campaign_id": campaign.campaign_id, "content_hash": content_hash(campaign), "business_date": night,
-                               "selection": compiled.selection.describe()}  # fmt: skip
+    figures: dict[str, Any] = {
+        "campaign_id": campaign.campaign_id,
+        "content_hash": campaign_hash(campaign),
+        "business_date": night,
+        "selection": compiled.selection.describe(),
+    }
     if night is None:
         return figures
     tables = Tables(settings, spark or get_session(settings, "preview"))
@@ -46,8 +50,13 @@ def preview(
             by_channel.update({channel.channel_code: row["count"] for channel in channels_of(row["open_channels"])})
     targeted = sum(reasons.values())
     contactable = reasons.pop(CONTACTABLE, 0)
-    return {**figures, "targeted": targeted, "contactable": contactable, "by_reason": dict(reasons.most_common()),
-            "contactable_by_channel": dict(by_channel.most_common())}  # fmt: skip
+    return {
+        **figures,
+        "targeted": targeted,
+        "contactable": contactable,
+        "by_reason": dict(reasons.most_common()),
+        "contactable_by_channel": dict(by_channel.most_common()),
+    }
 
 
 def preview_text(settings: Settings, campaign: Campaign) -> str:

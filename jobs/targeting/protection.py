@@ -12,7 +12,7 @@ import pyarrow.compute
 
 from conf.channels import load_channels
 from conf.responses import load_response_rules
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LOADED
 from jobs.lakehouse.tables import Tables
 from jobs.people import vault
@@ -111,7 +111,7 @@ def _read_lists(lake: Tables, contact_day: date, protection: Protection, binding
 def _whole_since(lake: Tables, nights: list[date]) -> date:
     """The newest night whose list could be read to the last row; what it and later ones hold stays in force."""
     columns = ["load_date", "status", "rows_unreadable"]
-    files = ledger.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
+    files = delta_rs.read(lake.settings, "ops.file_ledger", filters=[("feed", "=", "list_member")], columns=columns)
     torn = {row["load_date"] for row in files.to_pylist() if row["rows_unreadable"] and row["status"] in LOADED}
     return max((night for night in nights if night not in torn), default=nights[0])
 
@@ -165,9 +165,14 @@ def _read_complaints(
 def _complaint(row: dict, day: date) -> Complaint:
     closed_at = row["closed_at"] or row["created_at"]
     return Complaint(
-        row["complaint_id"], day, row["category"] or "", row["about_channel"] or "", row["about_product"] or "",
-        bool(row["is_escalated"]), closed_at.date() if row["status"] == "CLOSED" else None,
-    )  # fmt: skip
+        row["complaint_id"],
+        day,
+        row["category"] or "",
+        row["about_channel"] or "",
+        row["about_product"] or "",
+        bool(row["is_escalated"]),
+        closed_at.date() if row["status"] == "CLOSED" else None,
+    )
 
 
 def _read_sensitive(lake: Tables, protection: Protection, owners: _OwnerHistory) -> None:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from conf.errors import ExportRefused, InputRefused
 from conf.feeds import load_feeds
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.masking import masked
 from jobs.lakehouse.tables import Tables
@@ -36,7 +36,7 @@ def require_fresh_suppression(settings: Settings, business_date: date) -> None:
     EMPTY is fresh only for feeds that may be empty. A row that cannot be read is a missing row: above the feed's
     `max_unreadable_share` nothing leaves.
     """
-    rows = ledger.read(settings, "ops.feed_status", filters=[("business_date", "=", business_date)]).to_pylist()
+    rows = delta_rs.read(settings, "ops.feed_status", filters=[("business_date", "=", business_date)]).to_pylist()
     found = {row["feed"]: row for row in rows}
     problems = []
     for feed in load_feeds().values():
@@ -54,9 +54,10 @@ def require_fresh_suppression(settings: Settings, business_date: date) -> None:
             )
     if problems:
         raise StaleSuppression(
-            f"night {business_date}: no lists, because suppression data is not fresh\n" + "\n".join(problems)
+            f"night {business_date}: no lists, because suppression data is not fresh\n"
+            + "\n".join(problems)
             + f"\n  to do:  get the feed delivered, then: closedloop run ingest --date {business_date} and the stages after it"
-        )  # fmt: skip
+        )
 
 
 def _unreadable_share(row: dict) -> float:
@@ -73,10 +74,15 @@ def skip_night(settings: Settings, business_date: date, by: str) -> str:
     if _is_published(settings, business_date):
         raise InputRefused(f"skip of {business_date}: found its lists published, wanted a night without lists")
     row = {
-        "run_id": uuid.uuid4().hex[:12], "business_date": business_date, "stage": "targeting", "step": f"skipped by {by}",
-        "table_name": "gold.campaign_contact", "metric": SKIPPED, "value": 1.0,
-    }  # fmt: skip
-    ledger.append(settings, "ops.run_metric", [row])
+        "run_id": uuid.uuid4().hex[:12],
+        "business_date": business_date,
+        "stage": "targeting",
+        "step": f"skipped by {by}",
+        "table_name": "gold.campaign_contact",
+        "metric": SKIPPED,
+        "value": 1.0,
+    }
+    delta_rs.append(settings, "ops.run_metric", [row])
     text = f"night {business_date} makes no lists"
     raise_alert(settings, "NIGHT_SKIPPED", business_date, text, by=by)
     return f"{text}: skipped by {by}"
@@ -84,7 +90,7 @@ def skip_night(settings: Settings, business_date: date, by: str) -> str:
 
 def _is_published(settings: Settings, business_date: date) -> bool:
     filters = [("stage", "=", "targeting"), ("business_date", "=", business_date)]
-    return ledger.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
+    return delta_rs.read(settings, "ops.published", filters=filters, columns=["stage"]).num_rows > 0
 
 
 def require_previous_night(settings: Settings, business_date: date) -> None:
@@ -92,7 +98,7 @@ def require_previous_night(settings: Settings, business_date: date) -> None:
     if business_date <= settings.first_night:
         return
     before = business_date - timedelta(days=1)
-    skipped = ledger.read(
+    skipped = delta_rs.read(
         settings,
         "ops.run_metric",
         filters=[("metric", "=", SKIPPED), ("business_date", "=", before)],

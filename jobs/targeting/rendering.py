@@ -18,7 +18,7 @@ from jobs.lakehouse.tables import Tables
 from jobs.targeting.export_check import read_back
 from jobs.targeting.export_layout import CellRefused, file_bytes, misfit
 from jobs.targeting.export_rows import UNKNOWN_PLACE, Cells, Directory, cells_of
-from jobs.targeting.freeze import contact_id_of
+from jobs.targeting.night_rows import contact_id_of
 from jobs.targeting.preview import newest_view
 
 SAMPLE = 300  # customers tried; what differs between lines is the number and the place
@@ -112,11 +112,17 @@ def _contact(campaign: Campaign, task: Task, person: str, night: date) -> dict[s
     waves = [wave.wave_no for wave in campaign.waves if task.channel_code in wave.channels]
     wave_no = max(waves, default=1)
     return {
-        "contact_id": contact_id_of(campaign.campaign_id, wave_no, person, night), "campaign_id": campaign.campaign_id,
-        "task_id": campaign.task_id(task.channel_code), "wave_no": wave_no, "subscription_id": person,
-        "product_id": campaign.product_id, "offer_id": task.offer_id, "channel_code": task.channel_code,
-        "planned_date": night + timedelta(days=1), "script_id": task.script_id,
-    }  # fmt: skip
+        "contact_id": contact_id_of(campaign.campaign_id, wave_no, person, night),
+        "campaign_id": campaign.campaign_id,
+        "task_id": campaign.task_id(task.channel_code),
+        "wave_no": wave_no,
+        "subscription_id": person,
+        "product_id": campaign.product_id,
+        "offer_id": task.offer_id,
+        "channel_code": task.channel_code,
+        "planned_date": night + timedelta(days=1),
+        "script_id": task.script_id,
+    }
 
 
 def _sample(tables: Tables, campaign: Campaign, view: date) -> list[str]:

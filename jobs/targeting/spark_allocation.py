@@ -26,8 +26,9 @@ def _save(canonical: Canonical, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
         np.save(folder / f"{name}.npy", getattr(canonical, name))
-    (folder / "rest.pickle").write_bytes(pickle.dumps((canonical.n_customers, canonical.conflict, canonical.caps,
-                                                       canonical.gain, canonical.rules)))  # fmt: skip
+    (folder / "rest.pickle").write_bytes(
+        pickle.dumps((canonical.n_customers, canonical.conflict, canonical.caps, canonical.gain, canonical.rules))
+    )
 
 
 @lru_cache(maxsize=2)
@@ -51,8 +52,9 @@ def _solve_rows(folder: str, prices: Prices, batches: Iterator[pa.RecordBatch]) 
             found["first"].append(first)
             found["totals"].append(sums[0].tobytes())
             found["stats"].append(sums[1].tobytes())
-        yield pa.RecordBatch.from_pydict(found, schema=pa.schema(
-            [("first", pa.int64()), ("totals", pa.binary()), ("stats", pa.binary())]))  # fmt: skip
+        yield pa.RecordBatch.from_pydict(
+            found, schema=pa.schema([("first", pa.int64()), ("totals", pa.binary()), ("stats", pa.binary())])
+        )
 
 
 def solve_blocks(canonical: Canonical, first: int, last: int, prices: Prices) -> BlockSums:

@@ -74,8 +74,12 @@ def read_evidence(lake: Lake, business_date: date) -> Evidence:
 
 
 def expected_values(
-    targets: pa.Table, campaigns: Mapping[str, Campaign], channels: Sequence[Channel], policy: Policy, evidence: Evidence
-) -> np.ndarray:  # fmt: skip
+    targets: pa.Table,
+    campaigns: Mapping[str, Campaign],
+    channels: Sequence[Channel],
+    policy: Policy,
+    evidence: Evidence,
+) -> np.ndarray:
     """Value in yuan of each target (row) on each channel (column); channels the campaign does not use get NaN.
 
     Expected sales x (margin - gift) - cost of the contacts expected (of a passive channel only those who come).
@@ -94,8 +98,12 @@ def expected_values(
 
 
 def expected_sales(
-    targets: pa.Table, campaigns: Mapping[str, Campaign], channels: Sequence[Channel], policy: Policy, evidence: Evidence
-) -> np.ndarray:  # fmt: skip
+    targets: pa.Table,
+    campaigns: Mapping[str, Campaign],
+    channels: Sequence[Channel],
+    policy: Policy,
+    evidence: Evidence,
+) -> np.ndarray:
     """Sales expected of each target (row) on each channel (column): reach x chance of a yes; NaN on channels not used."""
     campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
     sales = np.full((targets.num_rows, len(channels)), np.nan)
@@ -109,9 +117,7 @@ def expected_sales(
     return sales
 
 
-def chances(
-    own: pa.Table, campaign: Campaign, channel: Channel, policy: Policy, evidence: Evidence
-) -> np.ndarray:  # fmt: skip
+def chances(own: pa.Table, campaign: Campaign, channel: Channel, policy: Policy, evidence: Evidence) -> np.ndarray:
     """Chance that each target of one campaign says yes (and would not have without it) once it arrived, at most score.highest_chance.
 
     Base: the calibrated score, or the campaign's base rate, x the channel's multiplier x the customer's preference. What

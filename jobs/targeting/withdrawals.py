@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.withheld import WITHDRAWALS, withdrawn_contacts
 
 DROPPED, RECALLED = "DROPPED", "RECALLED"
@@ -28,4 +28,4 @@ def withdraw(
         for contact, reason in contacts
         if contact["contact_id"] not in known
     ]
-    return ledger.append(settings, WITHDRAWALS, rows, run_id)
+    return delta_rs.append(settings, WITHDRAWALS, rows, run_id)

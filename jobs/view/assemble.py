@@ -30,12 +30,28 @@ if TYPE_CHECKING:
 VIEW = "gold.customer_360"
 # Counts of things that did not happen are 0, not empty.
 ZERO_WHEN_EMPTY = [
-    "mou_minutes_30d", "topup_cnt_90d", "topup_cnt_30d", "payment_fen_90d", "complaint_cnt_90d",
-    "complaint_open_cnt", "partner_cnt_3m", "partners_with_crbt_cnt", "partners_with_newspaper_cnt",
-    "partners_churned_90d_cnt", "crbt_downloads_2m", "crbt_paid_downloads_2m", "crbt_paid_tones_90d",
-    "newspaper_issues_30d", "misc_orders_90d", "service_events_90d", "contacts_this_month", "contacts_7d", "accept_cnt_6m",
-    "refuse_cnt_6m", "handset_changes_12m",
-]  # fmt: skip
+    "mou_minutes_30d",
+    "topup_cnt_90d",
+    "topup_cnt_30d",
+    "payment_fen_90d",
+    "complaint_cnt_90d",
+    "complaint_open_cnt",
+    "partner_cnt_3m",
+    "partners_with_crbt_cnt",
+    "partners_with_newspaper_cnt",
+    "partners_churned_90d_cnt",
+    "crbt_downloads_2m",
+    "crbt_paid_downloads_2m",
+    "crbt_paid_tones_90d",
+    "newspaper_issues_30d",
+    "misc_orders_90d",
+    "service_events_90d",
+    "contacts_this_month",
+    "contacts_7d",
+    "accept_cnt_6m",
+    "refuse_cnt_6m",
+    "handset_changes_12m",
+]
 FALSE_WHEN_EMPTY = ["is_mms_user", "has_crbt", "crbt_music_box_flag", "has_newspaper"]
 
 
@@ -68,13 +84,25 @@ def joined_facts(snap: Snapshot) -> DataFrame:
         .join(owned.select("subscription_id", "has_newspaper"), "subscription_id", "left")
     )
     subjects = [
-        _once(snap, "silver.usage_daily", usage.usage(snap, activations)), value.bills(snap, activations), value.payments(snap), value.balances(snap), value.complaints(snap),
-        tones, owned, use, circle.circle(snap, pairs, flags),
-        circle.followers(snap, pairs, services.adoptions(products, tones)), profile.bundles(snap), profile.home_areas(snap),
+        _once(snap, "silver.usage_daily", usage.usage(snap, activations)),
+        value.bills(snap, activations),
+        value.payments(snap),
+        value.balances(snap),
+        value.complaints(snap),
+        tones,
+        owned,
+        use,
+        circle.circle(snap, pairs, flags),
+        circle.followers(snap, pairs, services.adoptions(products, tones)),
+        profile.bundles(snap),
+        profile.home_areas(snap),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
-        contacts.contact_measures(snap), contacts.own_visits(snap), contacts.orders(snap),
-        contacts.suppressions(snap), contacts.channel_preference(snap),
-    ]  # fmt: skip
+        contacts.contact_measures(snap),
+        contacts.own_visits(snap),
+        contacts.orders(snap),
+        contacts.suppressions(snap),
+        contacts.channel_preference(snap),
+    ]
     rows = base
     for subject in subjects:
         rows = rows.join(subject, "subscription_id", "left")
@@ -97,9 +125,11 @@ def base_of(snap: Snapshot) -> DataFrame:
     rows = rows.join(people, "customer_id", "left").join(lines, "acct_id", "left")
     rules = load_policy().contactable
     marketable = (
-        F.col("is_live") & F.col("subscription_status").isin(*rules.statuses) & F.col("user_type").isin(*rules.user_types)
+        F.col("is_live")
+        & F.col("subscription_status").isin(*rules.statuses)
+        & F.col("user_type").isin(*rules.user_types)
         & F.col("msisdn_class").isin(*rules.msisdn_classes)
-    )  # fmt: skip
+    )
     is_corporate = F.col("corporate_id").isNotNull() | F.coalesce("is_company_registered", F.lit(False))
     return rows.withColumns(
         {
@@ -128,9 +158,14 @@ def _joined_measures(snap: Snapshot) -> dict[str, Column]:
     daily_fee = F.col("arpu_3m_fen") / 30.0
     prepaid = F.col("payment_mode") == "PREPAID"
     return_rate = value_tier.return_rate(
-        F.col("arpu_3m_fen"), F.col("seconds_90d"), F.col("sms_mo_cnt_90d"), F.col("mms_p2p_cnt_90d"), F.col("data_volume_kb_90d"),
-        F.least(F.lit(rules.windows.usage.days), F.col("tenure_days") + 1), load_judgements().value_tier.unit_cost,
-    )  # fmt: skip
+        F.col("arpu_3m_fen"),
+        F.col("seconds_90d"),
+        F.col("sms_mo_cnt_90d"),
+        F.col("mms_p2p_cnt_90d"),
+        F.col("data_volume_kb_90d"),
+        F.least(F.lit(rules.windows.usage.days), F.col("tenure_days") + 1),
+        load_judgements().value_tier.unit_cost,
+    )
     days_left = F.when(prepaid & (daily_fee > 0), F.floor(F.greatest(F.col("balance_fen"), F.lit(0)) / daily_fee))
     return {
         "vas_codes": F.array_sort(with_tones),
@@ -200,6 +235,7 @@ def _previous_segments(snap: Snapshot) -> DataFrame:
     last = earlier.agg(F.max("snapshot_date").alias("day")).collect()[0]["day"]
     rows = earlier.where(F.col("snapshot_date") == F.lit(last)) if last else earlier.where(F.lit(False))
     return rows.select(
-        "subscription_id", F.col("current_segment_id").alias("before_segment"),
+        "subscription_id",
+        F.col("current_segment_id").alias("before_segment"),
         F.col("previous_segment_id").alias("before_previous"),
-    )  # fmt: skip
+    )

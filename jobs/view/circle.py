@@ -65,9 +65,11 @@ def _place() -> Column:
 
 def _others(services: DataFrame) -> DataFrame:
     return services.select(
-        F.col("subscription_id").alias("other_id"), F.col("has_crbt").alias("other_crbt"),
-        F.col("has_newspaper").alias("other_newspaper"), F.col("left_on").alias("other_left_on"),
-    )  # fmt: skip
+        F.col("subscription_id").alias("other_id"),
+        F.col("has_crbt").alias("other_crbt"),
+        F.col("has_newspaper").alias("other_newspaper"),
+        F.col("left_on").alias("other_left_on"),
+    )
 
 
 def followers(snap: Snapshot, pairs: DataFrame, adoptions: DataFrame) -> DataFrame:

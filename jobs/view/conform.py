@@ -12,10 +12,10 @@ from conf.feeds import load_feeds
 from conf.settings import Settings
 from conf.tables import query_text, tables_of_job
 from jobs.lakehouse.lineage import sources
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.rules.holders import register_holder_at
-from jobs.view import asof
+from jobs.view import as_of
 from jobs.view.references import register_references
 from jobs.view.required_feeds import require_feeds
 
@@ -24,36 +24,37 @@ ANCHOR = "silver.usage_daily"  # written every night; its publication says which
 CLOSING_DAY = 2
 
 
-# Named in a query as asof_<feed> or month_<feed>: the feed's rows as the as-of reading gives them.
-_FEED_VIEW = re.compile(r"\b(asof|month)_([a-z_]+)\b")
+# Named in a query as as_of_<feed> or month_<feed>: the feed's rows as the as-of reading gives them.
+_FEED_VIEW = re.compile(r"\b(as_of|month)_([a-z_]+)\b")
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The silver tables these load dates change, and what their queries read.
 
     A resend inside the range, or dates loaded out of order, widen the range to all dates it changes. Raises FeedsMissing
     when the last night lacks a feed whose contract says stop.
     """
     require_feeds(tables.settings, dates)
-    wide = asof.dates_to_rebuild(tables.settings, dates, ANCHOR)
+    wide = as_of.dates_to_rebuild(tables.settings, dates, ANCHOR)
     wanted = tables_to_write(tables, wide)
     month = earliest_closed_month(wide)
     register_references(tables.spark, tables.settings)
     register_holder_at(tables.spark)
-    asof.register_feeds(tables, feeds_read("asof", wanted), wide)
+    as_of.register_feeds(tables, feeds_read("as_of", wanted), wide)
     if month:
-        asof.register_feeds(tables, feeds_read("month", wanted), DateRange(month, wide.last), prefix="month")
+        as_of.register_feeds(tables, feeds_read("month", wanted), DateRange(month, wide.last), prefix="month")
     delivered = rows_by_feed(tables.settings, DateRange(month or wide.first, wide.last))
     read = {
-        name: sum(delivered[feed] for kind in ("asof", "month") for feed in feeds_read(kind, [name])) for name in wanted
+        name: sum(delivered[feed] for kind in ("as_of", "month") for feed in feeds_read(kind, [name]))
+        for name in wanted
     }
-    return Plan((wide,), tuple(wanted), rows_read=read)
+    return StagePlan((wide,), tuple(wanted), rows_read=read)
 
 
 def rows_by_feed(settings: Settings, dates: DateRange) -> Counter[str]:
     """Good rows delivered by each feed on these dates."""
     rows: Counter[str] = Counter()
-    for delivery in asof.deliveries(settings):
+    for delivery in as_of.deliveries(settings):
         if delivery.load_date in dates:
             rows[delivery.feed] += delivery.rows
     return rows
@@ -65,16 +66,16 @@ def tables_to_write(tables: Tables, dates: DateRange) -> list[str]:
     The anchor table is always written, so that every conformed date leaves its mark in ops.published. Tables of closed
     months are written when a month closes inside the dates, so most nights they cost nothing.
     """
-    built = asof.newest_built(tables.settings, ANCHOR)
+    built = as_of.newest_built(tables.settings, ANCHOR)
     is_new = built is None or dates.first > built
-    brought = {d.feed for d in asof.deliveries(tables.settings) if d.load_date in dates and d.rows}
+    brought = {d.feed for d in as_of.deliveries(tables.settings) if d.load_date in dates and d.rows}
     closes_a_month, made = earliest_closed_month(dates) is not None, set(tables_of_job(JOB))
 
     def is_due(name: str) -> bool:
         if feeds_read("month", [name]):
             return closes_a_month
-        needs = feeds_read("asof", [name]) or feeds_read(
-            "asof", sources(name) & made
+        needs = feeds_read("as_of", [name]) or feeds_read(
+            "as_of", sources(name) & made
         )  # no feed of its own: it follows others
         return name == ANCHOR or bool(brought & needs) or not (is_new or tables.version(name) == 0)
 
@@ -82,7 +83,7 @@ def tables_to_write(tables: Tables, dates: DateRange) -> list[str]:
 
 
 def feeds_read(kind: str, names: Iterable[str]) -> set[str]:
-    """Feeds whose as-of views (asof_ or month_) the queries of these tables name."""
+    """Feeds whose as-of views (as_of_ or month_) the queries of these tables name."""
     found = {match[2] for name in names for match in _FEED_VIEW.finditer(query_text(name)) if match[1] == kind}
     return found & set(load_feeds())
 

@@ -7,15 +7,15 @@ from datetime import date
 from pyspark.sql import functions as F
 
 from conf.dates import DateRange
-from jobs.lakehouse.plan import Plan
+from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.view.assemble import VIEW
 
 
-def plan(tables: Tables, dates: DateRange) -> Plan:
+def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The snapshot dates of the range; later views that rest on them are made again."""
     days = dates_to_build(tables, dates)
-    return Plan(tuple(DateRange(day, day) for day in days), summary={"snapshots": [str(day) for day in days]})
+    return StagePlan(tuple(DateRange(day, day) for day in days), summary={"snapshots": [str(day) for day in days]})
 
 
 def dates_to_build(tables: Tables, dates: DateRange) -> list[date]:

@@ -23,10 +23,19 @@ def ranks(facts: DataFrame) -> DataFrame:
     """Ranks 0-1 among live, marketable subscriptions; the others have none."""
     rule = load_judgements().influence
     people = facts.where("is_marketable").select(
-        "subscription_id", "arpu_3m_fen", "discount_share_3m", "return_rate_3m", "reach_score", "adoption_rank",
-        "vas_active_cnt", "vas_events_90d", "vas_fee_3m_fen",
-        influence.diffusion_score(F.col("gift_cnt"), F.col("copied_cnt"), F.col("follower_cnt"), rule).alias("diffusion"),
-    )  # fmt: skip
+        "subscription_id",
+        "arpu_3m_fen",
+        "discount_share_3m",
+        "return_rate_3m",
+        "reach_score",
+        "adoption_rank",
+        "vas_active_cnt",
+        "vas_events_90d",
+        "vas_fee_3m_fen",
+        influence.diffusion_score(F.col("gift_cnt"), F.col("copied_cnt"), F.col("follower_cnt"), rule).alias(
+            "diffusion"
+        ),
+    )
     active = [rank_above_zero(F.col(name)) for name in ("vas_active_cnt", "vas_events_90d", "vas_fee_3m_fen")]
     scored = people.select(
         "subscription_id",
@@ -93,18 +102,33 @@ def judge(facts: DataFrame, day: date) -> DataFrame:
 def _orientations(rows: DataFrame) -> dict[str, Column]:
     rules = load_orientation()
     sensitivity = orientation.price_sensitivity(
-        F.col("discount_rank"), F.col("plan_changes_12m"), F.col("balance_enquiries_3m"), F.col("promotions_12m"),
+        F.col("discount_rank"),
+        F.col("plan_changes_12m"),
+        F.col("balance_enquiries_3m"),
+        F.col("promotions_12m"),
         rules.value_orientation,
-    )  # fmt: skip
+    )
     judged = F.col("is_marketable")
     return {
-        "pay_ability": F.when(judged, orientation.pay_ability(
-            F.col("arpu_3m_fen"), F.col("pay_mid_from"), F.col("pay_high_from"), F.col("device_price_class"), rules.pay_ability)),
+        "pay_ability": F.when(
+            judged,
+            orientation.pay_ability(
+                F.col("arpu_3m_fen"),
+                F.col("pay_mid_from"),
+                F.col("pay_high_from"),
+                F.col("device_price_class"),
+                rules.pay_ability,
+            ),
+        ),
         "price_sensitivity": sensitivity,
         "value_orientation": orientation.value_orientation(sensitivity, rules.value_orientation),
-        "fashion_orientation": F.when(judged, orientation.fashion_orientation(F.col("fashion_rank"), rules.fashion_orientation)),
-        "learning_ability": F.when(judged, orientation.learning_ability(complexity_of(rows), F.col("learning_high_from"))),
-    }  # fmt: skip
+        "fashion_orientation": F.when(
+            judged, orientation.fashion_orientation(F.col("fashion_rank"), rules.fashion_orientation)
+        ),
+        "learning_ability": F.when(
+            judged, orientation.learning_ability(complexity_of(rows), F.col("learning_high_from"))
+        ),
+    }
 
 
 def _value_and_risk(day: date) -> dict[str, Column]:
@@ -117,16 +141,39 @@ def _value_and_risk(day: date) -> dict[str, Column]:
     return {
         "influence_formula": influence.influence_formula(*traits, rules.influence),
         "value_score": F.when(F.col("is_marketable"), F.round(score, 6)),
-        "stickiness_score": F.round(stickiness.stickiness_score(
-            F.col("shares_account"), F.col("vas_active_cnt"), F.col("is_vpn_member"), F.col("in_network_top10_share"), left,
-            rules.stickiness), 6),
-        "anomaly_reasons": F.when(F.col("is_live"), anomaly.anomaly_reasons(
-            F.col("mou_trend"), F.col("voice_mo_trend"), F.col("hotline_competitor_90d"), F.col("forward_other_network_30d"),
-            F.col("balance_days_left"), F.col("topup_cnt_30d"), rules.anomaly)).otherwise(F.array().cast("array<string>")),
+        "stickiness_score": F.round(
+            stickiness.stickiness_score(
+                F.col("shares_account"),
+                F.col("vas_active_cnt"),
+                F.col("is_vpn_member"),
+                F.col("in_network_top10_share"),
+                left,
+                rules.stickiness,
+            ),
+            6,
+        ),
+        "anomaly_reasons": F.when(
+            F.col("is_live"),
+            anomaly.anomaly_reasons(
+                F.col("mou_trend"),
+                F.col("voice_mo_trend"),
+                F.col("hotline_competitor_90d"),
+                F.col("forward_other_network_30d"),
+                F.col("balance_days_left"),
+                F.col("topup_cnt_30d"),
+                rules.anomaly,
+            ),
+        ).otherwise(F.array().cast("array<string>")),
         "crbt_lifecycle_state": crbt_lifecycle_state(
-            F.lit(day), F.col("has_crbt"), F.col("crbt_open_date"), F.col("crbt_close_date"), F.col("crbt_trial_end_date"),
-            F.col("crbt_last_event_date"), rules.crbt),
-    }  # fmt: skip
+            F.lit(day),
+            F.col("has_crbt"),
+            F.col("crbt_open_date"),
+            F.col("crbt_close_date"),
+            F.col("crbt_trial_end_date"),
+            F.col("crbt_last_event_date"),
+            rules.crbt,
+        ),
+    }
 
 
 def _tiers(rows: DataFrame, day: date) -> dict[str, Column]:
@@ -137,19 +184,40 @@ def _tiers(rows: DataFrame, day: date) -> dict[str, Column]:
     above_empty = F.lit(1.0) - (F.lit(1.0) - rank_of_all(marketable)) * F.count(F.lit(1)).over(_everyone()) / judged_cnt
     return {
         "value_tier": value_tier.value_tier(F.when(F.col("is_marketable"), above_empty), rules.value_tier),
-        "stickiness_level": F.when(F.col("is_live"), stickiness.stickiness_level(F.col("stickiness_score"), rules.stickiness)),
+        "stickiness_level": F.when(
+            F.col("is_live"), stickiness.stickiness_level(F.col("stickiness_score"), rules.stickiness)
+        ),
         "anomaly_level": anomaly.anomaly_level(F.col("anomaly_reasons")),
-        "influence_index": F.round(influence.influence_index(
-            F.col("influence_formula"), F.col("influence_a"), F.col("influence_b"), F.col("influence_c"), rules.influence), 6),
+        "influence_index": F.round(
+            influence.influence_index(
+                F.col("influence_formula"),
+                F.col("influence_a"),
+                F.col("influence_b"),
+                F.col("influence_c"),
+                rules.influence,
+            ),
+            6,
+        ),
         "personality_segment": personality_segment(
-            load_personality(), F.col("pay_ability"), F.col("value_orientation"), F.col("fashion_orientation"),
-            F.col("learning_ability")),
-    }  # fmt: skip
+            load_personality(),
+            F.col("pay_ability"),
+            F.col("value_orientation"),
+            F.col("fashion_orientation"),
+            F.col("learning_ability"),
+        ),
+    }
 
 
 def _last_judgements(day: date) -> dict[str, Column]:
     stage = lifecycle_stage.lifecycle_stage(
-        F.col("is_live"), F.col("anomaly_level"), F.col("tenure_days"), F.col("arpu_slope_3m"), F.col("arpu_change_3m"), F.col("mou_trend"),
-        F.datediff("bundle_end_date", F.lit(day)), F.col("termination_requested"), load_judgements().lifecycle,
-    )  # fmt: skip
+        F.col("is_live"),
+        F.col("anomaly_level"),
+        F.col("tenure_days"),
+        F.col("arpu_slope_3m"),
+        F.col("arpu_change_3m"),
+        F.col("mou_trend"),
+        F.datediff("bundle_end_date", F.lit(day)),
+        F.col("termination_requested"),
+        load_judgements().lifecycle,
+    )
     return {"lifecycle_stage": stage}

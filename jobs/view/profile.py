@@ -55,9 +55,10 @@ def customers(snap: Snapshot) -> DataFrame:
         "corporate_id", F.col("account_manager_id").alias("company_manager_id")
     )
     managers = snap.newest_delivery("silver.account_manager").select(
-        "account_manager_id", F.col("name_token").alias("account_manager_name"),
+        "account_manager_id",
+        F.col("name_token").alias("account_manager_name"),
         F.col("phone_token").alias("account_manager_phone"),
-    )  # fmt: skip
+    )
     filled = [F.col(column).isNotNull() for column in load_view_rules().key_account_when_filled]
     is_key = reduce(or_, filled)
     managed = own.join(companies, "corporate_id", "left").withColumns(
@@ -108,16 +109,19 @@ def devices(snap: Snapshot, subscriptions: DataFrame) -> DataFrame:
     types = snap.latest("silver.tac_device", "tac")
     abilities = {
         **{device_column(ability): f"supports_{ability.lower()}" for ability in load_view_rules().device_abilities},
-        "device_model": "model", "device_brand": "brand", "device_price_class": "price_class",
-    }  # fmt: skip
+        "device_model": "model",
+        "device_brand": "brand",
+        "device_price_class": "price_class",
+    }
     now = current.withColumn("tac", F.col("now.tac")).join(F.broadcast(types), "tac", "left")
     first_of_all = F.when(F.col("new_12m") == F.col("all_cnt"), F.col("new_12m") - 1).otherwise(F.col("new_12m"))
     now = now.select(
-        "subscription_id", F.col("now.imei_token").alias("current_imei"),
+        "subscription_id",
+        F.col("now.imei_token").alias("current_imei"),
         F.datediff(F.lit(snap.day), F.col("now.first_seen")).alias("device_age_days"),
         first_of_all.cast("int").alias("handset_changes_12m"),
         *(F.col(source).alias(name) for name, source in abilities.items()),
-    )  # fmt: skip
+    )
     return now.join(_activation_handsets(seen, subscriptions), "subscription_id", "left")
 
 
@@ -127,16 +131,23 @@ def _activation_handsets(seen: DataFrame, subscriptions: DataFrame) -> DataFrame
     owner = subscriptions.select("subscription_id", "activation_date", "msisdn_token", "brand_code")
     first = (
         seen.join(owner, "subscription_id")
-        .where((F.col("first_seen") <= F.last_day("activation_date")) & (F.coalesce("last_seen", "first_seen") >= month))
+        .where(
+            (F.col("first_seen") <= F.last_day("activation_date")) & (F.coalesce("last_seen", "first_seen") >= month)
+        )
         .groupBy("subscription_id")
-        .agg(F.min_by("imei_token", F.struct("first_seen", "imei_token")).alias("activation_month_imei"),
-             F.min("activation_date").alias("activation_date"))
-    )  # fmt: skip
+        .agg(
+            F.min_by("imei_token", F.struct("first_seen", "imei_token")).alias("activation_month_imei"),
+            F.min("activation_date").alias("activation_date"),
+        )
+    )
     other = seen.join(owner.drop("activation_date"), "subscription_id").select(
-        F.col("subscription_id").alias("other_id"), F.col("imei_token").alias("activation_month_imei"),
-        F.col("first_seen").alias("other_first"), F.coalesce("last_seen", "first_seen").alias("other_last"),
-        F.col("msisdn_token").alias("other_msisdn"), F.col("brand_code").alias("other_brand"),
-    )  # fmt: skip
+        F.col("subscription_id").alias("other_id"),
+        F.col("imei_token").alias("activation_month_imei"),
+        F.col("first_seen").alias("other_first"),
+        F.coalesce("last_seen", "first_seen").alias("other_last"),
+        F.col("msisdn_token").alias("other_msisdn"),
+        F.col("brand_code").alias("other_brand"),
+    )
     before = F.add_months(month, -1)
     had_it = (
         (F.col("other_first") < month)

@@ -10,7 +10,7 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.feeds import load_feeds
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LOADED
 
 FEED_STATUS = "ops.feed_status"
@@ -29,7 +29,7 @@ def require_feeds(settings: Settings, dates: DateRange) -> None:
     night = dates.last
     if night < settings.first_night:
         return
-    rows = ledger.read(settings, FEED_STATUS, filters=[("business_date", "=", night)]).to_pylist()
+    rows = delta_rs.read(settings, FEED_STATUS, filters=[("business_date", "=", night)]).to_pylist()
     must = {feed.feed: feed for feed in load_feeds().values() if feed.when_missing == "stop" and not feed.suppression}
     missing = sorted(
         (row for row in rows if row["feed"] in must and row["status"] in NOT_THERE), key=lambda r: r["feed"]
@@ -57,6 +57,6 @@ def _stop_text(settings: Settings, night: date, missing: Sequence[dict[str, Any]
 def _last_seen(settings: Settings, feed: str, night: date) -> str:
     """How long a night has gone without a feed."""
     filters = [("feed", "=", feed), ("load_date", "<=", night), ("status", "in", list(LOADED))]
-    days = ledger.read(settings, "ops.file_ledger", filters=filters, columns=["data_date"])["data_date"].to_pylist()
+    days = delta_rs.read(settings, "ops.file_ledger", filters=filters, columns=["data_date"])["data_date"].to_pylist()
     last = max((day for day in days if day), default=None)
     return f"last delivered for {last}, {(night - last).days} day(s) before" if last else "never delivered before"

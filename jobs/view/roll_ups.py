@@ -15,7 +15,7 @@ from conf.segments import load_strategic
 from conf.tables import Column, table_of
 from conf.tags import FOLDER, load_tags, place_of
 from conf.view import load_view_rules
-from jobs.rules.rule_nodes import Rule
+from jobs.rules.rule_nodes import SelectionRule
 from jobs.rules.rule_tree import parse_rule
 from jobs.view.assemble import VIEW
 from jobs.view.snapshot import Snapshot
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
 
 STRATEGIC_PLACE = "conf/segments/strategic.yaml:segments"
 SCHEMES = {
-    "PERSONALITY": "personality_segment", "VALUE_TIER": "value_tier", "STICKINESS": "stickiness_level",
-    "LIFECYCLE_STAGE": "lifecycle_stage", "CRBT_LIFECYCLE": "crbt_lifecycle_state",
-}  # fmt: skip
+    "PERSONALITY": "personality_segment",
+    "VALUE_TIER": "value_tier",
+    "STICKINESS": "stickiness_level",
+    "LIFECYCLE_STAGE": "lifecycle_stage",
+    "CRBT_LIFECYCLE": "crbt_lifecycle_state",
+}
 
 
 def view_columns() -> dict[str, Column]:
@@ -38,7 +41,7 @@ def view_columns() -> dict[str, Column]:
     return {column.name: column for column in table_of(VIEW).columns}
 
 
-def tag_rules(folder: Path = FOLDER) -> dict[str, Rule]:
+def tag_rules(folder: Path = FOLDER) -> dict[str, SelectionRule]:
     """The checked rule of every tag by tag id, in force or not; ConfigError names the file and the tag at fault."""
     columns, rules = view_columns(), {}
     for tag in load_tags(folder).values():
@@ -50,7 +53,7 @@ def tag_rules(folder: Path = FOLDER) -> dict[str, Rule]:
     return rules
 
 
-def strategic_rules() -> dict[str, Rule]:
+def strategic_rules() -> dict[str, SelectionRule]:
     """The checked rule of every strategic segment by code, in the order in which the first match counts."""
     columns = view_columns()
     return {
@@ -74,9 +77,11 @@ def customer_tags(lake: Lake, dates: DateRange) -> DataFrame:
         applies = rules[tag.tag_id].to_column()
         value = F.col(tag.value_column).cast("string") if tag.value_column else F.lit(None).cast("string")
         row = F.struct(
-            F.lit(tag.tag_id).alias("tag_id"), value.alias("value"), F.lit(tag.confidence).alias("confidence"),
+            F.lit(tag.tag_id).alias("tag_id"),
+            value.alias("value"),
+            F.lit(tag.confidence).alias("confidence"),
             F.lit(tag.version).alias("tag_version"),
-        )  # fmt: skip
+        )
         carried.append(F.when(applies, row))
     tags = view.where("is_live").select("subscription_id", F.explode(F.array_compact(F.array(*carried))).alias("tag"))
     return tags.select("subscription_id", "tag.*", F.lit(day).alias("snapshot_date"))
@@ -143,14 +148,20 @@ def corporate_view(lake: Lake, dates: DateRange) -> DataFrame:
     ends_soon = F.col("bundle_end_date") <= F.lit(snap.day + timedelta(days=days))
     revenue = F.sum(F.when(live, F.col("arpu_3m_fen")))
     change = F.sum(F.when(live, F.col("arpu_3m_fen") * F.col("arpu_slope_3m")))
-    members = view.where("corporate_id IS NOT NULL").groupBy("corporate_id").agg(
-        F.count(F.lit(1)).alias("member_cnt"), F.count_if(live).alias("live_member_cnt"),
-        F.coalesce(revenue, none).alias("arpu_3m_fen"), F.try_divide(change, revenue).alias("arpu_slope_3m"),
-        F.count_if(live & F.col("is_vpn_member")).alias("vpn_member_cnt"),
-        F.count_if(live & (F.col("anomaly_level") == "YES")).alias("anomaly_member_cnt"),
-        F.count_if(live & ends_soon).alias("agreement_ends_90d_cnt"),
-        F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
-    )  # fmt: skip
+    members = (
+        view.where("corporate_id IS NOT NULL")
+        .groupBy("corporate_id")
+        .agg(
+            F.count(F.lit(1)).alias("member_cnt"),
+            F.count_if(live).alias("live_member_cnt"),
+            F.coalesce(revenue, none).alias("arpu_3m_fen"),
+            F.try_divide(change, revenue).alias("arpu_slope_3m"),
+            F.count_if(live & F.col("is_vpn_member")).alias("vpn_member_cnt"),
+            F.count_if(live & (F.col("anomaly_level") == "YES")).alias("anomaly_member_cnt"),
+            F.count_if(live & ends_soon).alias("agreement_ends_90d_cnt"),
+            F.sum("complaint_cnt_90d").alias("complaint_cnt_90d"),
+        )
+    )
     companies = snap.latest("silver.corporate_customer", "corporate_id").drop("create_date")
     managers = snap.newest_delivery("silver.account_manager").select(
         "account_manager_id", F.col("phone_token").alias("account_manager_phone")

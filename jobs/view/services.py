@@ -35,9 +35,12 @@ def subscribed_products(snap: Snapshot) -> DataFrame:
         F.coalesce("product_type", F.lit(VAS_TYPE)) == VAS_TYPE
     )
     return joined.select(
-        "subscription_id", "product_id", "adopted_on", running.alias("is_active"),
+        "subscription_id",
+        "product_id",
+        "adopted_on",
+        running.alias("is_active"),
         F.col("now.valid_date").alias("valid_date"),
-    ).where(F.col("adopted_on") <= F.lit(snap.day))  # fmt: skip
+    ).where(F.col("adopted_on") <= F.lit(snap.day))
 
 
 def crbt(snap: Snapshot) -> DataFrame:
@@ -58,14 +61,17 @@ def crbt(snap: Snapshot) -> DataFrame:
     now = now.select("subscription_id", "now.*")
     has = F.col("close_date").isNull() | (F.col("close_date") > F.lit(snap.day))
     return now.select(
-        "subscription_id", has.alias("has_crbt"), F.col("open_date").alias("crbt_open_date"),
+        "subscription_id",
+        has.alias("has_crbt"),
+        F.col("open_date").alias("crbt_open_date"),
         F.when(~has, F.col("close_date")).alias("crbt_close_date"),
         F.when(~has, F.col("close_reason")).alias("crbt_close_reason"),
         F.when(has, F.datediff(F.lit(snap.day), "open_date")).alias("crbt_tenure_days"),
         F.col("trial_end_date").alias("crbt_trial_end_date"),
         F.col("acquire_channel").alias("crbt_acquire_channel"),
-        (has & F.coalesce("music_box_flag", F.lit(False))).alias("crbt_music_box_flag"), "music_club_level",
-    )  # fmt: skip
+        (has & F.coalesce("music_box_flag", F.lit(False))).alias("crbt_music_box_flag"),
+        "music_club_level",
+    )
 
 
 def service_use(snap: Snapshot, products: DataFrame) -> DataFrame:

@@ -36,13 +36,15 @@ def usage(snap: Snapshot, activations: DataFrame) -> DataFrame:
     summed = summed.join(activations, "subscription_id", "left")
     earlier_days = _earlier_days(snap)
     return summed.select(
-        "subscription_id", *counted_columns(), "seconds_90d",
+        "subscription_id",
+        *counted_columns(),
+        "seconds_90d",
         (F.col("seconds_30d") / 60.0).alias("mou_minutes_30d"),
         _trend(F.col("seconds_30d"), F.col("seconds_90d"), earlier_days).alias("mou_trend"),
         _trend(F.col("voice_mo_cnt_30d"), F.col("voice_mo_cnt_90d"), earlier_days).alias("voice_mo_trend"),
         (F.col("mms_p2p_cnt_90d") > 0).alias("is_mms_user"),
         F.datediff(F.lit(snap.day), F.col("last_use_date")).alias("days_since_last_use"),
-    )  # fmt: skip
+    )
 
 
 def _earlier_days(snap: Snapshot) -> Column:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from conf.night import Stage, load_night
 from conf.settings import Settings
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.watch.finding import Finding
 
 CLOSES_A_NIGHT = "targeting"
@@ -24,7 +24,7 @@ def late(settings: Settings, now: datetime) -> list[Finding]:
     night = current_night(settings, now)
     if settings.is_played or night is None or night < settings.first_night:
         return []
-    rows = ledger.read(settings, published.PUBLISHED, columns=["stage", "table_name", "business_date"]).to_pylist()
+    rows = delta_rs.read(settings, published.PUBLISHED, columns=["stage", "table_name", "business_date"]).to_pylist()
     skipped = _skipped(settings)
     return [*_missed(settings, night, rows, skipped), *_late_tonight(settings, now, night, rows, night in skipped)]
 
@@ -44,9 +44,7 @@ def newest_by_table(rows: Iterable[dict]) -> dict[str, date]:
     return newest
 
 
-def _late_tonight(
-    settings: Settings, now: datetime, night: date, rows: list[dict], is_skipped: bool
-) -> list[Finding]:  # fmt: skip
+def _late_tonight(settings: Settings, now: datetime, night: date, rows: list[dict], is_skipped: bool) -> list[Finding]:
     newest, found = newest_by_table(rows), []
     for name, stage in load_night().stages.items():
         if is_skipped and name == CLOSES_A_NIGHT:
@@ -73,17 +71,17 @@ def _is_awaited(settings: Settings, stage: Stage) -> bool:
 def _is_exported(settings: Settings, night: date) -> bool:
     """Whether the export of a night ran, or had nothing to write."""
     here = [("business_date", "=", night)]
-    noted = ledger.read(settings, "ops.run_metric", [*here, ("step", "=", "export")], columns=["step"])
+    noted = delta_rs.read(settings, "ops.run_metric", [*here, ("step", "=", "export")], columns=["step"])
     return noted.num_rows > 0 or not _has_contacts(settings, night)
 
 
 def _has_contacts(settings: Settings, night: date) -> bool:
     name, here = "gold.campaign_contact", [("business_date", "=", night)]
-    return ledger.read(settings, name, here, published.reader_version(settings, name), ["business_date"]).num_rows > 0
+    return delta_rs.read(settings, name, here, published.reader_version(settings, name), ["business_date"]).num_rows > 0
 
 
 def _skipped(settings: Settings) -> set[date]:
-    rows = ledger.read(settings, "ops.run_metric", [("metric", "=", SKIPPED)], columns=["business_date"])
+    rows = delta_rs.read(settings, "ops.run_metric", [("metric", "=", SKIPPED)], columns=["business_date"])
     return set(rows["business_date"].to_pylist())
 
 

@@ -115,12 +115,14 @@ def dead_servers(settings: Settings) -> list[Finding]:
     """Servers that were started, never stopped, and are gone."""
     return [
         Finding(
-            "SERVER_DEAD" if state.name in load_night().night_needs else "SIDE_SERVER_DEAD", today(settings),
-            f"{state.name} was started and is gone; its log lies below {settings.path('logs')}", f"{state.name} {state.since}",
+            "SERVER_DEAD" if state.name in load_night().night_needs else "SIDE_SERVER_DEAD",
+            today(settings),
+            f"{state.name} was started and is gone; its log lies below {settings.path('logs')}",
+            f"{state.name} {state.since}",
         )
         for state in servers(settings)
         if state.state == "dead"
-    ]  # fmt: skip
+    ]
 
 
 def unwell_airflow(settings: Settings) -> list[Finding]:
@@ -186,12 +188,14 @@ def locks_without_work(settings: Settings) -> list[Finding]:
         return []
     return [
         Finding(
-            "LOCK_WITHOUT_WORK", today(settings),
+            "LOCK_WITHOUT_WORK",
+            today(settings),
             f"stage {holder.stage}: process {holder.process} holds its lock since {holder.since:%Y-%m-%d %H:%M}, and nothing has "
-            f"moved for {silence} s", f"{holder.stage} {holder.process} {holder.since}",
+            f"moved for {silence} s",
+            f"{holder.stage} {holder.process} {holder.since}",
         )
         for holder in quiet
-    ]  # fmt: skip
+    ]
 
 
 def _is_working(pids: set[int | None], server: int | None) -> bool:

@@ -21,11 +21,20 @@ TELL_SECONDS = 60.0
 BY = "closedloop watch"
 FINE, WRONG, BLIND = 0, 1, 2
 CHECKS: tuple[Callable[[Settings], list[Finding]], ...] = (
-    machine.low_disk, machine.dead_servers, machine.unwell_airflow, machine.locks_without_work,
-)  # fmt: skip
+    machine.low_disk,
+    machine.dead_servers,
+    machine.unwell_airflow,
+    machine.locks_without_work,
+)
 OF_THE_MACHINE = {
-    "DISK_LOW", "HOME_UNUSABLE", "SERVER_DEAD", "SIDE_SERVER_DEAD", "AIRFLOW_UNWELL", "LOCK_WITHOUT_WORK", deadlines.MISSED,
-}  # fmt: skip
+    "DISK_LOW",
+    "HOME_UNUSABLE",
+    "SERVER_DEAD",
+    "SIDE_SERVER_DEAD",
+    "AIRFLOW_UNWELL",
+    "LOCK_WITHOUT_WORK",
+    deadlines.MISSED,
+}
 
 
 @dataclass(frozen=True)

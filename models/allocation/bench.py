@@ -178,10 +178,19 @@ def _summary(results: list[BenchResult]) -> Table:
         table.add_column(head, justify="left" if head in ("case", "HiGHS") else "right", overflow="fold")
     for r in results:
         table.add_row(
-            r.case, f"{r.gap_target:.0e} in {r.seconds_target:g} s", f"{r.gap:.2e}", f"{r.objective:.4f}",
-            f"{r.bound:.4f}", f"{r.seconds_median:.2f}", f"{r.cpu_seconds_median:.2f}", _greedy_text(r),
-            str(r.broken_rules_by_checker), f"{r.peak_memory_bytes / 1e9:.2f}", str(r.iterations), _highs_text(r),
-        )  # fmt: skip
+            r.case,
+            f"{r.gap_target:.0e} in {r.seconds_target:g} s",
+            f"{r.gap:.2e}",
+            f"{r.objective:.4f}",
+            f"{r.bound:.4f}",
+            f"{r.seconds_median:.2f}",
+            f"{r.cpu_seconds_median:.2f}",
+            _greedy_text(r),
+            str(r.broken_rules_by_checker),
+            f"{r.peak_memory_bytes / 1e9:.2f}",
+            str(r.iterations),
+            _highs_text(r),
+        )
     return table
 
 
@@ -205,9 +214,11 @@ def _details(console: Console, result: BenchResult) -> None:
         f"  objective {result.objective:.4f}  bound {result.bound:.4f}  gap {result.gap:.3e}  ({result.status})"
     )
     console.print(f"  greedy {result.greedy_objective:.4f}, {_greedy_text(result)} in {result.greedy_seconds:.2f} s")
-    console.print(f"  seconds {result.seconds_median:.3f} (median of {len(result.seconds)}), CPU {result.cpu_seconds_median:.3f},"
-                  f" memory {result.peak_memory_bytes / 1e9:.2f} GB; apart: reading {result.read_seconds:.2f},"
-                  f" compiling {result.compile_seconds:.2f}")  # fmt: skip
+    console.print(
+        f"  seconds {result.seconds_median:.3f} (median of {len(result.seconds)}), CPU {result.cpu_seconds_median:.3f},"
+        f" memory {result.peak_memory_bytes / 1e9:.2f} GB; apart: reading {result.read_seconds:.2f},"
+        f" compiling {result.compile_seconds:.2f}"
+    )
     for name in result.clashing_rules:
         console.print(f"  cannot hold together with the rest: {name}", markup=False)
     for name, amount in result.violations.items():
@@ -285,9 +296,15 @@ def allocation(
         (label, problem), read_seconds = _read_or_stop(name, instance, customers)
         for asked, seconds in TARGETS.get(label, DEFAULT_TARGET) if gap is None else ((gap, 30.0),):
             result, found = run_bench(
-                label, problem, asked, time_limit or seconds, read_seconds=read_seconds, repeat=repeat,
-                threads=threads, with_highs=highs and label not in GENERATED,
-            )  # fmt: skip
+                label,
+                problem,
+                asked,
+                time_limit or seconds,
+                read_seconds=read_seconds,
+                repeat=repeat,
+                threads=threads,
+                with_highs=highs and label not in GENERATED,
+            )
             results.append(result)
         if not as_json:
             _details(console, results[-1])

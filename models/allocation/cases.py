@@ -6,7 +6,7 @@ import numpy as np
 
 from models.allocation.canonical import canonicalise
 from models.allocation.evaluate import LocalStep, in_fixed_order
-from models.allocation.problem import Activities, Conflict, Floats, Pairs, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, Floats, LinearRule, Pairs, Problem, RuleKind
 
 TRANSPORT_COSTS = (0.05, 0.1, 0.3, 0.6, 1.0, 1.5)
 TRANSPORT_CAPACITY_PERCENT = (30, 20, 15, 10, 5, 2)
@@ -45,10 +45,10 @@ def transport_case(n_customers: int = 1_000_000) -> Problem:
     profit = base[:, None] * effect * value - cost
     channels = [f"channel {c + 1}" for c in range(n_channels)]
     rules = [
-        Rule(RuleKind.MAX_CONTACTS, percent * n_customers // 100, channels=[channel], name=f"capacity {channel}")
+        LinearRule(RuleKind.MAX_CONTACTS, percent * n_customers // 100, channels=[channel], name=f"capacity {channel}")
         for channel, percent in zip(channels, TRANSPORT_CAPACITY_PERCENT, strict=True)
     ]
-    rules.append(Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1, name="one channel a customer"))
+    rules.append(LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1, name="one channel a customer"))
     return Problem(
         n_customers=n_customers,
         activities=Activities(
@@ -99,7 +99,7 @@ def _large_pairs(rng: np.random.Generator, n_customers: int, cost: Floats) -> Pa
     return Pairs(customer=customer, activity=activity, value=value, response=response)
 
 
-def _large_rules(problem: Problem) -> list[Rule]:
+def _large_rules(problem: Problem) -> list[LinearRule]:
     """Bounds from what the plan without coupling rules uses: 60 % and 10 % of contacts, half of the call budget."""
     canonical = canonicalise(problem)
     prices = (canonical.gain, np.zeros(canonical.n_activities), np.zeros(canonical.n_activities))
@@ -110,7 +110,7 @@ def _large_rules(problem: Problem) -> list[Rule]:
     for name in LARGE_CHANNELS:
         for first, last in LARGE_WINDOWS:
             used = float(contacts[(channel == name) & (day >= first) & (day <= last)].sum())
-            window = Rule(RuleKind.MAX_CONTACTS, 0.0, first_day=first, last_day=last, channels=[name])
+            window = LinearRule(RuleKind.MAX_CONTACTS, 0.0, first_day=first, last_day=last, channels=[name])
             label = f"{name}, days {first}-{last}"
             rules.append(replace(window, bound=float(np.floor(0.6 * used)), name=f"at most: {label}"))
             least = float(np.ceil(0.1 * used))
@@ -119,7 +119,7 @@ def _large_rules(problem: Problem) -> list[Rule]:
         has_product = np.array([str(product) in products for products in activities.products])
         spent = float((contacts * cost)[has_product & (channel == "call center")].sum())
         rules.append(
-            Rule(
+            LinearRule(
                 RuleKind.BUDGET,
                 0.5 * spent,
                 channels=["call center"],
@@ -141,7 +141,7 @@ def large_case(n_customers: int = 1_000_000) -> Problem:
     rng = np.random.default_rng(11)
     activities = _large_activities(rng)
     pairs = _large_pairs(rng, n_customers, np.asarray(activities.cost))
-    contact_rule = Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 3, name="at most 3 contacts a customer")
+    contact_rule = LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 3, name="at most 3 contacts a customer")
     problem = Problem(
         n_customers=n_customers,
         activities=activities,

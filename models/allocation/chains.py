@@ -223,9 +223,12 @@ def improve_by_chains(
     sizes_of = np.diff(canonical.start)[customers]
     room = min(3 * int((sizes_of + 1).sum()), MOST_LISTED)
     found = (
-        np.empty((room, 3), dtype=np.int64), np.empty((room, 2)), np.empty((room, MOST_TOUCHED), dtype=np.int64),
-        np.empty((room, MOST_TOUCHED)), np.empty(room, dtype=np.int64),
-    )  # fmt: skip
+        np.empty((room, 3), dtype=np.int64),
+        np.empty((room, 2)),
+        np.empty((room, MOST_TOUCHED), dtype=np.int64),
+        np.empty((room, MOST_TOUCHED)),
+        np.empty(room, dtype=np.int64),
+    )
     price = search.rules.soft_price
     is_large, depth = True, 2
     use = search.count_use(chosen)
@@ -235,9 +238,18 @@ def improve_by_chains(
         over = search.rules.sign * (use - search.limit)
         hope = float(_still_hoped(over, price, multipliers))
         size = list_moves(
-            customers, hope + NEAR * search.typical, canonical.table, canonical.conflict, canonical.caps, search.gain,
-            search.links, search.coupling, multipliers, chosen, found,
-        )  # fmt: skip
+            customers,
+            hope + NEAR * search.typical,
+            canonical.table,
+            canonical.conflict,
+            canonical.caps,
+            search.gain,
+            search.links,
+            search.coupling,
+            multipliers,
+            chosen,
+            found,
+        )
         most = MOST_MOVES if depth == 2 else MOST_TRIPLE_MOVES
         order = np.argsort(-found[1][:size, 0], kind="stable")[:most]
         which, gains, rules, changes, sizes = (np.ascontiguousarray(part[order]) for part in found)
@@ -247,8 +259,16 @@ def improve_by_chains(
         won = join_moves(depth, least, MOST_LOOKS, moves, over, price, multipliers, taken)
         if won > 0.0:
             make_moves(
-                which, taken, canonical.table, canonical.conflict, canonical.caps, search.gain, search.links, use, chosen
-            )  # fmt: skip
+                which,
+                taken,
+                canonical.table,
+                canonical.conflict,
+                canonical.caps,
+                search.gain,
+                search.links,
+                use,
+                chosen,
+            )
             depth = 2
         elif is_large and depth == 2:
             is_large = False

@@ -8,7 +8,7 @@ from collections import defaultdict
 from itertools import combinations
 from math import fsum
 
-from models.allocation.problem import Activities, Conflict, Problem, Rule, Violation
+from models.allocation.problem import Activities, Conflict, LinearRule, Problem, Violation
 
 ROUNDING = 1e-9
 
@@ -51,7 +51,7 @@ def _names(activities: Activities, a: int) -> tuple[str, frozenset[str], str | N
     return activities.channel[a], frozenset(activities.products[a]), campaign, offer
 
 
-def _speaks_of(rule: Rule, activities: Activities, a: int) -> bool:
+def _speaks_of(rule: LinearRule, activities: Activities, a: int) -> bool:
     channel, products, campaign, offer = _names(activities, a)
     if rule.first_day is not None and int(activities.day[a]) < rule.first_day:
         return False
@@ -71,7 +71,7 @@ def _matches(own: tuple[str, frozenset[str], str | None, str | None], wanted: tu
     return offers is None or own[3] in offers
 
 
-def _counts(problem: Problem, rule: Rule, p: int) -> float:
+def _counts(problem: Problem, rule: LinearRule, p: int) -> float:
     activities, a = problem.activities, int(problem.pairs.activity[p])
     kind = str(rule.kind)
     if kind in ("BUDGET", "MIN_SPEND"):
@@ -87,7 +87,7 @@ def _counts(problem: Problem, rule: Rule, p: int) -> float:
     return 1.0
 
 
-def _broken_rule(problem: Problem, rule: Rule, name: str, pairs: list[int]) -> list[Violation]:
+def _broken_rule(problem: Problem, rule: LinearRule, name: str, pairs: list[int]) -> list[Violation]:
     is_count = str(rule.kind) in ("MIN_CONTACTS", "MAX_CONTACTS")
     total = float(len(pairs)) if is_count else fsum(_counts(problem, rule, p) for p in pairs)
     bound = float(rule.bound)
@@ -95,7 +95,7 @@ def _broken_rule(problem: Problem, rule: Rule, name: str, pairs: list[int]) -> l
     return [Violation(name, bound, total, amount)] if amount > ROUNDING * max(1.0, abs(bound)) else []
 
 
-def _broken_customer_rule(problem: Problem, rule: Rule, name: str, pairs: list[int]) -> list[Violation]:
+def _broken_customer_rule(problem: Problem, rule: LinearRule, name: str, pairs: list[int]) -> list[Violation]:
     contacts: dict[int, int] = defaultdict(int)
     for p in pairs:
         contacts[int(problem.pairs.customer[p])] += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from models.allocation.problem import Activities, Conflict, Floats, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, Floats, LinearRule, Problem, RuleKind
 
 Mask = npt.NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ def _shares_product(activities: Activities, wanted: Iterable[str] | None) -> Mas
     return np.fromiter((not names.isdisjoint(products) for products in activities.products), dtype=bool, count=size)
 
 
-def covered_activities(rule: Rule, activities: Activities) -> Mask:
+def covered_activities(rule: LinearRule, activities: Activities) -> Mask:
     """Say which of the a activities a rule covers: day in the window, channel, product, campaign and offer named."""
     day = np.asarray(activities.day)
     size = len(activities)

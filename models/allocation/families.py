@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.allocation.problem import Activities, Conflict, Floats, Pairs, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, Floats, LinearRule, Pairs, Problem, RuleKind
 
 Rng = np.random.Generator
 CHANNELS = ("sms", "email", "call", "store")
@@ -45,11 +45,11 @@ def _some_plan(rng: Rng, problem: Problem, share: float = 0.5) -> npt.NDArray[np
     return np.sort(picked[rng.random(len(picked)) < share])
 
 
-def _one_contact() -> Rule:
-    return Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1, name="one contact")
+def _one_contact() -> LinearRule:
+    return LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1, name="one contact")
 
 
-def _with(problem: Problem, rules: Sequence[Rule], **fields: object) -> Problem:
+def _with(problem: Problem, rules: Sequence[LinearRule], **fields: object) -> Problem:
     return replace(problem, rules=list(rules), **fields)  # type: ignore[arg-type]
 
 
@@ -61,7 +61,7 @@ def knapsack(rng: Rng) -> Problem:
     """One budget over whole costs: the classic knapsack, where the last yuan decides."""
     problem = _base(rng, (10, 4))
     total = float(_cost(problem).sum())
-    return _with(problem, [Rule(RuleKind.BUDGET, float(int(total * rng.uniform(0.1, 0.6))), name="budget")])
+    return _with(problem, [LinearRule(RuleKind.BUDGET, float(int(total * rng.uniform(0.1, 0.6))), name="budget")])
 
 
 def budget_to_the_cent(rng: Rng) -> Problem:
@@ -71,7 +71,7 @@ def budget_to_the_cent(rng: Rng) -> Problem:
     problem = replace(problem, activities=replace(problem.activities, cost=prices))
     plan = _some_plan(rng, problem)
     rules = [
-        Rule(kind, _of_plan(problem, plan, _cost(problem), channel), channels=[channel], name=f"{kind} {channel}")
+        LinearRule(kind, _of_plan(problem, plan, _cost(problem), channel), channels=[channel], name=f"{kind} {channel}")
         for channel in sorted(set(problem.activities.channel))[:2]
         for kind in (RuleKind.BUDGET, RuleKind.MIN_SPEND)
     ]
@@ -92,11 +92,13 @@ def band_of_contacts(rng: Rng) -> Problem:
     return _with(problem, [*_bands(problem, plan, ones, RuleKind.MIN_CONTACTS, RuleKind.MAX_CONTACTS), _one_contact()])
 
 
-def _bands(problem: Problem, plan: npt.NDArray[np.int64], counts: Floats, low: RuleKind, high: RuleKind) -> list[Rule]:
+def _bands(
+    problem: Problem, plan: npt.NDArray[np.int64], counts: Floats, low: RuleKind, high: RuleKind
+) -> list[LinearRule]:
     rules = []
     for channel in sorted(set(problem.activities.channel)):
         bound = _of_plan(problem, plan, counts, channel)
-        rules += [Rule(kind, bound, channels=[channel], name=f"{kind} {channel}") for kind in (low, high)]
+        rules += [LinearRule(kind, bound, channels=[channel], name=f"{kind} {channel}") for kind in (low, high)]
     return rules
 
 
@@ -104,7 +106,7 @@ def band_of_sales(rng: Rng) -> Problem:
     """Minimum equal to maximum expected sales in all, met by one plan exactly."""
     problem = _base(rng, (7, 4))
     sales = _of_plan(problem, _some_plan(rng, problem), np.asarray(problem.pairs.response), None)
-    rules = [Rule(RuleKind.MIN_SALES, sales, name="least"), Rule(RuleKind.MAX_SALES, sales, name="most")]
+    rules = [LinearRule(RuleKind.MIN_SALES, sales, name="least"), LinearRule(RuleKind.MAX_SALES, sales, name="most")]
     return _with(problem, [*rules, _one_contact()])
 
 
@@ -112,7 +114,7 @@ def capacities(rng: Rng) -> Problem:
     """A capacity on every channel and one contact a customer, with many ties."""
     problem = _base(rng, (10, 5))
     rules = [
-        Rule(RuleKind.MAX_CONTACTS, int(rng.integers(0, 4)), channels=[channel], name=channel)
+        LinearRule(RuleKind.MAX_CONTACTS, int(rng.integers(0, 4)), channels=[channel], name=channel)
         for channel in sorted(set(problem.activities.channel))
     ]
     return _with(problem, [*rules, _one_contact()])
@@ -126,10 +128,10 @@ def generalised_assignment(rng: Rng) -> Problem:
     problem = replace(problem, pairs=replace(problem.pairs, value=value, response=use))
     plan = _some_plan(rng, problem, 1.0)
     rules = [
-        Rule(RuleKind.MAX_SALES, _of_plan(problem, plan, use, channel), channels=[channel], name=channel)
+        LinearRule(RuleKind.MAX_SALES, _of_plan(problem, plan, use, channel), channels=[channel], name=channel)
         for channel in sorted(set(problem.activities.channel))
     ]
-    return _with(problem, [*rules, Rule(RuleKind.MIN_CONTACTS, len(plan), name="everybody"), _one_contact()])
+    return _with(problem, [*rules, LinearRule(RuleKind.MIN_CONTACTS, len(plan), name="everybody"), _one_contact()])
 
 
 def lags(rng: Rng) -> Problem:
@@ -140,9 +142,9 @@ def lags(rng: Rng) -> Problem:
         for a, b in (("sms", "sms"), ("sms", "call"), ("email", "sms"))
     ]
     rules = [
-        Rule(RuleKind.MAX_CONTACTS, int(rng.integers(1, 9)), name="most"),
-        Rule(RuleKind.BUDGET, float(rng.integers(4, 40)), name="budget"),
-        Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, int(rng.integers(1, 4)), name="contacts"),
+        LinearRule(RuleKind.MAX_CONTACTS, int(rng.integers(1, 9)), name="most"),
+        LinearRule(RuleKind.BUDGET, float(rng.integers(4, 40)), name="budget"),
+        LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, int(rng.integers(1, 4)), name="contacts"),
     ]
     return _with(problem, rules, conflicts=conflicts)
 
@@ -155,10 +157,10 @@ def soft_rules(rng: Rng) -> Problem:
         return float(rng.integers(1, 8))
 
     rules = [
-        Rule(RuleKind.MIN_CONTACTS, int(rng.integers(1, 8)), name="least", soft_price=price()),
-        Rule(RuleKind.MAX_CONTACTS, int(rng.integers(0, 5)), channels=["sms"], name="sms", soft_price=price()),
-        Rule(RuleKind.BUDGET, float(rng.integers(2, 30)), name="budget", soft_price=price()),
-        Rule(RuleKind.MIN_SALES, float(rng.integers(1, 4)), name="sales", soft_price=price()),
+        LinearRule(RuleKind.MIN_CONTACTS, int(rng.integers(1, 8)), name="least", soft_price=price()),
+        LinearRule(RuleKind.MAX_CONTACTS, int(rng.integers(0, 5)), channels=["sms"], name="sms", soft_price=price()),
+        LinearRule(RuleKind.BUDGET, float(rng.integers(2, 30)), name="budget", soft_price=price()),
+        LinearRule(RuleKind.MIN_SALES, float(rng.integers(1, 4)), name="sales", soft_price=price()),
     ]
     return _with(problem, [*rules, _one_contact()])
 
@@ -170,8 +172,8 @@ def value_floors(rng: Rng) -> Problem:
     own = np.array([name == "c0" for name in problem.activities.campaign or ()])[problem.pairs.activity]
     floor = round(float(np.asarray(problem.pairs.value)[plan][own[plan]].sum()), 6)
     rules = [
-        Rule(RuleKind.MIN_VALUE, floor, campaigns=["c0"], name="floor"),
-        Rule(RuleKind.BUDGET, float(_cost(problem)[plan].sum()), name="budget"),
+        LinearRule(RuleKind.MIN_VALUE, floor, campaigns=["c0"], name="floor"),
+        LinearRule(RuleKind.BUDGET, float(_cost(problem)[plan].sum()), name="budget"),
     ]
     return _with(problem, [*rules, _one_contact()])
 
@@ -182,10 +184,10 @@ def staff_hours(rng: Rng) -> Problem:
     hours = np.asarray(problem.activities.staff_hours)[problem.pairs.activity]
     total = _of_plan(problem, _some_plan(rng, problem), hours, None)
     rules = [
-        Rule(RuleKind.MAX_STAFF_HOURS, total, name="most"),
-        Rule(RuleKind.MIN_STAFF_HOURS, round(total * 0.7, 2), name="least"),
+        LinearRule(RuleKind.MAX_STAFF_HOURS, total, name="most"),
+        LinearRule(RuleKind.MIN_STAFF_HOURS, round(total * 0.7, 2), name="least"),
     ]
-    return _with(problem, [*rules, Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two")])
+    return _with(problem, [*rules, LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two")])
 
 
 def campaigns_and_offers(rng: Rng) -> Problem:
@@ -195,7 +197,7 @@ def campaigns_and_offers(rng: Rng) -> Problem:
     problem = replace(problem, activities=replace(problem.activities, cost_per_sale=gift))
     spent = _cost(problem) + gift[problem.pairs.activity] * np.asarray(problem.pairs.response)
     budget = _of_plan(problem, _some_plan(rng, problem), spent, None)
-    rules = [Rule(RuleKind.BUDGET, budget, name="budget"), Rule(RuleKind.MAX_CONTACTS, 6, name="most")]
+    rules = [LinearRule(RuleKind.BUDGET, budget, name="budget"), LinearRule(RuleKind.MAX_CONTACTS, 6, name="most")]
     return _with(problem, rules, one_channel_per_campaign=True, exclusive_offers=[["o0", "o1"]])
 
 
@@ -204,9 +206,9 @@ def used_contacts(rng: Rng) -> Problem:
     problem = _base(rng, (7, 6))
     used = rng.integers(0, 3, problem.n_customers)
     rules = [
-        Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, first_day=1, last_day=15, name="early", used=used),
-        Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 3, name="all", used=used),
-        Rule(RuleKind.MAX_CONTACTS, int(rng.integers(1, 8)), name="most"),
+        LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, first_day=1, last_day=15, name="early", used=used),
+        LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 3, name="all", used=used),
+        LinearRule(RuleKind.MAX_CONTACTS, int(rng.integers(1, 8)), name="most"),
     ]
     return _with(problem, rules)
 
@@ -218,8 +220,8 @@ def losses(rng: Rng) -> Problem:
     problem = replace(problem, pairs=replace(problem.pairs, value=value))
     plan = _some_plan(rng, problem)
     rules = [
-        Rule(RuleKind.MIN_SPEND, float(_cost(problem)[plan].sum()), name="spend"),
-        Rule(RuleKind.MIN_CONTACTS, len(plan), name="contacts"),
+        LinearRule(RuleKind.MIN_SPEND, float(_cost(problem)[plan].sum()), name="spend"),
+        LinearRule(RuleKind.MIN_CONTACTS, len(plan), name="contacts"),
     ]
     return _with(problem, [*rules, _one_contact()])
 
@@ -229,11 +231,13 @@ def budget_per_offer(rng: Rng) -> Problem:
     problem = _base(rng, (10, 6))
     plan = _some_plan(rng, problem, 0.7)
     offers = np.array(problem.activities.offer)[problem.pairs.activity]
-    rules = [Rule(RuleKind.BUDGET, float(_cost(problem)[plan].sum()), name="all")]
+    rules = [LinearRule(RuleKind.BUDGET, float(_cost(problem)[plan].sum()), name="all")]
     for offer in sorted(set(offers[plan].tolist())):
         rows = plan[offers[plan] == offer]
-        rules.append(Rule(RuleKind.BUDGET, float(_cost(problem)[rows].sum()), offers=[offer], name=f"budget {offer}"))
-        rules.append(Rule(RuleKind.MIN_CONTACTS, len(rows) // 2, offers=[offer], name=f"least {offer}"))
+        rules.append(
+            LinearRule(RuleKind.BUDGET, float(_cost(problem)[rows].sum()), offers=[offer], name=f"budget {offer}")
+        )
+        rules.append(LinearRule(RuleKind.MIN_CONTACTS, len(rows) // 2, offers=[offer], name=f"least {offer}"))
     return _with(problem, [*rules, _one_contact()])
 
 
@@ -242,9 +246,9 @@ def tight_and_perhaps_impossible(rng: Rng) -> Problem:
     problem = _base(rng, (6, 4))
     least = int(rng.integers(1, problem.n_customers + 2))
     rules = [
-        Rule(RuleKind.MIN_CONTACTS, least, name="least"),
-        Rule(RuleKind.BUDGET, float(rng.integers(1, 1 + 4 * least)), name="budget"),
-        Rule(RuleKind.MIN_SALES, round(0.45 * least, 2), name="sales"),
+        LinearRule(RuleKind.MIN_CONTACTS, least, name="least"),
+        LinearRule(RuleKind.BUDGET, float(rng.integers(1, 1 + 4 * least)), name="budget"),
+        LinearRule(RuleKind.MIN_SALES, round(0.45 * least, 2), name="sales"),
     ]
     return _with(problem, [*rules, _one_contact()])
 
@@ -252,8 +256,20 @@ def tight_and_perhaps_impossible(rng: Rng) -> Problem:
 FAMILIES: dict[str, Callable[[Rng], Problem]] = {
     make.__name__.replace("_", " "): make
     for make in (
-        knapsack, budget_to_the_cent, band_of_contacts, band_of_sales, capacities, generalised_assignment, lags,
-        soft_rules, value_floors, staff_hours, campaigns_and_offers, used_contacts, losses, budget_per_offer,
+        knapsack,
+        budget_to_the_cent,
+        band_of_contacts,
+        band_of_sales,
+        capacities,
+        generalised_assignment,
+        lags,
+        soft_rules,
+        value_floors,
+        staff_hours,
+        campaigns_and_offers,
+        used_contacts,
+        losses,
+        budget_per_offer,
         tight_and_perhaps_impossible,
     )
-}  # fmt: skip
+}

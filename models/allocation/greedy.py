@@ -44,6 +44,15 @@ def _fill(
 ) -> None:
     canonical = search.canonical
     moves.fill_greedily(
-        order, owner[order], canonical.activity[order], canonical.table, canonical.conflict, canonical.caps,
-        search.links, search.coupling, only_short, use, chosen,
-    )  # fmt: skip
+        order,
+        owner[order],
+        canonical.activity[order],
+        canonical.table,
+        canonical.conflict,
+        canonical.caps,
+        search.links,
+        search.coupling,
+        only_short,
+        use,
+        chosen,
+    )

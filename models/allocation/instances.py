@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from models.allocation.problem import Activities, Conflict, InvalidProblem, Pairs, Plan, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, InvalidProblem, LinearRule, Pairs, Plan, Problem, RuleKind
 
 ALL = "ALL"
 KINDS = {
@@ -68,7 +68,7 @@ def _pairs(folder: Path, names: list[object]) -> tuple[Pairs, np.ndarray]:
     return Pairs(customer.astype(np.int32), activity, value, response), customers
 
 
-def _rules(folder: Path) -> list[Rule]:
+def _rules(folder: Path) -> list[LinearRule]:
     table = read_table(folder, "table3", ("Type", "StartDay", "EndDay", "Channels", "TargetProducts", "Bound"))
     rules = []
     for position, row in enumerate(table.iter_rows(named=True), start=1):
@@ -77,7 +77,7 @@ def _rules(folder: Path) -> list[Rule]:
             raise InvalidProblem(f"{folder} table3 row {position}", f"a type of {sorted(KINDS)}", row["Type"])
         name = f"{position} {row['Type']}: {row['Channels']}, products {row['TargetProducts']}"
         rules.append(
-            Rule(
+            LinearRule(
                 kind=kind,
                 bound=float(row["Bound"]),
                 first_day=int(row["StartDay"]),

@@ -86,19 +86,39 @@ class PlanSearch:
         batch = max(1, self.canonical.n_customers // 50_000)
         return int(
             moves.rebalance(
-                self.stride(turn), batch, self.canonical.table, self.canonical.conflict, self.canonical.caps,
-                self.gain, self.links, self.coupling, multipliers, stiffness, use, chosen,
+                self.stride(turn),
+                batch,
+                self.canonical.table,
+                self.canonical.conflict,
+                self.canonical.caps,
+                self.gain,
+                self.links,
+                self.coupling,
+                multipliers,
+                stiffness,
+                use,
+                chosen,
             )
-        )  # fmt: skip
+        )
 
     def improve(self, turn: int, least: float, only_relief: bool, penalty: Floats, use: Floats, chosen: Chosen) -> int:
         """One pass of the best single move of each customer."""
         return int(
             moves.improve(
-                self.stride(turn), least, only_relief, self.canonical.table, self.canonical.conflict, self.canonical.caps,
-                self.gain, self.links, self.coupling, penalty, use, chosen,
+                self.stride(turn),
+                least,
+                only_relief,
+                self.canonical.table,
+                self.canonical.conflict,
+                self.canonical.caps,
+                self.gain,
+                self.links,
+                self.coupling,
+                penalty,
+                use,
+                chosen,
             )
-        )  # fmt: skip
+        )
 
 
 def _links(rules: CouplingRules) -> tuple[npt.NDArray[Any], ...]:

@@ -88,7 +88,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Rule:
+class LinearRule:
     """One line of the rule table: a bound on the activities whose day, channel, product and campaign match.
 
     A filter left out (None) means ALL; days are inclusive; products match when one is shared. `soft_price` is the
@@ -139,7 +139,7 @@ class Problem:
     n_customers: int
     activities: Activities
     pairs: Pairs
-    rules: Sequence[Rule] = ()
+    rules: Sequence[LinearRule] = ()
     conflicts: Sequence[Conflict] = ()
     one_channel_per_campaign: bool = False
     exclusive_offers: Sequence[Iterable[str]] = ()
@@ -201,6 +201,6 @@ class Plan:
     tiers: tuple[TierResult, ...] = field(default=())
 
 
-def rule_name(rule: Rule, position: int) -> str:
+def rule_name(rule: LinearRule, position: int) -> str:
     """Name a rule as its owner did, or by kind and position when it came without a name."""
     return rule.name or f"{RuleKind(rule.kind).value}#{position}"

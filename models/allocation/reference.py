@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.allocation import check
-from models.allocation.problem import Floats, Problem, Rule
+from models.allocation.problem import Floats, LinearRule, Problem
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Rows:
         self.upper.append(upper)
 
 
-def _add_rule(rows: _Rows, problem: Problem, rule: Rule, violation: int | None) -> None:
+def _add_rule(rows: _Rows, problem: Problem, rule: LinearRule, violation: int | None) -> None:
     speaks = [check._speaks_of(rule, problem.activities, a) for a in range(len(problem.activities.name))]
     index = [p for p, a in enumerate(np.asarray(problem.pairs.activity).tolist()) if speaks[a]]
     value = [check._counts(problem, rule, p) for p in index]
@@ -49,7 +49,7 @@ def _add_rule(rows: _Rows, problem: Problem, rule: Rule, violation: int | None) 
     rows.add(index, value, rule.bound if is_minimum else -np.inf, np.inf if is_minimum else rule.bound)
 
 
-def _add_customer_rule(rows: _Rows, problem: Problem, rule: Rule, by_customer: dict[int, list[int]]) -> None:
+def _add_customer_rule(rows: _Rows, problem: Problem, rule: LinearRule, by_customer: dict[int, list[int]]) -> None:
     speaks = [check._speaks_of(rule, problem.activities, a) for a in range(len(problem.activities.name))]
     activity = np.asarray(problem.pairs.activity).tolist()
     for customer, pairs in by_customer.items():

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from models.allocation.check import check_plan
 from models.allocation.families import FAMILIES
-from models.allocation.problem import Activities, Conflict, Pairs, Problem, Rule, RuleKind
+from models.allocation.problem import Activities, Conflict, LinearRule, Pairs, Problem, RuleKind
 from models.allocation.reference import solve_with_highs
 from models.allocation.solver import solve
 
@@ -76,7 +76,7 @@ def _random_conflicts(rng: np.random.Generator) -> list[Conflict]:
     ]
 
 
-def _random_rules(rng: np.random.Generator, problem: Problem) -> list[Rule]:
+def _random_rules(rng: np.random.Generator, problem: Problem) -> list[LinearRule]:
     """Bounds near what a random plan uses, so that most rules bind and few sets of rules are impossible."""
     kinds = list(RuleKind)
     rules = []
@@ -84,7 +84,7 @@ def _random_rules(rng: np.random.Generator, problem: Problem) -> list[Rule]:
     for k in range(int(rng.integers(0, 6))):
         kind = kinds[int(rng.integers(0, len(kinds)))]
         first = int(rng.integers(1, 20)) if rng.random() < 0.4 else None
-        rule = Rule(
+        rule = LinearRule(
             kind=kind,
             bound=0.0,
             first_day=first,
@@ -98,7 +98,9 @@ def _random_rules(rng: np.random.Generator, problem: Problem) -> list[Rule]:
     return rules
 
 
-def _with_bound(rng: np.random.Generator, rule: Rule, problem: Problem, is_used: npt.NDArray[np.bool_]) -> Rule:
+def _with_bound(
+    rng: np.random.Generator, rule: LinearRule, problem: Problem, is_used: npt.NDArray[np.bool_]
+) -> LinearRule:
     from models.allocation import check
 
     kind = RuleKind(rule.kind)

@@ -17,7 +17,7 @@ from models.allocation.evaluate import BlockStep, LocalStep, StepFactory
 from models.allocation.fixed_order import made_definite
 from models.allocation.greedy import greedy_plan
 from models.allocation.primal import SEARCH_ROUNDS, Candidate, PlanSearch, find_plan, polish, rebalance_to_limits
-from models.allocation.problem import Activities, Floats, Pairs, Plan, Problem, Rule, RuleKind, TierResult
+from models.allocation.problem import Activities, Floats, LinearRule, Pairs, Plan, Problem, RuleKind, TierResult
 from models.allocation.quadratic import solve_step
 from models.allocation.report import Run, Stage, relative_gap, report
 from models.allocation.validate import require_valid
@@ -40,7 +40,7 @@ def warm_up() -> None:
         n_customers=4,
         activities=Activities(["a", "b"], np.array([1, 2], dtype=np.int32), ["x", "y"], [frozenset()] * 2),
         pairs=Pairs(customer[::-1].copy(), np.tile(np.arange(2, dtype=np.int32), 4), np.arange(8.0) - 1.0),
-        rules=[Rule(RuleKind.MAX_CONTACTS, 3, name="most"), Rule(RuleKind.MIN_CONTACTS, 1, name="least")],
+        rules=[LinearRule(RuleKind.MAX_CONTACTS, 3, name="most"), LinearRule(RuleKind.MIN_CONTACTS, 1, name="least")],
     )
     canonical = canonicalise(problem)
     canonical.sample(2)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.allocation.problem import Activities, InvalidProblem, Pairs, Problem, Rule, RuleKind, rule_name
+from models.allocation.problem import Activities, InvalidProblem, LinearRule, Pairs, Problem, RuleKind, rule_name
 
 _COST_KINDS = (RuleKind.BUDGET, RuleKind.MIN_SPEND)
 _HOUR_KINDS = (RuleKind.MIN_STAFF_HOURS, RuleKind.MAX_STAFF_HOURS)
@@ -89,7 +89,7 @@ def _require_pairs(pairs: Pairs, n_customers: int, n_activities: int) -> None:
     _require_finite("pairs.response", pairs.response, at_least=0.0)
 
 
-def _require_rule(name: str, rule: Rule, problem: Problem) -> None:
+def _require_rule(name: str, rule: LinearRule, problem: Problem) -> None:
     place = f"rule {name!r}"
     try:
         kind = RuleKind(rule.kind)
@@ -104,7 +104,7 @@ def _require_rule(name: str, rule: Rule, problem: Problem) -> None:
     _require_per_customer(place, kind, rule, problem.n_customers)
 
 
-def _require_filters(place: str, rule: Rule) -> None:
+def _require_filters(place: str, rule: LinearRule) -> None:
     for name in ("channels", "products", "campaigns", "offers"):
         if isinstance(getattr(rule, name), str):
             raise InvalidProblem(f"{place} {name}", "a set of names", f"the text {getattr(rule, name)!r}")
@@ -112,7 +112,7 @@ def _require_filters(place: str, rule: Rule) -> None:
         raise InvalidProblem(place, "first_day not after last_day", f"{rule.first_day} to {rule.last_day}")
 
 
-def _require_columns(place: str, kind: RuleKind, rule: Rule, problem: Problem) -> None:
+def _require_columns(place: str, kind: RuleKind, rule: LinearRule, problem: Problem) -> None:
     activities = problem.activities
     pays_gifts = kind in _COST_KINDS and activities.cost_per_sale is not None
     needs = [
@@ -127,7 +127,7 @@ def _require_columns(place: str, kind: RuleKind, rule: Rule, problem: Problem) -
             raise InvalidProblem(place, f"{column} to be given", "nothing")
 
 
-def _require_per_customer(place: str, kind: RuleKind, rule: Rule, n_customers: int) -> None:
+def _require_per_customer(place: str, kind: RuleKind, rule: LinearRule, n_customers: int) -> None:
     if kind.is_per_customer and rule.soft_price is not None:
         raise InvalidProblem(place, "a hard rule (per-customer rules have no price)", rule.soft_price)
     if rule.used is None:

@@ -7,5 +7,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_account_manager
+FROM as_of_account_manager
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -8,5 +8,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_agreement
+FROM as_of_agreement
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -7,6 +7,6 @@ SELECT
   max(data_date) AS data_date,
   load_date,
   min(superseded_on) AS superseded_on
-FROM asof_balance
+FROM as_of_balance
 WHERE load_date BETWEEN :first_date AND :last_date
 GROUP BY user_id, load_date

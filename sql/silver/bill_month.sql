@@ -16,6 +16,6 @@ SELECT
   coalesce(sum(fee_fen) FILTER (WHERE word_of('BILL_ITEM', item_group) = 'DISCOUNT'), 0) AS discount_fen,
   load_date,
   superseded_on
-FROM asof_bill_summary
+FROM as_of_bill_summary
 WHERE load_date BETWEEN :first_date AND :last_date
 GROUP BY user_id, bill_cycle, load_date, superseded_on

@@ -13,5 +13,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_campaign_execution
+FROM as_of_campaign_execution
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -20,6 +20,6 @@ SELECT
   r.data_date,
   r.load_date,
   r.superseded_on
-FROM asof_channel_result AS r
+FROM as_of_channel_result AS r
 LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = r.msisdn_token
 WHERE r.load_date BETWEEN :first_date AND :last_date

@@ -10,5 +10,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_corporate_customer
+FROM as_of_corporate_customer
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -11,6 +11,6 @@ SELECT
   c.data_date,
   c.load_date,
   c.superseded_on
-FROM asof_crbt_subscription AS c
+FROM as_of_crbt_subscription AS c
 LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
 WHERE c.load_date BETWEEN :first_date AND :last_date

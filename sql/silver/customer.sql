@@ -27,5 +27,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_customer
+FROM as_of_customer
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -9,7 +9,7 @@ SELECT
   d.data_date,
   d.load_date,
   d.superseded_on
-FROM asof_subscription_imei AS d
+FROM as_of_subscription_imei AS d
 LEFT JOIN (SELECT
   tac,
   min(load_date) AS known_from

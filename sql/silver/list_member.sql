@@ -14,6 +14,6 @@ SELECT DISTINCT
   l.data_date,
   l.load_date,
   l.superseded_on
-FROM asof_list_member AS l
+FROM as_of_list_member AS l
 LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = l.msisdn_token
 WHERE l.load_date BETWEEN :first_date AND :last_date

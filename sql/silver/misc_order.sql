@@ -11,7 +11,7 @@ WITH ordered AS (
     m.load_date,
     m.superseded_on,
     holder_at(h.holders, CAST(m.opr_time AS DATE), m.load_date) AS subscription_id
-  FROM asof_misc_order AS m
+  FROM as_of_misc_order AS m
   LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
   WHERE m.load_date BETWEEN :first_date AND :last_date
 ),

@@ -6,6 +6,6 @@ SELECT
   count_if(amount_fen < 0 OR coalesce(reversal_flag, FALSE)) AS reversal_cnt,
   load_date,
   superseded_on
-FROM asof_payment
+FROM as_of_payment
 WHERE load_date BETWEEN :first_date AND :last_date
 GROUP BY user_id, CAST(pay_time AS DATE), load_date, superseded_on

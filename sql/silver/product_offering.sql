@@ -10,5 +10,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_product_offering
+FROM as_of_product_offering
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -14,5 +14,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_product_order
+FROM as_of_product_order
 WHERE load_date BETWEEN :first_date AND :last_date

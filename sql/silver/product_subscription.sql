@@ -13,7 +13,7 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_product_subscription
+FROM as_of_product_subscription
 WHERE load_date BETWEEN :first_date AND :last_date
 QUALIFY row_number() OVER (
     PARTITION BY load_date, user_id, prod_id, coalesce(sp_code, ''), coalesce(serv_code, ''), valid_date

@@ -23,5 +23,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_subscription
+FROM as_of_subscription
 WHERE load_date BETWEEN :first_date AND :last_date

@@ -12,6 +12,6 @@ SELECT
   s.data_date,
   s.load_date,
   s.superseded_on
-FROM asof_subscription_status AS s
+FROM as_of_subscription_status AS s
 JOIN ref_status_code AS c ON c.status_code = s.status_code
 WHERE s.load_date BETWEEN :first_date AND :last_date

@@ -13,5 +13,5 @@ SELECT
   data_date,
   load_date,
   superseded_on
-FROM asof_tac_device
+FROM as_of_tac_device
 WHERE load_date BETWEEN :first_date AND :last_date

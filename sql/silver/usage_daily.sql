@@ -21,7 +21,7 @@ WITH voice AS (
     count_if(call_type = 'FW' AND word_of('OPERATOR', opp_operator) <> 'OWN') AS forward_other_network_cnt,
     sum(coalesce(base_call_fee, 0) + coalesce(toll_call_fee, 0) + coalesce(info_fee, 0)) AS voice_fee_li,
     approx_count_distinct(IF(opposite_no_class = 'NATIONAL_MOBILE', opposite_no_token, NULL)) AS partner_cnt
-  FROM asof_cdr_voice AS v
+  FROM as_of_cdr_voice AS v
   LEFT JOIN ref_hotline AS h ON h.msisdn_token = v.opposite_no_token
   WHERE v.load_date BETWEEN :first_date AND :last_date
   GROUP BY v.product_no_token, CAST(v.start_time AS DATE), v.load_date, v.superseded_on
@@ -37,7 +37,7 @@ sms AS (
     count_if(cdr_type = '01' AND coalesce(opposite_no_class, '') <> 'SP_CODE') AS sms_mt_cnt,
     count_if(opposite_no_class = 'SP_CODE') AS sms_sp_cnt,
     sum(coalesce(comm_fee, 0) + coalesce(info_fee, 0)) AS sms_fee_li
-  FROM asof_cdr_sms
+  FROM as_of_cdr_sms
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY product_no_token, CAST(input_time AS DATE), load_date, superseded_on
 ),
@@ -51,7 +51,7 @@ gprs AS (
     count(*) AS gprs_sessions,
     sum(coalesce(up_bytes, 0) + coalesce(down_bytes, 0)) DIV 1024 AS data_volume_kb,
     sum(coalesce(fee, 0)) AS gprs_fee_li
-  FROM asof_cdr_gprs
+  FROM as_of_cdr_gprs
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY product_no_token, CAST(start_time AS DATE), load_date, superseded_on
 ),
@@ -65,7 +65,7 @@ mms AS (
     count_if(mms_business = '1') AS mms_p2p_cnt,
     count_if(mms_business = '2') AS mms_sp_cnt,
     sum(coalesce(call_fee, 0) + coalesce(info_fee, 0)) AS mms_fee_li
-  FROM asof_mms_event
+  FROM as_of_mms_event
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY product_no_token, CAST(send_time AS DATE), load_date, superseded_on
 ),

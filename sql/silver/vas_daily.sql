@@ -11,7 +11,7 @@ WITH tone AS (
     count_if(action IN ('SET', 'GROUP_SET')) AS setting,
     count_if(action = 'MUSIC_BOX') AS music_box,
     mode(IF(action = 'DOWNLOAD', category, NULL), TRUE) AS tone_category
-  FROM asof_crbt_tone_event
+  FROM as_of_crbt_tone_event
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY msisdn_token, CAST(event_time AS DATE), load_date, superseded_on
 ),
@@ -23,7 +23,7 @@ fee AS (
     load_date,
     superseded_on,
     sum(fee) AS crbt_fee
-  FROM asof_crbt_fee
+  FROM as_of_crbt_fee
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY msisdn_token, CAST(start_datetime AS DATE), load_date, superseded_on
 ),
@@ -35,7 +35,7 @@ issue AS (
     load_date,
     superseded_on,
     count(*) AS issues
-  FROM asof_mms_event
+  FROM as_of_mms_event
   WHERE load_date BETWEEN :first_date AND :last_date
     AND mms_business = '2'
     AND word_of('SERVICE_PREFIX', left(svc_code, 4)) = 'NEWSPAPER'
@@ -50,7 +50,7 @@ misc AS (
     superseded_on,
     count_if(word_of('MISC_ORDER', opr_code) = 'SUBSCRIBE') AS subscribed,
     count_if(word_of('MISC_ORDER', opr_code) IN ('UNSUBSCRIBE', 'CLOSE_PROVIDER', 'CLOSE_ALL')) AS unsubscribed
-  FROM asof_misc_order
+  FROM as_of_misc_order
   WHERE load_date BETWEEN :first_date AND :last_date
   GROUP BY phone_no_token, CAST(opr_time AS DATE), load_date, superseded_on
 ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.feeds import load_feeds
 from conf.settings import Settings
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 
 MOBILE = "NATIONAL_MOBILE"
 
@@ -25,17 +25,36 @@ def deliver(
     file_id = f"{feed}-{about}-{resend_no}-{load_date}"
     classes = {f"{field.name}_class": MOBILE for field in load_feeds()[feed].fields if field.type == "msisdn"}
     standard = {
-        "load_date": loaded, "data_date": about, "file_id": file_id, "resend_no": resend_no, "is_full_snapshot": False,
+        "load_date": loaded,
+        "data_date": about,
+        "file_id": file_id,
+        "resend_no": resend_no,
+        "is_full_snapshot": False,
         "loaded_at": datetime.combine(loaded + timedelta(days=1), datetime.min.time()) + timedelta(hours=2, minutes=55),
-    }  # fmt: skip
+    }
     used = [
         {**_classes(row, classes), **row, **standard, "line_number": line} for line, row in enumerate(rows, start=1)
     ]
-    ledger.append(settings, f"bronze.{feed}", used)
-    ledger.append(settings, "ops.file_ledger", [{
-        "file_id": file_id, "feed": feed, "source": "test", "file_name": file_id, "style": "dollar", "data_date": about,
-        "load_date": loaded, "resend_no": resend_no, "rows_good": len(rows), "status": "LANDED", "run_id": "test",
-    }])  # fmt: skip
+    delta_rs.append(settings, f"bronze.{feed}", used)
+    delta_rs.append(
+        settings,
+        "ops.file_ledger",
+        [
+            {
+                "file_id": file_id,
+                "feed": feed,
+                "source": "test",
+                "file_name": file_id,
+                "style": "dollar",
+                "data_date": about,
+                "load_date": loaded,
+                "resend_no": resend_no,
+                "rows_good": len(rows),
+                "status": "LANDED",
+                "run_id": "test",
+            }
+        ],
+    )
 
 
 def _classes(row: dict[str, Any], classes: dict[str, str]) -> dict[str, str]:
@@ -46,10 +65,21 @@ def _classes(row: dict[str, Any], classes: dict[str, str]) -> dict[str, str]:
 def a_subscription(user_id: str, number: int, **changed: Any) -> dict[str, Any]:
     """Profile of a prepaid Easyown customer, activated in 2020."""
     row = {
-        "user_id": user_id, "cust_id": f"C-{user_id}", "user_type": "1", "create_date": date(2020, 1, 1),
-        "product_no_token": number, "city_code": "591", "county_code": "59101", "pay_type": "2", "brand_id": "2",
-        "plan_id": "PLAN_EASYOWN_1", "acct_id": f"A-{user_id}", "line_use_type": "3", "is_vpn_member": False, "sim_code": False,
-    }  # fmt: skip
+        "user_id": user_id,
+        "cust_id": f"C-{user_id}",
+        "user_type": "1",
+        "create_date": date(2020, 1, 1),
+        "product_no_token": number,
+        "city_code": "591",
+        "county_code": "59101",
+        "pay_type": "2",
+        "brand_id": "2",
+        "plan_id": "PLAN_EASYOWN_1",
+        "acct_id": f"A-{user_id}",
+        "line_use_type": "3",
+        "is_vpn_member": False,
+        "sim_code": False,
+    }
     return {**row, **changed}
 
 
@@ -61,7 +91,13 @@ def a_status(user_id: str, code: str = "1010", since: str = "2020-01-01") -> dic
 def a_call(number: int, day: str, other: int = 900, seconds: int = 60, **changed: Any) -> dict[str, Any]:
     """An outgoing call within the network, base fee 12 li."""
     row = {
-        "product_no_token": number, "opposite_no_token": other, "start_time": datetime.fromisoformat(f"{day} 10:00:00"),
-        "call_duration": seconds, "call_type": "MO", "opp_operator": "CMCC", "base_call_fee": 12, "city_id": "591",
-    }  # fmt: skip
+        "product_no_token": number,
+        "opposite_no_token": other,
+        "start_time": datetime.fromisoformat(f"{day} 10:00:00"),
+        "call_duration": seconds,
+        "call_type": "MO",
+        "opp_operator": "CMCC",
+        "base_call_fee": 12,
+        "city_id": "591",
+    }
     return {**row, **changed}

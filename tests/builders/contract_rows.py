@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from conf.tables import Table, load_tables
-from expectations.suites import Rule
+from expectations.suites import TableRule
 from jobs.lakehouse.schema import arrow_schema
 
 A_DATE = date(2026, 3, 10)
@@ -42,7 +42,7 @@ def arrow_rows(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema(table))
 
 
-def rows_breaking(table: Table, rule: Rule) -> pa.Table:
+def rows_breaking(table: Table, rule: TableRule) -> pa.Table:
     """A table's content that breaks this one rule."""
     where = {name: wanted[0] if isinstance(wanted, tuple) else wanted for name, wanted in rule.where.items()}
     too_many = int((rule.max or 0) + 1)
@@ -69,7 +69,7 @@ def rows_breaking(table: Table, rule: Rule) -> pa.Table:
     return arrow_rows(table, rows)
 
 
-def _another(table: Table, rule: Rule) -> Any:
+def _another(table: Table, rule: TableRule) -> Any:
     type_name = table.column(rule.column).type
     if type_name.startswith("array"):
         return ["NOT_A_CODE"]
@@ -80,7 +80,7 @@ def _another(table: Table, rule: Rule) -> Any:
     return "NOT_A_CODE"
 
 
-def _beyond(table: Table, rule: Rule) -> Any:
+def _beyond(table: Table, rule: TableRule) -> Any:
     amount = rule.max + 1 if rule.max is not None else rule.min - 1
     type_name = table.column(rule.column).type
     return (
@@ -92,7 +92,7 @@ def _beyond(table: Table, rule: Rule) -> Any:
     )
 
 
-def _disordered(table: Table, rule: Rule, number: int, where: dict) -> dict[str, Any]:
+def _disordered(table: Table, rule: TableRule, number: int, where: dict) -> dict[str, Any]:
     later = {"date": date(2026, 3, 11), "timestamp": datetime(2026, 3, 11)}
     type_name = table.column(rule.column).type
     return a_row(table, number, **where, **{rule.column: later.get(type_name, a_value(type_name, number + 1))})

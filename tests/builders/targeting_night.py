@@ -18,7 +18,7 @@ from conf.channels import load_channels
 from conf.feeds import load_feeds
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.places import table_place
 from jobs.lakehouse.schema import arrow_schema
 from jobs.targeting.approval import record_whole_way
@@ -62,12 +62,28 @@ def _blank(kind: str) -> Any:
 def a_subscriber(number: int, **values: Any) -> dict[str, Any]:
     """A live, ordinary, reachable subscription without CRBT, with a capable handset and an account manager."""
     usual = {
-        "subscription_id": f"S{number:05d}", "customer_id": f"C{number:05d}", "snapshot_date": NIGHT, "month_id": "202603",
-        "msisdn": token_of(number), "msisdn_class": "NATIONAL_MOBILE", "user_type": "1", "is_live": True, "is_marketable": True,
-        "subscription_status": "ACTIVE", "city_code": "591", "county_code": "1", "account_manager_id": "AM1",
-        "device_supports_mms": True, "device_supports_gprs": True, "device_supports_java": True, "device_supports_fetion": True,
-        "is_mms_user": True, "is_music_club_premium": False, "crbt_lifecycle_state": "NONE", "personality_segment": "UNSEGMENTED",
-    }  # fmt: skip
+        "subscription_id": f"S{number:05d}",
+        "customer_id": f"C{number:05d}",
+        "snapshot_date": NIGHT,
+        "month_id": "202603",
+        "msisdn": token_of(number),
+        "msisdn_class": "NATIONAL_MOBILE",
+        "user_type": "1",
+        "is_live": True,
+        "is_marketable": True,
+        "subscription_status": "ACTIVE",
+        "city_code": "591",
+        "county_code": "1",
+        "account_manager_id": "AM1",
+        "device_supports_mms": True,
+        "device_supports_gprs": True,
+        "device_supports_java": True,
+        "device_supports_fetion": True,
+        "is_mms_user": True,
+        "is_music_club_premium": False,
+        "crbt_lifecycle_state": "NONE",
+        "personality_segment": "UNSEGMENTED",
+    }
     return a_row("gold.customer_360", **(usual | values))
 
 
@@ -81,14 +97,25 @@ def a_contact(subscription: dict, campaign_id: str, planned: date, **values: Any
     channel = load_channels().get(values.get("channel_code", "SMS"))
     usual = {
         "contact_id": f"H-{subscription['subscription_id']}-{campaign_id}-{planned}-{values.get('channel_code', 'SMS')}",
-        "campaign_id": campaign_id, "wave_no": 1, "subscription_id": subscription["subscription_id"], "product_id": "CRBT",
-        "channel_code": "SMS", "planned_date": planned, "business_date": planned - timedelta(days=1), "is_control": False,
-        "is_contacted": state == "MADE", "reach_code": reach, "contact_state": state, "counts_to_cap": state != "MISSED",
-        "response_code": {"MADE": "NO_RESPONSE", "MISSED": "NOT_REACHED"}.get(state), "source": "EXPORT",
+        "campaign_id": campaign_id,
+        "wave_no": 1,
+        "subscription_id": subscription["subscription_id"],
+        "product_id": "CRBT",
+        "channel_code": "SMS",
+        "planned_date": planned,
+        "business_date": planned - timedelta(days=1),
+        "is_control": False,
+        "is_contacted": state == "MADE",
+        "reach_code": reach,
+        "contact_state": state,
+        "counts_to_cap": state != "MISSED",
+        "response_code": {"MADE": "NO_RESPONSE", "MISSED": "NOT_REACHED"}.get(state),
+        "source": "EXPORT",
         "contact_class": channel.channel_class if channel else None,
-        "snapshot_date": NIGHT, "attribution_window_ends": planned + timedelta(days=7),
+        "snapshot_date": NIGHT,
+        "attribution_window_ends": planned + timedelta(days=7),
         "is_present_owner": True,
-    }  # fmt: skip
+    }
     return a_row("gold.contact_history", **(usual | values))
 
 
@@ -97,35 +124,54 @@ def a_suppression(
 ) -> dict[str, Any]:
     """Protection in force from the start of the year until released."""
     usual = {
-        "subscription_id": subscription["subscription_id"], "scope_type": scope_type, "scope_value": scope_value, "reason": reason,
-        "valid_from": date(2026, 1, 1), "valid_to": FOREVER, "source": "TEST", "snapshot_date": NIGHT,
-    }  # fmt: skip
+        "subscription_id": subscription["subscription_id"],
+        "scope_type": scope_type,
+        "scope_value": scope_value,
+        "reason": reason,
+        "valid_from": date(2026, 1, 1),
+        "valid_to": FOREVER,
+        "source": "TEST",
+        "snapshot_date": NIGHT,
+    }
     return a_row("gold.suppression", **(usual | values))
 
 
 def put(settings: Settings, name: str, rows: list[dict[str, Any]]) -> None:
     """Make these the rows of a table, and publish it when readers need that."""
     data = pa.Table.from_pylist(rows, schema=arrow_schema(table_of(name)))
-    if table_of(name).is_ledger:
-        ledger.append(settings, name, data)
+    if table_of(name).is_delta_rs:
+        delta_rs.append(settings, name, data)
         return
     path = table_place(settings, name).for_delta_rs
     write_deltalake(path, data, mode="overwrite")
-    published = ledger.read(settings, "ops.published")
+    published = delta_rs.read(settings, "ops.published")
     sequence = max(published["published_seq"].to_pylist(), default=0) + 1
-    row = {"stage": "fixture", "business_date": NIGHT, "table_name": name, "version": ledger.head_version(settings, name),
-           "run_id": "fixture", "published_seq": sequence}  # fmt: skip
-    ledger.append(settings, "ops.published", [row])
+    row = {
+        "stage": "fixture",
+        "business_date": NIGHT,
+        "table_name": name,
+        "version": delta_rs.head_version(settings, name),
+        "run_id": "fixture",
+        "published_seq": sequence,
+    }
+    delta_rs.append(settings, "ops.published", [row])
 
 
 def feeds_are_fresh(settings: Settings, night: date = NIGHT, **other: str) -> None:
     """Every feed came complete, but for those named with another status."""
     rows = [
-        {"business_date": night, "feed": name, "status": other.get(name, "COMPLETE"), "file_cnt": 1, "rows_good": 1,
-         "rows_quarantined": 0, "run_id": "fixture"}
+        {
+            "business_date": night,
+            "feed": name,
+            "status": other.get(name, "COMPLETE"),
+            "file_cnt": 1,
+            "rows_good": 1,
+            "rows_quarantined": 0,
+            "run_id": "fixture",
+        }
         for name in load_feeds()
-    ]  # fmt: skip
-    ledger.replace(settings, "ops.feed_status", rows, f"business_date = '{night}'")
+    ]
+    delta_rs.replace(settings, "ops.feed_status", rows, f"business_date = '{night}'")
 
 
 def approve(settings: Settings, *campaigns: Any) -> None:
@@ -138,7 +184,7 @@ def a_night(
     settings: Settings, subscribers: list[dict], suppressions: list[dict], contacts: list[dict], **tables: list[dict]
 ) -> None:
     """Write a whole night; further tables by short name, as customer_score=[...] (gold) or silver_list_member=[...]."""
-    ledger.ensure_tables(settings)
+    delta_rs.ensure_tables(settings)
     put(settings, "gold.customer_360", subscribers)
     put(settings, "gold.suppression", suppressions or [a_suppression({"subscription_id": "NOBODY"}, "LIST_BLACK")])
     put(settings, "gold.contact_history", contacts)
@@ -147,7 +193,7 @@ def a_night(
         {"token": token_of(n), "kind": "MSISDN", "value": msisdn_of(n), "first_load_date": NIGHT}
         for n in sorted(set(numbers))
     ]
-    ledger.append(settings, "vault.identity", vault)
+    delta_rs.append(settings, "vault.identity", vault)
     for name, rows in tables.items():
         layer = "silver" if name.startswith("silver_") else "gold"
         put(settings, f"{layer}.{name.removeprefix('silver_')}", rows)
@@ -176,11 +222,21 @@ def a_town(people: int, seed: int) -> dict[str, list[dict]]:
         )[0]
         owner = state in ("NEW", "ACTIVE", "SEMI_SILENT", "SILENT")
         person = a_subscriber(
-            number, crbt_lifecycle_state=state, has_crbt=owner, partners_with_crbt_cnt=rng.randint(0, 5), pay_ability=rng.choice(["HIGH", "MID", "LOW"]),
-            personality_segment=rng.choice(["HIGH_POTENTIAL", "EMOTIONAL_FOLLOWER", "FASHION_PREMIUM", "BUDGETER", "UNSEGMENTED"]),
-            is_mms_user=rng.random() < 0.5, account_manager_id=rng.choice(["AM1", None, None]), device_supports_mms=rng.choice([True, True, False, None]),
-            is_live=rng.random() < 0.97, user_type=rng.choice(["1"] * 40 + ["3"]), channel_preference_score={"SMS": rng.random(), "STORE": rng.random()},
-        )  # fmt: skip
+            number,
+            crbt_lifecycle_state=state,
+            has_crbt=owner,
+            partners_with_crbt_cnt=rng.randint(0, 5),
+            pay_ability=rng.choice(["HIGH", "MID", "LOW"]),
+            personality_segment=rng.choice(
+                ["HIGH_POTENTIAL", "EMOTIONAL_FOLLOWER", "FASHION_PREMIUM", "BUDGETER", "UNSEGMENTED"]
+            ),
+            is_mms_user=rng.random() < 0.5,
+            account_manager_id=rng.choice(["AM1", None, None]),
+            device_supports_mms=rng.choice([True, True, False, None]),
+            is_live=rng.random() < 0.97,
+            user_type=rng.choice(["1"] * 40 + ["3"]),
+            channel_preference_score={"SMS": rng.random(), "STORE": rng.random()},
+        )
         rows["subscribers"].append(person)
         key = {"subscription_id": person["subscription_id"], "snapshot_date": NIGHT}
         chance = rng.random() * 0.3
@@ -229,8 +285,13 @@ def a_town(people: int, seed: int) -> dict[str, list[dict]]:
 
 def _sources_of_protection(people: list[dict], rng: random.Random) -> dict[str, list[dict]]:
     """Rows from which protection follows, each with what the selection makes of it: products, grey lists, complaints, sensitive."""
-    rows: dict[str, list[dict]] = {"suppressions": [], "silver_list_member": [], "silver_complaint": [], "silver_customer": [],
-                                   "silver_subscription": []}  # fmt: skip
+    rows: dict[str, list[dict]] = {
+        "suppressions": [],
+        "silver_list_member": [],
+        "silver_complaint": [],
+        "silver_customer": [],
+        "silver_subscription": [],
+    }
     for number, person in enumerate(people):
         key = {"subscription_id": person["subscription_id"], "superseded_on": FOREVER}
         kind = rng.choices(["", "product", "grey", "complaint", "sensitive"], [88, 3, 3, 3, 3])[0]

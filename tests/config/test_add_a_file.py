@@ -146,136 +146,208 @@ CHANGES = [
     # To add
     Change(
         "a feed",
-        {"conf/feeds/loyalty_points.yaml": copied("conf/feeds/payment.yaml", ("feed: payment", "feed: loyalty_points"), ('"03006"', '"03996"'))},
-        "'## bronze.loyalty_points' in page('bronze')", True,
+        {
+            "conf/feeds/loyalty_points.yaml": copied(
+                "conf/feeds/payment.yaml", ("feed: payment", "feed: loyalty_points"), ('"03006"', '"03996"')
+            )
+        },
+        "'## bronze.loyalty_points' in page('bronze')",
+        True,
     ),
     Change(
         "a report",
-        {"sql/rpt/tier_count.yaml": new(REPORT), "sql/rpt/tier_count.sql": new(REPORT_QUERY), "expectations/rpt/tier_count.yaml": new(REPORT_SUITE)},
+        {
+            "sql/rpt/tier_count.yaml": new(REPORT),
+            "sql/rpt/tier_count.sql": new(REPORT_QUERY),
+            "expectations/rpt/tier_count.yaml": new(REPORT_SUITE),
+        },
         "['rpt.tier_count' in tables_of_job('evaluate'), '[gold.customer_360](gold.md#goldcustomer_360)' in entry('rpt.tier_count'), "
         "sorted(rule.metric for rule in rules_of('rpt.tier_count'))]",
         [True, True, ["duplicate_key_count", "min", "required_null_count", "row_count"]],
     ),
     Change(
         "another table",
-        {"sql/gold/tier_today.yaml": new(TABLE), "sql/gold/tier_today.sql": new(TABLE_QUERY), "sql/work/live_lines.sql": new(TABLE_HELPER),
-         "expectations/gold/tier_today.yaml": new("table: gold.tier_today\n")},
-        "['gold.tier_today' in tables_of_job('view'), '[gold.customer_360](#goldcustomer_360)' in entry('gold.tier_today')]", [True, True],
+        {
+            "sql/gold/tier_today.yaml": new(TABLE),
+            "sql/gold/tier_today.sql": new(TABLE_QUERY),
+            "sql/work/live_lines.sql": new(TABLE_HELPER),
+            "expectations/gold/tier_today.yaml": new("table: gold.tier_today\n"),
+        },
+        "['gold.tier_today' in tables_of_job('view'), '[gold.customer_360](#goldcustomer_360)' in entry('gold.tier_today')]",
+        [True, True],
     ),
     Change(
         "a column",
         {
-            "sql/rpt/export_summary.yaml": more('  - {name: offers, type: bigint, nullable: false, unit: offers, description: "Offers on them"}'),
-            "sql/rpt/export_summary.sql": instead("sum(expected_value_yuan)", "count(DISTINCT offer_id) AS offers,\n       sum(expected_value_yuan)"),
+            "sql/rpt/export_summary.yaml": more(
+                '  - {name: offers, type: bigint, nullable: false, unit: offers, description: "Offers on them"}'
+            ),
+            "sql/rpt/export_summary.sql": instead(
+                "sum(expected_value_yuan)", "count(DISTINCT offer_id) AS offers,\n       sum(expected_value_yuan)"
+            ),
         },
-        "'| offers | bigint | offers |' in page('rpt')", True,
+        "'| offers | bigint | offers |' in page('rpt')",
+        True,
     ),
     Change(
         "a rule of a table",
-        {"expectations/silver/payment.yaml": more('  - {metric: min, column: amount_fen, min: -100000000, severity: fail, reason: "as much back as came in"}')},
-        "'min__amount_fen' in {rule.id for rule in rules_of('silver.payment')}", True,
+        {
+            "expectations/silver/payment.yaml": more(
+                '  - {metric: min, column: amount_fen, min: -100000000, severity: fail, reason: "as much back as came in"}'
+            )
+        },
+        "'min__amount_fen' in {rule.id for rule in rules_of('silver.payment')}",
+        True,
     ),
     Change(
         "a feature",
-        {"conf/models.yaml": instead("    bundle_end_date: date\n", "    bundle_end_date: date\n    bundle_days_left: numeric\n")},
-        "'bundle_days_left' in {feature.name for feature in load_models().features_of('churn_offnet')}", True,
+        {
+            "conf/models.yaml": instead(
+                "    bundle_end_date: date\n", "    bundle_end_date: date\n    bundle_days_left: numeric\n"
+            )
+        },
+        "'bundle_days_left' in {feature.name for feature in load_models().features_of('churn_offnet')}",
+        True,
     ),
     Change("a model", {"conf/models.yaml": more(MODEL)}, "'churn_newspaper_score' in selection_columns()", True),
     Change(
-        "a tag", {"conf/tags/callers.yaml": new(TAG)},
-        "rule({'has_tag': 'NIGHT_CALLER'}).describe() if 'NIGHT_CALLER' in load_tags() else None", "has tag NIGHT_CALLER",
+        "a tag",
+        {"conf/tags/callers.yaml": new(TAG)},
+        "rule({'has_tag': 'NIGHT_CALLER'}).describe() if 'NIGHT_CALLER' in load_tags() else None",
+        "has tag NIGHT_CALLER",
     ),
     Change("a product or service", {"conf/products.yaml": more(PRODUCT)}, "'WEATHER_SMS' in load_products()", True),
     Change(
         "a channel",
         {
             "conf/channels.yaml": more(CHANNEL),
-            "conf/exports/kiosk.yaml": copied("conf/exports/web.yaml", ("layout: web", "layout: kiosk"), ("channel_code: WEB", "channel_code: KIOSK")),
+            "conf/exports/kiosk.yaml": copied(
+                "conf/exports/web.yaml", ("layout: web", "layout: kiosk"), ("channel_code: WEB", "channel_code: KIOSK")
+            ),
         },
-        "['KIOSK' in load_channels(), 'kiosk' in load_exports()]", [True, True],
+        "['KIOSK' in load_channels(), 'kiosk' in load_exports()]",
+        [True, True],
     ),
     Change(
         "a campaign",
-        {"conf/campaigns/newspaper_autumn.yaml": copied("conf/campaigns/newspaper_growth.yaml", ("NEWSPAPER_GROWTH", "NEWSPAPER_AUTUMN"))},
-        "[compile_campaign(c).selection is not None for name, c in load_campaigns().items() if name == 'NEWSPAPER_AUTUMN']", [True],
+        {
+            "conf/campaigns/newspaper_autumn.yaml": copied(
+                "conf/campaigns/newspaper_growth.yaml", ("NEWSPAPER_GROWTH", "NEWSPAPER_AUTUMN")
+            )
+        },
+        "[compile_campaign(c).selection is not None for name, c in load_campaigns().items() if name == 'NEWSPAPER_AUTUMN']",
+        [True],
     ),
     Change(
-        "an alert", {"conf/alerts.yaml": more('  KIOSK_SILENT: {severity: note, to_do: "look at the kiosks"}')},
-        "load_alert_rules().of('KIOSK_SILENT').severity", "note",
+        "an alert",
+        {"conf/alerts.yaml": more('  KIOSK_SILENT: {severity: note, to_do: "look at the kiosks"}')},
+        "load_alert_rules().of('KIOSK_SILENT').severity",
+        "note",
     ),
     Change("a KPI", {"conf/kpi.yaml": more(KPI)}, "'GPRS_PACK' in load_kpis()", True),
     Change(
-        "a city", {"conf/regions.yaml": instead("    cities:\n", f"    cities:\n{CITY}\n")},
-        "'590' in table_of('gold.customer_360').column('city_code').codes", True,
+        "a city",
+        {"conf/regions.yaml": instead("    cities:\n", f"    cities:\n{CITY}\n")},
+        "'590' in table_of('gold.customer_360').column('city_code').codes",
+        True,
     ),
     Change(
         "a code of a source system",
         {"conf/source_codes.yaml": instead('"3": OFFICER_CERTIFICATE}', '"3": OFFICER_CERTIFICATE, "4": ID_CARD}')},
-        "load_source_codes()['ID_TYPE'].get('4')", "ID_CARD",
+        "load_source_codes()['ID_TYPE'].get('4')",
+        "ID_CARD",
     ),
     Change(
-        "an approver", {"conf/approval.yaml": instead("approvers: [manager]", "approvers: [manager, deputy]")},
-        "load_approval_flow().approvers_of('REVIEW')", ["manager", "deputy"],
+        "an approver",
+        {"conf/approval.yaml": instead("approvers: [manager]", "approvers: [manager, deputy]")},
+        "load_approval_flow().approvers_of('REVIEW')",
+        ["manager", "deputy"],
     ),
     # To change
     Change(
-        "a capacity, a cost", {"conf/channels.yaml": instead("capacity_per_day: 7000000", "capacity_per_day: 2000000")},
-        "load_channels()['SMS'].capacity_per_day", 2000000,
+        "a capacity, a cost",
+        {"conf/channels.yaml": instead("capacity_per_day: 7000000", "capacity_per_day: 2000000")},
+        "load_channels()['SMS'].capacity_per_day",
+        2000000,
     ),
     Change(
         "contact limits, control groups, opt-out words, blackout days, tries of a failed contact",
         {"conf/policy.yaml": instead("attempts: {BROADCAST: 2, ACTIVE: 3", "attempts: {BROADCAST: 2, ACTIVE: 4")},
-        "load_policy().contacts.attempts['ACTIVE']", 4,
+        "load_policy().contacts.attempts['ACTIVE']",
+        4,
     ),
     Change(
         "a window, or what counts as use, in the customer view",
         {"conf/view.yaml": instead("recent_payments: {days: 30}", "recent_payments: {days: 45}")},
-        "load_view_rules().windows.recent_payments.days", 45,
+        "load_view_rules().windows.recent_payments.days",
+        45,
     ),
     Change(
         "a budget, a control share, a text, a wave",
         {"conf/campaigns/newspaper_growth.yaml": more("control_share: 0.2")},
-        "load_campaigns()['NEWSPAPER_GROWTH'].control_share", 0.2,
+        "load_campaigns()['NEWSPAPER_GROWTH'].control_share",
+        0.2,
     ),
     Change(
         "the hour a stage is late",
-        {"conf/night.yaml": instead('late_when: "08:30"', 'late_when: "08:45"'), "README.md": instead("| 08:30 |", "| 08:45 |")},
-        "'targeting, late at 08:45' in picture()", True,
+        {
+            "conf/night.yaml": instead('late_when: "08:30"', 'late_when: "08:45"'),
+            "README.md": instead("| 08:30 |", "| 08:45 |"),
+        },
+        "'targeting, late at 08:45' in picture()",
+        True,
     ),
     Change(
-        "tries of an alert's webhook, an alert's severity", {"conf/alerts.yaml": instead("attempts: 4", "attempts: 6")},
-        "load_alert_rules().webhook.attempts", 6,
+        "tries of an alert's webhook, an alert's severity",
+        {"conf/alerts.yaml": instead("attempts: 4", "attempts: 6")},
+        "load_alert_rules().webhook.attempts",
+        6,
     ),
     Change(
         "an export layout or its encoding",
-        {"conf/exports/store.yaml": lambda old: instead("layout_version: 1", "layout_version: 2")(instead('encoding: "gbk"', 'encoding: "utf-8"')(old))},
-        "[load_exports()['store'].encoding, load_exports()['store'].layout_version]", ["utf-8", 2],
+        {
+            "conf/exports/store.yaml": lambda old: instead("layout_version: 1", "layout_version: 2")(
+                instead('encoding: "gbk"', 'encoding: "utf-8"')(old)
+            )
+        },
+        "[load_exports()['store'].encoding, load_exports()['store'].layout_version]",
+        ["utf-8", 2],
     ),
     Change(
         "a feed's encoding, layout or deadline",
         {"conf/feeds/balance.yaml": lambda old: re.sub(r"(?m)^encoding: .*$", "encoding: utf-8", old)},
-        "load_feeds()['balance'].encodings if hasattr(load_feeds()['balance'], 'encodings') else load_feeds()['balance'].encoding", ["utf-8"],
+        "load_feeds()['balance'].encodings if hasattr(load_feeds()['balance'], 'encodings') else load_feeds()['balance'].encoding",
+        ["utf-8"],
     ),
     Change(
-        "how long rows stay", {"sql/gold/customer_score.yaml": instead("retention_days: 45", "retention_days: 60")},
-        "'kept 60 days' in entry('gold.customer_score')", True,
+        "how long rows stay",
+        {"sql/gold/customer_score.yaml": instead("retention_days: 45", "retention_days: 60")},
+        "'kept 60 days' in entry('gold.customer_score')",
+        True,
     ),
     Change(
         "how long files stay, the cut-off hour of ingest, the optimiser's gap",
         {"conf/profiles/server.yaml": more("load_cutoff_hour: 7\nallocation: {gap_target: 0.001}")},
-        "[load_settings('server').load_cutoff_hour, load_settings('server').allocation.gap_target]", [7, 0.001],
+        "[load_settings('server').load_cutoff_hour, load_settings('server').allocation.gap_target]",
+        [7, 0.001],
     ),
     Change(
         "the order of exclusion",
-        {"conf/exclusions.yaml": lambda old: re.sub(r"(?m)^(  - \{reason: LIST_RED.*\n)(  - \{reason: LIST_GREY.*\n)", r"\2\1", old)},
-        "reported_first('LIST_RED', 'LIST_GREY')", "LIST_GREY",
+        {
+            "conf/exclusions.yaml": lambda old: re.sub(
+                r"(?m)^(  - \{reason: LIST_RED.*\n)(  - \{reason: LIST_GREY.*\n)", r"\2\1", old
+            )
+        },
+        "reported_first('LIST_RED', 'LIST_GREY')",
+        "LIST_GREY",
     ),
     Change(
         "the training cut-offs, drift bounds, promotion thresholds",
         {"conf/models.yaml": instead("cut_offs: {count: 4, gap_days: 30}", "cut_offs: {count: 3, gap_days: 30}")},
-        "load_models().cut_offs.count", 3,
+        "load_models().cut_offs.count",
+        3,
     ),
-]  # fmt: skip
+]
 
 PROBE = """
 import json, sys
@@ -330,9 +402,18 @@ def _seen_in(tree: Path) -> dict[str, object]:
     """What a process in that tree sees of every change; it writes dictionary and picture first, as the rows say."""
     asked = json.dumps({change.row: change.seen for change in CHANGES})
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(tree), asked], cwd=tree, text=True, capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")]), "CLOSEDLOOP_PROFILE": "server", "CLOSEDLOOP_HOME": str(tree / "home")},
-    )  # fmt: skip
+        [sys.executable, "-c", PROBE, str(tree), asked],
+        cwd=tree,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tree), os.environ.get("PYTHONPATH", "")]),
+            "CLOSEDLOOP_PROFILE": "server",
+            "CLOSEDLOOP_HOME": str(tree / "home"),
+        },
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -59,7 +59,7 @@ def compared(text: str) -> list[tuple[str, str]]:
 
 def misspelt(text: str) -> list[str]:
     """Comparisons of a query with a word that is no code of the column, where the query's own tables say the codes."""
-    feeds = {match[1] for match in re.finditer(r"\b(?:asof|month)_([a-z_]+)\b", text)}
+    feeds = {match[1] for match in re.finditer(r"\b(?:as_of|month)_([a-z_]+)\b", text)}
     tables = [load_tables()[name] for name in tables_in(text) if name in load_tables()]
     near, anywhere = known_codes({table.name for table in tables}, feeds), known_codes()
     free = {column.name for table in tables for column in table.columns if not column.codes}
@@ -100,13 +100,25 @@ def test_queries_compare_with_codes_in_many_places():
     ("query", "wanted"),
     [
         ("SELECT 1 FROM gold.contact_history WHERE response_code = 'ACEPT'", ["response_code 'ACEPT'"]),
-        ("SELECT 1 FROM gold.contact_history AS c WHERE c.response_code IN ('ACCEPT', 'REFUSED')", ["response_code 'REFUSED'"]),
-        ("SELECT 1 FROM gold.contact_history WHERE coalesce(contact_class, channel_class, '') <> 'PASIVE'", ["channel_class 'PASIVE'"]),
+        (
+            "SELECT 1 FROM gold.contact_history AS c WHERE c.response_code IN ('ACCEPT', 'REFUSED')",
+            ["response_code 'REFUSED'"],
+        ),
+        (
+            "SELECT 1 FROM gold.contact_history WHERE coalesce(contact_class, channel_class, '') <> 'PASIVE'",
+            ["channel_class 'PASIVE'"],
+        ),
         ("SELECT 1 FROM gold.customer_360 WHERE array_contains(list_colours, 'BLAK')", ["list_colours 'BLAK'"]),
-        ("SELECT CASE pay_type WHEN '1' THEN 'POSTPAID' WHEN '3' THEN 'PREPAID' END FROM asof_subscription", ["pay_type '3'"]),
-        ("SELECT 1 FROM gold.customer_360 WHERE crbt_lifecycle_state = 'PROSPECT'", ["crbt_lifecycle_state 'PROSPECT'"]),
+        (
+            "SELECT CASE pay_type WHEN '1' THEN 'POSTPAID' WHEN '3' THEN 'PREPAID' END FROM as_of_subscription",
+            ["pay_type '3'"],
+        ),
+        (
+            "SELECT 1 FROM gold.customer_360 WHERE crbt_lifecycle_state = 'PROSPECT'",
+            ["crbt_lifecycle_state 'PROSPECT'"],
+        ),
         ("SELECT 1 FROM gold.lifecycle_state WHERE crbt_lifecycle_state = 'PROSPECT'", []),
     ],
-)  # fmt: skip
+)
 def test_misspelt_code_in_a_query_is_found(query, wanted):
     assert misspelt(query) == wanted

@@ -14,7 +14,7 @@ from conf.feeds import load_feeds
 from conf.models import load_models
 from conf.reading import ROOT, read_yaml
 from conf.settings import PROFILES, load_settings
-from conf.tables import LEDGER_LAYERS, load_tables, query_text, table_of, work_queries
+from conf.tables import DELTA_RS_LAYERS, load_tables, query_text, table_of, work_queries
 from expectations.suites import load_suites, rules_of
 from jobs.lakehouse.building import maker_of
 from jobs.lakehouse.dictionary import is_stale
@@ -75,7 +75,7 @@ def test_table_query_only_reads_its_layer_or_earlier(name):
 
     later = [source for source in sources(name) if order[source.split(".")[0]] > order[table.layer]]
 
-    assert table.layer not in LEDGER_LAYERS, "ledger tables have no query"
+    assert table.layer not in DELTA_RS_LAYERS, "ledger tables have no query"
     assert later == []
 
 
@@ -188,9 +188,11 @@ def test_parameters_of_queries_are_given_by_their_job():
     night = date(2026, 3, 10)
     dates = {"first_date": night, "last_date": night}
     given = {
-        "conform": {}, "score": lifecycle_parameters(load_models()), "evaluate": count_parameters([night]),
+        "conform": {},
+        "score": lifecycle_parameters(load_models()),
+        "evaluate": count_parameters([night]),
         "respond": {**query_parameters([night]), "loaded_from": night},
-    }  # fmt: skip
+    }
     bound = []
     for name, table in load_tables().items():
         for query in [name] * table.is_query + sorted(_helpers_behind(name)):

@@ -117,6 +117,6 @@ def test_the_search_looks_at_all_code_and_knows_all_ids():
         ("query.sql", "SELECT word_of('BILL_ITEM', item_group) = 'MMS', other = 'MMS'", {"MMS"}),
         ("query.sql", "SELECT word_of('BILL_ITEM', item_group) = 'MMS'", set()),
     ],
-)  # fmt: skip
+)
 def test_planted_ids_are_found(name, text, wanted):
     assert named(Path(name), text) == wanted

@@ -316,3 +316,9 @@ def test_places_are_joined_and_tables_opened_in_one_room(folder):
     found = [_name(path) for path in _files(folder) if asks.search(path.read_text(encoding="utf-8"))]
 
     assert found == (["jobs/lakehouse/places.py"] if folder == "jobs" else [])
+
+
+def test_the_formatter_is_never_switched_off():
+    off = re.compile("# fmt" + ": (?:skip|off)")
+
+    assert [_name(path) for folder in OURS for path in _files(folder) if off.search(path.read_text())] == []

@@ -92,8 +92,12 @@ def test_there_are_queries_to_look_at():
         (unnamed_branches, "SELECT a, b FROM t UNION ALL SELECT b, a FROM t", ["b for a", "a for b"]),
         (unnamed_branches, "SELECT a, 0 AS b FROM t UNION ALL SELECT c AS a, b FROM t", []),
         (joined_parameters, "SELECT split(:names, ',') FROM t", ["SPLIT(:names, ',')"]),
-        (joined_parameters, "SELECT str_to_map(:pairs, ',', '=')[a], split(a, ',') FROM t", ["STR_TO_MAP(:pairs, ',', '=')"]),
+        (
+            joined_parameters,
+            "SELECT str_to_map(:pairs, ',', '=')[a], split(a, ',') FROM t",
+            ["STR_TO_MAP(:pairs, ',', '=')"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_query_of_another_shape_is_found(check, text, wanted):
     assert check(text) == wanted

@@ -25,15 +25,34 @@ def _training_days() -> int:
 
 # What reads how far back from the newest night. A night of the last `replay_days` may be built again, so they are added.
 WINDOWS = {
-    "contact history": (RULES.history_days, ["gold.campaign_contact", "gold.control_group", "gold.control_share",
-                        "silver.campaign_execution", "silver.channel_result", "silver.product_order", "silver.usage_daily",
-                        "silver.vas_daily"]),
+    "contact history": (
+        RULES.history_days,
+        [
+            "gold.campaign_contact",
+            "gold.control_group",
+            "gold.control_share",
+            "silver.campaign_execution",
+            "silver.channel_result",
+            "silver.product_order",
+            "silver.usage_daily",
+            "silver.vas_daily",
+        ],
+    ),
     "training: snapshots": (_training_days(), ["gold.customer_360"]),
-    "training: labels": (_training_days(), ["silver.product_order", "silver.subscription_status", "silver.product_subscription",
-                         "silver.crbt_subscription"]),
+    "training: labels": (
+        _training_days(),
+        [
+            "silver.product_order",
+            "silver.subscription_status",
+            "silver.product_subscription",
+            "silver.crbt_subscription",
+        ],
+    ),
     "training: circles": (_training_days() + 92, ["silver.contact_edge_month"]),
-    "the view: ninety days": (90, ["silver.usage_daily", "silver.vas_daily", "silver.payment", "silver.complaint",
-                              "silver.cs_contact"]),
+    "the view: ninety days": (
+        90,
+        ["silver.usage_daily", "silver.vas_daily", "silver.payment", "silver.complaint", "silver.cs_contact"],
+    ),
     "the view: closed months": (4 * 31, ["silver.contact_edge_month", "silver.call_area_month"]),
     "the view: bills": (HALF_YEAR, ["silver.bill_month"]),
     "the view: newest list": (10, ["silver.balance", "silver.account_manager", "silver.list_member"]),
@@ -44,14 +63,24 @@ WINDOWS = {
     "a month closed late": (2 * 31, ["bronze.cdr_voice", "bronze.cdr_sms", "bronze.crbt_tone_event"]),
     "withdrawn contacts": (RULES.history_days, ["ops.contact_withdrawal"]),
     "quarantine beside landing": (load_settings("demo").retention.landing.after_days - REPLAY, ["ops.quarantine"]),
-}  # fmt: skip
+}
 FOR_GOOD = {  # a row counts however old it is
-    "state": ["silver.subscription", "silver.subscription_status", "silver.customer", "silver.product_subscription",
-              "silver.crbt_subscription", "silver.msisdn_assignment", "silver.agreement", "silver.device", "silver.tac_device",
-              "silver.product_offering", "silver.corporate_customer"],
+    "state": [
+        "silver.subscription",
+        "silver.subscription_status",
+        "silver.customer",
+        "silver.product_subscription",
+        "silver.crbt_subscription",
+        "silver.msisdn_assignment",
+        "silver.agreement",
+        "silver.device",
+        "silver.tac_device",
+        "silver.product_offering",
+        "silver.corporate_customer",
+    ],
     "wishes": ["silver.channel_result", "silver.complaint", "bronze.channel_result", "bronze.complaint"],
     "never twice": ["ops.file_ledger", "ops.export_ledger", "ops.published"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("reader", WINDOWS)

@@ -34,9 +34,15 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 OF_AIRFLOW = {"apache-airflow-core", "apache-airflow-task-sdk", "apache-airflow-providers-standard"}
 # Folders, and the extras with which their code runs; what no extra names is a dependency of the project.
 NEEDS = {
-    "conf": (), "expectations": (), "models": ("bench",), "jobs": ("airflow", "database"), "simulator": ("simulator",),
-    "dags": ("airflow",), "supply": (), "tests": ("demo", "bench", "dev"),
-}  # fmt: skip
+    "conf": (),
+    "expectations": (),
+    "models": ("bench",),
+    "jobs": ("airflow", "database"),
+    "simulator": ("simulator",),
+    "dags": ("airflow",),
+    "supply": (),
+    "tests": ("demo", "bench", "dev"),
+}
 
 
 def names_of(requirements: list[str]) -> set[str]:
@@ -147,10 +153,16 @@ def test_every_licence_is_one_we_may_use():
 @pytest.mark.parametrize(
     ("expression", "is_permitted"),
     [
-        ("MIT", True), ("AGPL-3.0-only", False), ("none given", False), ("MIT OR GPL-3.0-only", True), ("MIT AND GPL-3.0-only", False),
-        ("Apache-2.0 WITH LLVM-exception", True), ("BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", True), ("OSI Approved", False),
+        ("MIT", True),
+        ("AGPL-3.0-only", False),
+        ("none given", False),
+        ("MIT OR GPL-3.0-only", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", True),
+        ("OSI Approved", False),
     ],
-)  # fmt: skip
+)
 def test_a_licence_nobody_permitted_is_found(expression, is_permitted):
     assert licences.is_permitted(expression) is is_permitted
 

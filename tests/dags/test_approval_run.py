@@ -83,7 +83,7 @@ def run(dag_bag, settings, monkeypatch):
 
 def test_six_steps_are_gone_one_after_the_other_and_two_people_answer(run, api, dag_bag, settings):
     """Domain rule M4: the way of approval was cut from ten steps to six; two of them are different people's."""
-    from jobs.targeting.approval import approved_hash, content_hash, decisions_about
+    from jobs.targeting.approval import approved_hash, campaign_hash, decisions_about
 
     dag = dag_bag.dags[APPROVAL]
     assert [task.task_id for task in dag.topological_sort()] == STEPS
@@ -106,7 +106,7 @@ def test_six_steps_are_gone_one_after_the_other_and_two_people_answer(run, api, 
     assert states == dict.fromkeys(STEPS, "success")
     rows = [(row["step"], row["decided_by"]) for row in decisions_about(settings, "CRBT_SAVE")]
     assert rows == [("SUBMIT", MAKER), ("REVIEW", MANAGER), ("TASKS", LEAD), ("RELEASE", LEAD)]
-    assert approved_hash(settings, "CRBT_SAVE") == content_hash(load_campaigns()["CRBT_SAVE"])
+    assert approved_hash(settings, "CRBT_SAVE") == campaign_hash(load_campaigns()["CRBT_SAVE"])
     alerts = [
         json.loads(path.read_text(encoding="utf-8")) for path in settings.path("alerts").glob("*APPROVAL_WAITING*")
     ]

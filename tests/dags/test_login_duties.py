@@ -53,8 +53,9 @@ def test_the_calls_that_are_refused_are_calls_the_administrator_may_make(ask):
     reads = {path: ask("admin", method, path, body) for method, path, body in REFUSED_TO_BOTH if method == "GET"}
 
     assert {path: code for path, code in reads.items() if path != "/api/v2/config"} == {
-        "/api/v2/connections": 200, "/api/v2/variables": 200,
-    }  # fmt: skip
+        "/api/v2/connections": 200,
+        "/api/v2/variables": 200,
+    }
     assert all(ask("admin", method, path, body) != 403 for method, path, body in REFUSED_TO_BOTH if path == TASK)
 
 

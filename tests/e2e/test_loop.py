@@ -14,8 +14,8 @@ import pytest
 from conf.campaigns import load_campaigns
 from conf.channels import load_channels
 from conf.tables import load_tables
-from jobs.lakehouse import ledger, published
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs, published
+from jobs.lakehouse.content import rows_hash
 from jobs.privacy.scan import scan
 from jobs.privacy.values import wanted
 from jobs.stack.kill_matrix import ABOUT_RUNS
@@ -27,7 +27,7 @@ BULK_AND_CALLS = {"SMS", "MMS", "WAP_PUSH", "OUTBOUND", "IVR"}
 
 def table(loop, name: str) -> pl.DataFrame:
     """A table at its published version."""
-    return pl.from_arrow(ledger.read(loop.settings, name, version=published.reader_version(loop.settings, name)))
+    return pl.from_arrow(delta_rs.read(loop.settings, name, version=published.reader_version(loop.settings, name)))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def _transferred(loop) -> dict[str, str]:
         pl.col("data_date").filter(pl.col("customer_id") != pl.col("customer_id").shift()).last().alias("since")
     ).drop_nulls()
     numbers = table(loop, "silver.msisdn_assignment").select("subscription_id", "msisdn_token").unique()
-    vault = pl.from_arrow(ledger.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
+    vault = pl.from_arrow(delta_rs.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
     known = changed.join(numbers, on="subscription_id").join(vault, left_on="msisdn_token", right_on="token")
     return {row["value"]: row["since"].strftime("%Y%m%d") for row in known.iter_rows(named=True)}
 
@@ -110,7 +110,7 @@ def test_nobody_of_a_control_group_is_in_a_file_of_the_campaign(loop, exported):
     control = table(loop, "gold.control_group")
     assert control.height >= 10, "floor: control groups have members"
     numbers = table(loop, "silver.msisdn_assignment").select("subscription_id", "msisdn_token")
-    vault = pl.from_arrow(ledger.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
+    vault = pl.from_arrow(delta_rs.read(loop.settings, "vault.identity")).filter(pl.col("kind") == "MSISDN")
     held = control.join(numbers, on="subscription_id").join(vault, left_on="msisdn_token", right_on="token")
     held_out = set(zip(held["campaign_id"], held["value"], strict=True))
     assert len(held_out) >= 10
@@ -169,7 +169,7 @@ def test_numbers_people_named_in_remarks_stand_outside_landing_nowhere(loop):
 
 
 def _marks(loop) -> dict[str, str]:
-    marks = {name: content_hash(loop.settings, name) for name in load_tables() if name not in ABOUT_RUNS}
+    marks = {name: rows_hash(loop.settings, name) for name in load_tables() if name not in ABOUT_RUNS}
     for file in sorted(loop.settings.path("exports").rglob("*")):
         if file.is_file():
             marks[file.name] = sha256(file.read_bytes()).hexdigest()

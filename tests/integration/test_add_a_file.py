@@ -9,7 +9,7 @@ import pytest
 from conf.overlay import OPERATOR_VARIABLE
 from conf.tables import table_of, tables_of_job
 from expectations.gate import run_gate
-from jobs.lakehouse import dictionary, ledger
+from jobs.lakehouse import delta_rs, dictionary
 from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.query import query_tables
 from tests.builders.contract_rows import a_row, arrow_rows
@@ -43,7 +43,7 @@ def test_report_added_as_readme_says_is_built_gated_published_and_in_the_diction
     lake.publish()
 
     answer = query_tables(settings, f"SELECT value_tier, line_cnt FROM {REPORT} ORDER BY value_tier").to_pylist()
-    judged = [row for row in ledger.read(settings, "ops.gate_result").to_pylist() if row["table_name"] == REPORT]
+    judged = [row for row in delta_rs.read(settings, "ops.gate_result").to_pylist() if row["table_name"] == REPORT]
     assert answer == [{"value_tier": "HIGH", "line_cnt": 2}, {"value_tier": "LOW", "line_cnt": 1}]
     assert len(judged) == 4
     assert all(row["success"] for row in judged)

@@ -9,7 +9,7 @@ from conf.dates import DateRange
 from conf.responses import load_response_rules
 from conf.tables import tables_of_job
 from jobs.evaluation import page
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.rules.exclusion_reasons import Reason
 from jobs.stage import run_stage
 from jobs.targeting.withdrawals import DROPPED, withdraw
@@ -23,13 +23,31 @@ BASE, UPLIFT = 0.03, 0.09
 def a_contact(number, campaign, **more):
     """A row of contact history as known tonight: an old call that was answered."""
     row = {
-        "contact_id": f"{campaign}-{number}", "campaign_id": campaign, "wave_no": 1, "subscription_id": f"S{number}",
-        "product_id": "CRBT", "offer_id": "O1", "channel_code": "OUTBOUND", "channel_class": "ACTIVE", "contact_class": "ACTIVE",
-        "planned_date": START, "business_date": START - timedelta(days=1), "is_control": False, "is_model_selected": True,
-        "contacted_at": datetime(2025, 11, 20, 2), "reach_code": "REACHED", "is_contacted": True, "response_code": "NO_RESPONSE",
-        "is_inferred": False, "staff_id": "A1", "attribution_window_ends": START + timedelta(days=7), "is_mature": True,
-        "counts_to_cap": True, "source": "HISTORY", "snapshot_date": NIGHT,
-    }  # fmt: skip
+        "contact_id": f"{campaign}-{number}",
+        "campaign_id": campaign,
+        "wave_no": 1,
+        "subscription_id": f"S{number}",
+        "product_id": "CRBT",
+        "offer_id": "O1",
+        "channel_code": "OUTBOUND",
+        "channel_class": "ACTIVE",
+        "contact_class": "ACTIVE",
+        "planned_date": START,
+        "business_date": START - timedelta(days=1),
+        "is_control": False,
+        "is_model_selected": True,
+        "contacted_at": datetime(2025, 11, 20, 2),
+        "reach_code": "REACHED",
+        "is_contacted": True,
+        "response_code": "NO_RESPONSE",
+        "is_inferred": False,
+        "staff_id": "A1",
+        "attribution_window_ends": START + timedelta(days=7),
+        "is_mature": True,
+        "counts_to_cap": True,
+        "source": "HISTORY",
+        "snapshot_date": NIGHT,
+    }
     return row | more
 
 
@@ -39,12 +57,29 @@ def finished_campaign(rng):
     for number in range(2000):
         is_control = number % 10 == 0
         has_ordered = rng.random() < BASE + (0 if is_control else UPLIFT)
-        changes = {"is_control": True, "channel_code": None, "staff_id": None, "is_contacted": False, "reach_code": None,
-                   "response_code": None} if is_control else {}  # fmt: skip
+        changes = (
+            {
+                "is_control": True,
+                "channel_code": None,
+                "staff_id": None,
+                "is_contacted": False,
+                "reach_code": None,
+                "response_code": None,
+            }
+            if is_control
+            else {}
+        )
         if has_ordered:
             placed = datetime(2025, 11, 21, 4)
-            orders.append({"order_id": f"O{number}", "subscription_id": f"S{number}", "ordered_at": placed,
-                           "order_date": placed.date(), "load_date": placed.date()})  # fmt: skip
+            orders.append(
+                {
+                    "order_id": f"O{number}",
+                    "subscription_id": f"S{number}",
+                    "ordered_at": placed,
+                    "order_date": placed.date(),
+                    "load_date": placed.date(),
+                }
+            )
             if not is_control:
                 changes = {"response_code": "ACCEPT", "is_effective": number % 2 == 1, "accepted_at": placed}
         contacts.append(a_contact(number, "HIST_CRBT_2025Q4", **changes))
@@ -54,9 +89,18 @@ def finished_campaign(rng):
 def running_campaign():
     """Forty messages of two days ago; three already ordered, the window of the others is open."""
     planned = NIGHT - timedelta(days=2)
-    open_sms = {"channel_code": "SMS", "channel_class": "BROADCAST", "contact_class": "BROADCAST", "source": "EXPORT",
-                "planned_date": planned, "response_code": None, "is_mature": False, "staff_id": None, "reach_code": "DELIVERED",
-                "attribution_window_ends": planned + timedelta(days=7)}  # fmt: skip
+    open_sms = {
+        "channel_code": "SMS",
+        "channel_class": "BROADCAST",
+        "contact_class": "BROADCAST",
+        "source": "EXPORT",
+        "planned_date": planned,
+        "response_code": None,
+        "is_mature": False,
+        "staff_id": None,
+        "reach_code": "DELIVERED",
+        "attribution_window_ends": planned + timedelta(days=7),
+    }
     rows = [a_contact(n, "CRBT_ACQUISITION", **open_sms) for n in range(3000, 3037)]
     ordered = open_sms | {"response_code": "ACCEPT", "is_mature": True, "is_inferred": True}
     rows += [a_contact(n, "CRBT_ACQUISITION", **ordered) for n in range(3037, 3040)]
@@ -108,8 +152,17 @@ def campaign_of_every_night():
         ),
     ]
     placed = [*((n, 8) for n in range(4000, 4005)), (4020, 8), (4021, 12), *((n, 1) for n in range(4040, 4050))]
-    orders = [{"order_id": f"N{n}", "subscription_id": f"S{n}", "product_id": "NEWSPAPER", "ordered_at": datetime(2026, 3, 1),
-               "order_date": before(days), "load_date": before(days)} for n, days in placed]  # fmt: skip
+    orders = [
+        {
+            "order_id": f"N{n}",
+            "subscription_id": f"S{n}",
+            "product_id": "NEWSPAPER",
+            "ordered_at": datetime(2026, 3, 1),
+            "order_date": before(days),
+            "load_date": before(days),
+        }
+        for n, days in placed
+    ]
     return contacts, decided, orders
 
 
@@ -126,8 +179,16 @@ def campaign_that_keeps_a_product():
         5012: before(13),
         5013: before(12),
     }  # the last one too late
-    held = [{"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": before(5), "expire_date": ended.get(n),
-             "state": "CANCELLED" if n in ended else "ACTIVE"} for n in range(5000, 5020)]  # fmt: skip
+    held = [
+        {
+            "subscription_id": f"S{n}",
+            "valid_date": date(2025, 9, 1),
+            "load_date": before(5),
+            "expire_date": ended.get(n),
+            "state": "CANCELLED" if n in ended else "ACTIVE",
+        }
+        for n in range(5000, 5020)
+    ]
     return decided, held
 
 
@@ -139,16 +200,39 @@ def campaign_after_a_day_without_contacts():
     on_blackout, due = before(30), before(29)
     people = dict.fromkeys(range(6000, 6060), 0) | dict.fromkeys(range(6060, 6070), Reason.CONTROL_GROUP.mask)
     decided = [
-        {"campaign_id": "MUSIC_CLUB_PREMIUM", "subscription_id": f"S{n}", "business_date": night, "all_reasons": drawn | closed,
-         "verdict": "CONTROL" if drawn else "EXCLUDED" if closed else "EXPORTED",
-         "first_reason": "CONTROL_GROUP" if drawn else "BLACKOUT_DATE" if closed else None}
-        for n, drawn in people.items() for night, closed in ((on_blackout, Reason.BLACKOUT_DATE.mask), (due, 0))
-    ]  # fmt: skip
-    groups = [{"campaign_id": "MUSIC_CLUB_PREMIUM", "subscription_id": f"S{n}", "business_date": on_blackout, "assigned_on": on_blackout,
-               "control_kind": "GLOBAL" if n >= 6068 else "CAMPAIGN"} for n in range(6060, 6070)]  # fmt: skip
+        {
+            "campaign_id": "MUSIC_CLUB_PREMIUM",
+            "subscription_id": f"S{n}",
+            "business_date": night,
+            "all_reasons": drawn | closed,
+            "verdict": "CONTROL" if drawn else "EXCLUDED" if closed else "EXPORTED",
+            "first_reason": "CONTROL_GROUP" if drawn else "BLACKOUT_DATE" if closed else None,
+        }
+        for n, drawn in people.items()
+        for night, closed in ((on_blackout, Reason.BLACKOUT_DATE.mask), (due, 0))
+    ]
+    groups = [
+        {
+            "campaign_id": "MUSIC_CLUB_PREMIUM",
+            "subscription_id": f"S{n}",
+            "business_date": on_blackout,
+            "assigned_on": on_blackout,
+            "control_kind": "GLOBAL" if n >= 6068 else "CAMPAIGN",
+        }
+        for n in range(6060, 6070)
+    ]
     placed = [(6060, 29), (6068, 25), *((n, 25) for n in range(6000, 6004))]
-    orders = [{"order_id": f"M{n}", "subscription_id": f"S{n}", "product_id": "MUSIC_CLUB_PREMIUM", "ordered_at": datetime(2026, 2, 9),
-               "order_date": before(days), "load_date": before(days)} for n, days in placed]  # fmt: skip
+    orders = [
+        {
+            "order_id": f"M{n}",
+            "subscription_id": f"S{n}",
+            "product_id": "MUSIC_CLUB_PREMIUM",
+            "ordered_at": datetime(2026, 2, 9),
+            "order_date": before(days),
+            "load_date": before(days),
+        }
+        for n, days in placed
+    ]
     return decided, groups, orders
 
 
@@ -173,18 +257,49 @@ def campaign_beside_another():
 
 def lines_of_the_year():
     """1,002 lines at the start of the year: S0 had left, S1 is a test number, S3 official free, S4 leaves in February."""
-    statuses = [{"subscription_id": f"S{n}", "is_off_network": n == 0, "load_date": date(2025, 8, 10),
-                 "status_time": datetime(2025, 8, 1)} for n in range(1002)]  # fmt: skip
-    statuses.append({"subscription_id": "S4", "is_off_network": True, "load_date": date(2026, 2, 15),
-                     "status_time": datetime(2026, 2, 14, 16)})  # fmt: skip
-    profiles = [{"subscription_id": f"S{n}", "user_type": kind, "load_date": date(2025, 8, 10)}
-                for n, kind in ((1, "3"), (2, "1"), (3, "2"))]  # fmt: skip
-    trial = {"msisdn_token": 2, "subscription_id": "S2", "open_date": date(2026, 1, 20), "trial_end_date": date(2026, 1, 31),
-             "load_date": date(2026, 1, 21)}  # fmt: skip
-    downloads = [{"subscription_id": f"S{n}", "event_date": date(2026, 1, 10), "load_date": date(2026, 1, 11),
-                  "crbt_download_cnt": 1} for n in (0, 1, 3)]  # fmt: skip
-    return {"silver__subscription_status": statuses, "silver__subscription": profiles, "silver__crbt_subscription": [trial],
-            "silver__vas_daily": downloads}  # fmt: skip
+    statuses = [
+        {
+            "subscription_id": f"S{n}",
+            "is_off_network": n == 0,
+            "load_date": date(2025, 8, 10),
+            "status_time": datetime(2025, 8, 1),
+        }
+        for n in range(1002)
+    ]
+    statuses.append(
+        {
+            "subscription_id": "S4",
+            "is_off_network": True,
+            "load_date": date(2026, 2, 15),
+            "status_time": datetime(2026, 2, 14, 16),
+        }
+    )
+    profiles = [
+        {"subscription_id": f"S{n}", "user_type": kind, "load_date": date(2025, 8, 10)}
+        for n, kind in ((1, "3"), (2, "1"), (3, "2"))
+    ]
+    trial = {
+        "msisdn_token": 2,
+        "subscription_id": "S2",
+        "open_date": date(2026, 1, 20),
+        "trial_end_date": date(2026, 1, 31),
+        "load_date": date(2026, 1, 21),
+    }
+    downloads = [
+        {
+            "subscription_id": f"S{n}",
+            "event_date": date(2026, 1, 10),
+            "load_date": date(2026, 1, 11),
+            "crbt_download_cnt": 1,
+        }
+        for n in (0, 1, 3)
+    ]
+    return {
+        "silver__subscription_status": statuses,
+        "silver__subscription": profiles,
+        "silver__crbt_subscription": [trial],
+        "silver__vas_daily": downloads,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -209,26 +324,56 @@ def reported(spark, tmp_path_factory):
     late_decided, late_groups, late_orders = campaign_after_a_day_without_contacts()
     crowded_contacts, crowded_decided = campaign_beside_another()
     decided += nightly_decided + save_decided + late_decided + crowded_decided
-    recalled = {"business_date": NIGHT, "campaign_id": "CRBT_ACQUISITION", "channel_code": "SMS", "file_name": "recalled", "rows": 1,
-                "sha256": "", "status": "RECALLED", "run_id": "tests"}  # fmt: skip
+    recalled = {
+        "business_date": NIGHT,
+        "campaign_id": "CRBT_ACQUISITION",
+        "channel_code": "SMS",
+        "file_name": "recalled",
+        "rows": 1,
+        "sha256": "",
+        "status": "RECALLED",
+        "run_id": "tests",
+    }
     put(
         settings,
         gold__contact_history=contacts + running_campaign() + nightly_contacts + crowded_contacts,
         silver__product_order=orders + nightly_orders + late_orders,
         gold__campaign_decision=[{"business_date": NIGHT - timedelta(days=3), **row} for row in decided],
         gold__control_group=late_groups,
-        gold__control_share=[{"campaign_id": "MUSIC_CLUB_PREMIUM", "control_share": 0.10, "asked_share": 0.10, "global_share": 0.02,
-                              "targeted_cnt": 70, "business_date": before(31)}],
-        gold__campaign_contact=[{"contact_id": f"T{n}", "subscription_id": f"S{n}", "planned_date": NIGHT + timedelta(days=1),
-                                 "business_date": NIGHT, "file_name": {7: "recalled", 6: "closed"}.get(n, "f")} for n in range(8)],
+        gold__control_share=[
+            {
+                "campaign_id": "MUSIC_CLUB_PREMIUM",
+                "control_share": 0.10,
+                "asked_share": 0.10,
+                "global_share": 0.02,
+                "targeted_cnt": 70,
+                "business_date": before(31),
+            }
+        ],
+        gold__campaign_contact=[
+            {
+                "contact_id": f"T{n}",
+                "subscription_id": f"S{n}",
+                "planned_date": NIGHT + timedelta(days=1),
+                "business_date": NIGHT,
+                "file_name": {7: "recalled", 6: "closed"}.get(n, "f"),
+            }
+            for n in range(8)
+        ],
         **lines_of_the_year(),
         silver__product_subscription=[
             *held,
-            *({"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": date(2025, 9, 1)} for n in range(480)),
-            *({"subscription_id": f"S{n}", "valid_date": date(2026, 2, 10), "load_date": date(2026, 2, 10)} for n in range(480, 580)),
+            *(
+                {"subscription_id": f"S{n}", "valid_date": date(2025, 9, 1), "load_date": date(2025, 9, 1)}
+                for n in range(480)
+            ),
+            *(
+                {"subscription_id": f"S{n}", "valid_date": date(2026, 2, 10), "load_date": date(2026, 2, 10)}
+                for n in range(480, 580)
+            ),
         ],
-    )  # fmt: skip
-    ledger.append(settings, "ops.export_ledger", [recalled, recalled | {"file_name": "closed", "status": "CLOSED"}])
+    )
+    delta_rs.append(settings, "ops.export_ledger", [recalled, recalled | {"file_name": "closed", "status": "CLOSED"}])
     dropped = {
         "contact_id": "T5",
         "business_date": NIGHT,
@@ -244,7 +389,7 @@ def reported(spark, tmp_path_factory):
 def report(settings, name, **where):
     """Rows of a published report of the night that match."""
     version = published.reader_version(settings, name)
-    rows = ledger.read(settings, name, [("business_date", "=", NIGHT)], version).to_pylist()
+    rows = delta_rs.read(settings, name, [("business_date", "=", NIGHT)], version).to_pylist()
     return [row for row in rows if all(row[key] == value for key, value in where.items())]
 
 

@@ -11,15 +11,15 @@ from conf.errors import GateFailed
 from conf.tables import Table, table_of
 from expectations import gate
 from expectations.measure import measure_arrow, measure_spark
-from expectations.suites import Rule, load_suites, rules_of
-from jobs.lakehouse import ledger
+from expectations.suites import TableRule, load_suites, rules_of
+from jobs.lakehouse import delta_rs
 from tests.builders.contract_rows import a_row, arrow_rows, judged_tables, rows_breaking
 
 A_NIGHT = DateRange.of("2026-03-10")
 FEED_STATUS = {"business_date": date(2026, 3, 10), "feed": "payment", "status": "COMPLETE", "run_id": "a"}
 
 
-def _broken(rule: Rule, number: float | None) -> bool:
+def _broken(rule: TableRule, number: float | None) -> bool:
     if number is None:
         return False
     return (rule.min is not None and number < rule.min) or (rule.max is not None and number > rule.max)
@@ -62,7 +62,14 @@ def test_table_has_a_suite(name):
 def measured_table() -> Table:
     return Table.model_validate(
         {
-            "table": "gold.measured", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
+            "table": "gold.measured",
+            "description": "x",
+            "grain": "x",
+            "owner": "x",
+            "stage": "scoring",
+            "made_by": "jobs.scoring.job:customer_score",
+            "key": ["id"],
+            "keep": "forever",
             "columns": [
                 {"name": "id", "type": "string", "description": "x"},
                 {"name": "kind", "type": "string", "description": "x"},
@@ -72,7 +79,7 @@ def measured_table() -> Table:
                 {"name": "last_day", "type": "date", "description": "x"},
             ],
         }
-    )  # fmt: skip
+    )
 
 
 def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_table):
@@ -91,20 +98,25 @@ def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_ta
     ]
     given = {"severity": "fail", "reason": "a test", "max": 0}
     rules = [
-        Rule(metric="row_count", **given), Rule(metric="row_count", where={"kind": ("K", "L")}, **given),
-        Rule(metric="duplicate_key_count", **given), Rule(metric="required_null_count", **given),
-        Rule(metric="null_count", column="amount", **given), Rule(metric="null_share", column="amount", where={"kind": "K"}, **given),
-        Rule(metric="min", column="amount", **given), Rule(metric="max", column="amount", where={"kind": "K"}, **given),
-        Rule(metric="sum", column="amount", **given), Rule(metric="mean", column="amount", **given),
-        Rule(metric="not_allowed_count", column="kind", values=("K",), **given),
-        Rule(metric="share", column="kind", values=("K",), **given),
-        Rule(metric="share", column="kind", values=("L",), where={"id": "b"}, **given),
-        Rule(metric="order_violation_count", column="first_day", other="last_day", **given),
-        Rule(metric="sum_difference", column="amount", other="amount", **given),
-        Rule(metric="not_allowed_count", column="marks", **given),
-        Rule(metric="max", column="amount", where={"kind": "NOBODY"}, **given),
-        Rule(metric="share", column="kind", values=("K",), where={"kind": "NOBODY"}, **given),
-    ]  # fmt: skip
+        TableRule(metric="row_count", **given),
+        TableRule(metric="row_count", where={"kind": ("K", "L")}, **given),
+        TableRule(metric="duplicate_key_count", **given),
+        TableRule(metric="required_null_count", **given),
+        TableRule(metric="null_count", column="amount", **given),
+        TableRule(metric="null_share", column="amount", where={"kind": "K"}, **given),
+        TableRule(metric="min", column="amount", **given),
+        TableRule(metric="max", column="amount", where={"kind": "K"}, **given),
+        TableRule(metric="sum", column="amount", **given),
+        TableRule(metric="mean", column="amount", **given),
+        TableRule(metric="not_allowed_count", column="kind", values=("K",), **given),
+        TableRule(metric="share", column="kind", values=("K",), **given),
+        TableRule(metric="share", column="kind", values=("L",), where={"id": "b"}, **given),
+        TableRule(metric="order_violation_count", column="first_day", other="last_day", **given),
+        TableRule(metric="sum_difference", column="amount", other="amount", **given),
+        TableRule(metric="not_allowed_count", column="marks", **given),
+        TableRule(metric="max", column="amount", where={"kind": "NOBODY"}, **given),
+        TableRule(metric="share", column="kind", values=("K",), where={"kind": "NOBODY"}, **given),
+    ]
     arrived = arrow_rows(measured_table, rows)
 
     by_arrow = measure_arrow(arrived, measured_table, rules)
@@ -135,18 +147,18 @@ def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_ta
 
 
 def test_failed_gate_publishes_nothing_and_keeps_its_result_given_a_doubled_key(lake):
-    ledger.append(lake.settings, "ops.feed_status", [FEED_STATUS, FEED_STATUS])
+    delta_rs.append(lake.settings, "ops.feed_status", [FEED_STATUS, FEED_STATUS])
 
     with pytest.raises(GateFailed, match="duplicate_key_count"):
         gate.run_gate(lake, "ingest", ["ops.feed_status"], A_NIGHT)
 
-    results = ledger.read(lake.settings, "ops.gate_result").to_pylist()
+    results = delta_rs.read(lake.settings, "ops.gate_result").to_pylist()
     assert [row["expectation"] for row in results if not row["success"]] == ["duplicate_key_count <= 0"]
     assert list(lake.settings.path("alerts").glob("*GATE_FAILED*"))
 
 
 def test_gate_passes_given_rows_that_fit(lake):
-    ledger.append(lake.settings, "ops.feed_status", [FEED_STATUS])
+    delta_rs.append(lake.settings, "ops.feed_status", [FEED_STATUS])
 
     verdicts = gate.run_gate(lake, "ingest", ["ops.feed_status"], A_NIGHT)
 
@@ -156,14 +168,14 @@ def test_gate_passes_given_rows_that_fit(lake):
 
 def test_gate_judges_only_the_dates_of_the_run_given_an_older_fault(lake):
     older = {**FEED_STATUS, "business_date": date(2026, 3, 1)}
-    ledger.append(lake.settings, "ops.feed_status", [older, older, FEED_STATUS])
+    delta_rs.append(lake.settings, "ops.feed_status", [older, older, FEED_STATUS])
 
     assert gate.run_gate(lake, "ingest", ["ops.feed_status"], A_NIGHT)
 
 
 def test_results_hold_no_value_of_a_row_given_a_personal_number(lake):
     table = table_of("vault.identity")
-    ledger.append(
+    delta_rs.append(
         lake.settings, table.name, arrow_rows(table, [a_row(table, 1, value="13800000001", kind="MSISDN")] * 2)
     )
 

@@ -12,10 +12,10 @@ import pytest
 from conf.dates import DateRange
 from conf.feeds import load_feeds
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs
+from jobs.lakehouse.content import rows_hash
 from jobs.overview import quality
-from jobs.view import asof
+from jobs.view import as_of
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, euro, fee_record, fixed, payments, too_late
 
@@ -26,7 +26,7 @@ TABLES = ["ops.duplicate_row", "ops.quarantine", "ops.file_ledger"]
 
 def copies(settings) -> list[tuple[str, int, str, int]]:
     """(file, line, earlier file, its line), files by their dates."""
-    names = {row["file_id"]: row for row in ledger.read(settings, "ops.file_ledger").to_pylist()}
+    names = {row["file_id"]: row for row in delta_rs.read(settings, "ops.file_ledger").to_pylist()}
     return sorted(
         (
             f"{names[row['file_id']]['data_date']:%d}.{names[row['file_id']]['resend_no']}",
@@ -34,7 +34,7 @@ def copies(settings) -> list[tuple[str, int, str, int]]:
             f"{names[row['earlier_file_id']]['data_date']:%d}.{names[row['earlier_file_id']]['resend_no']}",
             row["earlier_line_number"],
         )
-        for row in ledger.read(settings, "ops.duplicate_row").to_pylist()
+        for row in delta_rs.read(settings, "ops.duplicate_row").to_pylist()
     )
 
 
@@ -48,9 +48,13 @@ def test_a_call_again_and_a_file_under_another_day_are_copies_in_any_order_of_lo
         for position in [*order, order[0]]:  # the first once more: a rerun changes nothing
             run(settings, DateRange.of(DAYS[position]), ["cdr_voice"])
         assert copies(settings) == [
-            ("11.0", 1, "10.0", 3), ("12.0", 1, "10.0", 1), ("12.0", 3, "10.0", 3), ("12.0", 3, "11.0", 1), ("12.0", 4, "10.0", 4),
-        ], f"order {order}"  # fmt: skip
-        found = {name: content_hash(settings, name) for name in TABLES}
+            ("11.0", 1, "10.0", 3),
+            ("12.0", 1, "10.0", 1),
+            ("12.0", 3, "10.0", 3),
+            ("12.0", 3, "11.0", 1),
+            ("12.0", 4, "10.0", 4),
+        ], f"order {order}"
+        found = {name: rows_hash(settings, name) for name in TABLES}
         wanted = wanted or found
         assert found == wanted, f"order {order}"
     (shown,) = [rows for title, rows in quality(settings, DAYS[1]) if title.startswith("Records another file")]
@@ -71,7 +75,7 @@ def test_an_event_is_its_key_where_the_feed_has_one_and_its_record_where_it_has_
         dollar(landing, "channel", "05001", day, [f"{result}{refused}"])
         fixed(landing, "vas", "13203", day, fee_record(1, "F1", number, 500, f"{day:%Y%m%d}120000"), 1)
     run(settings, DateRange.of(DAYS[0], DAYS[1]), ["misc_order", "channel_result", "crbt_fee"])
-    feeds = [row["feed"] for row in ledger.read(settings, "ops.duplicate_row").to_pylist()]
+    feeds = [row["feed"] for row in delta_rs.read(settings, "ops.duplicate_row").to_pylist()]
     assert feeds == ["misc_order"]  # an opt-out is never a copy of a row without one; another day is another fee
 
 
@@ -91,9 +95,9 @@ def test_a_resend_is_no_copy_of_what_it_replaces_and_nights_look_back_as_far_as_
 
 def standing(lake, night: date) -> list[tuple[str, int]]:
     """(payer, fen) of the payments that count as of a night."""
-    asof.register_feeds(lake, ["payment"], DateRange(DAYS[0], DAYS[-1]))
+    as_of.register_feeds(lake, ["payment"], DateRange(DAYS[0], DAYS[-1]))
     rows = lake.spark.sql(
-        f"SELECT user_id, amount_fen FROM asof_payment WHERE load_date <= DATE '{night}' AND superseded_on > DATE '{night}'"
+        f"SELECT user_id, amount_fen FROM as_of_payment WHERE load_date <= DATE '{night}' AND superseded_on > DATE '{night}'"
     ).collect()
     return sorted((row["user_id"], row["amount_fen"]) for row in rows)
 

@@ -10,7 +10,7 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.overview import quality
 from jobs.people.tokens import Tokenizer
 from tests.conftest import settings_for_tests
@@ -32,11 +32,11 @@ def home(tmp_path_factory):
 
 
 def rows_of(home, feed: str) -> list[dict]:
-    return sorted(ledger.read(home, f"bronze.{feed}").to_pylist(), key=lambda row: row["line_number"])
+    return sorted(delta_rs.read(home, f"bronze.{feed}").to_pylist(), key=lambda row: row["line_number"])
 
 
 def marks_of(home, feed: str) -> dict:
-    (file,) = [row for row in ledger.read(home, "ops.file_ledger").to_pylist() if row["feed"] == feed]
+    (file,) = [row for row in delta_rs.read(home, "ops.file_ledger").to_pylist() if row["feed"] == feed]
     return json.loads(file["marks_by_field"] or "{}")
 
 
@@ -47,16 +47,17 @@ def test_one_handset_in_many_writings_has_one_token_and_the_rest_is_empty_and_co
         "IMEI", "03538374101234"
     )  # fifteen digits are fourteen and one more, whatever they are
     assert tokens == {
-        **dict.fromkeys(["U000", "U001", "U002", "U003", "U010"], one), "U004": padded,
+        **dict.fromkeys(["U000", "U001", "U002", "U003", "U010"], one),
+        "U004": padded,
         **dict.fromkeys(["U005", "U006", "U007", "U008", "U009"]),
-    }  # fmt: skip
+    }
     assert marks_of(home, "subscription_imei") == {"imei": {"BAD_IMEI": 5}}
     assert {row["tac"] for row in rows_of(home, "subscription_imei")} == {"35383741", "03538374", None}
 
 
 def test_rare_names_are_read_and_cost_no_record(home):
     customers, complaints = rows_of(home, "customer"), rows_of(home, "complaint")
-    names = {row["token"]: row["value"] for row in ledger.read(home, "vault.identity").to_pylist()}
+    names = {row["token"]: row["value"] for row in delta_rs.read(home, "vault.identity").to_pylist()}
     assert [names[row["cust_name_token"]] for row in customers] == ["张三", "王䶮", "李𠮷", "赵㐂", "陈国华"]
     assert names[customers[4]["contact_address_token"]] == "福清市€路"
     assert [row["remark"] for row in complaints] == ["不要再打电话", "䶮先生要求不再外呼", "客户𠮷田投诉外呼"]
@@ -66,13 +67,17 @@ def test_rare_names_are_read_and_cost_no_record(home):
 def test_long_sessions_keep_their_money_and_odd_tacs_are_told(home):
     sessions = rows_of(home, "cdr_gprs")
     assert [(row["duration"], row["fee"], row["dq_flag"]) for row in sessions] == [
-        (86400, 500, None), (90061, 1500, "duration ABOVE_USUAL"), (3600, 500, None),
-    ]  # fmt: skip
+        (86400, 500, None),
+        (90061, 1500, "duration ABOVE_USUAL"),
+        (3600, 500, None),
+    ]
     assert marks_of(home, "cdr_gprs") == {"duration": {"ABOVE_USUAL": 1}}
     assert [(row["tac"], row["brand"], row["dq_flag"]) for row in rows_of(home, "tac_device")] == [
-        ("35391234", "Alpha", None), ("35391234", "Alpha Mobile", "tac DOUBLE_KEY"), ("01017901", "Beta, Inc.", None),
-    ]  # fmt: skip
-    refused = [(row["line_number"], row["rule"]) for row in ledger.read(home, "ops.quarantine").to_pylist()]
+        ("35391234", "Alpha", None),
+        ("35391234", "Alpha Mobile", "tac DOUBLE_KEY"),
+        ("01017901", "Beta, Inc.", None),
+    ]
+    refused = [(row["line_number"], row["rule"]) for row in delta_rs.read(home, "ops.quarantine").to_pylist()]
     assert sorted(refused) == [(3, "BAD_FORM"), (4, "BAD_FORM")]
     (told,) = [path.read_text(encoding="utf-8") for path in home.path("alerts").glob("*_KEYS_DOUBLED_*.json")]
     assert "found 1 records of a key (tac) the file holds already" in told
@@ -80,7 +85,7 @@ def test_long_sessions_keep_their_money_and_odd_tacs_are_told(home):
 
 def test_marked_cells_are_a_number_of_the_run(home):
     metrics = {
-        (row["table_name"], row["metric"]): row["value"] for row in ledger.read(home, "ops.run_metric").to_pylist()
+        (row["table_name"], row["metric"]): row["value"] for row in delta_rs.read(home, "ops.run_metric").to_pylist()
     }
     assert metrics["bronze.subscription_imei", "cells_marked"] == 5
     assert metrics["bronze.cdr_gprs", "cells_marked"] == 1
@@ -91,5 +96,6 @@ def test_the_night_is_told_what_was_emptied_or_is_unusual(home):
     parts = dict(quality(home, A_DAY))
     (told,) = [rows for title, rows in parts.items() if title.startswith("Cells of good records")]
     assert {(row["feed"], row["marks_by_field"]) for row in told} == {
-        ("cdr_gprs", '{"duration": {"ABOVE_USUAL": 1}}'), ("subscription_imei", '{"imei": {"BAD_IMEI": 5}}'),
-    }  # fmt: skip
+        ("cdr_gprs", '{"duration": {"ABOVE_USUAL": 1}}'),
+        ("subscription_imei", '{"imei": {"BAD_IMEI": 5}}'),
+    }

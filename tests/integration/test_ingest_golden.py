@@ -8,7 +8,7 @@ import pytest
 
 from conf.dates import DateRange
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.people.sealed_records import Sealer, unsealed
 from jobs.people.tokens import Tokenizer
 from tests.conftest import settings_for_tests
@@ -27,28 +27,31 @@ def home(tmp_path_factory):
 
 
 def rows_of(home, table: str, *columns: str) -> list[tuple]:
-    found = ledger.read(home, table).to_pylist()
+    found = delta_rs.read(home, table).to_pylist()
     found.sort(key=lambda row: (row.get("load_date"), row.get("file_id"), row.get("line_number") or 0))
     return [tuple(row[column] for column in columns) for row in found]
 
 
 def quarantined(home, feed: str) -> list[tuple]:
-    rows = ledger.read(home, "ops.quarantine").to_pylist()
+    rows = delta_rs.read(home, "ops.quarantine").to_pylist()
     return sorted((row["line_number"], row["rule"], row["field"]) for row in rows if row["feed"] == feed)
 
 
 def files_of(home, feed: str) -> dict[str, dict]:
-    return {row["file_name"]: row for row in ledger.read(home, "ops.file_ledger").to_pylist() if row["feed"] == feed}
+    return {row["file_name"]: row for row in delta_rs.read(home, "ops.file_ledger").to_pylist() if row["feed"] == feed}
 
 
 def test_a_split_file_and_its_resend_are_both_there_with_their_own_nights(home):
     rows = sorted(rows_of(home, "bronze.crbt_fee", "load_date", "resend_no", "ring_fee_id", "fee", "msisdn_class"))
     assert rows == [
-        (DAY, 0, "F000000001", 500, "NATIONAL_MOBILE"), (DAY, 0, "F000000002", 200, "NATIONAL_MOBILE"),
+        (DAY, 0, "F000000001", 500, "NATIONAL_MOBILE"),
+        (DAY, 0, "F000000002", 200, "NATIONAL_MOBILE"),
         (DAY, 0, "F000000003", 0, "SP_CODE"),
-        (NEXT, 1, "F000000001", 500, "NATIONAL_MOBILE"), (NEXT, 1, "F000000002", 200, "NATIONAL_MOBILE"),
-        (NEXT, 1, "F000000003", 0, "SP_CODE"), (NEXT, 1, "F000000004", 500, "NATIONAL_MOBILE"),
-    ]  # fmt: skip
+        (NEXT, 1, "F000000001", 500, "NATIONAL_MOBILE"),
+        (NEXT, 1, "F000000002", 200, "NATIONAL_MOBILE"),
+        (NEXT, 1, "F000000003", 0, "SP_CODE"),
+        (NEXT, 1, "F000000004", 500, "NATIONAL_MOBILE"),
+    ]
     files = files_of(home, "crbt_fee")
     assert files["s_13100_20260310_13203_00_001.dat"]["status"] == "SUPERSEDED"
     assert files["s_13100_20260310_13203_00_002.dat"]["status"] == "SUPERSEDED"
@@ -150,7 +153,7 @@ def test_an_empty_file_lands_and_a_file_without_control_file_waits(home):
 
 
 def test_status_of_the_night_names_what_came_and_what_did_not(home):
-    rows = ledger.read(home, "ops.feed_status").to_pylist()
+    rows = delta_rs.read(home, "ops.feed_status").to_pylist()
     status = {row["feed"]: row["status"] for row in rows if row["business_date"] == DAY}
     assert status["crbt_fee"] == status["payment"] == status["subscription"] == status["tac_device"] == "COMPLETE"
     assert status["misc_order"] == "EMPTY"
@@ -159,17 +162,17 @@ def test_status_of_the_night_names_what_came_and_what_did_not(home):
 
 
 def test_the_vault_holds_each_personal_value_once_and_bronze_none(home):
-    rows = ledger.read(home, "vault.identity").to_pylist()
+    rows = delta_rs.read(home, "vault.identity").to_pylist()
     mobiles = sorted(row["value"] for row in rows if row["kind"] == "MSISDN")
     assert mobiles == ["12530", "13700137000", "13800138000", "13900139000"]
     assert {row["kind"] for row in rows} == {"MSISDN", "IMSI"}
     for table in ("subscription", "crbt_fee", "crbt_tone_event"):
-        text = str(ledger.read(home, f"bronze.{table}").to_pylist())
+        text = str(delta_rs.read(home, f"bronze.{table}").to_pylist())
         assert "13800138000" not in text
 
 
 def test_a_quarantined_record_can_be_opened_with_the_key_and_tells_no_value_without_it(home):
-    (row,) = [r for r in ledger.read(home, "ops.quarantine").to_pylist() if r["feed"] == "subscription"]
+    (row,) = [r for r in delta_rs.read(home, "ops.quarantine").to_pylist() if r["feed"] == "subscription"]
     raw = unsealed(Sealer.of(home), row)
     assert raw == b"U0004$C0004$1$20050505$13600136000$"
     assert b"13600136000" not in row["raw_encrypted"]

@@ -14,7 +14,7 @@ from conf.dates import DateRange
 from jobs.ingest.delivered_file import NotAPlainFile, open_delivered
 from jobs.ingest.feeds import missing_feeds
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, list_members, payments
 
 pytestmark = pytest.mark.timeout(120)  # a pipe that is opened hangs for ever
@@ -62,9 +62,9 @@ def good_night(landing: Path) -> None:
 
 
 def assert_good_files_landed(settings) -> None:
-    assert ledger.read(settings, "bronze.payment").num_rows == 4
-    assert ledger.read(settings, "bronze.list_member").num_rows == 5
-    assert ledger.read(settings, "bronze.crbt_fee")["fee"].to_pylist() == [1]
+    assert delta_rs.read(settings, "bronze.payment").num_rows == 4
+    assert delta_rs.read(settings, "bronze.list_member").num_rows == 5
+    assert delta_rs.read(settings, "bronze.crbt_fee")["fee"].to_pylist() == [1]
 
 
 @pytest.mark.parametrize("which", ["data", "control"])
@@ -100,7 +100,7 @@ def test_a_loaded_file_changed_for_a_link_keeps_its_rows_and_is_told(settings, t
         made.data.unlink()
         made.data.symlink_to(target)
         run(settings, DateRange.of(A_DAY), ["payment"])
-        assert ledger.read(settings, "bronze.payment").num_rows == 4
+        assert delta_rs.read(settings, "bronze.payment").num_rows == 4
         assert any("a link" in alert["text"] for alert in alerts(settings, "FILE_REJECTED"))
 
 
@@ -118,7 +118,7 @@ def test_names_nobody_expects_are_told_without_what_is_personal_in_them(settings
         "I01020２０２６0310.CHK".encode(): "billing/I***.CHK",  # full-width digits are no digits of a name
         b"138-0013 8000.csv": "billing/***.csv",
         b"list 20260310.csv": "billing/list 20260310.csv",
-    }  # fmt: skip
+    }
     for name in names:
         with open(os.path.join(folder, name), "wb") as file:
             file.write(b"x\n")
@@ -157,7 +157,7 @@ def test_what_a_control_line_names_is_never_told_as_it_stands(settings, line, to
     assert_good_files_landed(settings)
     refused = alerts(settings, "FILE_REJECTED")
     assert [told in alert["text"] for alert in refused] == [True, True]
-    files = ledger.read(settings, "ops.file_ledger").to_pylist()
+    files = delta_rs.read(settings, "ops.file_ledger").to_pylist()
     assert len({row["file_id"] for row in files}) == len(files) == 5
     assert NUMBER not in str(files) + str(refused)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from conf.dates import DateRange
 from jobs.ingest.job import run
-from jobs.ingest.layout import Rule
-from jobs.lakehouse import ledger
+from jobs.ingest.layout import FieldRule
+from jobs.lakehouse import delta_rs
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import Delivery, dollar, euro, fee_record, fixed, payments
 
@@ -95,8 +95,8 @@ def test_every_damaged_delivery_is_found(settings):
         DateRange(FIRST - timedelta(days=40), FIRST + timedelta(days=DAYS + 40)),
         FEEDS,
     )
-    files = ledger.read(settings, "ops.file_ledger").to_pylist()
-    bad_rows = ledger.read(settings, "ops.quarantine").to_pylist()
+    files = delta_rs.read(settings, "ops.file_ledger").to_pylist()
+    bad_rows = delta_rs.read(settings, "ops.quarantine").to_pylist()
     file_of = {row["file_id"]: row for row in files}
     found = {(row["feed"], row["data_date"]) for row in files if row["status"] == "REJECTED"}
     found |= {(row["feed"], file_of[row["file_id"]]["data_date"]) for row in bad_rows}
@@ -108,7 +108,7 @@ def test_every_damaged_delivery_is_found(settings):
         assert "wanted" in reason
         assert "ask the sender" in reason
         assert "Error" not in reason
-    assert {row["rule"] for row in bad_rows} <= {rule.name for rule in Rule}
+    assert {row["rule"] for row in bad_rows} <= {rule.name for rule in FieldRule}
     for row in files:
         if row["status"] == "LANDED":
             assert row["rows_in"] == row["rows_good"] + row["rows_quarantined"]
@@ -117,7 +117,7 @@ def test_every_damaged_delivery_is_found(settings):
 def bronze_rows(settings, feed: str) -> dict[date, list[dict]]:
     """Rows of a feed by data date, in their order, without what names their file."""
     rows: dict[date, list[dict]] = {}
-    for row in sorted(ledger.read(settings, f"bronze.{feed}").to_pylist(), key=lambda row: row["line_number"]):
+    for row in sorted(delta_rs.read(settings, f"bronze.{feed}").to_pylist(), key=lambda row: row["line_number"]):
         rows.setdefault(row["data_date"], []).append({key: row[key] for key in row if key not in OF_THE_FILE})
     return rows
 
@@ -135,7 +135,7 @@ def test_a_flipped_low_bit_is_found_or_gives_one_other_legal_value(tmp_path):
         run(settings, dates, FEEDS)
         if settings is clean:
             shutil.copytree(clean.path("secrets"), damaged.path("secrets"))  # the same tokens
-    landed = [row for row in ledger.read(damaged, "ops.file_ledger").to_pylist() if row["status"] == "LANDED"]
+    landed = [row for row in delta_rs.read(damaged, "ops.file_ledger").to_pylist() if row["status"] == "LANDED"]
     undetected = [row for row in landed if row["rows_quarantined"] == 0]
     for feed in FEEDS:
         wanted, found = bronze_rows(clean, feed), bronze_rows(damaged, feed)
@@ -155,6 +155,6 @@ def test_records_added_or_taken_out_are_found_even_when_the_control_file_agrees(
     dollar(landing, "billing", "03006", FIRST, [*payments(3), *payments(1)])
     run(settings, DateRange.of(FIRST), ["payment", "crbt_fee"])
     found = sorted(
-        (row["feed"], row["line_number"], row["rule"]) for row in ledger.read(settings, "ops.quarantine").to_pylist()
+        (row["feed"], row["line_number"], row["rule"]) for row in delta_rs.read(settings, "ops.quarantine").to_pylist()
     )
     assert found == [("crbt_fee", 2, "ROW_NUMBER"), ("payment", 4, "DUPLICATE_ROW")]

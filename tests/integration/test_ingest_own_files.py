@@ -13,7 +13,7 @@ from conf.feeds import Feed, load_feeds
 from jobs.ingest.chunks import Chunk, Piece
 from jobs.ingest.job import run
 from jobs.ingest.parse import parse_chunk
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.people.tokens import Tokenizer
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-files.md"
@@ -35,12 +35,12 @@ def test_the_worked_example_gives_what_the_page_says(settings, tmp_path):
     settings.path("landing").mkdir(parents=True)
     settings.path("landing", "billing").symlink_to(outside)
     run(settings, DateRange.of(DAY), ["payment"])
-    assert sorted(ledger.read(settings, "bronze.payment")["amount_fen"].to_pylist()) == [-3000, 3000]
-    (bad,) = ledger.read(settings, "ops.quarantine").to_pylist()
+    assert sorted(delta_rs.read(settings, "bronze.payment")["amount_fen"].to_pylist()) == [-3000, 3000]
+    (bad,) = delta_rs.read(settings, "ops.quarantine").to_pylist()
     assert (bad["line_number"], bad["rule"], bad["field"]) == (3, "BAD_DATE", "pay_time")
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert bad["reason"].split(": ", 1)[1] in page
-    (file,) = ledger.read(settings, "ops.file_ledger").to_pylist()
+    (file,) = delta_rs.read(settings, "ops.file_ledger").to_pylist()
     assert (file["rows_in"], file["rows_good"], file["rows_quarantined"]) == (3, 2, 1)
     assert (file["money_in"], file["money_good"], file["money_quarantined"]) == ("5.00", "0.00", "5.00")
 

@@ -11,12 +11,12 @@ import pytest
 
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError, ConfigError
-from jobs.ingest import control_index
+from jobs.ingest import control_file_index
 from jobs.ingest.bronze import FeedLoad
 from jobs.ingest.feeds import feed_status, missing_feeds
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs
+from jobs.lakehouse.content import rows_hash
 from jobs.view import conform
 from jobs.view.required_feeds import FeedsMissing, require_feeds
 from tests.conftest import settings_for_tests
@@ -38,15 +38,15 @@ TABLES = [
 @pytest.fixture(autouse=True)
 def _index_from_the_first_run_on(monkeypatch):
     """Control files of a test are seconds old; here they are remembered all the same, so that every case meets the index."""
-    monkeypatch.setattr(control_index, "SETTLED_SECONDS", 0)
+    monkeypatch.setattr(control_file_index, "SETTLED_SECONDS", 0)
 
 
 def hashes(settings) -> dict[str, str]:
-    return {table: content_hash(settings, table) for table in TABLES}
+    return {table: rows_hash(settings, table) for table in TABLES}
 
 
 def ledger_of(settings, feed: str) -> dict[str, tuple]:
-    rows = ledger.read(settings, "ops.file_ledger").to_pylist()
+    rows = delta_rs.read(settings, "ops.file_ledger").to_pylist()
     return {
         row["file_name"]: (row["status"], row["resend_no"], row["reason"] or "") for row in rows if row["feed"] == feed
     }
@@ -88,7 +88,7 @@ def test_any_order_of_dates_and_a_rerun_give_the_same_tables(tmp_path):
     days = five_days(settings.path("landing"))
     run(settings, DateRange(days[0], days[-1]), FEEDS)
     wanted = hashes(settings)
-    assert ledger.read(settings, "bronze.payment").num_rows == 150
+    assert delta_rs.read(settings, "bronze.payment").num_rows == 150
     run(settings, DateRange.of(days[2]), FEEDS)
     assert hashes(settings) == wanted
     orders = random.Random(11).sample(list(itertools.permutations(range(5))), 3)
@@ -102,9 +102,13 @@ def test_any_order_of_dates_and_a_rerun_give_the_same_tables(tmp_path):
 
 
 POINTS = [
-    "bronze.list_member.before_commit", "bronze.payment.after_commit", "vault.identity.before_commit", "ops.quarantine.before_commit",
-    "ops.file_ledger.before_commit", "ops.file_ledger.after_commit",
-]  # fmt: skip
+    "bronze.list_member.before_commit",
+    "bronze.payment.after_commit",
+    "vault.identity.before_commit",
+    "ops.quarantine.before_commit",
+    "ops.file_ledger.before_commit",
+    "ops.file_ledger.after_commit",
+]
 
 
 def test_a_run_cut_off_at_any_commit_is_finished_by_the_next(tmp_path, monkeypatch):
@@ -140,12 +144,12 @@ def test_a_dollar_file_replaced_under_its_name_is_a_resend_and_the_first_version
     dollar(landing, "billing", "03006", A_DAY, payments(5), created=too_late(A_DAY))
     for _ in range(2):  # the rerun changes nothing
         run(settings, DateRange.of(A_DAY, NEXT), ["payment"])
-        rows = ledger.read(settings, "bronze.payment").to_pylist()
+        rows = delta_rs.read(settings, "bronze.payment").to_pylist()
         counts = {(row["load_date"], row["resend_no"]): 0 for row in rows}
         for row in rows:
             counts[row["load_date"], row["resend_no"]] += 1
         assert counts == {(A_DAY, 0): 3, (NEXT, 1): 5}
-        files = ledger.read(settings, "ops.file_ledger").to_pylist()
+        files = delta_rs.read(settings, "ops.file_ledger").to_pylist()
         assert sorted((f["resend_no"], f["status"]) for f in files) == [(0, "SUPERSEDED"), (1, "LANDED")]
 
 
@@ -155,7 +159,7 @@ def test_files_gone_from_landing_keep_their_rows_when_their_date_is_run_again(se
     for taken_away in (delivery.data, delivery.control):
         taken_away.unlink()
         run(settings, DateRange.of(A_DAY), ["payment"])
-        assert ledger.read(settings, "bronze.payment").num_rows == 3
+        assert delta_rs.read(settings, "bronze.payment").num_rows == 3
         assert ledger_of(settings, "payment")["S0300620260310000000.AVL"][0] == "LANDED"
         assert status_of(settings, A_DAY, "payment") == ("COMPLETE", "3 rows")
 
@@ -168,7 +172,7 @@ def test_the_same_content_again_is_a_copy_and_raises_no_alarm(settings):
     run(settings, DateRange.of(A_DAY), ["crbt_fee"])
     verdicts = sorted(status for status, _, _ in ledger_of(settings, "crbt_fee").values())
     assert verdicts == ["DUPLICATE_COPY", "DUPLICATE_COPY", "LANDED"]
-    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 2
+    assert delta_rs.read(settings, "bronze.crbt_fee").num_rows == 2
     assert alarms(settings, "FILE_REJECTED") == []
 
 
@@ -180,7 +184,7 @@ def test_other_content_under_a_used_number_is_refused_with_an_alarm(settings):
     status, _, reason = ledger_of(settings, "crbt_fee")["a_13100_20260310_13203_00_001.dat"]
     assert status == "REJECTED"
     assert "found other content under the number of s_13100_20260310_13203_00_001.dat" in reason
-    assert sorted(ledger.read(settings, "bronze.crbt_fee")["fee"].to_pylist()) == [1, 2]
+    assert sorted(delta_rs.read(settings, "bronze.crbt_fee")["fee"].to_pylist()) == [1, 2]
     assert len(alarms(settings, "FILE_REJECTED")) == 1
     assert status_of(settings, A_DAY, "crbt_fee")[0] == "REJECTED"
 
@@ -200,18 +204,18 @@ def test_a_loaded_file_is_never_replaced_by_other_content_under_its_name_and_tim
     landing = settings.path("landing")
     replaced_in_place(landing, feed, "first")
     run(settings, DateRange.of(A_DAY), [feed])
-    rows = content_hash(settings, f"bronze.{feed}")
+    rows = rows_hash(settings, f"bronze.{feed}")
     replaced_in_place(landing, feed, "second")
     for _ in range(2):
         run(settings, DateRange.of(A_DAY), [feed])
-        assert content_hash(settings, f"bronze.{feed}") == rows
-        files = ledger.read(settings, "ops.file_ledger").to_pylist()
+        assert rows_hash(settings, f"bronze.{feed}") == rows
+        files = delta_rs.read(settings, "ops.file_ledger").to_pylist()
         assert sorted((file["status"], file["rows_good"]) for file in files) == [("LANDED", 2), ("REJECTED", 0)]
     assert len(alarms(settings, "FILE_REJECTED")) == 1
     assert status_of(settings, A_DAY, feed)[0] == "REJECTED"
     replaced_in_place(landing, feed, "first")  # put back: all is as it was
     run(settings, DateRange.of(A_DAY), [feed])
-    assert content_hash(settings, f"bronze.{feed}") == rows
+    assert rows_hash(settings, f"bronze.{feed}") == rows
     assert status_of(settings, A_DAY, feed) == ("COMPLETE", "2 rows")
 
 
@@ -220,7 +224,7 @@ def test_a_gap_in_the_parts_is_a_warning_and_what_came_is_loaded(settings):
     fixed(landing, "vas", "13203", A_DAY, fees(1), 1)
     fixed(landing, "vas", "13203", A_DAY, fees(3), 1, letter="a", sequence=3)
     run(settings, DateRange.of(A_DAY), ["crbt_fee"])
-    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 2
+    assert delta_rs.read(settings, "bronze.crbt_fee").num_rows == 2
     (alarm,) = alarms(settings, "SEQUENCE_GAP")
     assert "part(s) [2] missing" in alarm
 
@@ -230,7 +234,7 @@ def test_a_suppression_list_that_lost_a_fifth_is_refused_and_the_feed_says_so(se
     for offset, rows in enumerate((100, 90, 70)):  # 70 < 0.8 x 90
         dollar(landing, "boss", "02090", A_DAY + timedelta(days=offset), list_members(rows), letter="I")
     run(settings, DateRange.of(A_DAY, A_DAY + timedelta(days=2)), ["list_member"])
-    assert ledger.read(settings, "bronze.list_member").num_rows == 190
+    assert delta_rs.read(settings, "bronze.list_member").num_rows == 190
     status, detail = status_of(settings, A_DAY + timedelta(days=2), "list_member")
     assert status == "REJECTED"
     assert "found 70 readable rows, wanted at least 80% of the last list's 90" in detail
@@ -255,7 +259,7 @@ def test_a_corrupt_control_file_stops_the_feed_and_a_resend_mends_it(settings):
     assert status == "REJECTED"
     assert detail.startswith("s_13100_20260310_13203_00.verf line 1: found 95 bytes")
     assert "ask the sender" in detail
-    assert ledger.read(settings, "bronze.crbt_fee").num_rows == 0
+    assert delta_rs.read(settings, "bronze.crbt_fee").num_rows == 0
     fixed(landing, "vas", "13203", A_DAY, fees(1, 2), 2, resend=1)
     run(settings, DateRange.of(A_DAY), ["crbt_fee"])
     assert status_of(settings, A_DAY, "crbt_fee") == ("COMPLETE", "2 rows, resend 01")
@@ -266,7 +270,7 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     dollar(landing, "billing", "03006", A_DAY, payments(4), created=too_late(A_DAY))
     run(settings, DateRange.of(A_DAY), ["payment"])
     assert status_of(settings, A_DAY, "payment")[0] == "CARRIED"
-    assert ledger.read(settings, "bronze.payment").num_rows == 0
+    assert delta_rs.read(settings, "bronze.payment").num_rows == 0
     run(settings, DateRange.of(NEXT), ["payment"])
     assert status_of(settings, A_DAY, "payment") == (
         "LATE",
@@ -274,11 +278,11 @@ def test_a_late_feed_joins_the_next_night_and_its_date_says_late(settings):
     )
     (row,) = [
         r
-        for r in ledger.read(settings, "ops.feed_status").to_pylist()
+        for r in delta_rs.read(settings, "ops.feed_status").to_pylist()
         if (r["feed"], r["business_date"]) == ("payment", A_DAY)
     ]
     assert row["status"] == "LATE"
-    assert set(ledger.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
+    assert set(delta_rs.read(settings, "bronze.payment")["load_date"].to_pylist()) == {NEXT}
 
 
 VOICE = "13800138000$352099001761481$13900139000$$0591$$0591$CMCC$C1$20260310120000$60$100$0$0$0$0$MO$"
@@ -289,7 +293,7 @@ def test_every_money_field_of_a_file_has_a_balance_of_its_own(settings):
     bad = VOICE.replace("$100$0$0$", "$7$20$3$").replace("$MO$", "$XX$")
     dollar(settings.path("landing"), "billing", "04008", A_DAY, [VOICE, VOICE.replace("$100$0$0$", "$50$20$$"), bad])
     run(settings, DateRange.of(A_DAY), ["cdr_voice"])
-    (file,) = ledger.read(settings, "ops.file_ledger").to_pylist()
+    (file,) = delta_rs.read(settings, "ops.file_ledger").to_pylist()
     assert (file["money_in"], file["money_good"], file["money_quarantined"]) == ("157", "150", "7")
     money = json.loads(file["money_by_field"])
     assert [money[name]["money_good"] for name in ("base_call_fee", "toll_call_fee", "info_fee")] == ["150", "20", "0"]
@@ -364,7 +368,7 @@ def test_files_nobody_can_place_are_named_in_one_alert_each_and_counted(settings
     for name in unknown:
         (alarm,) = [text for text in told if f"billing/{name}:" in text]
         assert ("unpack it" in alarm) == name.endswith(".Z")
-    assert ledger.read(settings, "bronze.payment").num_rows == 4
+    assert delta_rs.read(settings, "bronze.payment").num_rows == 4
 
 
 def test_what_a_night_still_waits_for(settings):

@@ -11,8 +11,8 @@ from conf.dates import DateRange
 from conf.errors import ContractBroken, GateFailed, InputRefused
 from conf.tables import Table
 from expectations.gate import run_gate
-from jobs.lakehouse import ledger, published
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs, published
+from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import Run
@@ -20,16 +20,23 @@ from jobs.lakehouse.run import Run
 TENTH, ELEVENTH = DateRange.of("2026-03-10"), DateRange.of("2026-03-11")
 VISIT = Table.model_validate(
     {
-        "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["visit_id", "business_date"],
+        "table": "gold.visit",
+        "description": "x",
+        "grain": "x",
+        "owner": "x",
+        "stage": "scoring",
+        "made_by": "jobs.scoring.job:customer_score",
+        "key": ["visit_id", "business_date"],
         "keep": "forever",
-        "partition_by": ["business_date"], "replace_by": "business_date",
+        "partition_by": ["business_date"],
+        "replace_by": "business_date",
         "columns": [
             {"name": "visit_id", "type": "string", "description": "x"},
             {"name": "business_date", "type": "date", "description": "x"},
             {"name": "visit_cnt", "type": "bigint", "description": "x"},
         ],
     }
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def test_spark_answers_questions_and_changes_nothing(spark, settings, visits):
     writing = _lake(spark, settings, TENTH)
     writing.replace("gold.visit", visits("2026-03-10"), TENTH)
     writing.publish()
-    version = ledger.head_version(settings, "gold.visit")
+    version = delta_rs.head_version(settings, "gold.visit")
 
     answer = query_tables(settings, "SELECT visit_id FROM gold.visit ORDER BY visit_cnt DESC", on_spark=True)
     with pytest.raises(InputRefused):
@@ -79,7 +86,7 @@ def test_spark_answers_questions_and_changes_nothing(spark, settings, visits):
         )
 
     assert answer.column("visit_id").to_pylist() == ["2", "1", "0"]
-    assert ledger.head_version(settings, "gold.visit") == version
+    assert delta_rs.head_version(settings, "gold.visit") == version
 
 
 def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits):
@@ -88,7 +95,7 @@ def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, se
         writing = _lake(spark, settings, DateRange.of(day))
         writing.replace("gold.visit", visits(day), DateRange.of(day))
         writing.publish()
-        hashes.append(content_hash(settings, "gold.visit", "business_date = DATE '2026-03-10'"))
+        hashes.append(rows_hash(settings, "gold.visit", "business_date = DATE '2026-03-10'"))
 
     assert len(set(hashes)) == 1
     assert _count(spark, settings) == 6
@@ -98,13 +105,13 @@ def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visi
     first = _lake(spark, settings, TENTH)
     first.replace("gold.visit", visits("2026-03-10"), TENTH)
     first.publish()
-    before = content_hash(settings, "gold.visit")
+    before = rows_hash(settings, "gold.visit")
     _lake(spark, settings, ELEVENTH).replace("gold.visit", visits("2026-03-11", 9), ELEVENTH)  # and dies
 
     again = _lake(spark, settings, ELEVENTH)
 
     assert again.restore_ahead(["gold.visit"]) == ["gold.visit"]
-    assert content_hash(settings, "gold.visit", version=ledger.head_version(settings, "gold.visit")) == before
+    assert rows_hash(settings, "gold.visit", version=delta_rs.head_version(settings, "gold.visit")) == before
     assert _lake(spark, settings, ELEVENTH).restore_ahead(["gold.visit"]) == []  # nothing left to undo
     again.replace("gold.visit", visits("2026-03-11"), ELEVENTH)
     again.publish()
@@ -132,7 +139,7 @@ def test_column_a_contract_gained_outlives_a_restore(spark, settings, visits, mo
     again.replace("gold.visit", longer, ELEVENTH)
     again.publish()
 
-    rows = ledger.read(settings, "gold.visit").to_pylist()
+    rows = delta_rs.read(settings, "gold.visit").to_pylist()
     by_day = {str(row["business_date"]): row["duration_min"] for row in rows if row["visit_cnt"] == 2}
     assert by_day == {**({"2026-03-10": None} if is_published else {}), "2026-03-11": 20}
 
@@ -150,7 +157,7 @@ def test_yesterday_stays_given_a_failed_gate(spark, settings, visits):
         run_gate(bad, "tests", ["gold.visit"], ELEVENTH)
 
     assert _count(spark, settings) == 3
-    assert ledger.read(settings, "gold.visit").num_rows == 3  # readers by path see yesterday too
+    assert delta_rs.read(settings, "gold.visit").num_rows == 3  # readers by path see yesterday too
     assert bad.publish() is None
 
 
@@ -174,7 +181,7 @@ def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, v
     with pytest.raises(PySparkException, match="REPLACE_WHERE_MISMATCH"):
         _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-12"), TENTH)
 
-    assert ledger.head_version(settings, "gold.visit") == 0
+    assert delta_rs.head_version(settings, "gold.visit") == 0
 
 
 def test_missing_column_is_refused_before_writing(spark, settings, visits):
@@ -199,9 +206,9 @@ def test_stage_publishes_all_its_tables_in_one_commit(settings):
     first = published.publish(
         settings, "tests", date(2026, 3, 10), "a", {"gold.customer_tag": 1, "gold.customer_segment": 2}
     )
-    version = ledger.head_version(settings, published.PUBLISHED)
+    version = delta_rs.head_version(settings, published.PUBLISHED)
     second = published.publish(settings, "tests", date(2026, 3, 11), "b", {"gold.customer_tag": 4})
 
     assert (first, second) == (1, 2)
-    assert ledger.read(settings, published.PUBLISHED, version=version).num_rows == 2
+    assert delta_rs.read(settings, published.PUBLISHED, version=version).num_rows == 2
     assert published.published_versions(settings) == {"gold.customer_tag": 4, "gold.customer_segment": 2}

@@ -10,7 +10,7 @@ from conf.dates import DateRange
 from conf.tables import table_of
 from expectations.gate import run_gate
 from jobs.ingest.job import run as ingest
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
@@ -89,9 +89,9 @@ def test_feed_and_report_of_the_operators_own_are_ingested_built_and_gated(folde
     )
     night = DateRange.of(DAY)
     ingest(settings, night, ["gift"])
-    (bad,) = ledger.read(settings, "ops.quarantine").to_pylist()
+    (bad,) = delta_rs.read(settings, "ops.quarantine").to_pylist()
     assert (bad["feed"], bad["line_number"], bad["field"]) == ("gift", 3, "value_yuan")
-    assert "msisdn" not in ledger.read(settings, "bronze.gift").column_names
+    assert "msisdn" not in delta_rs.read(settings, "bronze.gift").column_names
 
     lake = Lake(spark, settings, Run("evaluation", night, settings))
     build_tables(lake, ["rpt.gifts"], night, {})

@@ -25,7 +25,7 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from jobs.cli import app
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.people.vault import IDENTITY
 from jobs.privacy import contents
 from jobs.privacy.scan import scan
@@ -60,7 +60,7 @@ def night(tmp_path_factory):
         {"token": number, "kind": kind, "value": value, "first_load_date": A_DAY}
         for number, (value, kind) in enumerate(PLANTED.items())
     ]
-    ledger.append(settings, IDENTITY, rows)
+    delta_rs.append(settings, IDENTITY, rows)
     return settings
 
 
@@ -130,12 +130,18 @@ def test_a_value_is_found_in_every_writing_and_packing(tmp_path, content, kind):
 
 
 COLUMNS = {
-    "text": pa.array([f"x{MSISDN}", None]), "int64": pa.array([1, int(MSISDN)]), "with_country": pa.array([None, int(f"86{MSISDN}")]),
-    "float": pa.array([float(MSISDN), np.nan]), "decimal": pa.array([1, int(MSISDN)]).cast(pa.decimal128(20, 0)),
-    "binary": pa.array([b"\xff\x00" + MSISDN.encode(), b""]), "dictionary": pa.array([MSISDN, "x"]).dictionary_encode(),
-    "list": pa.array([[], ["x", MSISDN]]), "struct": pa.array([{"a": {"b": int(MSISDN)}}, None]),
-    "map": pa.array([[("k", MSISDN)], []], pa.map_(pa.string(), pa.string())), "key": pa.array([[(MSISDN, 1)], []], pa.map_(pa.string(), pa.int64())),
-}  # fmt: skip
+    "text": pa.array([f"x{MSISDN}", None]),
+    "int64": pa.array([1, int(MSISDN)]),
+    "with_country": pa.array([None, int(f"86{MSISDN}")]),
+    "float": pa.array([float(MSISDN), np.nan]),
+    "decimal": pa.array([1, int(MSISDN)]).cast(pa.decimal128(20, 0)),
+    "binary": pa.array([b"\xff\x00" + MSISDN.encode(), b""]),
+    "dictionary": pa.array([MSISDN, "x"]).dictionary_encode(),
+    "list": pa.array([[], ["x", MSISDN]]),
+    "struct": pa.array([{"a": {"b": int(MSISDN)}}, None]),
+    "map": pa.array([[("k", MSISDN)], []], pa.map_(pa.string(), pa.string())),
+    "key": pa.array([[(MSISDN, 1)], []], pa.map_(pa.string(), pa.int64())),
+}
 
 
 def test_a_value_is_found_in_every_type_of_column(home):
@@ -240,8 +246,9 @@ def test_a_value_postgres_holds_compressed_is_found(short_home):
 
     assert found.tables >= 1
     assert {(place, kind) for place, kind in found.hits if place.startswith("postgres ")} == {
-        ("postgres airflow public.planted", "NAME"), ("postgres airflow public.planted", "ID_NUMBER"),
-    }  # fmt: skip
+        ("postgres airflow public.planted", "NAME"),
+        ("postgres airflow public.planted", "ID_NUMBER"),
+    }
     assert postgres.is_running(home)
     in_files = {place for place, _ in found.hits if not place.startswith("postgres ")}
     assert not any("base/" in place and kind == "NAME" for place, kind in found.hits), (

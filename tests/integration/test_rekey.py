@@ -13,8 +13,8 @@ from conf.dates import DateRange
 from conf.errors import AlreadyRunning, InputRefused
 from conf.tables import load_tables
 from jobs.ingest.job import run
-from jobs.lakehouse import faults, ledger, pins, published, secrets
-from jobs.lakehouse.content import content_hash
+from jobs.lakehouse import delta_rs, faults, pins, published, secrets
+from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.keys import WrongKey, in_use
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import exclusive
@@ -31,9 +31,16 @@ FEEDS = ["payment", "list_member", "crbt_fee"]
 STRANGER = 4_242_424_242  # a token the vault has no value for
 TABLES = ["bronze.list_member", "bronze.crbt_fee", "silver.msisdn_assignment", "gold.customer_360", "vault.identity"]
 POINTS = [
-    "rekey.begun", "rekey.bronze.list_member", "rekey.gold.customer_360", "rekey.vault.identity", "rekey.before_publish",
-    "rekey.after_publish", "rekey.event_keys", "rekey.key_in_place", "rekey.before_end",
-]  # fmt: skip
+    "rekey.begun",
+    "rekey.bronze.list_member",
+    "rekey.gold.customer_360",
+    "rekey.vault.identity",
+    "rekey.before_publish",
+    "rekey.after_publish",
+    "rekey.event_keys",
+    "rekey.key_in_place",
+    "rekey.before_end",
+]
 
 
 class Killed(BaseException):
@@ -54,7 +61,7 @@ def home(settings):
     dollar(landing, "billing", "03006", A_DAY, [*payments(2), "01$1$bad$1.00$A$0$U"])
     fixed(landing, "vas", "13203", A_DAY, fees(1, 2, 3, 4, 5), 5)
     run(settings, DateRange.of(A_DAY), FEEDS)
-    tokens = sorted(ledger.read(settings, "vault.identity")["token"].to_pylist())
+    tokens = sorted(delta_rs.read(settings, "vault.identity")["token"].to_pylist())
     people = [(f"S{n}", token) for n, token in enumerate([*tokens, STRANGER])]
     held = [
         a_row("silver.msisdn_assignment", msisdn_token=token, subscription_id=who, load_date=A_DAY)
@@ -68,23 +75,26 @@ def home(settings):
 
 def people_of(settings) -> dict[str, list]:
     """Every token of every table as readers see it, as the value the vault has for it: the same whatever the key."""
-    values = {row["token"]: row["value"] for row in ledger.read(settings, "vault.identity").to_pylist()}
+    values = {row["token"]: row["value"] for row in delta_rs.read(settings, "vault.identity").to_pylist()}
     found = {}
     for name in TABLES:
         columns = token_columns(load_tables()[name])
-        rows = ledger.read(settings, name, version=published.reader_version(settings, name)).to_pylist()
+        rows = delta_rs.read(settings, name, version=published.reader_version(settings, name)).to_pylist()
         others = [c for c in load_tables()[name].column_names if c not in (*columns, "event_id")]
         found[name] = sorted(
-            (str([(c, "no token" if row[c] is None else values.get(row[c], "a stranger")) for c in columns]), str([row[c] for c in others]))
+            (
+                str([(c, "no token" if row[c] is None else values.get(row[c], "a stranger")) for c in columns]),
+                str([row[c] for c in others]),
+            )
             for row in rows
-        )  # fmt: skip
+        )
     return found
 
 
 def all_tokens(settings) -> set[int]:
     found = set()
     for name in TABLES:
-        rows = ledger.read(settings, name, version=published.reader_version(settings, name))
+        rows = delta_rs.read(settings, name, version=published.reader_version(settings, name))
         found |= {token for column in token_columns(load_tables()[name]) for token in rows[column].to_pylist()}
     return found - {None}
 
@@ -102,7 +112,7 @@ def test_every_table_says_the_same_of_the_same_people_under_another_key(home):
     old = in_use(home, "token")
     assert len(tokens) == 12 + 1 == len(people["gold.customer_360"])
     assert join["n"] == 5
-    before = {name: ledger.read(home, name, version=published.reader_version(home, name)).num_rows for name in TABLES}
+    before = {name: delta_rs.read(home, name, version=published.reader_version(home, name)).num_rows for name in TABLES}
 
     done = rekey(home, "wu.dp")
 
@@ -111,10 +121,10 @@ def test_every_table_says_the_same_of_the_same_people_under_another_key(home):
     assert len(all_tokens(home)) == 13
     assert people_of(home) == people
     assert joined(home) == join
-    after = {name: ledger.read(home, name, version=published.reader_version(home, name)).num_rows for name in TABLES}
+    after = {name: delta_rs.read(home, name, version=published.reader_version(home, name)).num_rows for name in TABLES}
     assert after == before
     register = {
-        row["key_id"]: row for row in ledger.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"
+        row["key_id"]: row for row in delta_rs.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"
     }
     assert register[old]["retired_at"] is not None
     assert (register[done["new_key"]]["retired_at"], register[done["new_key"]]["changed_by"]) == (None, "wu.dp")
@@ -127,11 +137,9 @@ def test_every_table_says_the_same_of_the_same_people_under_another_key(home):
 def test_files_and_events_of_before_are_recognised_after_two_changes_of_the_key(home):
     for _ in range(2):
         rekey(home, "wu.dp")
-        written = {
-            name: content_hash(home, name) for name in ("bronze.crbt_fee", "bronze.list_member", "vault.identity")
-        }
+        written = {name: rows_hash(home, name) for name in ("bronze.crbt_fee", "bronze.list_member", "vault.identity")}
         run(home, DateRange.of(A_DAY), FEEDS)
-        assert {name: content_hash(home, name) for name in written} == written, "the same file gives the same rows"
+        assert {name: rows_hash(home, name) for name in written} == written, "the same file gives the same rows"
     fixed(home.path("landing"), "vas", "13203", NEXT_DAY, fees(9, 4), 2)
     events = secrets.known_secret(home, "event.keys")
     for lost in (None, events.rsplit("\n", 1)[0]):
@@ -140,7 +148,7 @@ def test_files_and_events_of_before_are_recognised_after_two_changes_of_the_key(
             run(home, DateRange.of(NEXT_DAY), FEEDS)
     secrets.replace_secret(home, "event.keys", events)
     run(home, DateRange.of(NEXT_DAY), FEEDS)
-    copies = ledger.read(home, "ops.duplicate_row").to_pylist()
+    copies = delta_rs.read(home, "ops.duplicate_row").to_pylist()
     assert [(row["line_number"], row["earlier_line_number"]) for row in copies] == [(2, 4)]
 
 
@@ -164,13 +172,13 @@ def test_a_kill_anywhere_shows_readers_one_key_and_the_next_run_ends_right(home,
             run(home, DateRange.of(A_DAY), FEEDS)
         if not is_after:
             with pytest.raises(pins.RekeyUnfinished):
-                ledger.append(home, "vault.identity", ledger.read(home, "vault.identity"))
+                delta_rs.append(home, "vault.identity", delta_rs.read(home, "vault.identity"))
     rekey(home, "wu.dp")
     assert people_of(home) == people
     assert not tokens & all_tokens(home)
     run(home, DateRange.of(A_DAY), FEEDS)
     assert people_of(home) == people
-    assert len([row for row in ledger.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"]) == 2
+    assert len([row for row in delta_rs.read(home, "ops.key_register").to_pylist() if row["key_name"] == "token"]) == 2
 
 
 def test_kill_9_by_the_command_and_once_more(home):
@@ -203,8 +211,11 @@ def test_no_key_is_changed_while_a_job_is_at_work_nor_by_nobody_nor_without_a_va
         rekey(settings.with_home(tmp_path / "new"), "wu.dp")
     holder = "from conf.settings import load_settings; from jobs.lakehouse.run import exclusive; import sys\nwith exclusive(load_settings('local'), 'scoring'): print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
-        [sys.executable, "-c", holder], env={**os.environ, "CLOSEDLOOP_HOME": str(home.home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:  # fmt: skip
+        [sys.executable, "-c", holder],
+        env={**os.environ, "CLOSEDLOOP_HOME": str(home.home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(AlreadyRunning, match="scoring"):
             rekey(home, "wu.dp")
@@ -215,7 +226,7 @@ def test_no_key_is_changed_while_a_job_is_at_work_nor_by_nobody_nor_without_a_va
 
 
 def test_the_quarantine_gets_another_key_also_when_it_was_cut_off(home, monkeypatch):
-    (row,) = ledger.read(home, "ops.quarantine").to_pylist()
+    (row,) = delta_rs.read(home, "ops.quarantine").to_pylist()
     record = unsealed(Sealer.of(home), row)
     for point in ("rekey.quarantine.sealed", "rekey.quarantine.key_in_place"):
 
@@ -231,7 +242,7 @@ def test_the_quarantine_gets_another_key_also_when_it_was_cut_off(home, monkeypa
             Sealer.of(home)
     old = in_use(home, "quarantine")
     done = rekey_quarantine(home, "wu.dp")
-    (after,) = ledger.read(home, "ops.quarantine").to_pylist()
+    (after,) = delta_rs.read(home, "ops.quarantine").to_pylist()
     assert after["raw_encrypted"] != row["raw_encrypted"]
     assert unsealed(Sealer.of(home), after) == record
     assert in_use(home, "quarantine") == done["new_key"] != old

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from conf.dates import DateRange
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from tests.builders.contacts import put
 from tests.builders.response_cases import NEXT, NIGHT, built, day, respond
 
@@ -13,7 +13,7 @@ from tests.builders.response_cases import NEXT, NIGHT, built, day, respond
 def history(settings, night=NIGHT):
     """Rows of the published contact history of one night, by contact."""
     version = published.reader_version(settings, "gold.contact_history")
-    table = ledger.read(settings, "gold.contact_history", [("snapshot_date", "=", night)], version)
+    table = delta_rs.read(settings, "gold.contact_history", [("snapshot_date", "=", night)], version)
     return {row["contact_id"]: row for row in table.to_pylist()}
 
 
@@ -48,8 +48,11 @@ def test_answer_is_read_given_contact(told, contact, response, inferred, mature,
     row = told[1][contact]
 
     assert (row["response_code"], row["is_inferred"], row["is_mature"], row["counts_to_cap"]) == (
-        response, inferred, mature, counts,
-    )  # fmt: skip
+        response,
+        inferred,
+        mature,
+        counts,
+    )
 
 
 STATES = [  # contact, state on the night, state on the next one
@@ -113,7 +116,7 @@ def test_customer_is_effective_given_use_and_product_kept(told):
 def test_answers_stay_with_the_owner_who_gave_them_given_line_that_was_sold(told):
     settings, rows = told
     version = published.reader_version(settings, "gold.channel_preference")
-    found = ledger.read(settings, "gold.channel_preference", [("snapshot_date", "=", NIGHT)], version).to_pylist()
+    found = delta_rs.read(settings, "gold.channel_preference", [("snapshot_date", "=", NIGHT)], version).to_pylist()
     sold = {row["subscription_id"]: row for row in found}["SOLD"]
 
     assert (rows["BEFORE_SALE"]["response_code"], rows["BEFORE_SALE"]["is_present_owner"]) == ("ACCEPT", False)
@@ -137,7 +140,7 @@ def test_history_is_the_same_given_rerun_and_other_order_of_dates(spark, told):
 def affinity(settings, night):
     """(resulted, reached, contacted, accepted) by product and channel, as the value of a contact learns from it."""
     version = published.reader_version(settings, "gold.product_channel_affinity")
-    table = ledger.read(settings, "gold.product_channel_affinity", [("snapshot_date", "=", night)], version)
+    table = delta_rs.read(settings, "gold.product_channel_affinity", [("snapshot_date", "=", night)], version)
     counts = ("resulted_cnt", "reached_cnt", "contacted_cnt", "accepted_cnt")
     return {(row["product_id"], row["channel_code"]): tuple(map(row.get, counts)) for row in table.to_pylist()}
 
@@ -160,18 +163,37 @@ def test_unified_query_shows_all_channels_given_number_as_a_person_writes_it(tol
 
     settings, _ = told
     number = {"token": 4711, "kind": "MSISDN", "value": "13800138000", "first_load_date": day(-100).date()}
-    ledger.append(settings, "vault.identity", [number])
+    delta_rs.append(settings, "vault.identity", [number])
     put(
         settings,
         silver__msisdn_assignment=[
-            {"msisdn_token": 4711, "subscription_id": "S2", "valid_from": day(-300).date(), "valid_to": day(-200).date(),
-             "load_date": day(-100).date()},  # held it before: not asked for
-            {"msisdn_token": 4711, "subscription_id": "S6", "valid_from": day(-90).date(), "valid_to": date(9999, 12, 31),
-             "load_date": day(-90).date()},
+            {
+                "msisdn_token": 4711,
+                "subscription_id": "S2",
+                "valid_from": day(-300).date(),
+                "valid_to": day(-200).date(),
+                "load_date": day(-100).date(),
+            },  # held it before: not asked for
+            {
+                "msisdn_token": 4711,
+                "subscription_id": "S6",
+                "valid_from": day(-90).date(),
+                "valid_to": date(9999, 12, 31),
+                "load_date": day(-90).date(),
+            },
         ],
-        silver__cs_contact=[{"contact_id": "I1", "subscription_id": "S6", "contact_date": day(-5).date(), "channel_code": "HOTLINE",
-                             "direction": "IN", "reason_l1": "TARIFF", "load_date": day(-5).date()}],
-    )  # fmt: skip
+        silver__cs_contact=[
+            {
+                "contact_id": "I1",
+                "subscription_id": "S6",
+                "contact_date": day(-5).date(),
+                "channel_code": "HOTLINE",
+                "direction": "IN",
+                "reason_l1": "TARIFF",
+                "load_date": day(-5).date(),
+            }
+        ],
+    )
 
     rows = contact_query(settings, "+86 138-0013-8000")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from tests.builders.response_cases import NEXT, NIGHT, built
 
 
@@ -16,7 +16,7 @@ def protection(spark):
 def protected(settings, night=NIGHT):
     """(reason, scope type, scope value) by subscription."""
     version = published.reader_version(settings, "gold.suppression")
-    rows = ledger.read(settings, "gold.suppression", [("snapshot_date", "=", night)], version).to_pylist()
+    rows = delta_rs.read(settings, "gold.suppression", [("snapshot_date", "=", night)], version).to_pylist()
     found: dict[str, set] = {}
     for row in rows:
         found.setdefault(row["subscription_id"], set()).add((row["reason"], row["scope_type"], row["scope_value"]))
@@ -25,11 +25,25 @@ def protected(settings, night=NIGHT):
 
 PROACTIVE = ("SMS", "MMS", "WAP_PUSH", "OUTBOUND", "IVR")
 EVERYTHING = {  # subscription: reason; the whole subscription is closed
-    "BLACK": "LIST_BLACK", "OUT_SYS": "DND_SYSTEM", "TWIN": "DND_SYSTEM", "OUT_UNKNOWN": "DND_SYSTEM",
-    "A_ESC": "COMPLAINT_A", "A_PROF": "COMPLAINT_A", "C_ALL": "COMPLAINT_C", "D_OPEN": "COMPLAINT_D", "B": "COMPLAINT_B",
-    "RESENT": "DND_SYSTEM", "TWICE": "DND_SYSTEM", "OUT_ODD": "DND_SYSTEM", "HOLDS_OUT": "DND_SYSTEM", "HOLDS_LIST": "LIST_BLACK",
-    "AGAIN": "DND_SYSTEM", "C_RESENT": "COMPLAINT_C", "ERASED": "DND_SYSTEM", "ERASED_LATER": "DND_SYSTEM",
-}  # fmt: skip
+    "BLACK": "LIST_BLACK",
+    "OUT_SYS": "DND_SYSTEM",
+    "TWIN": "DND_SYSTEM",
+    "OUT_UNKNOWN": "DND_SYSTEM",
+    "A_ESC": "COMPLAINT_A",
+    "A_PROF": "COMPLAINT_A",
+    "C_ALL": "COMPLAINT_C",
+    "D_OPEN": "COMPLAINT_D",
+    "B": "COMPLAINT_B",
+    "RESENT": "DND_SYSTEM",
+    "TWICE": "DND_SYSTEM",
+    "OUT_ODD": "DND_SYSTEM",
+    "HOLDS_OUT": "DND_SYSTEM",
+    "HOLDS_LIST": "LIST_BLACK",
+    "AGAIN": "DND_SYSTEM",
+    "C_RESENT": "COMPLAINT_C",
+    "ERASED": "DND_SYSTEM",
+    "ERASED_LATER": "DND_SYSTEM",
+}
 
 
 @pytest.mark.parametrize(("sub", "reason"), EVERYTHING.items(), ids=EVERYTHING)
@@ -61,7 +75,7 @@ def test_nothing_is_closed_given_no_reason_in_force(protection, sub):
 
 def test_opt_out_of_nobody_is_counted_and_told_given_unknown_contact_and_number(protection):
     settings, _ = protection
-    counted = ledger.read(
+    counted = delta_rs.read(
         settings, "ops.run_metric", [("metric", "=", "entries_unbound"), ("step", "=", "OPT_OUT")]
     ).to_pylist()
     alerts = [path.read_text() for path in settings.path("alerts").glob("*_OPT_OUT_UNRESOLVED_*.json")]
@@ -73,7 +87,7 @@ def test_opt_out_of_nobody_is_counted_and_told_given_unknown_contact_and_number(
 
 def test_entries_that_protect_nobody_are_counted_by_list_and_told_given_share_that_moved(protection):
     settings, _ = protection
-    rows = ledger.read(settings, "ops.run_metric", [("metric", "=", "entries_unbound_share")]).to_pylist()
+    rows = delta_rs.read(settings, "ops.run_metric", [("metric", "=", "entries_unbound_share")]).to_pylist()
     counted = {row["step"]: row["value"] for row in rows if row["business_date"] == NEXT}
     alerts = [path.read_text() for path in settings.path("alerts").glob("*_PROTECTION_UNBOUND_*.json")]
 

@@ -12,7 +12,7 @@ import pytest
 from conf.dates import DateRange
 from conf.models import load_models
 from conf.tables import table_of
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.scoring import job, promoted, train
@@ -72,37 +72,83 @@ def _standing(day):
 
 
 def _departures(views):
-    return _table("silver.subscription_status", [
-        {"subscription_id": who, "status_code": "2010", "subscription_status": "TERMINATED", "is_off_network": True,
-         "status_time": datetime.combine(day, datetime.min.time()), **_standing(day)}
-        for who, day, _ in _events(views, seed=21)
-    ])  # fmt: skip
+    return _table(
+        "silver.subscription_status",
+        [
+            {
+                "subscription_id": who,
+                "status_code": "2010",
+                "subscription_status": "TERMINATED",
+                "is_off_network": True,
+                "status_time": datetime.combine(day, datetime.min.time()),
+                **_standing(day),
+            }
+            for who, day, _ in _events(views, seed=21)
+        ],
+    )
 
 
 def _openings(views):
-    return _table("silver.product_subscription", [
-        {"subscription_id": who, "product_id": product, "sp_code": "", "service_code": "", "valid_date": day, "state": "ACTIVE", **_standing(day)}
-        for product, seed in (("CRBT", 22), ("NEWSPAPER", 23)) for who, day, _ in _events(views, seed)
-    ])  # fmt: skip
+    return _table(
+        "silver.product_subscription",
+        [
+            {
+                "subscription_id": who,
+                "product_id": product,
+                "sp_code": "",
+                "service_code": "",
+                "valid_date": day,
+                "state": "ACTIVE",
+                **_standing(day),
+            }
+            for product, seed in (("CRBT", 22), ("NEWSPAPER", 23))
+            for who, day, _ in _events(views, seed)
+        ],
+    )
 
 
 def _closings(views):
-    return _table("silver.crbt_subscription", [
-        {"msisdn_token": int(place) + 10**6 * day.month, "subscription_id": who, "open_date": date(2025, 10, 1), "close_date": day, **_standing(day)}
-        for who, day, place in _events(views, seed=24)
-    ])  # fmt: skip
+    return _table(
+        "silver.crbt_subscription",
+        [
+            {
+                "msisdn_token": int(place) + 10**6 * day.month,
+                "subscription_id": who,
+                "open_date": date(2025, 10, 1),
+                "close_date": day,
+                **_standing(day),
+            }
+            for who, day, place in _events(views, seed=24)
+        ],
+    )
 
 
 def _ties(views):
     """One contact in each of two months: a tie of two contacts (5.1)."""
     names = views[CUT_OFFS[0]]["subscription_id"].to_pylist()
     rng = np.random.default_rng(4)
-    return _table("silver.contact_edge_month", [
-        {"subscription_id": who, "other_token": int(other), "other_subscription_id": names[other], "month_id": month, "contact_cnt": 1,
-         "call_cnt": 1, "sms_cnt": 0, "mt_cnt": 0, "gift_cnt": 0, "copy_cnt": 0, "load_date": closed, "superseded_on": STANDS}
-        for who in names for other in rng.integers(0, len(names), 4)
-        for month, closed in (("202511", date(2025, 12, 2)), ("202512", date(2026, 1, 2)))
-    ])  # fmt: skip
+    return _table(
+        "silver.contact_edge_month",
+        [
+            {
+                "subscription_id": who,
+                "other_token": int(other),
+                "other_subscription_id": names[other],
+                "month_id": month,
+                "contact_cnt": 1,
+                "call_cnt": 1,
+                "sms_cnt": 0,
+                "mt_cnt": 0,
+                "gift_cnt": 0,
+                "copy_cnt": 0,
+                "load_date": closed,
+                "superseded_on": STANDS,
+            }
+            for who in names
+            for other in rng.integers(0, len(names), 4)
+            for month, closed in (("202511", date(2025, 12, 2)), ("202512", date(2026, 1, 2)))
+        ],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +175,7 @@ def test_two_contacts_in_different_months_are_a_tie_through_which_adoptions_coun
 
 
 def test_training_changes_nothing_given_the_same_data_again(spark, home, trained, monkeypatch):
-    before = ledger.read(home, "ops.model_run").to_pylist()
+    before = delta_rs.read(home, "ops.model_run").to_pylist()
     champions = {name: promoted.champion(home, name) for name in load_models().models}
     shown = {name: registry.shown_champion(home, name) for name in champions}
     config = load_models()
@@ -139,7 +185,7 @@ def test_training_changes_nothing_given_the_same_data_again(spark, home, trained
     again = train.run(spark, home, DateRange.of(TONIGHT))
 
     assert again["promoted"] == 0
-    assert sorted(map(str, ledger.read(home, "ops.model_run").to_pylist())) == sorted(map(str, before))
+    assert sorted(map(str, delta_rs.read(home, "ops.model_run").to_pylist())) == sorted(map(str, before))
     assert {name: promoted.champion(home, name) for name in champions} == champions
     assert {name: registry.shown_champion(home, name) for name in champions} == shown
     assert shown["churn_offnet"] == champions["churn_offnet"].version, "people see in MLflow what scores"
@@ -192,10 +238,12 @@ def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_other
     in_ratios = {column for feature in features if feature.type == "ratio" for column in feature.columns}
     view_columns = table_of("gold.customer_360")
     broken = next(
-        name for name in sorted(f.name for f in features if f.type == "numeric" and f.name not in in_ratios)
-        if view_columns.column(name).nullable and view_columns.column(name).type != "boolean"
+        name
+        for name in sorted(f.name for f in features if f.type == "numeric" and f.name not in in_ratios)
+        if view_columns.column(name).nullable
+        and view_columns.column(name).type != "boolean"
         and 0 < sum(name in names for names in used.values()) < len(scoring)
-    )  # fmt: skip
+    )
     hurt = {name for name, names in used.items() if broken in names}
     lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
     view = a_customer_view(ROWS, TONIGHT, seed=3)
@@ -229,7 +277,7 @@ def test_models_whose_training_was_refused_are_told_every_night_with_the_reason(
         row |= {key: CUT_OFFS[0] for key, kind in types.items() if kind == "date"}
         row |= {key: "" for key, kind in types.items() if kind == "string"}
         row |= {"model_name": name, "verdict": "REFUSED", "reason": f"AUC_TOO_LOW of {name}"}
-    ledger.append(settings, "ops.model_run", rows, "test")
+    delta_rs.append(settings, "ops.model_run", rows, "test")
 
     nights = [TONIGHT, TONIGHT + timedelta(days=1)]
     for night in nights:

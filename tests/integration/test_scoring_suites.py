@@ -19,10 +19,19 @@ TONIGHT = date(2026, 3, 9)
 def some_scores(**planted):
     """A hundred good scores of two models; `planted` changes the first row."""
     rows = [
-        {"subscription_id": f"S{place:03d}", "snapshot_date": TONIGHT, "model_name": name, "score": 0.002 * place, "percentile": place / 50,
-         "decile": place // 5 + 1, "model_version": 1, "model_sha256": "a" * 64}
-        for name in ("churn_offnet", "influence_adoption") for place in range(50)
-    ]  # fmt: skip
+        {
+            "subscription_id": f"S{place:03d}",
+            "snapshot_date": TONIGHT,
+            "model_name": name,
+            "score": 0.002 * place,
+            "percentile": place / 50,
+            "decile": place // 5 + 1,
+            "model_version": 1,
+            "model_sha256": "a" * 64,
+        }
+        for name in ("churn_offnet", "influence_adoption")
+        for place in range(50)
+    ]
     rows[0].update(planted)
     return pa.Table.from_pylist(rows, schema=arrow_schema(table_of("gold.customer_score")))
 
@@ -30,10 +39,15 @@ def some_scores(**planted):
 def some_states(prospects=5, **planted):
     """A hundred good states; `planted` changes the first row."""
     rows = [
-        {"subscription_id": f"S{place:03d}", "snapshot_date": TONIGHT, "crbt_lifecycle_state": "PROSPECT" if place < prospects else "ACTIVE",
-         "is_at_risk": place % 10 == 0, "churn_offnet_at_risk": place % 10 == 1}
+        {
+            "subscription_id": f"S{place:03d}",
+            "snapshot_date": TONIGHT,
+            "crbt_lifecycle_state": "PROSPECT" if place < prospects else "ACTIVE",
+            "is_at_risk": place % 10 == 0,
+            "churn_offnet_at_risk": place % 10 == 1,
+        }
         for place in range(100)
-    ]  # fmt: skip
+    ]
     rows[0].update(planted)
     return pa.Table.from_pylist(rows, schema=arrow_schema(table_of("gold.lifecycle_state")))
 

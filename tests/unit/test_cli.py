@@ -89,8 +89,10 @@ def test_unknown_case_of_the_bench_is_one_block():
 def test_screen_shows_the_newest_published_allocation(monkeypatch, settings):
     import pyarrow as pa
 
-    metrics = [{"run_id": r, "business_date": "2026-03-10", "stage": "targeting", "metric": "allocation.objective", "value": v}
-               for r, v in (("a", 1.0), ("b", 2.0), ("never", 3.0))]  # fmt: skip
+    metrics = [
+        {"run_id": r, "business_date": "2026-03-10", "stage": "targeting", "metric": "allocation.objective", "value": v}
+        for r, v in (("a", 1.0), ("b", 2.0), ("never", 3.0))
+    ]
     publications = [{"run_id": "b", "published_seq": 1}, {"run_id": "a", "published_seq": 2}]
     tables = {"ops.run_metric": pa.Table.from_pylist(metrics), "ops.published": pa.Table.from_pylist(publications)}
     monkeypatch.setattr(screen.published, "published_versions", lambda settings: {})

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from jobs import cli
 from jobs.commands import care
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import acknowledge, raise_alert
 from jobs.lakehouse.places import table_place
 from jobs.lakehouse.run import exclusive
@@ -76,11 +76,11 @@ def test_late_stage_ends_with_one_and_names_the_command(operator, publish):
 def test_share_in_quarantine_is_shown(operator, publish):
     publish(NIGHT)
     common = {"business_date": NIGHT, "status": "COMPLETE", "file_cnt": 1, "run_id": "x"}
-    columns = {column.name for column in ledger.table_of("ops.feed_status").columns}
+    columns = {column.name for column in delta_rs.table_of("ops.feed_status").columns}
     rows = [
         {**common, "feed": feed, "rows_good": good, "rows_quarantined": 25} for feed, good in (("a", 925), ("b", 25))
     ]
-    ledger.append(operator, "ops.feed_status", [{key: row[key] for key in row if key in columns} for row in rows])
+    delta_rs.append(operator, "ops.feed_status", [{key: row[key] for key in row if key in columns} for row in rows])
 
     (line,) = _part(status(operator, at("12:00")), "Records")
 
@@ -95,7 +95,7 @@ def test_looking_alters_nothing(operator, publish, monkeypatch, home):
     if home == "older":  # of a version that knew fewer tables
         for path in sorted(table_place(operator, "ops.gate_result").local.rglob("*"), reverse=True):
             path.unlink() if path.is_file() else path.rmdir()
-        operator.path("lake", ledger.CONTRACTS_FILE).unlink()
+        operator.path("lake", delta_rs.CONTRACTS_FILE).unlink()
     if home == "none":
         operator.home.rmdir()
     before = _state(operator.home) if operator.home.exists() else {}

@@ -19,7 +19,7 @@ from conf.dates import DateRange
 from conf.errors import ExportRefused, InputRefused
 from conf.exports import load_exports
 from jobs.cli import app
-from jobs.lakehouse import faults, ledger
+from jobs.lakehouse import delta_rs, faults
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.lakehouse.withheld import without_withheld
@@ -67,7 +67,7 @@ def contents(settings) -> dict[str, str]:
 
 
 def statuses(settings) -> dict[str, str]:
-    return {row["file_name"]: row["status"] for row in ledger.read(settings, "ops.export_ledger").to_pylist()}
+    return {row["file_name"]: row["status"] for row in delta_rs.read(settings, "ops.export_ledger").to_pylist()}
 
 
 def released(settings) -> list[Path]:
@@ -90,7 +90,7 @@ def test_files_hold_exactly_the_frozen_lists(targeted_copy):
     assert summary["rows"] == len(contacts) == len(rows)
     assert sorted(row["contact_id"] for row in rows) == sorted(row["contact_id"] for row in contacts)
     assert {path.parent.name for path in released(targeted_copy)} == set(load_channels())
-    ledger_rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    ledger_rows = delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()
     assert sum(row["rows"] for row in ledger_rows) == len(rows)
 
 
@@ -115,13 +115,13 @@ def test_manifest_and_done_name_the_content(targeted_copy):
 
 def test_second_run_sends_nothing_twice(targeted_copy):
     export.run(None, targeted_copy, RANGE)
-    before, ledger_before = contents(targeted_copy), ledger.read(targeted_copy, "ops.export_ledger").num_rows
+    before, ledger_before = contents(targeted_copy), delta_rs.read(targeted_copy, "ops.export_ledger").num_rows
     times = {path: path.stat().st_mtime_ns for path in released(targeted_copy)}
     summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
     assert set(summary["files"]) == {"ALREADY_SENT"}
     assert contents(targeted_copy) == before
     assert {path: path.stat().st_mtime_ns for path in released(targeted_copy)} == times
-    assert ledger.read(targeted_copy, "ops.export_ledger").num_rows == ledger_before
+    assert delta_rs.read(targeted_copy, "ops.export_ledger").num_rows == ledger_before
 
 
 @pytest.mark.parametrize("status", ["EXPORTED", "RELEASING"])
@@ -131,9 +131,9 @@ def test_list_and_done_the_channel_took_away_do_not_come_back(targeted_copy, sta
     taken = released(targeted_copy)[0]
     for path in (taken, done_of(taken)):
         path.unlink()
-    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    rows = delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()
     changed = [row | {"status": status} if row["file_name"] == taken.name else row for row in rows]
-    ledger.replace(targeted_copy, "ops.export_ledger", changed, None)
+    delta_rs.replace(targeted_copy, "ops.export_ledger", changed, None)
     export.run(None, targeted_copy, RANGE)
     assert not taken.exists()
     assert not done_of(taken).exists()
@@ -147,9 +147,9 @@ def as_killed_before_done(settings, path: Path, **row_of_ledger: str) -> None:
     lines = [line for line in notes.read_text().splitlines() if not (path.name in line and '"SENT"' in line)]
     notes.write_text("".join(line + "\n" for line in lines))
     other = {"status": "RELEASING", **row_of_ledger}
-    rows = ledger.read(settings, "ops.export_ledger").to_pylist()
+    rows = delta_rs.read(settings, "ops.export_ledger").to_pylist()
     changed = [row | other if row["file_name"] == path.name else row for row in rows]
-    ledger.replace(settings, "ops.export_ledger", changed, None)
+    delta_rs.replace(settings, "ops.export_ledger", changed, None)
 
 
 def restore_lake_of_before(settings, targeted) -> None:
@@ -166,7 +166,7 @@ def told(settings, event: str) -> list[dict]:
 def test_nothing_is_sent_twice_after_an_older_lake_was_restored(targeted_copy, targeted, undisturbed, taken):
     """Whatever the channels took away meanwhile: nothing, the `.done` alone, or list, manifest, signature and `.done`."""
     export.run(None, targeted_copy, RANGE)
-    before = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    before = {row["file_name"]: row for row in delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()}
     for path in released(targeted_copy):
         gone = {
             "nothing": [],
@@ -183,7 +183,7 @@ def test_nothing_is_sent_twice_after_an_older_lake_was_restored(targeted_copy, t
 
     assert set(summary["files"]) == {"ALREADY_SENT"}
     assert contents(targeted_copy) == left
-    rows = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    rows = {row["file_name"]: row for row in delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()}
     kept = ("status", "rows", "sha256")
     assert {name: [row[c] for c in kept] for name, row in rows.items()} == {
         n: [r[c] for c in kept] for n, r in before.items()
@@ -217,7 +217,7 @@ def test_a_list_that_left_and_is_on_no_frozen_list_any_more_is_told_and_stays_in
     lost = frozen[0]["file_name"]
     put(targeted_copy, "gold.campaign_contact", [row for row in frozen if row["file_name"] != lost])
     export.run(None, targeted_copy, RANGE)
-    (row,) = ledger.read(targeted_copy, "ops.export_ledger", [("file_name", "=", lost)]).to_pylist()
+    (row,) = delta_rs.read(targeted_copy, "ops.export_ledger", [("file_name", "=", lost)]).to_pylist()
     assert row["status"] == "EXPORTED"
     assert "compare it with the channel" in row["left_note"]
 
@@ -278,7 +278,7 @@ def test_one_contact_is_recalled_from_a_list_that_left(targeted_copy):
     assert (marker["all"], marker["sha256"]) == (False, before[f"OUTBOUND/{first['file_name']}"])
     assert {row["contact_id"] for row in marker["contacts"]} == {first["contact_id"], second["contact_id"]}
     assert {(row["recalled_by"], row["reason"]) for row in marker["contacts"]} == {("desk", "asked in the store")}
-    rows = ledger.read(targeted_copy, "ops.contact_withdrawal").to_pylist()
+    rows = delta_rs.read(targeted_copy, "ops.contact_withdrawal").to_pylist()
     assert {(row["contact_id"], row["kind"]) for row in rows} == {
         (c["contact_id"], "RECALLED") for c in (first, second)
     }
@@ -326,7 +326,7 @@ def test_recall_of_a_contact_that_is_on_no_list_is_refused(targeted_copy):
     with pytest.raises(InputRefused, match="neither a contact nor a number with its campaign"):
         recall_contact(targeted_copy, "desk", "asked", msisdn=msisdn_of(1))
     assert "wanted --date and --channel" in CliRunner().invoke(app, ["recall", "--by", "d", "--reason", "r"]).output
-    assert ledger.read(targeted_copy, "ops.contact_withdrawal").num_rows == 0
+    assert delta_rs.read(targeted_copy, "ops.contact_withdrawal").num_rows == 0
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_crash_and_rerun_give_the_files_of_an_undisturbed_run(targeted_copy, und
     export.run(None, targeted_copy, RANGE)
     assert contents(targeted_copy) == undisturbed["files"]
     assert set(statuses(targeted_copy).values()) == {"EXPORTED"}
-    names = [row["file_name"] for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()]
+    names = [row["file_name"] for row in delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()]
     assert sorted(names) == undisturbed["ledger"], "each file once in the ledger"
 
 
@@ -365,13 +365,13 @@ def test_a_night_of_many_files_is_two_commits_of_the_ledger(targeted_copy, monke
             states.append(sorted(statuses(targeted_copy).values()))
 
     monkeypatch.setattr(faults, "point", look)
-    before = ledger.head_version(targeted_copy, "ops.export_ledger")
+    before = delta_rs.head_version(targeted_copy, "ops.export_ledger")
     files = export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]
     assert files["SENT"] > 9, "floor: more files than commits"
-    assert ledger.head_version(targeted_copy, "ops.export_ledger") - before == 2
+    assert delta_rs.head_version(targeted_copy, "ops.export_ledger") - before == 2
     assert states == [["RELEASING"] * files["SENT"]] * (2 * files["SENT"])
     export.run(None, targeted_copy, RANGE)
-    assert ledger.head_version(targeted_copy, "ops.export_ledger") - before == 2, "nothing to say, no commit"
+    assert delta_rs.head_version(targeted_copy, "ops.export_ledger") - before == 2, "nothing to say, no commit"
 
 
 def test_a_list_recalled_while_the_night_is_released_stays_recalled(targeted_copy, monkeypatch):
@@ -387,7 +387,7 @@ def test_a_list_recalled_while_the_night_is_released_stays_recalled(targeted_cop
 
     monkeypatch.setattr(faults, "point", recall_meanwhile)
     files = export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"]
-    rows = ledger.read(targeted_copy, "ops.export_ledger").to_pylist()
+    rows = delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()
     recalled = {row["file_name"] for row in rows if row["status"] == "RECALLED"}
     left = {path.name for path in released(targeted_copy)}
     assert len(recalled & left) == 1, "floor: one was recalled after its release"
@@ -472,7 +472,7 @@ def undisturbed(targeted, tmp_path_factory):
     return {
         "settings": settings,
         "files": contents(settings),
-        "ledger": sorted(row["file_name"] for row in ledger.read(settings, "ops.export_ledger").to_pylist()),
+        "ledger": sorted(row["file_name"] for row in delta_rs.read(settings, "ops.export_ledger").to_pylist()),
     }
 
 
@@ -492,7 +492,7 @@ def a_contact_of_a_long_list(settings) -> tuple[dict, list[dict]]:
 
 
 def withdrawn(settings) -> list[tuple[str, str, str]]:
-    rows = ledger.read(settings, "ops.contact_withdrawal").to_pylist()
+    rows = delta_rs.read(settings, "ops.contact_withdrawal").to_pylist()
     return [(row["contact_id"], row["kind"], row["reason"]) for row in rows]
 
 
@@ -515,7 +515,7 @@ def test_one_late_opt_out_drops_its_row_and_nothing_else(targeted_copy, undistur
     manifest = json.loads(target.with_name(target.name + ".manifest.json").read_text(encoding="utf-8"))
     assert (manifest["rows"], manifest["bytes"]) == (len(contacts) - 1, sum(map(len, after)))
     assert manifest["sha256"] == sha256(target.read_bytes()).hexdigest() == done_of(target).read_text("ascii").strip()
-    rows = {row["file_name"]: row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist()}
+    rows = {row["file_name"]: row for row in delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist()}
     assert (rows[target.name]["status"], rows[target.name]["rows"]) == ("EXPORTED", len(contacts) - 1)
 
     assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "suppressed (SYSTEM)")]
@@ -541,7 +541,7 @@ def test_dropped_contact_uses_no_budget_and_stays_dropped(targeted_copy):
     assert set(everybody["contact_id"].to_pylist()) - set(kept["contact_id"].to_pylist()) == {contact["contact_id"]}
     next_night = DateRange(NIGHT, NIGHT).last + timedelta(days=1)
     left = budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
-    ledger.delete(targeted_copy, "ops.contact_withdrawal", "true")
+    delta_rs.delete(targeted_copy, "ops.contact_withdrawal", "true")
     with_it = budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence())
     cost = load_channels()[contact["channel_code"]].cost_yuan
     owner = contact["campaign_id"]
@@ -586,7 +586,7 @@ def test_list_on_which_nobody_may_be_contacted_has_its_end_at_once(targeted_copy
 def test_contact_without_a_number_is_dropped(targeted_copy):
     contact, _ = a_contact_of_a_long_list(targeted_copy)
     token = token_of(int(contact["subscription_id"][1:]))
-    ledger.delete(targeted_copy, "vault.identity", f"token = {token}")
+    delta_rs.delete(targeted_copy, "vault.identity", f"token = {token}")
     assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["dropped"] == 1
     assert withdrawn(targeted_copy) == [(contact["contact_id"], "DROPPED", "no number in view and vault")]
 
@@ -623,12 +623,12 @@ def test_one_customers_data_that_no_file_can_hold_drops_one_contact(targeted_cop
 
 def test_vault_without_numbers_withholds_and_drops_nobody(targeted_copy):
     """A fault of ours and no wish of customers: once it is mended every contact is made."""
-    vault = ledger.read(targeted_copy, "vault.identity")
-    ledger.delete(targeted_copy, "vault.identity", "true")
+    vault = delta_rs.read(targeted_copy, "vault.identity")
+    delta_rs.delete(targeted_copy, "vault.identity", "true")
     with pytest.raises(ExportRefused, match="cannot be checked"):
         export.run(None, targeted_copy, RANGE)
     assert withdrawn(targeted_copy) == []
-    ledger.append(targeted_copy, "vault.identity", vault)
+    delta_rs.append(targeted_copy, "vault.identity", vault)
     summary = export.run(None, targeted_copy, RANGE)[str(NIGHT)]
     assert (set(summary["files"]), summary["dropped"]) == ({"SENT"}, 0)
 
@@ -671,7 +671,7 @@ def test_withheld_file_has_an_end_by_command(targeted_copy, monkeypatch):
         assert words in str(refused.exception)
     result = CliRunner().invoke(app, ["close-file", name, "--by", "desk", "--reason", "gateway is down"])
     assert result.exit_code == 0, result.output
-    (row,) = (row for row in ledger.read(targeted_copy, "ops.export_ledger").to_pylist() if row["file_name"] == name)
+    (row,) = (row for row in delta_rs.read(targeted_copy, "ops.export_ledger").to_pylist() if row["file_name"] == name)
     assert (row["status"], row["closed_by"], row["closed_because"]) == ("CLOSED", "desk", "gateway is down")
     assert "cannot be read back" in row["refused_because"]
     assert list(targeted_copy.path("alerts").glob("*FILE_CLOSED*"))
@@ -692,12 +692,31 @@ def test_each_source_of_protection_fires_alone(targeted_copy, gate):
     contact = lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()[0]
     person = contact["subscription_id"]
     if gate == "list":
-        row = a_row("silver.list_member", msisdn_token=1, subscription_id=person, list_code="B", list_colour="BLACK", scope_type="SYSTEM",
-                    valid_from=NIGHT, valid_to=_forever(), load_date=NIGHT, superseded_on=_forever())  # fmt: skip
+        row = a_row(
+            "silver.list_member",
+            msisdn_token=1,
+            subscription_id=person,
+            list_code="B",
+            list_colour="BLACK",
+            scope_type="SYSTEM",
+            valid_from=NIGHT,
+            valid_to=_forever(),
+            load_date=NIGHT,
+            superseded_on=_forever(),
+        )
         put(targeted_copy, "silver.list_member", [row])
     elif gate == "opt-out":
-        row = a_row("silver.channel_result", contact_id="X", subscription_id=person, campaign_id="C", channel_code="SMS", reach_code="REACHED",
-                    opt_out_scope="SYSTEM", load_date=NIGHT, superseded_on=_forever())  # fmt: skip
+        row = a_row(
+            "silver.channel_result",
+            contact_id="X",
+            subscription_id=person,
+            campaign_id="C",
+            channel_code="SMS",
+            reach_code="REACHED",
+            opt_out_scope="SYSTEM",
+            load_date=NIGHT,
+            superseded_on=_forever(),
+        )
         put(targeted_copy, "silver.channel_result", [row])
     elif gate == "complaint":
         row = a_row(
@@ -711,8 +730,14 @@ def test_each_source_of_protection_fires_alone(targeted_copy, gate):
         put(targeted_copy, "silver.subscription", [a_row("silver.subscription", **stands, subscription_id=person)])
     else:
         rows = lake_of(targeted_copy).arrow("gold.control_group").to_pylist()
-        more = {"campaign_id": contact["campaign_id"], "subscription_id": person, "assigned_on": NIGHT, "control_kind": "CAMPAIGN",
-                "is_model_selected": False, "business_date": NIGHT}  # fmt: skip
+        more = {
+            "campaign_id": contact["campaign_id"],
+            "subscription_id": person,
+            "assigned_on": NIGHT,
+            "control_kind": "CAMPAIGN",
+            "is_model_selected": False,
+            "business_date": NIGHT,
+        }
         put(targeted_copy, "gold.control_group", [*rows, more])
     assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["dropped"] == 1
     everybody = {row["contact_id"] for row in lake_of(targeted_copy).arrow("gold.campaign_contact").to_pylist()}
@@ -734,13 +759,13 @@ def test_no_file_leaves_given_a_stale_suppression_feed(targeted_copy):
 
 def test_no_file_leaves_given_protected_people_nobody_can_read(targeted_copy):
     """At the export, after lists were made: more than the share of unreadable rows that the feed allows."""
-    rows = ledger.read(targeted_copy, "ops.feed_status").to_pylist()
+    rows = delta_rs.read(targeted_copy, "ops.feed_status").to_pylist()
     unreadable = {"channel_result": 6, "complaint": 5}  # 5 of 100 may leave
     changed = [
         {**row, "rows_good": 100 - unreadable.get(row["feed"], 0), "rows_unreadable": unreadable.get(row["feed"], 0)}
         for row in rows
     ]
-    ledger.replace(targeted_copy, "ops.feed_status", changed, None)
+    delta_rs.replace(targeted_copy, "ops.feed_status", changed, None)
     with pytest.raises(
         StaleSuppression, match="channel_result: found 6 unreadable rows beside 94 good ones"
     ) as refused:
@@ -785,7 +810,7 @@ def test_protection_that_came_in_a_crash_drops_its_row_of_the_unreleased_list(ta
 
 
 def test_unpublished_night_is_not_exported(settings):
-    ledger.ensure_tables(settings)
+    delta_rs.ensure_tables(settings)
     with pytest.raises(ExportRefused, match="targeting is not published"):
         export.run(None, settings, RANGE)
 

@@ -16,14 +16,14 @@ from conf.channels import load_channels
 from conf.dates import DateRange
 from conf.errors import InputRefused
 from jobs.cli import app
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.stage import run_stage
 from jobs.targeting.explain import explain
-from jobs.targeting.identity import counts_by_reason
 from jobs.targeting.job import budgets_left
 from jobs.targeting.readiness import InputsMissing, NightNotClosed, StaleSuppression, require_inputs, skip_night
+from jobs.targeting.tally import counts_by_reason
 from jobs.targeting.value import Evidence, read_evidence
 from tests.builders.targeting_night import (
     NIGHT,
@@ -89,7 +89,7 @@ def test_control_members_are_contactable_and_uncontacted(targeted):
 
 def test_bound_gap_and_shadow_prices_are_kept(targeted):
     settings, _ = targeted
-    rows = ledger.read(settings, "ops.run_metric", filters=[("step", "=", "allocate")]).to_pylist()
+    rows = delta_rs.read(settings, "ops.run_metric", filters=[("step", "=", "allocate")]).to_pylist()
     found = {row["metric"]: row["value"] for row in rows}
     assert found["allocation.objective"] <= found["allocation.bound"] + 1e-6
     assert found["allocation.greedy"] <= found["allocation.bound"] + 1e-6
@@ -147,9 +147,9 @@ def test_nothing_is_made_given_a_stale_suppression_feed(targeted_copy, feed, sta
 
 
 def test_nothing_is_made_given_protected_people_nobody_can_read(targeted_copy):
-    rows = ledger.read(targeted_copy, "ops.feed_status").to_pylist()
+    rows = delta_rs.read(targeted_copy, "ops.feed_status").to_pylist()
     changed = [{**row, "rows_good": 80, "rows_unreadable": 20 if row["feed"] == "list_member" else 0} for row in rows]
-    ledger.replace(targeted_copy, "ops.feed_status", changed, None)
+    delta_rs.replace(targeted_copy, "ops.feed_status", changed, None)
     with pytest.raises(
         StaleSuppression, match="list_member: found 20 unreadable rows beside 80 good ones, wanted at most 5%"
     ):
@@ -262,9 +262,21 @@ def test_earlier_lists_are_charged_by_the_contacts_and_gifts_expected_of_them(ta
     put(
         targeted_copy,
         "gold.product_channel_affinity",
-        [a_row("gold.product_channel_affinity", product_id="CRBT", channel_code="STORE", resulted_cnt=10**9, reached_cnt=10**8,
-               contacted_cnt=0, accepted_cnt=0, smoothed_rate=0.0, affinity_band="MID", snapshot_date=night)],
-    )  # fmt: skip
+        [
+            a_row(
+                "gold.product_channel_affinity",
+                product_id="CRBT",
+                channel_code="STORE",
+                resulted_cnt=10**9,
+                reached_cnt=10**8,
+                contacted_cnt=0,
+                accepted_cnt=0,
+                smoothed_rate=0.0,
+                affinity_band="MID",
+                snapshot_date=night,
+            )
+        ],
+    )
     lake = lake_of(targeted_copy)
     evidence = read_evidence(lake, night)
     rows = lake.arrow("gold.campaign_contact").to_pylist()
@@ -296,7 +308,7 @@ def test_withheld_lists_use_up_no_budget_and_need_no_history(targeted_copy):
     for place, name in enumerate(names):
         status = ("REFUSED", "RECALLED")[place % 2]
         row = a_row("ops.export_ledger", file_name=name, business_date=NIGHT, status=status)
-        ledger.append(targeted_copy, "ops.export_ledger", [row])
+        delta_rs.append(targeted_copy, "ops.export_ledger", [row])
     full = {name: min(c.budget.per_night_yuan, c.budget.total_yuan) for name, c in campaigns.items()}
     assert budgets_left(lake_of(targeted_copy), campaigns, next_night, Evidence()) == full
     assert sum(spent.values()) <= sum(full.values())
@@ -305,7 +317,15 @@ def test_withheld_lists_use_up_no_budget_and_need_no_history(targeted_copy):
 
 @pytest.mark.parametrize("status", ["RELEASING", "EXPORTED", "RECALLED"])
 def test_exported_night_is_frozen(targeted_copy, status):
-    row = {"business_date": date(2026, 3, 10), "campaign_id": "C", "channel_code": "SMS", "file_name": "F", "rows": 1, "sha256": "x",
-           "status": status, "run_id": "tests"}  # fmt: skip
-    ledger.append(targeted_copy, "ops.export_ledger", [row])
+    row = {
+        "business_date": date(2026, 3, 10),
+        "campaign_id": "C",
+        "channel_code": "SMS",
+        "file_name": "F",
+        "rows": 1,
+        "sha256": "x",
+        "status": status,
+        "run_id": "tests",
+    }
+    delta_rs.append(targeted_copy, "ops.export_ledger", [row])
     assert run_stage(None, targeted_copy, "target", RANGE)[str(NIGHT)]["status"] == "FROZEN"

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from models.allocation import Activities, Conflict, Pairs, Problem, Rule
+from models.allocation import Activities, Conflict, LinearRule, Pairs, Problem
 
 
 def build_problem(
     values: Sequence[Sequence[float | None]],
-    rules: Sequence[Rule] = (),
+    rules: Sequence[LinearRule] = (),
     conflicts: Sequence[Conflict] = (),
     days: Sequence[int] | None = None,
     channels: Sequence[str] | None = None,

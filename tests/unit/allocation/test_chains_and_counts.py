@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.allocation import Activities, Pairs, Problem, Rule, RuleKind, check_plan, compiled, solve
+from models.allocation import Activities, LinearRule, Pairs, Problem, RuleKind, check_plan, compiled, solve
 from models.allocation.canonical import canonicalise
 from models.allocation.chains import improve_by_chains
 from models.allocation.greedy import greedy_plan
@@ -27,7 +27,7 @@ def test_moves_over_customers_reach_the_best_plan_given_that_no_single_move_help
     size = len(costs_and_values)
     values = [[costs_and_values[i][1] if a == i else None for a in range(size)] for i in range(size)]
     costs = [cost for cost, _ in costs_and_values]
-    problem = a_problem(values, [Rule(RuleKind.BUDGET, budget, name="budget")], costs=costs)
+    problem = a_problem(values, [LinearRule(RuleKind.BUDGET, budget, name="budget")], costs=costs)
     canonical = canonicalise(problem)
     search = PlanSearch(canonical, canonical.gain, 1.0)
     alone, chosen = np.zeros(size, dtype=np.uint8), np.zeros(size, dtype=np.uint8)
@@ -56,15 +56,19 @@ def one_budget() -> Problem:
     return Problem(
         n_customers=customers,
         activities=Activities(
-            ["a", "b", "c"], np.ones(3, dtype=np.int32), ["sms", "mms", "call"], [frozenset()] * 3,
-            cost=cost, cost_per_sale=np.full(3, gift),
+            ["a", "b", "c"],
+            np.ones(3, dtype=np.int32),
+            ["sms", "mms", "call"],
+            [frozenset()] * 3,
+            cost=cost,
+            cost_per_sale=np.full(3, gift),
         ),
         pairs=Pairs(customer.astype(np.int32), activity.astype(np.int32), value, response),
         rules=[
-            Rule(RuleKind.BUDGET, round(float(spend[value > 0].sum()) * 0.15, 2), name="budget"),
-            Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1),
+            LinearRule(RuleKind.BUDGET, round(float(spend[value > 0].sum()) * 0.15, 2), name="budget"),
+            LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 1),
         ],
-    )  # fmt: skip
+    )
 
 
 def test_plan_is_proven_best_given_one_budget_and_money_that_grows_with_response():

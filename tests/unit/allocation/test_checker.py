@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.allocation import Conflict, Rule, check_plan, solve
+from models.allocation import Conflict, LinearRule, check_plan, solve
 
 VALUES = [[5.0, 3.0], [4.0, 2.0], [3.0, 1.0]]
 
@@ -11,15 +11,15 @@ VALUES = [[5.0, 3.0], [4.0, 2.0], [3.0, 1.0]]
 @pytest.mark.parametrize(
     ("rule", "kept", "broken", "amount"),
     [
-        (Rule("MAX_CONTACTS", 2, name="r"), [0, 2], [0, 2, 4], 1.0),
-        (Rule("MIN_CONTACTS", 2, name="r"), [0, 2], [0], 1.0),
-        (Rule("BUDGET", 2.0, name="r"), [0, 2], [0, 2, 4], 1.0),
-        (Rule("MIN_SPEND", 2.0, name="r"), [0, 2], [0], 1.0),
-        (Rule("MAX_SALES", 0.2, name="r"), [0, 2], [0, 2, 4], 0.1),
-        (Rule("MIN_SALES", 0.2, name="r"), [0, 2], [0], 0.1),
-        (Rule("MAX_STAFF_HOURS", 1.0, name="r"), [0, 2], [0, 2, 4], 0.5),
-        (Rule("MIN_STAFF_HOURS", 1.0, name="r"), [0, 2], [0], 0.5),
-        (Rule("MIN_VALUE", 9.0, name="r"), [0, 2], [0, 4], 1.0),
+        (LinearRule("MAX_CONTACTS", 2, name="r"), [0, 2], [0, 2, 4], 1.0),
+        (LinearRule("MIN_CONTACTS", 2, name="r"), [0, 2], [0], 1.0),
+        (LinearRule("BUDGET", 2.0, name="r"), [0, 2], [0, 2, 4], 1.0),
+        (LinearRule("MIN_SPEND", 2.0, name="r"), [0, 2], [0], 1.0),
+        (LinearRule("MAX_SALES", 0.2, name="r"), [0, 2], [0, 2, 4], 0.1),
+        (LinearRule("MIN_SALES", 0.2, name="r"), [0, 2], [0], 0.1),
+        (LinearRule("MAX_STAFF_HOURS", 1.0, name="r"), [0, 2], [0, 2, 4], 0.5),
+        (LinearRule("MIN_STAFF_HOURS", 1.0, name="r"), [0, 2], [0], 0.5),
+        (LinearRule("MIN_VALUE", 9.0, name="r"), [0, 2], [0, 4], 1.0),
     ],
 )
 def test_one_unit_over_is_caught_given_each_kind(a_problem, rule, kept, broken, amount):
@@ -32,7 +32,7 @@ def test_one_unit_over_is_caught_given_each_kind(a_problem, rule, kept, broken, 
 
 
 def test_customer_with_one_contact_too_many_is_named(a_problem):
-    problem = a_problem(VALUES, [Rule("MAX_CONTACTS_PER_CUSTOMER", 1, name="one")])
+    problem = a_problem(VALUES, [LinearRule("MAX_CONTACTS_PER_CUSTOMER", 1, name="one")])
 
     (violation,) = check_plan(problem, [0, 1, 2])
 
@@ -41,7 +41,7 @@ def test_customer_with_one_contact_too_many_is_named(a_problem):
 
 
 def test_used_contacts_count_given_a_month_already_begun(a_problem):
-    problem = a_problem(VALUES, [Rule("MAX_CONTACTS_PER_CUSTOMER", 2, name="two", used=np.array([1, 0, 2]))])
+    problem = a_problem(VALUES, [LinearRule("MAX_CONTACTS_PER_CUSTOMER", 2, name="two", used=np.array([1, 0, 2]))])
 
     assert check_plan(problem, [0, 2, 3]) == []
     assert [v.rule for v in check_plan(problem, [0, 1])] == ["two (customer 0)"]
@@ -64,7 +64,7 @@ def test_unknown_and_repeated_pairs_are_caught(a_problem):
 
 
 def test_solver_and_referee_agree_given_a_budget_met_to_the_cent(a_problem):
-    problem = a_problem([[1.0]] * 50, [Rule("BUDGET", 10 * 9.1, name="budget")], costs=[9.1])
+    problem = a_problem([[1.0]] * 50, [LinearRule("BUDGET", 10 * 9.1, name="budget")], costs=[9.1])
 
     plan = solve(problem, 1e-9)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from models.allocation import Conflict, Rule, RuleKind, check_plan, solve
+from models.allocation import Conflict, LinearRule, RuleKind, check_plan, solve
 from models.allocation.reference import solve_with_highs
 
 
 def test_empty_plan_given_no_pairs(a_problem):
-    plan = solve(a_problem([[None, None], [None, None]], [Rule(RuleKind.MAX_CONTACTS, 1, name="most")]))
+    plan = solve(a_problem([[None, None], [None, None]], [LinearRule(RuleKind.MAX_CONTACTS, 1, name="most")]))
 
     assert plan.chosen.tolist() == []
     assert (plan.objective, plan.bound, plan.gap) == (0.0, 0.0, 0.0)
@@ -23,7 +23,7 @@ def test_empty_plan_given_no_customers(a_problem):
 
 
 def test_minimum_named_as_impossible_given_no_pairs(a_problem):
-    plan = solve(a_problem([[None]], [Rule(RuleKind.MIN_CONTACTS, 2, name="at least two")]))
+    plan = solve(a_problem([[None]], [LinearRule(RuleKind.MIN_CONTACTS, 2, name="at least two")]))
 
     assert plan.clashing_rules == ("at least two",)
     assert plan.violations["at least two"] == 2.0
@@ -31,7 +31,7 @@ def test_minimum_named_as_impossible_given_no_pairs(a_problem):
 
 
 def test_nothing_chosen_given_zero_capacity(a_problem):
-    plan = solve(a_problem([[5.0, 3.0], [4.0, 2.0]], [Rule(RuleKind.MAX_CONTACTS, 0, name="closed")]))
+    plan = solve(a_problem([[5.0, 3.0], [4.0, 2.0]], [LinearRule(RuleKind.MAX_CONTACTS, 0, name="closed")]))
 
     assert plan.chosen.tolist() == []
     assert plan.bound == pytest.approx(0.0, abs=1e-6)
@@ -45,7 +45,7 @@ def test_nothing_chosen_given_only_losses(a_problem):
 
 
 def test_least_loss_chosen_given_only_losses_and_a_minimum(a_problem):
-    plan = solve(a_problem([[-5.0, -3.0], [-4.0, -2.0]], [Rule(RuleKind.MIN_CONTACTS, 2, name="at least two")]))
+    plan = solve(a_problem([[-5.0, -3.0], [-4.0, -2.0]], [LinearRule(RuleKind.MIN_CONTACTS, 2, name="at least two")]))
 
     assert plan.objective == pytest.approx(-5.0)  # -3 and -2, the cheapest two
     assert plan.is_feasible
@@ -54,7 +54,7 @@ def test_least_loss_chosen_given_only_losses_and_a_minimum(a_problem):
 @pytest.mark.parametrize("most", [None, 3, 6])
 def test_crowded_customer_is_solved_exactly_given_175_activities(a_problem, most):
     rng = np.random.default_rng(3)
-    rules = [] if most is None else [Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, most, name="most")]
+    rules = [] if most is None else [LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, most, name="most")]
     lags = (("sms", "sms", 30), ("email", "email", 20), ("sms", "email", 9), ("email", "sms", 9), ("call", "call", 45))
     problem = a_problem(
         [rng.gamma(2, 3, 175).tolist()],
@@ -75,7 +75,10 @@ def test_crowded_customer_is_solved_exactly_given_175_activities(a_problem, most
 def test_bound_holds_given_ties_everywhere(a_problem):
     problem = a_problem(
         [[1.0] * 6] * 40,
-        [Rule(RuleKind.MAX_CONTACTS, 50, name="capacity"), Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two")],
+        [
+            LinearRule(RuleKind.MAX_CONTACTS, 50, name="capacity"),
+            LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two"),
+        ],
     )
 
     plan = solve(problem, 1e-9)
@@ -87,7 +90,9 @@ def test_bound_holds_given_ties_everywhere(a_problem):
 
 def test_remaining_contacts_are_kept_given_contacts_already_used(a_problem):
     used = np.array([2, 1, 0, 5])  # the last customer is past the bound already
-    problem = a_problem([[3.0, 2.0, 1.0]] * 4, [Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two", used=used)])
+    problem = a_problem(
+        [[3.0, 2.0, 1.0]] * 4, [LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, 2, name="two", used=used)]
+    )
 
     plan = solve(problem)
 
@@ -122,7 +127,7 @@ def test_lag_counts_from_its_first_day_given_days_five_apart(a_problem, lag, exp
 
 
 def test_first_tier_is_served_first_given_strict_tiers(a_problem):
-    rules = [Rule(RuleKind.MAX_CONTACTS, 2, name="capacity")]
+    rules = [LinearRule(RuleKind.MAX_CONTACTS, 2, name="capacity")]
     values = [[1.0, 9.0], [2.0, 8.0], [3.0, 7.0]]
 
     strict = solve(a_problem(values, rules, tier=np.array([0, 1], dtype=np.int32)), 1e-9)
@@ -134,7 +139,7 @@ def test_first_tier_is_served_first_given_strict_tiers(a_problem):
 
 
 def test_weight_multiplies_value_given_a_priority_of_a_campaign(a_problem):
-    rules = [Rule(RuleKind.MAX_CONTACTS, 1, name="capacity")]
+    rules = [LinearRule(RuleKind.MAX_CONTACTS, 1, name="capacity")]
 
     plan = solve(a_problem([[5.0, 4.0]], rules, weight=np.array([1.0, 2.0])), 1e-9)
 
@@ -143,7 +148,7 @@ def test_weight_multiplies_value_given_a_priority_of_a_campaign(a_problem):
 
 
 def test_soft_rule_is_broken_at_its_price_given_a_better_value(a_problem):
-    rules = [Rule(RuleKind.MAX_CONTACTS, 1, name="capacity", soft_price=2.0)]
+    rules = [LinearRule(RuleKind.MAX_CONTACTS, 1, name="capacity", soft_price=2.0)]
 
     plan = solve(a_problem([[5.0], [4.0], [1.0]], rules), 1e-9)
 
@@ -156,9 +161,9 @@ def test_soft_rule_is_broken_at_its_price_given_a_better_value(a_problem):
 
 def test_both_rules_are_named_given_a_minimum_above_a_maximum(a_problem):
     rules = [
-        Rule(RuleKind.MAX_CONTACTS, 1, name="at most one"),
-        Rule(RuleKind.MIN_CONTACTS, 3, name="at least three"),
-        Rule(RuleKind.BUDGET, 100.0, name="budget"),
+        LinearRule(RuleKind.MAX_CONTACTS, 1, name="at most one"),
+        LinearRule(RuleKind.MIN_CONTACTS, 3, name="at least three"),
+        LinearRule(RuleKind.BUDGET, 100.0, name="budget"),
     ]
 
     plan = solve(a_problem([[5.0], [4.0], [1.0], [1.0]], rules))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from models.allocation import Activities, Problem, Rule, RuleKind, check_plan, solve, solver
+from models.allocation import Activities, LinearRule, Problem, RuleKind, check_plan, solve, solver
 from models.allocation.cases import transport_case
 from models.allocation.endgame import WHOLE_PAIRS
 from models.allocation.instances import read_instance
@@ -34,7 +34,7 @@ def test_every_family_ends_optimal_and_every_clash_is_named_given_tiny_problems(
     ],
 )
 def test_rule_met_to_the_cent_counts_as_kept_given_costs_that_binary_rounds(a_problem, kinds, bound, expected):
-    rules = [Rule(kind, bound, name=str(kind)) for kind in kinds]
+    rules = [LinearRule(kind, bound, name=str(kind)) for kind in kinds]
 
     plan = solve(a_problem([[4.0, 5.0]], rules, costs=[0.1, 0.2]), 1e-9)
 
@@ -45,9 +45,9 @@ def test_rule_met_to_the_cent_counts_as_kept_given_costs_that_binary_rounds(a_pr
 
 def test_clash_of_whole_contacts_is_named_given_prices_that_cannot_prove_it(a_problem):
     rules = [
-        Rule(RuleKind.MIN_SPEND, 3.0, name="at least three"),
-        Rule(RuleKind.BUDGET, 3.0, name="at most three"),
-        Rule(RuleKind.MAX_CONTACTS, 9, name="plenty"),
+        LinearRule(RuleKind.MIN_SPEND, 3.0, name="at least three"),
+        LinearRule(RuleKind.BUDGET, 3.0, name="at most three"),
+        LinearRule(RuleKind.MAX_CONTACTS, 9, name="plenty"),
     ]
 
     plan = solve(a_problem([[1.0, 1.0], [1.0, 1.0]], rules, costs=[2.0, 4.0]))  # even sums only
@@ -56,7 +56,7 @@ def test_clash_of_whole_contacts_is_named_given_prices_that_cannot_prove_it(a_pr
 
 
 def test_gift_counts_in_the_budget_given_money_paid_on_a_sale(a_problem):
-    base = a_problem([[4.0], [3.0], [2.0]], [Rule(RuleKind.BUDGET, 3.1, name="budget")])
+    base = a_problem([[4.0], [3.0], [2.0]], [LinearRule(RuleKind.BUDGET, 3.1, name="budget")])
     activities = Activities(**{**vars(base.activities), "cost_per_sale": np.array([5.0])})
     problem = Problem(**{**vars(base), "activities": activities})
 
@@ -94,7 +94,7 @@ def test_clash_is_proven_once_given_three_tiers(a_problem, monkeypatch):
     calls = Counter()
     proven = solver.clashing_rows
     monkeypatch.setattr(solver, "clashing_rows", lambda *given: calls.update(["proof"]) or proven(*given))
-    rules = [Rule(RuleKind.MIN_CONTACTS, 5, name="at least five")]
+    rules = [LinearRule(RuleKind.MIN_CONTACTS, 5, name="at least five")]
 
     plan = solve(a_problem([[1.0, 2.0, 3.0]], rules, tier=np.array([0, 1, 2], dtype=np.int32)))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.allocation import Pairs, Problem, Rule, RuleKind, solve
+from models.allocation import LinearRule, Pairs, Problem, RuleKind, solve
 from models.allocation.canonical import canonicalise
 from models.allocation.evaluate import LocalStep, empty_sums, evaluate_range, in_fixed_order
 from models.allocation.reference import solve_with_highs
@@ -114,7 +114,7 @@ def _bounds(problem: Problem) -> dict[str, float]:
 
 def test_scaling_values_scales_every_price_given_one_clear_price(a_problem):
     values = [[float(v)] for v in (10, 8, 6, 4, 2)]
-    rules = [Rule(RuleKind.MAX_CONTACTS, 2, name="capacity")]
+    rules = [LinearRule(RuleKind.MAX_CONTACTS, 2, name="capacity")]
 
     plan = solve(a_problem(values, rules), 1e-9)
     scaled = solve(a_problem([[3.0 * v for v in row] for row in values], rules), 1e-9)

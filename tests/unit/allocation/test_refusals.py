@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.allocation import Conflict, InvalidProblem, Pairs, Rule, RuleKind, solve
+from models.allocation import Conflict, InvalidProblem, LinearRule, Pairs, RuleKind, solve
 
 
 @pytest.fixture
@@ -25,31 +25,34 @@ CASES = {
     "an unknown customer": (lambda p: _with_pairs(p, customer=np.array([0, 0, -1, 1])), "pairs.customer[2]"),
     "a duplicate pair": (lambda p: _with_pairs(p, activity=np.array([0, 0, 0, 1])), "pairs[1]"),
     "columns of two lengths": (lambda p: _with_pairs(p, value=np.ones(3)), "pairs.value"),
-    "a negative capacity": (lambda p: replace(p, rules=[Rule("MAX_CONTACTS", -1, name="cap")]), "rule 'cap'"),
-    "a bound that is no number": (lambda p: replace(p, rules=[Rule("BUDGET", np.nan, name="b")]), "rule 'b'"),
-    "an unknown kind": (lambda p: replace(p, rules=[Rule("MOST", 1, name="m")]), "rule 'm'"),
-    "a name used twice": (lambda p: replace(p, rules=[Rule("BUDGET", 1, name="b")] * 2), "rules"),
-    "a negative soft price": (lambda p: replace(p, rules=[Rule("BUDGET", 1, name="b", soft_price=-1)]), "rule 'b'"),
+    "a negative capacity": (lambda p: replace(p, rules=[LinearRule("MAX_CONTACTS", -1, name="cap")]), "rule 'cap'"),
+    "a bound that is no number": (lambda p: replace(p, rules=[LinearRule("BUDGET", np.nan, name="b")]), "rule 'b'"),
+    "an unknown kind": (lambda p: replace(p, rules=[LinearRule("MOST", 1, name="m")]), "rule 'm'"),
+    "a name used twice": (lambda p: replace(p, rules=[LinearRule("BUDGET", 1, name="b")] * 2), "rules"),
+    "a negative soft price": (
+        lambda p: replace(p, rules=[LinearRule("BUDGET", 1, name="b", soft_price=-1)]),
+        "rule 'b'",
+    ),
     "a window that ends first": (
-        lambda p: replace(p, rules=[Rule("BUDGET", 1, name="b", first_day=5, last_day=4)]),
+        lambda p: replace(p, rules=[LinearRule("BUDGET", 1, name="b", first_day=5, last_day=4)]),
         "rule 'b'",
     ),
     "a campaign rule without campaigns": (
-        lambda p: replace(p, rules=[Rule("BUDGET", 1, name="b", campaigns=["x"])]),
+        lambda p: replace(p, rules=[LinearRule("BUDGET", 1, name="b", campaigns=["x"])]),
         "rule 'b'",
     ),
     "a text where names are wanted": (
-        lambda p: replace(p, rules=[Rule("BUDGET", 1, name="b", channels="sms")]),
+        lambda p: replace(p, rules=[LinearRule("BUDGET", 1, name="b", channels="sms")]),
         "rule 'b' channels",
     ),
     "used contacts of another length": (
-        lambda p: replace(p, rules=[Rule("MAX_CONTACTS_PER_CUSTOMER", 1, name="c", used=np.zeros(3, dtype=int))]),
+        lambda p: replace(p, rules=[LinearRule("MAX_CONTACTS_PER_CUSTOMER", 1, name="c", used=np.zeros(3, dtype=int))]),
         "rule 'c' used",
     ),
     "a negative lag": (lambda p: replace(p, conflicts=[Conflict(lag_days=-1, name="lag")]), "conflict 'lag'"),
     "a repeated customer id": (lambda p: replace(p, customer_id=np.array([7, 7])), "customer_id"),
     "sales rule without responses": (
-        lambda p: replace(_with_pairs(p, response=None), rules=[Rule("MIN_SALES", 1, name="s")]),
+        lambda p: replace(_with_pairs(p, response=None), rules=[LinearRule("MIN_SALES", 1, name="s")]),
         "rule 's'",
     ),
 }
@@ -75,5 +78,5 @@ def test_duplicate_is_found_given_pairs_in_any_order(problem):
 
 
 def test_kind_is_read_given_as_text(problem):
-    assert solve(replace(problem, rules=[Rule("MAX_CONTACTS", 1, name="cap")])).objective == 5.0
+    assert solve(replace(problem, rules=[LinearRule("MAX_CONTACTS", 1, name="cap")])).objective == 5.0
     assert RuleKind("MIN_SALES").is_minimum

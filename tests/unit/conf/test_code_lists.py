@@ -146,15 +146,57 @@ def test_files_of_a_folder_come_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("reader", "file", "change", "key", "nearest"),
     [
-        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("statuses: [ACTIVE]", "statuses: [ACTVE]"), "contactable.statuses", "ACTIVE"),
-        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("SUSPENDED, GRACE]", "SUSPENDED, GRCE]"), "contactable.statuses_by_goal.RETAIN", "GRACE"),
-        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("[NATIONAL_MOBILE]", "[MOBILE]"), "contactable.msisdn_classes", "NATIONAL_MOBILE"),
-        ("conf.policy.load_policy", "conf.policy.POLICY_FILE", ("follow_up_channel: OUTBOUND", "follow_up_channel: OUTBOND"), "stop.follow_up_channel", "OUTBOUND"),
-        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("[MARKETING]", "[MARKTING]"), "complaint.marketing_categories", "MARKETING"),
-        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("REACHED, SHOWN]", "REACHED, SHOWED]"), "attribution.contacted_codes", "SHOWN"),
-        ("conf.responses.load_response_rules", "conf.responses.RESPONSES_FILE", ("    MMS_PACK: [MMS]", "    MMS_PAK: [MMS]"), "effective.qualifying_use", "MMS_PACK"),
+        (
+            "conf.policy.load_policy",
+            "conf.policy.POLICY_FILE",
+            ("statuses: [ACTIVE]", "statuses: [ACTVE]"),
+            "contactable.statuses",
+            "ACTIVE",
+        ),
+        (
+            "conf.policy.load_policy",
+            "conf.policy.POLICY_FILE",
+            ("SUSPENDED, GRACE]", "SUSPENDED, GRCE]"),
+            "contactable.statuses_by_goal.RETAIN",
+            "GRACE",
+        ),
+        (
+            "conf.policy.load_policy",
+            "conf.policy.POLICY_FILE",
+            ("[NATIONAL_MOBILE]", "[MOBILE]"),
+            "contactable.msisdn_classes",
+            "NATIONAL_MOBILE",
+        ),
+        (
+            "conf.policy.load_policy",
+            "conf.policy.POLICY_FILE",
+            ("follow_up_channel: OUTBOUND", "follow_up_channel: OUTBOND"),
+            "stop.follow_up_channel",
+            "OUTBOUND",
+        ),
+        (
+            "conf.responses.load_response_rules",
+            "conf.responses.RESPONSES_FILE",
+            ("[MARKETING]", "[MARKTING]"),
+            "complaint.marketing_categories",
+            "MARKETING",
+        ),
+        (
+            "conf.responses.load_response_rules",
+            "conf.responses.RESPONSES_FILE",
+            ("REACHED, SHOWN]", "REACHED, SHOWED]"),
+            "attribution.contacted_codes",
+            "SHOWN",
+        ),
+        (
+            "conf.responses.load_response_rules",
+            "conf.responses.RESPONSES_FILE",
+            ("    MMS_PACK: [MMS]", "    MMS_PAK: [MMS]"),
+            "effective.qualifying_use",
+            "MMS_PACK",
+        ),
     ],
-)  # fmt: skip
+)
 def test_rule_file_with_a_misspelt_word_is_refused(tmp_path, monkeypatch, reader, file, change, key, nearest):
     module, name = reader.rsplit(".", 1)
     load, place = getattr(__import__(module, fromlist=[name]), name), file.rsplit(".", 1)[1]

@@ -18,7 +18,7 @@ from conf.regions import load_regions
 from conf.settings import PROFILES, load_settings, profile_names
 from conf.tables import load_tables, query_text, table_of, tables_of_job
 from expectations.suites import load_suites
-from jobs.targeting.approval import content_hash
+from jobs.targeting.approval import campaign_hash
 
 DECK_DAY = {"SMS": 7_000_000, "MMS": 1_000_000, "WAP_PUSH": 1_000_000}  # 4.13 M1
 
@@ -56,8 +56,11 @@ def test_a_province_sends_what_the_deck_says_and_no_demonstration_figure(monkeyp
     assert {channel.minimum_per_day for channel in load_channels().values()} == {0}
     assert (load_policy().control.share, load_policy().control.minimum) == (0.05, 1000)  # 5.28
     assert {name: kpi.target_per_1000_live for name, kpi in load_kpis().items()} == {
-        "CRBT_PAYING": 560, "CRBT_DOWNLOADERS": 97, "NEWSPAPER": 42, "MUSIC_CLUB_PREMIUM": 17,
-    }  # fmt: skip
+        "CRBT_PAYING": 560,
+        "CRBT_DOWNLOADERS": 97,
+        "NEWSPAPER": 42,
+        "MUSIC_CLUB_PREMIUM": 17,
+    }
 
 
 @pytest.mark.parametrize("profile", ["demo", "local", "proof", "province"])
@@ -101,13 +104,13 @@ def test_environment_comes_before_the_profile(operator, monkeypatch):
 
 def test_budget_of_the_operator_is_content_an_approval_binds_to(operator, monkeypatch):
     monkeypatch.setenv("CLOSEDLOOP_PROFILE", "server")
-    before = content_hash(load_campaigns()["CRBT_SAVE"])
+    before = campaign_hash(load_campaigns()["CRBT_SAVE"])
     operator(campaigns__crbt_save="budget: {per_night_yuan: 123}\n")
     campaign = load_campaigns()["CRBT_SAVE"]
 
     assert campaign.budget.per_night_yuan == 123
     assert campaign.budget.total_yuan > 123, "the rest of the budget stays"
-    assert content_hash(campaign) != before
+    assert campaign_hash(campaign) != before
 
 
 def test_campaign_of_the_operators_own_is_added(operator):

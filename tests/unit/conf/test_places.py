@@ -9,7 +9,7 @@ import pytest
 from conf.errors import ConfigError
 from conf.places import Place, PlaceElsewhere
 from conf.settings import load_settings
-from jobs.lakehouse.ledger import append, count
+from jobs.lakehouse.delta_rs import append, count
 from jobs.lakehouse.places import table_place
 
 

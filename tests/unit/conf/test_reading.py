@@ -16,14 +16,34 @@ from conf.settings import load_settings
 from conf.tables import Table, bronze_table, table_of
 
 A_FEED = {
-    "feed": "visit", "title": "Visits", "owner": "x", "source": "boss", "unit": "99001", "style": "dollar", "encoding": "cp936",
-    "content": "event", "cadence": "daily", "deadline": "06:00", "when_missing": "carry", "allow_empty": True, "key": ["id"],
-    "duplicate_days": 7, "keep": "forever", "fields": [{"name": "id", "type": "code", "required": True}],
-}  # fmt: skip
+    "feed": "visit",
+    "title": "Visits",
+    "owner": "x",
+    "source": "boss",
+    "unit": "99001",
+    "style": "dollar",
+    "encoding": "cp936",
+    "content": "event",
+    "cadence": "daily",
+    "deadline": "06:00",
+    "when_missing": "carry",
+    "allow_empty": True,
+    "key": ["id"],
+    "duplicate_days": 7,
+    "keep": "forever",
+    "fields": [{"name": "id", "type": "code", "required": True}],
+}
 A_TABLE = {
-    "table": "gold.visit", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
+    "table": "gold.visit",
+    "description": "x",
+    "grain": "x",
+    "owner": "x",
+    "stage": "scoring",
+    "made_by": "jobs.scoring.job:customer_score",
+    "key": ["id"],
+    "keep": "forever",
     "columns": [{"name": "id", "type": "string", "description": "x"}],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +125,16 @@ def test_bronze_contract_follows_from_the_feed():
 
     assert table.column("amount_fen").unit == "fen"  # yuan text becomes fen
     assert table.column_names[-9:] == [
-        "event_id", "load_date", "data_date", "file_id", "line_number", "resend_no", "is_full_snapshot", "loaded_at", "dq_flag",
-    ]  # fmt: skip
+        "event_id",
+        "load_date",
+        "data_date",
+        "file_id",
+        "line_number",
+        "resend_no",
+        "is_full_snapshot",
+        "loaded_at",
+        "dq_flag",
+    ]
 
 
 def test_personal_fields_become_tokens_given_a_feed_with_numbers():

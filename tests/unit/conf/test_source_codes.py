@@ -17,13 +17,15 @@ CODED = {  # list -> columns that carry its words
     "CUSTOMER_CLASS": ["gold.customer_360.customer_class", "silver.customer.customer_class"],
     "SUSPENSION_TYPE": ["gold.customer_360.suspension_type", "silver.subscription_status.suspension_type"],
     "ENTRY_CHANNEL": [
-        "gold.customer_360.acquisition_channel_code", "silver.subscription.acquisition_channel_code", "silver.customer.channel_id",
+        "gold.customer_360.acquisition_channel_code",
+        "silver.subscription.acquisition_channel_code",
+        "silver.customer.channel_id",
     ],
     "PAYMENT_MODE": ["gold.customer_360.payment_mode", "silver.subscription.payment_mode"],
     "BRAND": ["gold.customer_360.brand_code", "silver.subscription.brand_code"],
     "LINE_USE": ["gold.customer_360.line_use_type", "silver.subscription.line_use_type"],
     "PRODUCT_STATE": ["silver.product_subscription.state"],
-}  # fmt: skip
+}
 COMPARED = {  # list -> feed and field whose codes queries count by it
     "OPERATOR": ("cdr_voice", "opp_operator"),
     "SERVICE_PREFIX": ("mms_event", "svc_code"),

@@ -17,9 +17,15 @@ FUNNEL, CHANNEL, KPI = (read_yaml(FIGURES / f"{name}.yaml") for name in ("funnel
 
 def counts(campaign="C", channel="SMS", targeted=None, contacted=0, accepted=0, **more):
     """Counts of one campaign and channel with nothing open."""
-    base = {"campaign_id": campaign, "channel_code": channel, "targeted_cnt": targeted or contacted,
-            "planned_cnt": targeted or contacted, "resulted_cnt": targeted or contacted,
-            "contacted_cnt": contacted, "accepted_cnt": accepted}  # fmt: skip
+    base = {
+        "campaign_id": campaign,
+        "channel_code": channel,
+        "targeted_cnt": targeted or contacted,
+        "planned_cnt": targeted or contacted,
+        "resulted_cnt": targeted or contacted,
+        "contacted_cnt": contacted,
+        "accepted_cnt": accepted,
+    }
     return base | more
 
 

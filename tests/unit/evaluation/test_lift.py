@@ -137,8 +137,12 @@ def test_lift_says_so_given_no_control_group():
 def test_split_is_as_drawn_given_share_raised_to_a_minimum_on_the_first_night(targeted, held_back, is_ok):
     fixed = [a_share(FIRST, control_share(0.05, 1000, targeted)), a_share(FIRST + timedelta(days=9), 0.5)]
     nobody = round(0.02 * (targeted - held_back))  # beside them those nobody contacts
-    cohort = arms(campaign_id="CRBT_ACQUISITION", starts_on=FIRST + timedelta(days=3), treated_cnt=targeted - held_back - nobody,
-                  control_cnt=held_back + nobody)  # fmt: skip
+    cohort = arms(
+        campaign_id="CRBT_ACQUISITION",
+        starts_on=FIRST + timedelta(days=3),
+        treated_cnt=targeted - held_back - nobody,
+        control_cnt=held_back + nobody,
+    )
     (row,) = lift_rows([cohort], partial(expected_control_share, fixed))
 
     assert row["is_sample_ratio_ok"] is is_ok
@@ -162,6 +166,12 @@ def a_tenth(cohort):
 
 def arms(**changes):
     """A cohort of 1,000 with a tenth held back, its days passed."""
-    base = {"campaign_id": "C", "treated_cnt": 900, "treated_success_cnt": 135,
-            "control_cnt": 100, "control_success_cnt": 2, "is_open": False}  # fmt: skip
+    base = {
+        "campaign_id": "C",
+        "treated_cnt": 900,
+        "treated_success_cnt": 135,
+        "control_cnt": 100,
+        "control_success_cnt": 2,
+        "is_open": False,
+    }
     return base | changes

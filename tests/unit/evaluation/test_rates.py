@@ -5,8 +5,17 @@ import pytest
 from jobs.evaluation.rates import Funnel, percent, ratio
 from jobs.evaluation.reports import channel_rows, funnel_rows, model_rows, progress_rows, staff_rows, strategy_rows
 
-COUNTS = {"campaign_id": "C", "channel_code": "SMS", "targeted_cnt": 1000, "contactable_cnt": 800, "contacted_cnt": 600,
-          "accepted_cnt": 60, "effective_cnt": 30, "open_cnt": 0, "open_effective_cnt": 0}  # fmt: skip
+COUNTS = {
+    "campaign_id": "C",
+    "channel_code": "SMS",
+    "targeted_cnt": 1000,
+    "contactable_cnt": 800,
+    "contacted_cnt": 600,
+    "accepted_cnt": 60,
+    "effective_cnt": 30,
+    "open_cnt": 0,
+    "open_effective_cnt": 0,
+}
 
 
 def test_overall_rate_is_the_product_of_the_steps_given_mature_funnel():
@@ -19,8 +28,16 @@ def test_overall_rate_is_the_product_of_the_steps_given_mature_funnel():
 
 
 # A night of contacts that is three days old, beside the 600 contacts of COUNTS.
-RUNNING = {"targeted_cnt": 1200, "contactable_cnt": 1000, "contacted_cnt": 800, "accepted_cnt": 70, "listed_cnt": 800,
-           "open_cnt": 200, "open_contacted_cnt": 200, "open_accepted_cnt": 10}  # fmt: skip
+RUNNING = {
+    "targeted_cnt": 1200,
+    "contactable_cnt": 1000,
+    "contacted_cnt": 800,
+    "accepted_cnt": 70,
+    "listed_cnt": 800,
+    "open_cnt": 200,
+    "open_contacted_cnt": 200,
+    "open_accepted_cnt": 10,
+}
 
 
 def test_rates_are_those_of_the_closed_windows_given_new_contacts_every_night():
@@ -76,9 +93,19 @@ def test_channel_rates_are_not_yet_mature_given_no_closed_window():
 
 
 def test_reports_of_models_and_offers_leave_open_contacts_out_given_new_ones_every_night():
-    of_contacts = {"campaign_id": "C", "offer_id": "O", "planned_cnt": 100, "contacted_cnt": 90, "accepted_cnt": 10,
-                   "considering_cnt": 9, "open_cnt": 50, "open_contacted_cnt": 40, "open_accepted_cnt": 5,
-                   "open_considering_cnt": 4, "is_model_selected": True}  # fmt: skip
+    of_contacts = {
+        "campaign_id": "C",
+        "offer_id": "O",
+        "planned_cnt": 100,
+        "contacted_cnt": 90,
+        "accepted_cnt": 10,
+        "considering_cnt": 9,
+        "open_cnt": 50,
+        "open_contacted_cnt": 40,
+        "open_accepted_cnt": 5,
+        "open_considering_cnt": 4,
+        "is_model_selected": True,
+    }
     (model,), (offer,) = model_rows([of_contacts]), strategy_rows([of_contacts])
 
     assert model["precision"] == pytest.approx(5 / 50)
@@ -105,24 +132,28 @@ def test_model_is_held_against_the_others_given_counts_of_both():
 
 def test_refusals_of_an_offer_are_counted_by_reason_given_channels_and_people():
     refused = {"campaign_id": "C", "offer_id": "O", "planned_cnt": 9, "contacted_cnt": 9}
-    (row,) = strategy_rows([
-        refused | {"channel_code": "OUTBOUND", "refused_cnt": 3, "refuse_reason": "PRICE"},
-        refused | {"channel_code": "STORE", "refused_cnt": 2, "refuse_reason": "PRICE"},
-        refused | {"channel_code": "STORE", "refused_cnt": 1, "refuse_reason": None},
-        refused | {"channel_code": "STORE", "accepted_cnt": 4},
-    ])  # fmt: skip
+    (row,) = strategy_rows(
+        [
+            refused | {"channel_code": "OUTBOUND", "refused_cnt": 3, "refuse_reason": "PRICE"},
+            refused | {"channel_code": "STORE", "refused_cnt": 2, "refuse_reason": "PRICE"},
+            refused | {"channel_code": "STORE", "refused_cnt": 1, "refuse_reason": None},
+            refused | {"channel_code": "STORE", "accepted_cnt": 4},
+        ]
+    )
 
     assert row["refuse_reasons"] == [("PRICE", 5), ("UNKNOWN", 1)]
     assert (row["refused"], row["accept_share"]) == (6, pytest.approx(4 / 36))
 
 
 def test_people_are_held_against_the_mean_of_their_channel_given_unequal_numbers_of_talks():
-    rows = staff_rows([
-        {"channel_code": "OUTBOUND", "contacted_cnt": 100, "accepted_cnt": 40, "staff_id": "S1"},
-        {"channel_code": "OUTBOUND", "contacted_cnt": 300, "accepted_cnt": 60, "staff_id": "S2"},
-        {"channel_code": "STORE", "contacted_cnt": 10, "accepted_cnt": 9, "staff_id": "S3"},
-        {"channel_code": "SMS", "contacted_cnt": 100, "accepted_cnt": 1},  # no person: not in the table
-    ])  # fmt: skip
+    rows = staff_rows(
+        [
+            {"channel_code": "OUTBOUND", "contacted_cnt": 100, "accepted_cnt": 40, "staff_id": "S1"},
+            {"channel_code": "OUTBOUND", "contacted_cnt": 300, "accepted_cnt": 60, "staff_id": "S2"},
+            {"channel_code": "STORE", "contacted_cnt": 10, "accepted_cnt": 9, "staff_id": "S3"},
+            {"channel_code": "SMS", "contacted_cnt": 100, "accepted_cnt": 1},  # no person: not in the table
+        ]
+    )
 
     points = {row["staff_id"]: row["points_to_mean"] for row in rows}
     assert points == {"S1": pytest.approx(15.0), "S2": pytest.approx(-5.0), "S3": pytest.approx(0.0)}

@@ -10,13 +10,19 @@ from conf.tables import table_of
 from expectations import gate
 from expectations.gate import judge
 from expectations.measure import measure_arrow
-from expectations.suites import Rule, rules_of
+from expectations.suites import TableRule, rules_of
 from tests.builders.contract_rows import arrow_rows
 
 NEVER_EMPTY = [
-    "gold.channel_preference", "gold.customer_360", "gold.customer_360_party", "gold.customer_segment", "gold.lifecycle_state",
-    "gold.suppression", "silver.list_member", "silver.usage_daily",
-]  # fmt: skip
+    "gold.channel_preference",
+    "gold.customer_360",
+    "gold.customer_360_party",
+    "gold.customer_segment",
+    "gold.lifecycle_state",
+    "gold.suppression",
+    "silver.list_member",
+    "silver.usage_daily",
+]
 MAY_BE_EMPTY = [
     "gold.campaign_decision",
     "gold.control_group",
@@ -62,8 +68,8 @@ def test_table_that_may_be_empty_passes_without_rows(without_rows, name):
 
 def test_number_of_rows_that_are_missing_breaks_a_rule_unless_the_rule_lets_it_pass(tmp_path, monkeypatch):
     given = {"metric": "max", "column": "wave_no", "max": 3, "severity": "fail", "reason": "a test"}
-    strict = Rule(**given, where={"campaign_id": "NOBODY"})
-    lenient = Rule(**given, where={"campaign_id": "NO_ONE"}, when_empty="pass")
+    strict = TableRule(**given, where={"campaign_id": "NOBODY"})
+    lenient = TableRule(**given, where={"campaign_id": "NO_ONE"}, when_empty="pass")
     monkeypatch.setattr(gate, "rules_of", lambda name: [strict, lenient])
     table = table_of("gold.campaign_contact")
     numbers = measure_arrow(arrow_rows(table, [{"campaign_id": "C", "wave_no": 1}]), table, [strict, lenient])
@@ -79,9 +85,19 @@ def test_number_of_rows_that_are_missing_breaks_a_rule_unless_the_rule_lets_it_p
 
 def test_night_on_which_nobody_was_excluded_passes(tmp_path):
     listed = {
-        "subscription_id": "S1", "campaign_id": "C", "business_date": NIGHT, "verdict": "EXPORTED", "all_reasons": 0, "channel_verdicts": 1,
-        "channel_code": "SMS", "wave_no": 1, "score": 0.1, "is_model_selected": True, "campaign_version": "a", "policy_version": "1",
-    }  # fmt: skip
+        "subscription_id": "S1",
+        "campaign_id": "C",
+        "business_date": NIGHT,
+        "verdict": "EXPORTED",
+        "all_reasons": 0,
+        "channel_verdicts": 1,
+        "channel_code": "SMS",
+        "wave_no": 1,
+        "score": 0.1,
+        "is_model_selected": True,
+        "campaign_version": "a",
+        "policy_version": "1",
+    }
 
     assert red(tmp_path, ["gold.campaign_decision"], {"gold.campaign_decision": [listed]}) == {
         "gold.campaign_decision": set()

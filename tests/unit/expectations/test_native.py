@@ -12,7 +12,7 @@ from conf.errors import ConfigError, GateFailed
 from conf.gate import GateLimits
 from expectations import gate, suites
 from expectations.native import NativeRule
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.alerts import open_alerts
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
@@ -39,22 +39,36 @@ def lake(settings, monkeypatch):
 
 
 def results_of(lake) -> dict[str, dict]:
-    return {row["expectation"]: row for row in ledger.read(lake.settings, "ops.gate_result").to_pylist()}
+    return {row["expectation"]: row for row in delta_rs.read(lake.settings, "ops.gate_result").to_pylist()}
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"type": "ExpectColumnValuesToMatchRegexp", "kwargs": {"column": "feed", "regex": "x"}},
-         r"gx\.0\.type[\s\S]*match_regexp[\s\S]*expect_column_values_to_match_regex"),
-        ({"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"column": "feeds", "regex": "x"}}, r"gx\.0\.kwargs[\s\S]*feeds[\s\S]*nearest is feed"),
-        ({"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"column": "feed", "regexp": "x"}}, r"gx\.0\.kwargs[\s\S]*regexp[\s\S]*nearest is regex"),
-        ({"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"regex": "x"}}, r"gx\.0\.kwargs\.column[\s\S]*nothing[\s\S]*required"),
-        ({"type": "ExpectColumnValuesToBeBetween", "kwargs": {"column": "feed", "min_value": 1, "mostly": "often"}}, r"kwargs\.mostly[\s\S]*often"),
+        (
+            {"type": "ExpectColumnValuesToMatchRegexp", "kwargs": {"column": "feed", "regex": "x"}},
+            r"gx\.0\.type[\s\S]*match_regexp[\s\S]*expect_column_values_to_match_regex",
+        ),
+        (
+            {"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"column": "feeds", "regex": "x"}},
+            r"gx\.0\.kwargs[\s\S]*feeds[\s\S]*nearest is feed",
+        ),
+        (
+            {"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"column": "feed", "regexp": "x"}},
+            r"gx\.0\.kwargs[\s\S]*regexp[\s\S]*nearest is regex",
+        ),
+        (
+            {"type": "ExpectColumnValuesToMatchRegex", "kwargs": {"regex": "x"}},
+            r"gx\.0\.kwargs\.column[\s\S]*nothing[\s\S]*required",
+        ),
+        (
+            {"type": "ExpectColumnValuesToBeBetween", "kwargs": {"column": "feed", "min_value": 1, "mostly": "often"}},
+            r"kwargs\.mostly[\s\S]*often",
+        ),
         ({"type": "ExpectTableRowCountToEqualOtherTable", "kwargs": {"other_table_name": "x"}}, r"gx\.0\.type"),
         ({"type": "ExpectColumnValuesToBeUnique", "kwarg": {"column": "feed"}}, r"gx\.0[\s\S]*kwarg"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_known_is_refused_when_the_suite_is_read(tmp_path, monkeypatch, given, said):
     file = tmp_path / "ops" / "feed_status.yaml"
     file.parent.mkdir()
@@ -85,7 +99,7 @@ def test_suite_takes_an_expectation_and_one_twice_needs_a_name(tmp_path, monkeyp
 
 def test_broken_expectation_stops_the_night_and_a_warning_does_not(lake):
     older = {**ROW, "business_date": NIGHT.first - timedelta(days=1), "feed": "OF ANOTHER NIGHT"}
-    ledger.append(lake.settings, TABLE, [ROW, {**ROW, "feed": SECRET}, older])
+    delta_rs.append(lake.settings, TABLE, [ROW, {**ROW, "feed": SECRET}, older])
     broken = rule("ExpectColumnValuesToMatchRegex", column="feed", regex="^[a-z_]+$")
     held = rule("ExpectTableRowCountToBeBetween", "warn", min_value=2, max_value=2)
     unfit = rule("ExpectColumnMeanToBeBetween", "warn", column="feed", min_value=0)
@@ -96,8 +110,10 @@ def test_broken_expectation_stops_the_night_and_a_warning_does_not(lake):
 
     found = results_of(lake)
     assert [(found[one.words]["success"], found[one.words]["observed"]) for one in (broken, held, unfit)] == [
-        (False, "1"), (True, "2"), (False, None),
-    ]  # fmt: skip
+        (False, "1"),
+        (True, "2"),
+        (False, None),
+    ]
     assert {alert.event for alert in open_alerts(lake.settings)} == {"GATE_FAILED", "GATE_WARNING"}
     page = next(lake.settings.path("data_docs", "validations").rglob("*.html")).read_text(encoding="utf-8")
     for said in (
@@ -116,7 +132,7 @@ def test_broken_expectation_stops_the_night_and_a_warning_does_not(lake):
 
 
 def test_expectations_of_a_table_with_too_many_rows_are_told_and_stop_nothing(lake, monkeypatch):
-    ledger.append(lake.settings, TABLE, [ROW, {**ROW, "feed": "cdr_voice"}])
+    delta_rs.append(lake.settings, TABLE, [ROW, {**ROW, "feed": "cdr_voice"}])
     lake.judged_by(rule("ExpectColumnValuesToBeUnique", column="status"))
     monkeypatch.setattr(gate, "load_gate_limits", lambda: GateLimits(one_process_rows_max=10, native_rows_max=1))
 

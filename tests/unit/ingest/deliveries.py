@@ -51,9 +51,18 @@ def dollar(
 
 
 def fixed(
-    landing: Path, source: str, unit: str, day: date, content: bytes, rows: int, *, letter: str = "s", resend: int = 0,
-    created: str = "", sequence: int = 1,
-) -> Delivery:  # fmt: skip
+    landing: Path,
+    source: str,
+    unit: str,
+    day: date,
+    content: bytes,
+    rows: int,
+    *,
+    letter: str = "s",
+    resend: int = 0,
+    created: str = "",
+    sequence: int = 1,
+) -> Delivery:
     """A style A delivery with one part."""
     name = f"{letter}_13100_{day:%Y%m%d}_{unit}_{resend:02d}"
     data = f"{name}_{sequence:03d}.dat"
@@ -75,8 +84,21 @@ def euro(
 
 def fee_record(number: int, fee_id: str, msisdn: str, fee: int, at: str) -> bytes:
     """One record of the CRBT fee feed (118 bytes)."""
-    cells = [("01", 2), (fee_id, 10), (msisdn, 15), ("6001", 8), ("1", 1), ("600926", 6), ("1", 1), (str(fee), 7), (at, 14),
-             (str(fee), 7), ("", 20), ("", 12), ("", 5)]  # fmt: skip
+    cells = [
+        ("01", 2),
+        (fee_id, 10),
+        (msisdn, 15),
+        ("6001", 8),
+        ("1", 1),
+        ("600926", 6),
+        ("1", 1),
+        (str(fee), 7),
+        (at, 14),
+        (str(fee), 7),
+        ("", 20),
+        ("", 12),
+        ("", 5),
+    ]
     return f"{number:08d}{''.join(text.ljust(width) for text, width in cells)}\r\n".encode()
 
 

@@ -14,7 +14,7 @@ from conf.errors import ConfigError
 from conf.feeds import FEEDS, Feed
 from conf.reading import load
 from jobs.ingest.job import run
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.targeting.readiness import StaleSuppression, require_fresh_suppression
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import dollar, list_members
@@ -33,7 +33,7 @@ def loaded(home: Path, case: str, feed: str, dates: DateRange):
 
 
 def rows_of(settings, table: str) -> list[dict]:
-    return sorted(ledger.read(settings, table).to_pylist(), key=lambda row: (row["load_date"], row["line_number"]))
+    return sorted(delta_rs.read(settings, table).to_pylist(), key=lambda row: (row["load_date"], row["line_number"]))
 
 
 def told(settings, event: str) -> list[dict]:
@@ -57,8 +57,11 @@ def test_every_number_that_is_beyond_doubt_is_read_given_list_from_a_spreadsheet
 
 
 def test_unreadable_people_are_counted_and_told_and_nothing_leaves(spreadsheet):
-    status = {row["business_date"]: row for row in ledger.read(spreadsheet, "ops.feed_status").to_pylist()
-              if row["feed"] == "list_member"}  # fmt: skip
+    status = {
+        row["business_date"]: row
+        for row in delta_rs.read(spreadsheet, "ops.feed_status").to_pylist()
+        if row["feed"] == "list_member"
+    }
     alerts = told(spreadsheet, "PROTECTION_UNREADABLE")
 
     assert [status[day]["rows_unreadable"] for day in (DAY, NEXT)] == [0, 2]
@@ -75,10 +78,10 @@ def test_lists_leave_up_to_the_share_of_unreadable_rows(tmp_path, bad, leaves):
     rows = list_members(20 - bad) + [f"1.38E+1{n}$L1$BLACK$SYSTEM$$R1$S1$20260101000000$$$OP1" for n in range(bad)]
     dollar(settings.path("landing"), "boss", "02090", DAY, rows, letter="I")
     run(settings, DateRange.of(DAY), ["list_member"])
-    status = ledger.read(settings, "ops.feed_status").to_pylist()
+    status = delta_rs.read(settings, "ops.feed_status").to_pylist()
     assert [row["rows_unreadable"] for row in status if row["feed"] == "list_member"] == [bad]
     others = [{**row, "status": "COMPLETE"} for row in status]  # the other feeds are not what this is about
-    ledger.replace(settings, "ops.feed_status", others, None)
+    delta_rs.replace(settings, "ops.feed_status", others, None)
     if leaves:
         require_fresh_suppression(settings, DAY)
     else:
@@ -93,7 +96,7 @@ def test_unreadable_rows_are_missing_rows_given_list_that_may_not_shrink(tmp_pat
     dollar(settings.path("landing"), "boss", "02090", NEXT, rows, letter="I")
     run(settings, DateRange(DAY, NEXT), ["list_member"])
 
-    files = {row["load_date"]: row for row in ledger.read(settings, "ops.file_ledger").to_pylist()}
+    files = {row["load_date"]: row for row in delta_rs.read(settings, "ops.file_ledger").to_pylist()}
     assert (files[DAY]["status"], files[NEXT]["status"]) == ("LANDED", "REJECTED")
     assert "found 7 readable rows, wanted at least 80% of the last list's 10" in files[NEXT]["reason"]
 
@@ -102,7 +105,7 @@ def test_the_wish_counts_and_only_the_odd_cell_is_refused(tmp_path):
     settings = loaded(tmp_path, "odd_opt_outs", "channel_result", DateRange.of(DAY))
     rows = rows_of(settings, "bronze.channel_result")
 
-    assert ledger.read(settings, "ops.quarantine").num_rows == 0
+    assert delta_rs.read(settings, "ops.quarantine").num_rows == 0
     assert [row["contact_id"][-2:] for row in rows] == ["0A", "0B", "0C", "0D", "0E", "0F", "10", "11", "12", "13"]
     assert [row["msisdn_token"] is None for row in rows] == [False, True, True] + [False] * 7
     assert [row["contact_time"] is None for row in rows] == [False] * 3 + [True] + [False] * 6
@@ -127,8 +130,8 @@ def test_a_wish_is_read_when_either_contact_or_number_is(tmp_path, contact, numb
     dollar(settings.path("landing"), "channel", "05001", DAY, [row])
     run(settings, DateRange.of(DAY), ["channel_result"])
 
-    assert ledger.read(settings, "bronze.channel_result").num_rows == int(is_read)
-    refused = ledger.read(settings, "ops.quarantine").to_pylist()
+    assert delta_rs.read(settings, "bronze.channel_result").num_rows == int(is_read)
+    refused = delta_rs.read(settings, "ops.quarantine").to_pylist()
     assert [row["rule"] for row in refused] == ([] if is_read else ["BAD_MSISDN" if number else "REQUIRED_MISSING"])
     assert len(told(settings, "PROTECTION_UNREADABLE")) == int(not is_read)
 

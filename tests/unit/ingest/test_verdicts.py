@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conf.feeds import load_feeds
-from jobs.ingest.control import ControlLine
+from jobs.ingest.control_file import ControlLine
 from jobs.ingest.landing import Delivered
 from jobs.ingest.names import data_file
 from jobs.ingest.shrunken import refuse_shrunken
@@ -26,17 +26,36 @@ def a_file(
     """A verified file as landing holds it."""
     created = datetime.combine(day + timedelta(days=1), time(3))
     return Delivered(
-        load_feeds()[feed], Path(name), data_file(name), day, created, load or day, 0, "c", ControlLine(name, rows, None, None, created, 1),
-        rows, rows, digest,
-    )  # fmt: skip
+        load_feeds()[feed],
+        Path(name),
+        data_file(name),
+        day,
+        created,
+        load or day,
+        0,
+        "c",
+        ControlLine(name, rows, None, None, created, 1),
+        rows,
+        rows,
+        digest,
+    )
 
 
 def as_loaded(file: Delivered, status: str = LANDED) -> Known:
     """The same file as the ledger holds it after its night."""
     return Known(
-        file.file_id, file.feed.feed, file.path.name, file.data_date, file.load_date, file.resend_no, file.name.sequence_no or 0,
-        file.digest, file.created_at, file.rows_found, status,
-    )  # fmt: skip
+        file.file_id,
+        file.feed.feed,
+        file.path.name,
+        file.data_date,
+        file.load_date,
+        file.resend_no,
+        file.name.sequence_no or 0,
+        file.digest,
+        file.created_at,
+        file.rows_found,
+        status,
+    )
 
 
 @pytest.mark.parametrize("status", [LANDED, SUPERSEDED])

@@ -44,8 +44,11 @@ def test_gravest_stand_first_then_the_newest_and_fifty_of_a_kind_are_one_line(se
     lines = grouped(open_alerts(settings))
 
     assert [(line["severity"], line["event"], line["alerts"]) for line in lines] == [
-        ("page", "GATE_FAILED", 1), ("page", "LISTS_REFUSED", 1), ("ticket", "FILE_UNKNOWN", 50), ("note", "LIST_RECALLED", 1),
-    ]  # fmt: skip
+        ("page", "GATE_FAILED", 1),
+        ("page", "LISTS_REFUSED", 1),
+        ("ticket", "FILE_UNKNOWN", 50),
+        ("note", "LIST_RECALLED", 1),
+    ]
     assert lines[2]["text"] == "file 49"
 
 

@@ -32,11 +32,14 @@ def test_entry_links_both_ways_and_names_the_maker():
     [
         ("silver.payment", "query `sql/silver/payment.sql`, in stage `ingest` (job `conform`)"),
         ("bronze.payment", "feed `conf/feeds/payment.yaml`, by `jobs.ingest.job:run`, in stage `ingest`"),
-        ("gold.suppression", "query `sql/gold/suppression.sql` with `sql/work/owners.sql`, `sql/work/protections.sql`, in stage `customer_view` (job `respond`)"),
+        (
+            "gold.suppression",
+            "query `sql/gold/suppression.sql` with `sql/work/owners.sql`, `sql/work/protections.sql`, in stage `customer_view` (job `respond`)",
+        ),
         ("gold.customer_360", "`jobs.view.assemble:customer_360`, in stage `customer_view` (job `view`)"),
         ("ops.published", "`jobs.lakehouse.published:publish`"),
     ],
-)  # fmt: skip
+)
 def test_entry_names_the_maker(table, maker):
     assert f"- **Made by**: {maker}\n" in _entry(table)
 

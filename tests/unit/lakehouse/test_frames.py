@@ -10,14 +10,21 @@ from jobs.lakehouse.frames import conform_frame, may_become
 
 CONTRACT = Table.model_validate(
     {
-        "table": "gold.held", "description": "x", "grain": "x", "owner": "x", "stage": "scoring", "made_by": "jobs.scoring.job:customer_score", "key": ["id"], "keep": "forever",
+        "table": "gold.held",
+        "description": "x",
+        "grain": "x",
+        "owner": "x",
+        "stage": "scoring",
+        "made_by": "jobs.scoring.job:customer_score",
+        "key": ["id"],
+        "keep": "forever",
         "columns": [
             {"name": "id", "type": "string", "description": "x"},
             {"name": "contact_cnt", "type": "int", "description": "x"},
             {"name": "score", "type": "double", "description": "x"},
         ],
     }
-)  # fmt: skip
+)
 
 
 def test_columns_are_ordered_and_cast_given_other_widths(spark):
@@ -47,12 +54,23 @@ def test_frame_is_refused_with_wanted_and_found_given_another_shape(spark, query
 @pytest.mark.parametrize(
     ("found", "wanted", "allowed"),
     [
-        ("bigint", "int", True), ("int", "bigint", True), ("decimal(20,0)", "bigint", True), ("decimal(20,2)", "bigint", False),
-        ("double", "bigint", False), ("int", "double", True), ("void", "date", True), ("string", "date", False),
-        ("timestamp", "date", False), ("array<string>", "array<string>", True), ("map<string,decimal(3,2)>", "map<string,double>", True),
-        ("boolean", "int", False), ("decimal(20,4)", "decimal(20,2)", False), ("decimal(38,2)", "decimal(20,2)", True),
-        ("decimal(20,2)", "decimal(20,4)", True), ("array<decimal(9,3)>", "array<decimal(9,2)>", False),
+        ("bigint", "int", True),
+        ("int", "bigint", True),
+        ("decimal(20,0)", "bigint", True),
+        ("decimal(20,2)", "bigint", False),
+        ("double", "bigint", False),
+        ("int", "double", True),
+        ("void", "date", True),
+        ("string", "date", False),
+        ("timestamp", "date", False),
+        ("array<string>", "array<string>", True),
+        ("map<string,decimal(3,2)>", "map<string,double>", True),
+        ("boolean", "int", False),
+        ("decimal(20,4)", "decimal(20,2)", False),
+        ("decimal(38,2)", "decimal(20,2)", True),
+        ("decimal(20,2)", "decimal(20,4)", True),
+        ("array<decimal(9,3)>", "array<decimal(9,2)>", False),
     ],
-)  # fmt: skip
+)
 def test_types_may_change_only_without_loss_of_meaning(found, wanted, allowed):
     assert may_become(found, wanted) is allowed

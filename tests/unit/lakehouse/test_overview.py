@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conf.dates import DateRange
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.overview import quality
@@ -51,4 +51,4 @@ def test_tables_judged_twice_in_one_run_keep_both_verdicts(settings, judge):
     judge(run, {"gold.customer_360": False})
     judge(run, {"gold.customer_360": True})
 
-    assert [row["success"] for row in ledger.read(settings, "ops.gate_result").to_pylist()] == [False, True]
+    assert [row["success"] for row in delta_rs.read(settings, "ops.gate_result").to_pylist()] == [False, True]

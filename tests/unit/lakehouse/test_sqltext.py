@@ -93,10 +93,17 @@ def test_missing_parameter_is_refused_by_name():
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "NULL"), (True, "TRUE"), (7, "7"), (0.5, "0.5D"), ("it's", "'it\\'s'"), ("\\' OR 1=1 --", "'\\\\\\' OR 1=1 --'"),
-        (["a", "b"], "array('a', 'b')"), ({"a": 1}, "map('a', 1)"), ({}, "CAST(map() AS MAP<STRING, STRING>)"),
+        (None, "NULL"),
+        (True, "TRUE"),
+        (7, "7"),
+        (0.5, "0.5D"),
+        ("it's", "'it\\'s'"),
+        ("\\' OR 1=1 --", "'\\\\\\' OR 1=1 --'"),
+        (["a", "b"], "array('a', 'b')"),
+        ({"a": 1}, "map('a', 1)"),
+        ({}, "CAST(map() AS MAP<STRING, STRING>)"),
     ],
-)  # fmt: skip
+)
 def test_literal_keeps_the_value(value, text):
     assert literal(value) == text
 

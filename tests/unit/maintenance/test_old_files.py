@@ -12,7 +12,7 @@ import pytest
 from conf.dates import DateRange
 from expectations.gate import judge
 from jobs.ingest import job as ingest
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.maintenance import old_files
 from tests.unit.ingest.deliveries import dollar, list_members, payments
 
@@ -125,7 +125,8 @@ def _rows(settings) -> list:
     names = ("bronze.payment", "bronze.list_member", "ops.file_ledger", "ops.feed_status")
     return [
         sorted(
-            ledger.read(settings, name).drop_columns(["run_id"] if name.startswith("ops") else []).to_pylist(), key=str
+            delta_rs.read(settings, name).drop_columns(["run_id"] if name.startswith("ops") else []).to_pylist(),
+            key=str,
         )
         for name in names
     ]

@@ -33,8 +33,14 @@ def bundle():
 
 
 def changed(bundle, **texts):
-    return Bundle(**{"model_text": bundle.model_text, "features_json": bundle.features_json,
-                     "calibration_json": bundle.calibration_json, **texts})  # fmt: skip
+    return Bundle(
+        **{
+            "model_text": bundle.model_text,
+            "features_json": bundle.features_json,
+            "calibration_json": bundle.calibration_json,
+            **texts,
+        }
+    )
 
 
 def loaded(bundle, folder):

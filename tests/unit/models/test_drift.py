@@ -80,8 +80,10 @@ def test_a_season_is_not_refused():
     """Bills up by a fifth, use down by a sixth, everybody a month older, a tenth more without a trend."""
     rng = np.random.default_rng(3)
     view = a_night(
-        seed=3, arpu_fen=pa.array(rng.lognormal(8.7, 0.8, 4000)), mou_trend=pa.array(rng.normal(-0.16, 0.4, 4000), mask=rng.random(4000) < 0.2)
-    )  # fmt: skip
+        seed=3,
+        arpu_fen=pa.array(rng.lognormal(8.7, 0.8, 4000)),
+        mou_trend=pa.array(rng.normal(-0.16, 0.4, 4000), mask=rng.random(4000) < 0.2),
+    )
 
     assert told(shifts_of(view), RULES.refuse) == set()
 
@@ -96,8 +98,10 @@ FAULTS = {
     "a share delivered in percent": ("mou_trend", pa.array(np.random.default_rng(4).normal(0.0, 40.0, 4000))),
     "words become codes": ("gender_code", pa.array(np.random.default_rng(5).choice(["1", "2"], 4000))),
     "levels take each other's names": (
-        "brand_code", pa.array(np.random.default_rng(6).choice(["GOTONE", "EASYOWN", "MZONE"], 4000, p=[0.02, 0.03, 0.95]))),
-}  # fmt: skip
+        "brand_code",
+        pa.array(np.random.default_rng(6).choice(["GOTONE", "EASYOWN", "MZONE"], 4000, p=[0.02, 0.03, 0.95])),
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -185,8 +189,10 @@ def test_only_features_a_model_splits_on_can_refuse_it_the_others_are_told():
 
     assert Predictor(champion.bundle).used_features == {"arpu_fen", "mou_trend", "brand_code"}
     broken = {
-        "arpu_fen": pa.nulls(4000, pa.int64()), "mou_trend": pa.nulls(4000, pa.float64()), "age_years": pa.nulls(4000, pa.int64()),
-    }  # fmt: skip
+        "arpu_fen": pa.nulls(4000, pa.int64()),
+        "mou_trend": pa.nulls(4000, pa.float64()),
+        "age_years": pa.nulls(4000, pa.int64()),
+    }
     verdict = verdict_on(a_night(seed=4, **broken), champion)
 
     assert {shift.feature for shift in verdict.refused} == {"arpu_fen", "mou_trend"}

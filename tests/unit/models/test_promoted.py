@@ -207,10 +207,10 @@ def test_a_person_rolls_back_and_it_is_kept_who_and_why(world, stranger):
 
 
 def test_rows_of_before_the_time_was_kept_count_in_the_order_of_their_dates(settings):
-    from jobs.lakehouse import ledger
+    from jobs.lakehouse import delta_rs
 
     versions = [registry.ModelVersion(MODEL, number, f"run{number}", f"digest{number}") for number in (1, 2)]
     rows = [a_row(version, date(2026, 3, number)) for number, version in enumerate(versions, start=1)]
-    ledger.append(settings, promoted.MODEL_RUN, [{**row, "run_id": "old"} for row in reversed(rows)])
+    delta_rs.append(settings, promoted.MODEL_RUN, [{**row, "run_id": "old"} for row in reversed(rows)])
 
     assert promoted.champion(settings, MODEL).version == versions[1]

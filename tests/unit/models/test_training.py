@@ -13,7 +13,7 @@ from models import metrics
 from models.artifact import Predictor
 from models.drift import nulls_of, profiles_of
 from models.features import encode, fit_contract
-from models.training import Recipe, Snapshot, _folds, run_contest
+from models.training import Recipe, TrainingSet, _folds, run_contest
 from tests.builders.customer_view import a_customer_view, planted_outcome, planted_probability
 
 ZONE = "Asia/Shanghai"
@@ -44,7 +44,9 @@ def encoded():
 def a_contest(first, second, objective="binary"):
     contract, train, validation = encoded()
     who = np.arange(ROWS)
-    return run_contest(contract, Snapshot(train, first, who), Snapshot(validation, second, who), a_recipe(objective))
+    return run_contest(
+        contract, TrainingSet(train, first, who), TrainingSet(validation, second, who), a_recipe(objective)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_stored_calibration_fits_the_stored_model_given_a_rate_that_falls():
 def test_folds_keep_a_subscription_on_one_side_given_several_cut_offs():
     rng = np.random.default_rng(6)
     label = (rng.random(900) < 0.1).astype(float)
-    rows = Snapshot(np.empty((900, 0)), label, np.tile(rng.permutation(300), 3))
+    rows = TrainingSet(np.empty((900, 0)), label, np.tile(rng.permutation(300), 3))
 
     folds = _folds(rows, a_recipe())
 

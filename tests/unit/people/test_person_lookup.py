@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import app
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.people.person_lookup import look_up
 from jobs.people.tokens import Tokenizer
 from jobs.responses import contacts
@@ -21,12 +21,12 @@ def known(settings):
     """A home whose vault knows one number; returns its token."""
     token = Tokenizer.of(settings).token("MSISDN", NUMBER)
     row = {"token": token, "kind": "MSISDN", "value": NUMBER, "first_load_date": date(2026, 3, 10)}
-    ledger.append(settings, "vault.identity", [row])
+    delta_rs.append(settings, "vault.identity", [row])
     return token
 
 
 def asked(settings) -> list[tuple]:
-    rows = ledger.read(settings, "ops.person_lookup").to_pylist()
+    rows = delta_rs.read(settings, "ops.person_lookup").to_pylist()
     assert NUMBER not in str(rows)
     return sorted(
         (row["command"], row["asked_for"], row["msisdn_token"], row["is_found"], bool(row["asked_by"])) for row in rows
@@ -42,9 +42,11 @@ def test_each_question_is_recorded_by_token_found_or_not(settings, known, monkey
     assert look_up(settings, " ", "recall") is None
 
     assert asked(settings) == [
-        ("contacts", "desk, for ***", known, True, True), ("explain", None, other, False, True), ("recall", None, None, False, True),
-    ]  # fmt: skip
-    assert "somebody else" not in ledger.read(settings, "ops.person_lookup")["asked_by"].to_pylist()
+        ("contacts", "desk, for ***", known, True, True),
+        ("explain", None, other, False, True),
+        ("recall", None, None, False, True),
+    ]
+    assert "somebody else" not in delta_rs.read(settings, "ops.person_lookup")["asked_by"].to_pylist()
 
 
 def test_a_home_without_key_gets_none_by_a_question(settings):

@@ -11,7 +11,7 @@ from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from jobs.ingest.parse import Identity
 from jobs.ingest.vault_rows import distinct_identities, merge_identities
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
 from jobs.people.tokens import Tokenizer
 from tests.unit.ingest.deliveries import A_DAY
@@ -60,10 +60,10 @@ def test_two_values_under_one_token_stop_the_load():
 @pytest.mark.parametrize(("value", "kind"), [("b", "NAME"), ("a", "ADDRESS")])
 @pytest.mark.parametrize("day", [-1, 0, 1])
 def test_another_value_under_a_token_of_an_earlier_load_stops_the_load(settings, value, kind, day):
-    ledger.ensure_tables(settings)
+    delta_rs.ensure_tables(settings)
     this_run = Run("ingest", DateRange.of(A_DAY), settings)
     assert merge_identities(this_run, found(["a", "c"], [7, 8])) == 2
     assert merge_identities(this_run, found(["a", "d"], [7, 9], day=day)) == 1
     with pytest.raises(ClosedLoopError, match=r"1 token.* two values(.|\n)*closedloop rekey"):
         merge_identities(this_run, found([value, "e"], [7, 10], kind=kind, day=day))
-    assert sorted(ledger.read(settings, "vault.identity")["token"].to_pylist()) == [7, 8, 9]
+    assert sorted(delta_rs.read(settings, "vault.identity")["token"].to_pylist()) == [7, 8, 9]

@@ -16,7 +16,7 @@ from conf.dates import DateRange
 from conf.errors import InputRefused
 from conf.feeds import load_feeds
 from jobs.ingest import job as ingest
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.keys import WrongKey
 from jobs.people.forgotten import without_forgotten
 from jobs.people.tokens import Tokenizer
@@ -112,26 +112,57 @@ def _silver(settings) -> None:
         "superseded_on": date(9999, 12, 31),
     }
     lines = [("U1", "C1", NUMBER, IMSI), ("U2", "C2", OTHER, "460009876543210")]
-    put(settings, "silver.subscription", [
-        a_row("silver.subscription", subscription_id=user, customer_id=cust, msisdn_token=tokens.token("MSISDN", number),
-              imsi_token=tokens.token("IMSI", imsi), **when)
-        for user, cust, number, imsi in lines
-    ])  # fmt: skip
-    put(settings, "silver.msisdn_assignment", [
-        a_row("silver.msisdn_assignment", subscription_id=user, msisdn_token=tokens.token("MSISDN", number), **held)
-        for user, _, number, _ in lines
-    ])  # fmt: skip
-    put(settings, "silver.customer", [
-        a_row("silver.customer", customer_id=cust, cust_name_token=tokens.token("NAME", NAME),
-              id_number_token=tokens.token("ID_NUMBER", document), home_address_token=tokens.token("ADDRESS", address), **when)
-        for cust, document, address in (("C1", DOCUMENT, ADDRESS), ("C2", "350102199002022345", "厦门市思明区湖滨南路七号"))
-    ])  # fmt: skip
-    put(settings, "silver.device", [
-        a_row("silver.device", subscription_id="U1", imei_token=tokens.token("IMEI", IMEI), first_seen=NIGHT, **when)
-    ])  # fmt: skip
-    ledger.append(settings, "vault.identity", [
-        {"token": tokens.token("IMEI", IMEI), "kind": "IMEI", "value": IMEI, "first_load_date": NIGHT}
-    ])  # fmt: skip
+    put(
+        settings,
+        "silver.subscription",
+        [
+            a_row(
+                "silver.subscription",
+                subscription_id=user,
+                customer_id=cust,
+                msisdn_token=tokens.token("MSISDN", number),
+                imsi_token=tokens.token("IMSI", imsi),
+                **when,
+            )
+            for user, cust, number, imsi in lines
+        ],
+    )
+    put(
+        settings,
+        "silver.msisdn_assignment",
+        [
+            a_row("silver.msisdn_assignment", subscription_id=user, msisdn_token=tokens.token("MSISDN", number), **held)
+            for user, _, number, _ in lines
+        ],
+    )
+    put(
+        settings,
+        "silver.customer",
+        [
+            a_row(
+                "silver.customer",
+                customer_id=cust,
+                cust_name_token=tokens.token("NAME", NAME),
+                id_number_token=tokens.token("ID_NUMBER", document),
+                home_address_token=tokens.token("ADDRESS", address),
+                **when,
+            )
+            for cust, document, address in (
+                ("C1", DOCUMENT, ADDRESS),
+                ("C2", "350102199002022345", "厦门市思明区湖滨南路七号"),
+            )
+        ],
+    )
+    put(
+        settings,
+        "silver.device",
+        [a_row("silver.device", subscription_id="U1", imei_token=tokens.token("IMEI", IMEI), first_seen=NIGHT, **when)],
+    )
+    delta_rs.append(
+        settings,
+        "vault.identity",
+        [{"token": tokens.token("IMEI", IMEI), "kind": "IMEI", "value": IMEI, "first_load_date": NIGHT}],
+    )
 
 
 def _list(settings, name: str, expires: date) -> None:
@@ -143,9 +174,17 @@ def _list(settings, name: str, expires: date) -> None:
     said = {"file_name": name, "rows": 2, "bytes": len(content), "sha256": digest, "expires_on": str(expires)}
     (folder / f"{name}.manifest.json").write_text(json.dumps(said))
     (folder / f"{name}.done").write_text(f"{digest}\n")
-    row = {"business_date": NIGHT, "campaign_id": "C", "channel_code": "SMS", "file_name": name, "rows": 2, "sha256": digest,
-           "status": "EXPORTED", "run_id": "a"}  # fmt: skip
-    ledger.append(settings, "ops.export_ledger", [row])
+    row = {
+        "business_date": NIGHT,
+        "campaign_id": "C",
+        "channel_code": "SMS",
+        "file_name": name,
+        "rows": 2,
+        "sha256": digest,
+        "status": "EXPORTED",
+        "run_id": "a",
+    }
+    delta_rs.append(settings, "ops.export_ledger", [row])
 
 
 @pytest.fixture
@@ -154,11 +193,22 @@ def home(settings):
     _deliver(settings, NIGHT)
     ingest.run(settings, DateRange(NIGHT, NIGHT), FEEDS)
     _silver(settings)
-    put(settings, "gold.campaign_contact", [
-        a_row("gold.campaign_contact", contact_id=f"K{user}", subscription_id=f"U{user}", file_name="new.txt", campaign_id="C",
-              channel_code="SMS", business_date=NIGHT)
-        for user in (1, 2)
-    ])  # fmt: skip
+    put(
+        settings,
+        "gold.campaign_contact",
+        [
+            a_row(
+                "gold.campaign_contact",
+                contact_id=f"K{user}",
+                subscription_id=f"U{user}",
+                file_name="new.txt",
+                campaign_id="C",
+                channel_code="SMS",
+                business_date=NIGHT,
+            )
+            for user in (1, 2)
+        ],
+    )
     _list(settings, "new.txt", NIGHT + timedelta(days=1))
     _list(settings, "old.txt", BEFORE)
     return settings
@@ -171,7 +221,7 @@ def _places(settings, person: Person) -> set[str]:
 
 def _bronze(settings) -> list:
     names = [load_feeds()[feed].table for feed in FEEDS]
-    return [sorted(ledger.read(settings, name).to_pylist(), key=str) for name in names]
+    return [sorted(delta_rs.read(settings, name).to_pylist(), key=str) for name in names]
 
 
 def test_a_person_leaves_every_file_and_nobody_else_does(home):
@@ -191,12 +241,12 @@ def test_a_person_leaves_every_file_and_nobody_else_does(home):
     assert _places(home, person) == set()
     assert {path: path.stat().st_size for path in landing} == landing  # control files still fit
     assert _bronze(home) == bronze
-    values = {row["value"] for row in ledger.read(home, "vault.identity").to_pylist()}
+    values = {row["value"] for row in delta_rs.read(home, "vault.identity").to_pylist()}
     assert {OTHER, NAME, "350102199002022345", "厦门市思明区湖滨南路七号"} <= values
     customers = next(home.path("landing", "boss").glob("*01002*.dat")).read_bytes().split(b"\r\n")
     assert NAME.encode("gbk") not in customers[0]
     assert NAME.encode("gbk") in customers[1]
-    noted = ledger.read(home, "ops.forgotten").to_pylist()
+    noted = delta_rs.read(home, "ops.forgotten").to_pylist()
     assert len(noted) == 5
     assert {(row["is_done"], row["business_date"], row["asked_by"]) for row in noted} == {(True, NIGHT, "officer")}
 
@@ -208,7 +258,7 @@ def test_a_list_that_is_still_valid_is_recalled_and_agrees_with_its_manifest_and
     for name in ("new.txt", "old.txt"):
         content = (folder / name).read_bytes()
         said = json.loads((folder / f"{name}.manifest.json").read_text())
-        (row,) = ledger.read(home, "ops.export_ledger", [("file_name", "=", name)]).to_pylist()
+        (row,) = delta_rs.read(home, "ops.export_ledger", [("file_name", "=", name)]).to_pylist()
         digest = sha256(content).hexdigest()
         assert content == f"K2|{OTHER}|text\n".encode()
         assert (said["rows"], said["bytes"], said["sha256"]) == (1, len(content), digest)
@@ -220,8 +270,8 @@ def test_a_list_that_is_still_valid_is_recalled_and_agrees_with_its_manifest_and
 
 
 def test_a_released_list_agrees_with_its_release_whatever_a_killed_export_left_in_the_ledger(home):
-    rows = [row | {"status": "RELEASING"} for row in ledger.read(home, "ops.export_ledger").to_pylist()]
-    ledger.replace(home, "ops.export_ledger", rows, None)
+    rows = [row | {"status": "RELEASING"} for row in delta_rs.read(home, "ops.export_ledger").to_pylist()]
+    delta_rs.replace(home, "ops.export_ledger", rows, None)
 
     forget(home, NUMBER, "officer", "asked for it")
 
@@ -233,11 +283,11 @@ def test_a_released_list_agrees_with_its_release_whatever_a_killed_export_left_i
 
 def test_what_is_delivered_again_stays_out_of_the_vault_and_a_rerun_keeps_what_was_loaded(home):
     forget(home, NUMBER, "officer", "asked for it")
-    loaded, statuses = _bronze(home), ledger.read(home, "ops.feed_status").drop_columns(["run_id"]).to_pylist()
+    loaded, statuses = _bronze(home), delta_rs.read(home, "ops.feed_status").drop_columns(["run_id"]).to_pylist()
 
     ingest.run(home, DateRange(NIGHT, NIGHT), FEEDS)
     assert _bronze(home) == loaded
-    assert sorted(ledger.read(home, "ops.feed_status").drop_columns(["run_id"]).to_pylist(), key=str) == sorted(
+    assert sorted(delta_rs.read(home, "ops.feed_status").drop_columns(["run_id"]).to_pylist(), key=str) == sorted(
         statuses, key=str
     )
 
@@ -245,9 +295,9 @@ def test_what_is_delivered_again_stays_out_of_the_vault_and_a_rerun_keeps_what_w
     _deliver(home, after)
     ingest.run(home, DateRange(after, after), FEEDS)
     assert (
-        ledger.read(home, "bronze.subscription", [("load_date", "=", after)]).num_rows == 2
+        delta_rs.read(home, "bronze.subscription", [("load_date", "=", after)]).num_rows == 2
     )  # the line came, as a token
-    values = {row["value"] for row in ledger.read(home, "vault.identity").to_pylist()}
+    values = {row["value"] for row in delta_rs.read(home, "vault.identity").to_pylist()}
     assert values & {NUMBER, DOCUMENT, ADDRESS, IMSI, IMEI} == set()
     assert OTHER in values
 
@@ -258,7 +308,7 @@ def test_a_value_is_known_again_under_another_key_of_the_tokens_and_never_with_a
     found = pa.table({"token": pa.array([token, 5], pa.int64()), "kind": ["MSISDN"] * 2, "value": [NUMBER, OTHER]})
 
     assert without_forgotten(home, found, "a")["value"].to_pylist() == [OTHER]
-    assert token in ledger.read(home, "ops.forgotten", columns=["token"])["token"].to_pylist()
+    assert token in delta_rs.read(home, "ops.forgotten", columns=["token"])["token"].to_pylist()
 
     home.path("secrets", "forgotten.key").unlink()
     with pytest.raises(WrongKey, match="back from the backup"):
@@ -268,20 +318,22 @@ def test_a_value_is_known_again_under_another_key_of_the_tokens_and_never_with_a
 @pytest.mark.parametrize("point", ["after_landing", "after_vault"])
 def test_an_erasure_that_was_killed_is_run_again(home, point):
     person = person_of(home, NUMBER)
-    script = ("from conf.settings import load_settings; from jobs.privacy.forget import forget\n"
-              "import sys; forget(load_settings('local'), sys.stdin.readline(), 'officer', 'asked for it')")  # fmt: skip
+    script = (
+        "from conf.settings import load_settings; from jobs.privacy.forget import forget\n"
+        "import sys; forget(load_settings('local'), sys.stdin.readline(), 'officer', 'asked for it')"
+    )
     env = {**os.environ, "CLOSEDLOOP_FAULT": f"forget.{point}", "CLOSEDLOOP_HOME": str(home.home)}
     killed = subprocess.run(
         [sys.executable, "-c", script], input=NUMBER, text=True, env=env, capture_output=True, check=False
     )
     assert killed.returncode == -9, killed.stderr
-    assert not any(row["is_done"] for row in ledger.read(home, "ops.forgotten").to_pylist())
+    assert not any(row["is_done"] for row in delta_rs.read(home, "ops.forgotten").to_pylist())
 
     forget(home, NUMBER, "officer", "asked for it")
 
     assert _places(home, person) == set()
-    assert ledger.read(home, "ops.forgotten").num_rows == 5
-    assert all(row["is_done"] for row in ledger.read(home, "ops.forgotten").to_pylist())
+    assert delta_rs.read(home, "ops.forgotten").num_rows == 5
+    assert all(row["is_done"] for row in delta_rs.read(home, "ops.forgotten").to_pylist())
 
 
 def test_a_value_that_is_left_anywhere_is_told_by_place_and_never_shown(home):
@@ -292,7 +344,7 @@ def test_a_value_that_is_left_anywhere_is_told_by_place_and_never_shown(home):
     with pytest.raises(ErasureIncomplete, match=r"reports/mine\.txt") as told:
         forget(home, NUMBER, "officer", "asked for it")
     assert NUMBER not in str(told.value)
-    assert not any(row["is_done"] for row in ledger.read(home, "ops.forgotten").to_pylist())
+    assert not any(row["is_done"] for row in delta_rs.read(home, "ops.forgotten").to_pylist())
 
 
 @pytest.mark.parametrize(("number", "by", "reason"), [("12345", "a", "b"), (NUMBER, " ", "b"), (NUMBER, "a", "")])

@@ -46,12 +46,19 @@ def test_crbt_lifecycle(spark):
 
     schema = "name string, has boolean, opened string, closed string, trial string, event string, wanted string"
     found = evaluate(
-        spark, CRBT_CASES, schema,
+        spark,
+        CRBT_CASES,
+        schema,
         lambda c: crbt_lifecycle_state(
-            F.lit(DAY).cast("date"), c["has"], c["opened"].cast("date"), c["closed"].cast("date"), c["trial"].cast("date"),
-            c["event"].cast("date"), load_judgements().crbt,
+            F.lit(DAY).cast("date"),
+            c["has"],
+            c["opened"].cast("date"),
+            c["closed"].cast("date"),
+            c["trial"].cast("date"),
+            c["event"].cast("date"),
+            load_judgements().crbt,
         ),
-    )  # fmt: skip
+    )
     assert dict(zip([case[0] for case in CRBT_CASES], found, strict=True)) == {case[0]: case[-1] for case in CRBT_CASES}
 
 
@@ -74,10 +81,21 @@ STAGES = [
 def test_lifecycle_stage_takes_the_first_match(spark):
     schema = "live boolean, anomaly string, tenure int, slope double, change double, trend double, left int, asked boolean, wanted string"
     found = evaluate(
-        spark, STAGES, schema,
+        spark,
+        STAGES,
+        schema,
         lambda c: lifecycle_stage(
-            c["live"], c["anomaly"], c["tenure"], c["slope"], c["change"], c["trend"], c["left"], c["asked"], load_judgements().lifecycle),
-    )  # fmt: skip
+            c["live"],
+            c["anomaly"],
+            c["tenure"],
+            c["slope"],
+            c["change"],
+            c["trend"],
+            c["left"],
+            c["asked"],
+            load_judgements().lifecycle,
+        ),
+    )
     assert found == [case[-1] for case in STAGES]
 
 
@@ -93,9 +111,11 @@ def test_pay_ability_by_city_cuts_and_handset(spark):
         (1000, None, "MID"),
     ]
     found = evaluate(
-        spark, [(bill, 1000, 2000, price, wanted) for bill, price, wanted in cases], "bill int, mid int, high int, price string, wanted string",
+        spark,
+        [(bill, 1000, 2000, price, wanted) for bill, price, wanted in cases],
+        "bill int, mid int, high int, price string, wanted string",
         lambda c: orientation.pay_ability(c["bill"], c["mid"], c["high"], c["price"], load_orientation().pay_ability),
-    )  # fmt: skip
+    )
     assert found == [case[-1] for case in cases]
 
 
@@ -108,9 +128,13 @@ def test_value_orientation_by_price_sensitivity(spark):
         (None, 9, 9, 9, None),
     ]
     found = evaluate(
-        spark, cases, "rank double, plans int, asks int, promotions int, wanted string",
-        lambda c: orientation.value_orientation(orientation.price_sensitivity(c["rank"], c["plans"], c["asks"], c["promotions"], rule), rule),
-    )  # fmt: skip
+        spark,
+        cases,
+        "rank double, plans int, asks int, promotions int, wanted string",
+        lambda c: orientation.value_orientation(
+            orientation.price_sensitivity(c["rank"], c["plans"], c["asks"], c["promotions"], rule), rule
+        ),
+    )
     assert found == [case[-1] for case in cases]
 
 
@@ -124,9 +148,11 @@ def test_fashion_orientation_by_adoption_rank(spark):
         (None, "CONSERVATIVE"),
     ]
     found = evaluate(
-        spark, cases, "rank double, wanted string",
+        spark,
+        cases,
+        "rank double, wanted string",
         lambda c: orientation.fashion_orientation(c["rank"], load_orientation().fashion_orientation),
-    )  # fmt: skip
+    )
     assert found == [case[-1] for case in cases]
 
 
@@ -148,18 +174,22 @@ def test_return_rate_is_what_serving_leaves_of_the_bill(spark):
         (None, None, None, None, None, None, None),
     ]
     found = evaluate(
-        spark, cases, "bill long, seconds long, messages long, mms long, kb long, days int, wanted double",
+        spark,
+        cases,
+        "bill long, seconds long, messages long, mms long, kb long, days int, wanted double",
         lambda c: value_tier.return_rate(c["bill"], c["seconds"], c["messages"], c["mms"], c["kb"], c["days"], cost),
-    )  # fmt: skip
+    )
     assert found == [None if case[-1] is None else pytest.approx(case[-1]) for case in cases]
 
 
 def test_value_score_and_tier(spark):
     rule = load_judgements().value_tier
     scores = evaluate(
-        spark, [(1.0, 1.0, 1.0, True), (0.5, None, None, None)], "arpu double, back double, circle double, key boolean",
+        spark,
+        [(1.0, 1.0, 1.0, True), (0.5, None, None, None)],
+        "arpu double, back double, circle double, key boolean",
         lambda c: value_tier.value_score(c["arpu"], c["back"], c["circle"], c["key"], rule),
-    )  # fmt: skip
+    )
     assert scores == pytest.approx([1.0, 0.35])
     tiers = evaluate(
         spark,
@@ -174,9 +204,11 @@ def test_stickiness_levels(spark):
     rule = load_judgements().stickiness
     cases = [(True, 2, True, 1.0, 91, 1.2), (False, 1, False, None, 90, 0.125), (None, None, None, None, None, 0.0)]
     scores = evaluate(
-        spark, [case[:-1] for case in cases], "account boolean, services int, closed boolean, circle double, left int",
+        spark,
+        [case[:-1] for case in cases],
+        "account boolean, services int, closed boolean, circle double, left int",
         lambda c: stickiness.stickiness_score(c["account"], c["services"], c["closed"], c["circle"], c["left"], rule),
-    )  # fmt: skip
+    )
     assert scores == pytest.approx([case[-1] for case in cases])
     levels = evaluate(
         spark, [(0.66,), (0.65,), (0.33,), (0.32,)], "s double", lambda c: stickiness.stickiness_level(c["s"], rule)
@@ -195,9 +227,11 @@ def test_anomaly_names_the_parts_that_hold(spark):
     ]
     schema = "minutes double, calls double, hot int, fwd int, days int, topups int, wanted array<string>"
     found = evaluate(
-        spark, cases, schema,
+        spark,
+        cases,
+        schema,
         lambda c: anomaly.anomaly_reasons(c["minutes"], c["calls"], c["hot"], c["fwd"], c["days"], c["topups"], rule),
-    )  # fmt: skip
+    )
     assert found == [case[-1] for case in cases]
 
 

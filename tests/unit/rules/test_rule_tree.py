@@ -9,10 +9,18 @@ from conf.tables import Column
 from jobs.rules.rule_tree import MAX_DEPTH, MAX_NODES, parse_rule
 
 TYPES = {
-    "arpu_fen": "bigint", "age_years": "int", "brand_code": "string", "has_crbt": "boolean", "score": "double",
-    "birth_date": "date", "list_colours": "array<string>", "preference": "map<string,double>", "tag_ids": "array<string>",
-    "state": "string", "reasons": "array<string>",
-}  # fmt: skip
+    "arpu_fen": "bigint",
+    "age_years": "int",
+    "brand_code": "string",
+    "has_crbt": "boolean",
+    "score": "double",
+    "birth_date": "date",
+    "list_colours": "array<string>",
+    "preference": "map<string,double>",
+    "tag_ids": "array<string>",
+    "state": "string",
+    "reasons": "array<string>",
+}
 CODES = {
     "state": {"ACTIVE": "used", "CHURNED": "left", "NONE": "never had it"},
     "reasons": {"USAGE_DROP": "use breaks down", "FORWARDING": "forwards calls"},
@@ -142,14 +150,24 @@ CASES = {
     "has_tag": ({"has_tag": "T"}, {"a"}),
     "not has_tag keeps those without tags": ({"not": {"has_tag": "T"}}, {"b", "c"}),
     "unknown or true is true": (
-        {"any": [{"column": "brand_code", "op": "eq", "value": "X"}, {"column": "has_crbt", "op": "eq", "value": True}]},
+        {
+            "any": [
+                {"column": "brand_code", "op": "eq", "value": "X"},
+                {"column": "has_crbt", "op": "eq", "value": True},
+            ]
+        },
         {"a", "c"},
     ),
     "unknown and true is not selected": (
-        {"all": [{"column": "brand_code", "op": "eq", "value": "X"}, {"column": "has_crbt", "op": "eq", "value": True}]},
+        {
+            "all": [
+                {"column": "brand_code", "op": "eq", "value": "X"},
+                {"column": "has_crbt", "op": "eq", "value": True},
+            ]
+        },
         set(),
     ),
-}  # fmt: skip
+}
 
 
 def test_selects_what_three_valued_logic_says(spark):

@@ -68,10 +68,14 @@ def test_dollar_files_have_the_rows_their_check_file_says(small_operator):
         assert created > stamp
 
 
-@pytest.mark.parametrize(("name", "second"), [
-    ("crbt_fee", "s_13100_20250901_13203_00_002.dat"), ("payment", "S0300620250901000001.AVL"),
-    ("crbt_tone_event", "s_13100_20250901_VGOP-R1.6-15202_00_002.dat"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("crbt_fee", "s_13100_20250901_13203_00_002.dat"),
+        ("payment", "S0300620250901000001.AVL"),
+        ("crbt_tone_event", "s_13100_20250901_VGOP-R1.6-15202_00_002.dat"),
+    ],
+)
 def test_large_files_of_every_style_are_split_and_listed_in_one_control_file(tmp_path, name, second):
     feed, created = load_feeds()[name], datetime(2025, 9, 2, 3)
     rows = pl.DataFrame({field.name: ["1", "2", "3"] for field in feed.fields})

@@ -28,9 +28,11 @@ def ask(now, who, campaign, changes=None, product="CRBT"):
     """Answers of these people to a call of a campaign."""
     names = ("contact_id", "task_id", "wave_no", "script_id")
     contacts = pl.DataFrame({"who": who, "msisdn": now.state.msisdn[who].astype(str)}).with_columns(
-        *[pl.lit("1").alias(name) for name in names], channel_code=pl.lit("OUTBOUND"), product_id=pl.lit(product),
+        *[pl.lit("1").alias(name) for name in names],
+        channel_code=pl.lit("OUTBOUND"),
+        product_id=pl.lit(product),
         campaign_id=pl.lit(campaign),
-    )  # fmt: skip
+    )
     return responses.answer(now, changes or Changes(), contacts, {})
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from jobs.ingest import job
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from simulator import key
 from simulator.verify import verify
 
@@ -32,8 +32,8 @@ def spoilt(loaded, tmp_path_factory):
     """Differences after spoiling: a row lost, the last night not loaded, a resend ignored, dirt that did not arrive."""
     settings = loaded.with_home(tmp_path_factory.mktemp("spoilt") / "home")
     shutil.copytree(loaded.home, settings.home)
-    files = [spoil(row) for row in ledger.read(settings, "ops.file_ledger").to_pylist()]
-    ledger.replace(
+    files = [spoil(row) for row in delta_rs.read(settings, "ops.file_ledger").to_pylist()]
+    delta_rs.replace(
         settings, "ops.file_ledger", [row for row in files if row["load_date"] != settings.history.last], None
     )
     for path in settings.path("answer_key", "dirt").glob("*.parquet"):
@@ -52,7 +52,7 @@ def test_every_count_equals_the_answer_key(loaded, verdict):
     assert verdict.differences == []
     assert verdict.by_feed.height >= 25, "floor: feeds are compared"
     assert (verdict.by_feed["files"] == verdict.by_feed["files_found"]).all()
-    files = ledger.read(loaded, "ops.file_ledger").to_pylist()
+    files = delta_rs.read(loaded, "ops.file_ledger").to_pylist()
     assert sum(row["rows_good"] or 0 for row in files) > 50_000, "floor: rows moved"
     assert sum(row["rows_quarantined"] or 0 for row in files) > 20, "floor: dirt was found"
     assert "not built" in verdict.notes[0], "no view here: said, not passed over"
@@ -63,7 +63,7 @@ def test_what_was_compared_holds_a_split_file_a_late_file_and_a_resend(loaded):
     assert files.filter(pl.col("sequence_no") > 1)["feed"].n_unique() >= 3, "fixed width and dollar"
     assert files.filter(pl.col("load_date") > pl.col("data_date"))["feed"].to_list().count("misc_order") == 1
     assert set(files.filter(pl.col("resend_no") > 0)["feed"]) == {"customer"}
-    statuses = {row["status"] for row in ledger.read(loaded, "ops.file_ledger").to_pylist()}
+    statuses = {row["status"] for row in delta_rs.read(loaded, "ops.file_ledger").to_pylist()}
     assert statuses == {"LANDED", "SUPERSEDED"}
 
 

@@ -7,7 +7,7 @@ import json
 from conf.approval import load_approval_flow
 from jobs.lakehouse import secrets
 from jobs.servers import airflow_server
-from jobs.stack import stack
+from jobs.stack import all_servers
 
 
 def test_makers_and_approvers_have_logins_of_their_own_that_configure_nothing(settings):
@@ -16,7 +16,7 @@ def test_makers_and_approvers_have_logins_of_their_own_that_configure_nothing(se
     assert len(roles) >= 3
     assert not set(flow.makers) & set(flow.logins)
     assert set(roles.values()) == {"user"}, "what they may do: tests/dags/test_login_duties.py"
-    shown = {name: login for name, _, login in stack.places(settings)}["Airflow"]
+    shown = {name: login for name, _, login in all_servers.places(settings)}["Airflow"]
     assert all(f"{login} / " in shown for login in roles)
 
 

@@ -13,7 +13,7 @@ from conf.errors import InputRefused
 from jobs.lakehouse import secrets
 from jobs.lakehouse.managed_process import ManagedProcess
 from jobs.servers import web
-from jobs.stack import stack
+from jobs.stack import all_servers
 
 ASK = """
 import base64, json, os, sys
@@ -59,8 +59,13 @@ def test_strangers_get_nothing_and_the_login_of_the_screen_opens_the_registry(pa
     }
 
     done = subprocess.run(
-        [sys.executable, "-c", ASK, password, "password1234"], env=env | given, cwd=folder, capture_output=True, text=True, check=False
-    )  # fmt: skip
+        [sys.executable, "-c", ASK, password, "password1234"],
+        env=env | given,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stderr[-2000:]
     strangers, logins, upload = json.loads(done.stdout.strip().splitlines()[-1])
@@ -68,7 +73,7 @@ def test_strangers_get_nothing_and_the_login_of_the_screen_opens_the_registry(pa
     assert set(strangers.values()) == {401}
     assert logins == {password: 200, "password1234": 401}
     assert upload == 503, "no files over HTTP, with a login either"
-    assert {name: login for name, _, login in stack.places(settings)}["MLflow"] == f"admin / {password}"
+    assert {name: login for name, _, login in all_servers.places(settings)}["MLflow"] == f"admin / {password}"
 
 
 def test_the_server_is_started_with_login_without_files_and_its_secrets_are_no_arguments(pages):
@@ -106,4 +111,4 @@ def test_without_the_pages_package_nothing_is_started_or_waited_for_and_the_scre
     web.wait(settings)
 
     assert waited == ["docs"]
-    assert "not installed" in {name: login for name, _, login in stack.places(settings)}["MLflow"]
+    assert "not installed" in {name: login for name, _, login in all_servers.places(settings)}["MLflow"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.stack.models_proof import Verdict
+from jobs.stack.models_proof import ModelProof
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from jobs.stack.models_proof import Verdict
     ],
 )
 def test_a_promise_is_kept_or_broken(model, auc, ceiling, logistic, is_kept):
-    assert Verdict(model, 1000, 50, auc, ceiling, logistic, 1.0).is_kept is is_kept
+    assert ModelProof(model, 1000, 50, auc, ceiling, logistic, 1.0).is_kept is is_kept

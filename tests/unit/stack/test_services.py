@@ -11,7 +11,7 @@ from conf.errors import ConfigError
 from conf.settings import load_settings
 from jobs.lakehouse.managed_process import ManagedProcess
 from jobs.servers import postgres, web
-from jobs.stack import stack
+from jobs.stack import all_servers
 from models.registry import tracking_uri
 
 
@@ -81,6 +81,6 @@ def test_postgres_runs_while_a_process_of_that_number_works_in_its_folder(operat
 def test_asking_for_addresses_starts_no_database(operator):
     settings = operator(embedded_postgres=True)  # whose start fails the test
 
-    shown = {name: address for name, address, _ in stack.places(settings)}
+    shown = {name: address for name, address, _ in all_servers.places(settings)}
 
     assert shown["MLflow"] == "http://127.0.0.1:5000"

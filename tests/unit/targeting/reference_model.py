@@ -137,8 +137,14 @@ def wave_to_try(campaign, mine: list[dict], last: dict | None, considered: dict 
 def used_up(campaign, contacts: list[dict], wave: int) -> set[str]:
     """Channels on which a wave was tried in vain as often as it may be; passive ones never are."""
     limits = {"BROADCAST": 2, "ACTIVE": 3}
-    classes = {"SMS": "BROADCAST", "MMS": "BROADCAST", "WAP_PUSH": "BROADCAST", "OUTBOUND": "ACTIVE", "IVR": "ACTIVE",
-               "ACCOUNT_MANAGER": "ACTIVE"}  # fmt: skip
+    classes = {
+        "SMS": "BROADCAST",
+        "MMS": "BROADCAST",
+        "WAP_PUSH": "BROADCAST",
+        "OUTBOUND": "ACTIVE",
+        "IVR": "ACTIVE",
+        "ACCOUNT_MANAGER": "ACTIVE",
+    }
     missed = [c["channel_code"] for c in contacts if c["contact_state"] == "MISSED" and c["wave_no"] == wave]
     return {
         task.channel_code

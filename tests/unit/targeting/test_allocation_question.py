@@ -15,9 +15,9 @@ from conf.settings import AllocationSettings
 from jobs.rules.exclusion_reasons import Reason, first_reason, reasons_of
 from jobs.targeting.allocate import NOT_CHOSEN, allocate
 from jobs.targeting.channel_rules import bits_of
-from jobs.targeting.freeze import contacts_of, control_rows_of, decisions_of, recommendations_of
-from jobs.targeting.identity import IdentityBroken, require_identity
-from jobs.targeting.question import budget_left, build_question
+from jobs.targeting.night_problem import budget_left, build_problem
+from jobs.targeting.night_rows import contacts_of, control_rows_of, decisions_of, recommendations_of
+from jobs.targeting.tally import IdentityBroken, require_tally
 from jobs.targeting.value import Evidence, expected_values
 from models.allocation import check_plan, solve
 from tests.unit.targeting.campaigns_for_tests import CRBT, CRBT_OTHER, NEWS, a_campaign
@@ -34,10 +34,17 @@ def targets(campaigns=CAMPAIGNS, people: int = PEOPLE, reasons: int = 0, seed: i
     for campaign in sorted(campaigns):
         for number in range(people):
             row = {
-                "subscription_id": f"S{number:05d}", "campaign_id": campaign, "product_id": campaigns[campaign].product_id, "wave_no": 1,
-                "score": float(rng.uniform(0.01, 0.5)), "is_model_selected": bool(rng.random() < 0.5), "all_reasons": reasons,
-                "open_channels": bits_of(campaigns[campaign].channel_codes), "is_campaign_control": False, "month_contact_cnt": 0,
-            }  # fmt: skip
+                "subscription_id": f"S{number:05d}",
+                "campaign_id": campaign,
+                "product_id": campaigns[campaign].product_id,
+                "wave_no": 1,
+                "score": float(rng.uniform(0.01, 0.5)),
+                "is_model_selected": bool(rng.random() < 0.5),
+                "all_reasons": reasons,
+                "open_channels": bits_of(campaigns[campaign].channel_codes),
+                "is_campaign_control": False,
+                "month_contact_cnt": 0,
+            }
             rows.append(
                 row
                 | {
@@ -67,7 +74,7 @@ def night():
 def test_plan_keeps_every_rule_by_the_referee(night):
     table, left, allocation = night
     values = expected_values(table, CAMPAIGNS, allocation.channels, POLICY, Evidence())
-    question = build_question(table, CAMPAIGNS, values, POLICY, DAY, left, Evidence())
+    question = build_problem(table, CAMPAIGNS, values, POLICY, DAY, left, Evidence())
     assert allocation.plan.gap <= 0.01
     hard = [
         fault for fault in check_plan(question.problem, allocation.plan.chosen) if not fault.rule.startswith("minimum_")
@@ -138,12 +145,12 @@ def test_identity_is_exact_and_a_lost_row_breaks_it(night):
     table, _, allocation = night
     decisions = decisions_of(table, allocation, CAMPAIGNS, POLICY, NIGHT)
     contacts = contacts_of(table, allocation, CAMPAIGNS, NIGHT)
-    require_identity(decisions, contacts)
+    require_tally(decisions, contacts)
     assert decisions.num_rows == table.num_rows
     with pytest.raises(IdentityBroken):
-        require_identity(decisions, contacts.slice(1))
+        require_tally(decisions, contacts.slice(1))
     with pytest.raises(IdentityBroken):
-        require_identity(pa.concat_tables([decisions, decisions.slice(0, 1)]), contacts)
+        require_tally(pa.concat_tables([decisions, decisions.slice(0, 1)]), contacts)
 
 
 def test_frozen_rows_agree_with_the_decisions(night):
@@ -177,7 +184,7 @@ def _asked(campaign, people: int = 60, left: float = 1000.0):
     channels = list(load_channels().values())
     campaigns = {campaign.campaign_id: campaign}
     values = expected_values(table, campaigns, channels, POLICY, Evidence())
-    question = build_question(table, campaigns, values, POLICY, DAY, {campaign.campaign_id: left}, Evidence())
+    question = build_problem(table, campaigns, values, POLICY, DAY, {campaign.campaign_id: left}, Evidence())
     plan = solve(question.problem, 1e-6, 20.0)
     return question, plan
 
@@ -211,7 +218,7 @@ def test_campaigns_that_name_each_other_are_kept_apart_in_one_night():
     table = targets({"T_ONE": one, "T_TWO": two}, people=5)
     campaigns = {"T_ONE": one, "T_TWO": two}
     values = expected_values(table, campaigns, list(load_channels().values()), POLICY, Evidence())
-    question = build_question(table, campaigns, values, POLICY, DAY, dict.fromkeys(campaigns, 10.0), Evidence())
+    question = build_problem(table, campaigns, values, POLICY, DAY, dict.fromkeys(campaigns, 10.0), Evidence())
     assert [(c.campaigns_a, c.campaigns_b) for c in question.problem.conflicts] == [(["T_ONE"], ["T_TWO"])]
     assert (one.excluded_days, two.excluded_days) == ({"T_TWO": 6}, {})
 

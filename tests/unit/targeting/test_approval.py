@@ -15,7 +15,7 @@ from conf.errors import InputRefused
 from jobs.targeting import approval_flow
 from jobs.targeting.approval import (
     approved_hash,
-    content_hash,
+    campaign_hash,
     decisions_about,
     record_decision,
     record_submission,
@@ -32,7 +32,7 @@ def hash_of(folder, text: str) -> str:
     """Content of a pilot's file with this text, away from conf/ so that nothing is laid over it."""
     copy = folder / PILOT.name
     copy.write_text(text, encoding="utf-8")
-    return content_hash(read_campaign(copy))
+    return campaign_hash(read_campaign(copy))
 
 
 def test_hash_stays_given_comments_and_blank_lines(tmp_path):
@@ -64,7 +64,7 @@ def at(hour: int) -> datetime:
 
 
 def decide(settings, step: str, decision: str, by: str, hour: int, content: str | None = None) -> None:
-    record_decision(settings, "T_CRBT", content or content_hash(CRBT), step, decision, by, at(hour))
+    record_decision(settings, "T_CRBT", content or campaign_hash(CRBT), step, decision, by, at(hour))
 
 
 def whole_way(settings, hour: int = 0) -> None:
@@ -134,24 +134,26 @@ def test_steps_of_another_content_do_not_count(settings):
 def test_submitting_again_stops_nothing_and_starts_the_way_anew(settings):
     whole_way(settings)
     record_submission(settings, CRBT, "li.wei", at(5))
-    assert approved_hash(settings, "T_CRBT") == content_hash(CRBT)
-    way = way_of(settings, "T_CRBT", content_hash(CRBT))
+    assert approved_hash(settings, "T_CRBT") == campaign_hash(CRBT)
+    way = way_of(settings, "T_CRBT", campaign_hash(CRBT))
     assert (way.maker, way.missing) == ("li.wei", ["REVIEW", "TASKS"])
 
 
 def test_approved_content_is_kept_word_for_word(settings):
     whole_way(settings)
     (text,) = (row["content"] for row in decisions_about(settings, "T_CRBT") if row["step"] == "SUBMIT")
-    assert sha256(text.encode()).hexdigest() == content_hash(CRBT)
+    assert sha256(text.encode()).hexdigest() == campaign_hash(CRBT)
     assert Campaign.model_validate_json(text) == CRBT, "the auditor reads what was approved from the table alone"
 
 
 def answer(option: str, hour: int, name: str = "li.wei") -> dict:
     """What Airflow's approval operator hands over when a person has answered."""
     return {
-        "chosen_options": [option], "params_input": {}, "responded_at": at(hour),
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": at(hour),
         "responded_by_user": {"id": "7", "name": name},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -171,9 +173,11 @@ def test_each_step_and_the_release_name_the_person(settings, pilot):
     assert approved_hash(settings, "CRBT_SAVE") == pilot
     rows = [(row["step"], row["decision"], row["decided_by"]) for row in decisions_about(settings, "CRBT_SAVE")]
     assert rows == [
-        ("SUBMIT", "SUBMITTED", "zhao.lei"), ("REVIEW", "APPROVED", "wang.fang"), ("TASKS", "APPROVED", "li.wei"),
+        ("SUBMIT", "SUBMITTED", "zhao.lei"),
+        ("REVIEW", "APPROVED", "wang.fang"),
+        ("TASKS", "APPROVED", "li.wei"),
         ("RELEASE", "APPROVED", "li.wei"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,32 @@ def a_complaint(day: date, **values) -> Complaint:
 @pytest.mark.parametrize(
     ("story", "complaints", "closed"),
     [
-        ("A: escalated years ago", [a_complaint(date(2020, 1, 1), is_escalated=True, closed_on=date(2020, 1, 2))], [EVERYTHING]),
-        ("A: the third in six months, all closed long ago",
-         [a_complaint(date(2024, month, 1), closed_on=date(2024, month, 2)) for month in (1, 3, 6)], [EVERYTHING]),
-        ("D: the third after six months", [a_complaint(date(2024, month, 1), closed_on=date(2024, month, 2)) for month in (1, 3, 10)], []),
-        ("B: two about marketing, eleven months ago",
-         [a_complaint(date(2025, 4, day), category="MARKETING") for day in (1, 20)], [EVERYTHING]),
+        (
+            "A: escalated years ago",
+            [a_complaint(date(2020, 1, 1), is_escalated=True, closed_on=date(2020, 1, 2))],
+            [EVERYTHING],
+        ),
+        (
+            "A: the third in six months, all closed long ago",
+            [a_complaint(date(2024, month, 1), closed_on=date(2024, month, 2)) for month in (1, 3, 6)],
+            [EVERYTHING],
+        ),
+        (
+            "D: the third after six months",
+            [a_complaint(date(2024, month, 1), closed_on=date(2024, month, 2)) for month in (1, 3, 10)],
+            [],
+        ),
+        (
+            "B: two about marketing, eleven months ago",
+            [a_complaint(date(2025, 4, day), category="MARKETING") for day in (1, 20)],
+            [EVERYTHING],
+        ),
         ("B: over after twelve months", [a_complaint(date(2025, 3, day), category="MARKETING") for day in (1, 10)], []),
-        ("C: its channel and product for six months",
-         [a_complaint(date(2025, 9, 11), channel="SMS", product="CRBT")], [("CHANNEL", "SMS"), ("PRODUCT", "CRBT")]),
+        (
+            "C: its channel and product for six months",
+            [a_complaint(date(2025, 9, 11), channel="SMS", product="CRBT")],
+            [("CHANNEL", "SMS"), ("PRODUCT", "CRBT")],
+        ),
         ("C: over after six months", [a_complaint(date(2025, 9, 10), channel="SMS")], []),
         ("C: everything when it names nothing", [a_complaint(date(2026, 1, 1), category="MARKETING")], [EVERYTHING]),
         ("D: open", [a_complaint(date(2025, 6, 1))], [EVERYTHING]),
@@ -36,7 +53,7 @@ def a_complaint(day: date, **values) -> Complaint:
         ("D: closed 30 days ago", [a_complaint(date(2026, 2, 1), closed_on=date(2026, 2, 9))], []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
+)
 def test_what_complaints_close(story, complaints, closed):
     assert closures(complaints, DAY, RULES) == closed, story
 

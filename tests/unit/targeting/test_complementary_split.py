@@ -59,11 +59,16 @@ def people() -> tuple[pa.Table, np.ndarray]:
     meant = rng.permutation(np.repeat(list(LISTED), list(LISTED.values())))
     count = len(meant)
     columns = {
-        "subscription_id": [f"S{n:06d}" for n in range(count)], "campaign_id": ["T_CITY"] * count, "product_id": ["CRBT"] * count,
-        "wave_no": pa.array([1] * count, pa.int32()), "score": rng.uniform(0.08, 0.16, count), "is_model_selected": [True] * count,
-        "all_reasons": np.zeros(count, dtype=np.int64), "open_channels": [bits_of(LISTED)] * count,
+        "subscription_id": [f"S{n:06d}" for n in range(count)],
+        "campaign_id": ["T_CITY"] * count,
+        "product_id": ["CRBT"] * count,
+        "wave_no": pa.array([1] * count, pa.int32()),
+        "score": rng.uniform(0.08, 0.16, count),
+        "is_model_selected": [True] * count,
+        "all_reasons": np.zeros(count, dtype=np.int64),
+        "open_channels": [bits_of(LISTED)] * count,
         "month_contact_cnt": np.zeros(count, dtype=np.int32),
-    }  # fmt: skip
+    }
     for code in load_channels():
         usual = np.asarray([TRAITS[trait].get(code, 0.5) for trait in meant])
         columns[f"preference_{code}"] = np.clip(usual + rng.normal(0.0, 0.1, count), 0.0, 1.0)

@@ -14,7 +14,7 @@ from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.rules.exclusion_reasons import due_all_the_same, first_reason, in_order, mask_of, protecting, reasons_of
 from jobs.targeting.channel_rules import channels_of
-from jobs.targeting.control import GLOBAL, bucket
+from jobs.targeting.control_group import GLOBAL, bucket
 from jobs.targeting.decide import find_targets
 from tests.builders.targeting_night import FOREVER, NIGHT, a_contact, a_night, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
@@ -177,8 +177,17 @@ def named_cases(town: Town) -> None:
     consider_cases(town)
     wave_cases(town)
     attempt_cases(town)
-    ladder = town.person("everything against", control=GLOBAL, is_live=False, user_type="3", msisdn_class="FIXED", has_crbt=True,
-                         list_colours=["BLACK"], account_manager_id=None, device_supports_mms=False)  # fmt: skip
+    ladder = town.person(
+        "everything against",
+        control=GLOBAL,
+        is_live=False,
+        user_type="3",
+        msisdn_class="FIXED",
+        has_crbt=True,
+        list_colours=["BLACK"],
+        account_manager_id=None,
+        device_supports_mms=False,
+    )
     for reason in protecting():
         protect(ladder, reason.name)
     contacted(ladder, "T_CRBT", date(2026, 3, 1), OLD, date(2026, 3, 3))
@@ -203,7 +212,12 @@ def consider_cases(town: Town) -> None:
     last_wave.contacts.append(
         a_contact(last_wave.row, "T_CRBT", date(2026, 3, 9), wave_no=3, channel_code="STORE", contact_state="MISSED")
     )
-    for name, state, calls in (("called", "MADE", 1), ("call open", "OPEN", 1), ("not reached", "MISSED", 1), ("not reached thrice", "MISSED", 3)):  # fmt: skip
+    for name, state, calls in (
+        ("called", "MADE", 1),
+        ("call open", "OPEN", 1),
+        ("not reached", "MISSED", 1),
+        ("not reached thrice", "MISSED", 3),
+    ):
         called = town.person(f"considers since five days, {name} since")
         contacted(called, "T_CRBT", date(2026, 3, 6), **{**answer, "response_at": datetime(2026, 3, 6, 4)})
         for day in range(9 - calls, 9):
@@ -231,9 +245,17 @@ def attempt_cases(town: Town) -> None:
         case = town.cases.get(name) or town.person(name)
         product = ALL[campaign].product_id
         case.contacts += [
-            a_contact(case.row, campaign, date(2026, 3, day), product_id=product, channel_code=channel, wave_no=wave, contact_state=state)
+            a_contact(
+                case.row,
+                campaign,
+                date(2026, 3, day),
+                product_id=product,
+                channel_code=channel,
+                wave_no=wave,
+                contact_state=state,
+            )
             for day in days
-        ]  # fmt: skip
+        ]
         return case
 
     missed("not reached once", "T_CRBT_KEEP", "OUTBOUND", 10)
@@ -245,8 +267,16 @@ def attempt_cases(town: Town) -> None:
     contacted(second, "T_CRBT_KEEP", date(2026, 3, 5), channel="OUTBOUND")
     recalled = town.person("recalled twice")
     for day in (9, 10):
-        contacted(recalled, "T_ONLY_SMS", date(2026, 3, day), product="MUSIC_CLUB_PREMIUM", contact_state="RECALLED", is_contacted=False,
-                  counts_to_cap=False, response_code="NOT_REACHED")  # fmt: skip
+        contacted(
+            recalled,
+            "T_ONLY_SMS",
+            date(2026, 3, day),
+            product="MUSIC_CLUB_PREMIUM",
+            contact_state="RECALLED",
+            is_contacted=False,
+            counts_to_cap=False,
+            response_code="NOT_REACHED",
+        )
     missed("one failed sending", "T_ONLY_SMS", "SMS", 10)
     missed("two failed sendings", "T_ONLY_SMS", "SMS", 9, 10)
     for wave, days in ((1, (1, 2)), (2, (3, 4)), (3, (5, 6))):
@@ -258,18 +288,32 @@ def random_people(town: Town, rng: random.Random) -> None:
     """People with anything that can happen, in proportions that let every rule fire."""
     for number in range(RANDOM_PEOPLE):
         case = town.person(
-            f"random {number}", control="any",
-            is_live=rng.random() < 0.95, subscription_status=rng.choice(["ACTIVE"] * 12 + ["SUSPENDED", "GRACE", "QUARANTINE"]), user_type=rng.choice(["1"] * 15 + ["2", None]),
-            msisdn_class=rng.choice(["NATIONAL_MOBILE"] * 15 + ["FIXED", None]), has_crbt=rng.random() < 0.3, has_newspaper=rng.random() < 0.2,
-            is_music_club_premium=rng.choice([True, False, False, False, None]), device_supports_mms=rng.choice([True, True, False, None]),
-            account_manager_id=rng.choice(["AM1", None]), list_colours=rng.choice([[], [], [], ["GREY"], ["RED"]]),
-        )  # fmt: skip
+            f"random {number}",
+            control="any",
+            is_live=rng.random() < 0.95,
+            subscription_status=rng.choice(["ACTIVE"] * 12 + ["SUSPENDED", "GRACE", "QUARANTINE"]),
+            user_type=rng.choice(["1"] * 15 + ["2", None]),
+            msisdn_class=rng.choice(["NATIONAL_MOBILE"] * 15 + ["FIXED", None]),
+            has_crbt=rng.random() < 0.3,
+            has_newspaper=rng.random() < 0.2,
+            is_music_club_premium=rng.choice([True, False, False, False, None]),
+            device_supports_mms=rng.choice([True, True, False, None]),
+            account_manager_id=rng.choice(["AM1", None]),
+            list_colours=rng.choice([[], [], [], ["GREY"], ["RED"]]),
+        )
         for _ in range(rng.choice([0, 0, 1, 2])):
-            reason, scope = rng.choice([
-                ("LIST_BLACK", ("SYSTEM", "*")), ("DND_CHANNEL", ("CHANNEL", rng.choice(["SMS", "OUTBOUND", "STORE"]))),
-                ("DND_PRODUCT", ("PRODUCT", rng.choice(["CRBT", "NEWSPAPER"]))), ("COMPLAINT_C", ("CHANNEL", "SMS")), ("COMPLAINT_D", ("SYSTEM", "*")),
-                ("SENSITIVE_CHANNEL", ("CHANNEL", "OUTBOUND")), ("LIST_GREY", ("CHANNEL", "SMS")), ("LIST_RED", ("CHANNEL", "OUTBOUND")),
-            ])  # fmt: skip
+            reason, scope = rng.choice(
+                [
+                    ("LIST_BLACK", ("SYSTEM", "*")),
+                    ("DND_CHANNEL", ("CHANNEL", rng.choice(["SMS", "OUTBOUND", "STORE"]))),
+                    ("DND_PRODUCT", ("PRODUCT", rng.choice(["CRBT", "NEWSPAPER"]))),
+                    ("COMPLAINT_C", ("CHANNEL", "SMS")),
+                    ("COMPLAINT_D", ("SYSTEM", "*")),
+                    ("SENSITIVE_CHANNEL", ("CHANNEL", "OUTBOUND")),
+                    ("LIST_GREY", ("CHANNEL", "SMS")),
+                    ("LIST_RED", ("CHANNEL", "OUTBOUND")),
+                ]
+            )
             protect(case, reason, *scope, valid_to=rng.choice([FOREVER, date(2026, 3, 10), date(2026, 4, 1)]))
         for _ in range(rng.choice([0, 0, 1, 2, 4, 6])):
             day = NIGHT - timedelta(days=rng.choice([0, 1, 3, 5, 6, 7, 8, 9, 12, 30, 80, 100]))
@@ -587,10 +631,12 @@ def test_every_rule_fires_somewhere(verdicts, town):
 def test_more_protection_never_opens_anything(spark, home, town, verdicts):
     rng = random.Random(SEED + 1)
     added = [
-        a_suppression(case.row, rng.choice(["LIST_BLACK", "COMPLAINT_D", "DND_SYSTEM"])) if rng.random() < 0.5
+        a_suppression(case.row, rng.choice(["LIST_BLACK", "COMPLAINT_D", "DND_SYSTEM"]))
+        if rng.random() < 0.5
         else a_suppression(case.row, "DND_CHANNEL", "CHANNEL", rng.choice(["SMS", "MMS", "OUTBOUND", "STORE"]))
-        for case in town.cases.values() if rng.random() < 0.4
-    ]  # fmt: skip
+        for case in town.cases.values()
+        if rng.random() < 0.4
+    ]
     assert len(added) > 100
     before = [row for case in town.cases.values() for row in case.protection]
     put(home, "gold.suppression", before + added)

@@ -15,13 +15,40 @@ from jobs.rules.exclusion_reasons import Reason, first_reason, mask_of, up_to
 
 # Nights that were decided hold these bits (campaign_decision.all_reasons): none of them ever changes.
 BITS = {
-    "NOT_LIVE": 0, "TEST_NUMBER": 1, "INVALID_MSISDN": 2, "LIST_BLACK": 3, "DND_SYSTEM": 4, "COMPLAINT_A": 5, "COMPLAINT_B": 6,
-    "LIST_RED": 7, "LIST_GREY": 8, "DND_CHANNEL": 9, "DND_PRODUCT": 10, "SENSITIVE_CHANNEL": 11, "COMPLAINT_C": 12,
-    "COMPLAINT_D": 13, "ALREADY_OWNS": 14, "RESP_ACCEPTED": 15, "RESP_REFUSED": 16, "RECENT_CAMPAIGN": 17,
-    "CAMPAIGN_EXCLUSION": 18, "WAVE_NOT_DUE": 19, "WAVES_FINISHED": 20, "DEVICE_INCAPABLE": 21, "NO_ACCOUNT_MANAGER": 22,
-    "CONTROL_GROUP": 23, "CAP_CUSTOMER": 24, "CAP_PRODUCT": 25, "CAP_CAMPAIGN": 26, "CAP_CAMPAIGN_CHANNEL": 27,
-    "NOT_CHOSEN_CONFLICT": 28, "NOT_CHOSEN_VALUE": 29, "NOT_CHOSEN_BUDGET": 30, "NOT_CHOSEN_CAPACITY": 31, "BLACKOUT_DATE": 32,
-}  # fmt: skip
+    "NOT_LIVE": 0,
+    "TEST_NUMBER": 1,
+    "INVALID_MSISDN": 2,
+    "LIST_BLACK": 3,
+    "DND_SYSTEM": 4,
+    "COMPLAINT_A": 5,
+    "COMPLAINT_B": 6,
+    "LIST_RED": 7,
+    "LIST_GREY": 8,
+    "DND_CHANNEL": 9,
+    "DND_PRODUCT": 10,
+    "SENSITIVE_CHANNEL": 11,
+    "COMPLAINT_C": 12,
+    "COMPLAINT_D": 13,
+    "ALREADY_OWNS": 14,
+    "RESP_ACCEPTED": 15,
+    "RESP_REFUSED": 16,
+    "RECENT_CAMPAIGN": 17,
+    "CAMPAIGN_EXCLUSION": 18,
+    "WAVE_NOT_DUE": 19,
+    "WAVES_FINISHED": 20,
+    "DEVICE_INCAPABLE": 21,
+    "NO_ACCOUNT_MANAGER": 22,
+    "CONTROL_GROUP": 23,
+    "CAP_CUSTOMER": 24,
+    "CAP_PRODUCT": 25,
+    "CAP_CAMPAIGN": 26,
+    "CAP_CAMPAIGN_CHANNEL": 27,
+    "NOT_CHOSEN_CONFLICT": 28,
+    "NOT_CHOSEN_VALUE": 29,
+    "NOT_CHOSEN_BUDGET": 30,
+    "NOT_CHOSEN_CAPACITY": 31,
+    "BLACKOUT_DATE": 32,
+}
 
 
 @pytest.fixture
@@ -72,14 +99,17 @@ def test_order_of_two_exclusions_is_an_edit_of_one_file(an_operator):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda entries: [{**each, "bit": 40} if each["bit"] == 7 else each for each in entries], "LIST_RED.bit.*wanted: 7"),
+        (
+            lambda entries: [{**each, "bit": 40} if each["bit"] == 7 else each for each in entries],
+            "LIST_RED.bit.*wanted: 7",
+        ),
         (lambda entries: [{**each, "bit": 3} if each["bit"] == 7 else each for each in entries], r"given twice: \[3\]"),
         (lambda entries: [*entries, entries[0]], "given twice: .*NOT_LIVE"),
         (lambda entries: entries[1:], "NOT_LIVE.*left out"),
         (lambda entries: [*entries, {"reason": "BAD_MOOD", "bit": 50, "title": "a mood"}], "BAD_MOOD.*no rule gives"),
         (lambda entries: [{**entries[0], "step": 1}, *entries[1:]], "unknown key 'step'"),
     ],
-)  # fmt: skip
+)
 def test_changed_doubled_and_missing_exclusions_are_refused(an_operator, change, words):
     an_operator(change)
 

@@ -14,14 +14,49 @@ from jobs.targeting.export_check import Protection, differences, read_back, viol
 from jobs.targeting.export_layout import file_bytes
 
 LAYOUTS = sorted(load_exports())
-HOSTILE = ["=1+1", "+86", "-2", "@SUM(A1)", " =1", "a\tb", "a\nb", "a\rb", "a\x00b", "", " ", "x" * 2001, "a\u2028b",
-           "＝1+1", "＋86", "－2", "＠SUM(A1)", "'=1", '"=1', ";=1", "'＝1", "'\"@A"]  # fmt: skip
+HOSTILE = [
+    "=1+1",
+    "+86",
+    "-2",
+    "@SUM(A1)",
+    " =1",
+    "a\tb",
+    "a\nb",
+    "a\rb",
+    "a\x00b",
+    "",
+    " ",
+    "x" * 2001,
+    "a\u2028b",
+    "＝1+1",
+    "＋86",
+    "－2",
+    "＠SUM(A1)",
+    "'=1",
+    '"=1',
+    ";=1",
+    "'＝1",
+    "'\"@A",
+]
 CELLS = {
-    "contact_id": "K0123456789ABCDEF01234567", "campaign_id": "CRBT_SAVE", "task_id": "CRBT_SAVE_SMS", "wave_no": "1", "msisdn": "13800000001",
-    "product_id": "CRBT", "offer_id": "GIFT", "planned_date": "20260311", "script_id": "TEXT_1", "valid_to": "20260312", "priority": "1",
-    "window_start": "0900", "window_end": "2000", "city_code": "591", "script_title": "彩铃", "script_text": "开通彩铃，回复TD退订。",
+    "contact_id": "K0123456789ABCDEF01234567",
+    "campaign_id": "CRBT_SAVE",
+    "task_id": "CRBT_SAVE_SMS",
+    "wave_no": "1",
+    "msisdn": "13800000001",
+    "product_id": "CRBT",
+    "offer_id": "GIFT",
+    "planned_date": "20260311",
+    "script_id": "TEXT_1",
+    "valid_to": "20260312",
+    "priority": "1",
+    "window_start": "0900",
+    "window_end": "2000",
+    "city_code": "591",
+    "script_title": "彩铃",
+    "script_text": "开通彩铃，回复TD退订。",
     "script_url": "https://www.operator.example/crbt",
-}  # fmt: skip
+}
 CONTACT = {
     "contact_id": CELLS["contact_id"],
     "campaign_id": "CRBT_SAVE",
@@ -63,10 +98,17 @@ def test_hostile_text_is_refused(name):
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("msisdn", "+8613800000001"), ("msisdn", "02012345678"), ("msisdn", "1380000000"), ("msisdn", "１３８００００００００"),
-        ("wave_no", "1;2"), ("planned_date", "20260230"), ("window_start", "2460"), ("contact_id", "k-1"), ("campaign_id", "../../etc"),
+        ("msisdn", "+8613800000001"),
+        ("msisdn", "02012345678"),
+        ("msisdn", "1380000000"),
+        ("msisdn", "１３８００００００００"),
+        ("wave_no", "1;2"),
+        ("planned_date", "20260230"),
+        ("window_start", "2460"),
+        ("contact_id", "k-1"),
+        ("campaign_id", "../../etc"),
     ],
-)  # fmt: skip
+)
 def test_machine_columns_keep_to_their_grammar(column, value):
     with pytest.raises(ExportRefused, match=f"column {column}"):
         file_bytes(load_exports()["sms"], [CELLS | {column: value}], "F")

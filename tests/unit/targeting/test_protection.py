@@ -8,7 +8,7 @@ import pytest
 
 from conf.dates import DateRange
 from conf.responses import Release, load_response_rules
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run
 from jobs.targeting import protection as gate
@@ -35,7 +35,7 @@ def home(tmp_path):
         silver__subscription=[{"subscription_id": "ANNA", "customer_id": "C1", "load_date": date(2025, 1, 1)}],
     )
     identity = {"token": NUMBER, "kind": "MSISDN", "value": "13800138000", "first_load_date": date(2025, 1, 1)}
-    ledger.append(settings, "vault.identity", [identity])
+    delta_rs.append(settings, "vault.identity", [identity])
     return settings
 
 
@@ -68,14 +68,24 @@ OPT_OUTS = {
 
 @pytest.mark.parametrize("row", OPT_OUTS.values(), ids=OPT_OUTS)
 def test_an_opt_out_protects_given_any_row_and_delivery(home, row):
-    put(home, silver__channel_result=[row], gold__campaign_contact=[
-        {"contact_id": "K1", "subscription_id": "ANNA", "planned_date": BEFORE, "business_date": BEFORE}])  # fmt: skip
+    put(
+        home,
+        silver__channel_result=[row],
+        gold__campaign_contact=[
+            {"contact_id": "K1", "subscription_id": "ANNA", "planned_date": BEFORE, "business_date": BEFORE}
+        ],
+    )
     assert list(read(home).opted_out) == ["ANNA"]
 
 
 def test_an_opt_out_protects_both_the_person_contacted_and_the_holder(home):
-    put(home, silver__channel_result=[an_opt_out(contact_id="K1", subscription_id="BEN")], gold__campaign_contact=[
-        {"contact_id": "K1", "subscription_id": "ANNA", "planned_date": BEFORE, "business_date": BEFORE}])  # fmt: skip
+    put(
+        home,
+        silver__channel_result=[an_opt_out(contact_id="K1", subscription_id="BEN")],
+        gold__campaign_contact=[
+            {"contact_id": "K1", "subscription_id": "ANNA", "planned_date": BEFORE, "business_date": BEFORE}
+        ],
+    )
     assert set(read(home).opted_out) == {"ANNA", "BEN"}
 
 
@@ -96,8 +106,19 @@ def test_only_a_release_takes_an_opt_out_away(home, monkeypatch, kind, name, rel
 
 
 def test_a_complaint_protects_in_any_delivery_until_its_release(home, monkeypatch):
-    put(home, silver__complaint=[{"complaint_id": "P1", "subscription_id": "ANNA", "created_at": at(BEFORE), "status": "OPEN",
-                                  "load_date": BEFORE, "superseded_on": NIGHT}])  # fmt: skip
+    put(
+        home,
+        silver__complaint=[
+            {
+                "complaint_id": "P1",
+                "subscription_id": "ANNA",
+                "created_at": at(BEFORE),
+                "status": "OPEN",
+                "load_date": BEFORE,
+                "superseded_on": NIGHT,
+            }
+        ],
+    )
     release = Release(kind="COMPLAINT", id="P1", released_on=NIGHT, by="officer", reason="settled")
     assert list(read(home).complained) == ["ANNA"]
     assert not read(home, release, monkeypatch=monkeypatch).complained
@@ -113,12 +134,26 @@ def test_an_entry_of_nobody_then_protects_the_present_holder_and_a_sale_does_not
 
 
 def test_a_list_nobody_can_read_to_the_last_row_takes_nobody_off(home):
-    put(home, silver__list_member=[
-        a_member(subscription_id="GONE", load_date=BEFORE - timedelta(days=1)), a_member(subscription_id="ANNA", load_date=BEFORE),
-        a_member(subscription_id="BEN", load_date=NIGHT)])  # fmt: skip
+    put(
+        home,
+        silver__list_member=[
+            a_member(subscription_id="GONE", load_date=BEFORE - timedelta(days=1)),
+            a_member(subscription_id="ANNA", load_date=BEFORE),
+            a_member(subscription_id="BEN", load_date=NIGHT),
+        ],
+    )
     assert list(read(home).listed) == ["BEN"], "gone from a whole list: its owner took it off"
 
-    torn = {"file_id": "torn", "feed": "list_member", "source": "boss", "file_name": "torn", "style": "dollar", "load_date": NIGHT,
-            "rows_unreadable": 1, "status": "LANDED", "run_id": "tests"}  # fmt: skip
-    ledger.append(home, "ops.file_ledger", [torn])
+    torn = {
+        "file_id": "torn",
+        "feed": "list_member",
+        "source": "boss",
+        "file_name": "torn",
+        "style": "dollar",
+        "load_date": NIGHT,
+        "rows_unreadable": 1,
+        "status": "LANDED",
+        "run_id": "tests",
+    }
+    delta_rs.append(home, "ops.file_ledger", [torn])
     assert set(read(home).listed) == {"ANNA", "BEN"}

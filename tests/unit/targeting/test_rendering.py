@@ -8,7 +8,7 @@ from conf.campaigns import load_campaigns, read_campaign
 from conf.errors import ConfigError
 from conf.exports import load_exports
 from conf.reading import ROOT
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.targeting import approval_flow, rendering
 from jobs.targeting.rendering import require_exportable
 from tests.builders.targeting_night import NIGHT, a_subscriber, msisdn_of, put, token_of
@@ -27,13 +27,13 @@ def with_task(channel: str, **values):
 
 def with_people(settings, count: int, **values) -> None:
     """A published view of the night: live lines in two cities and one out of scope, their numbers in the vault."""
-    ledger.ensure_tables(settings)
+    delta_rs.ensure_tables(settings)
     rows = [a_subscriber(n, city_code="591" if n % 7 else "592", **values) for n in range(count)]
     put(settings, "gold.customer_360", [*rows, a_subscriber(90_001, city_code="outside scope")])
     vault = [
         {"token": token_of(n), "kind": "MSISDN", "value": msisdn_of(n), "first_load_date": NIGHT} for n in range(count)
     ]
-    ledger.append(settings, "vault.identity", vault)
+    delta_rs.append(settings, "vault.identity", vault)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,17 @@ def with_people(settings, count: int, **values) -> None:
         ("MMS", "script_text", 'say "yes", TD', "the separator or quote '\"'", "separators"),
         ("WAP_PUSH", "script_text", "a;b TD", "the separator or quote ';'", "separators"),
         ("MMS", "script_title", "a\tb", "a control character", "without control characters"),
-        ("OUTBOUND", "script_text", "=1+1", "a first character that makes a spreadsheet run the cell", "formula triggers"),
+        (
+            "OUTBOUND",
+            "script_text",
+            "=1+1",
+            "a first character that makes a spreadsheet run the cell",
+            "formula triggers",
+        ),
         ("STORE", "script_text", "好😀", "a character gbk cannot write, at place 2", "in gbk"),
         ("WEB", "script_title", " ", "blanks at an end", "text"),
     ],
-)  # fmt: skip
+)
 def test_task_the_night_would_refuse_is_refused_at_approval(settings, channel, field, value, found, wanted):
     campaign, key = with_task(channel, **{field: value})
     with pytest.raises(ConfigError) as refusal:
@@ -101,12 +107,12 @@ def test_sample_is_of_live_people_in_scope_with_every_city_and_no_more_than_a_fe
 @pytest.mark.parametrize("broken", [1, 20])
 def test_one_customers_data_refuses_no_campaign_but_everybodys_does_and_is_never_shown(settings, broken):
     with_people(settings, 20)
-    ledger.delete(settings, "vault.identity", f"token < {token_of(broken)}")
+    delta_rs.delete(settings, "vault.identity", f"token < {token_of(broken)}")
     vault = [
         {"token": token_of(n), "kind": "MSISDN", "value": "0591-3800000", "first_load_date": NIGHT}
         for n in range(broken)
     ]
-    ledger.append(settings, "vault.identity", vault)
+    delta_rs.append(settings, "vault.identity", vault)
     campaign = a_campaign("T_TRIAL", "CRBT", CHANNELS, **PLAIN)
     if broken == 1:
         assert "9 tasks written" in require_exportable(settings, campaign)

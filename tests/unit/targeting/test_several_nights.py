@@ -17,7 +17,7 @@ from jobs.rules.exclusion_reasons import Reason
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting import control_shares
 from jobs.targeting.channel_rules import channels_of
-from jobs.targeting.control import GLOBAL
+from jobs.targeting.control_group import GLOBAL
 from jobs.targeting.decide import find_targets
 from tests.builders.targeting_night import NIGHT, a_contact, a_night, a_row, a_subscriber, a_suppression, put
 from tests.conftest import settings_for_tests
@@ -54,8 +54,14 @@ class Channels:
         is_told = made or self.rng.random() < 0.5
         late = POLICY.contacts.late_result_nights[channel.channel_class]
         told_on = night + timedelta(days=1 + self.rng.randint(0, late)) if is_told else None
-        row = a_contact(subscription, campaign.campaign_id, night + timedelta(days=1), product_id=campaign.product_id,
-                        channel_code=channel.channel_code, wave_no=wave_no)  # fmt: skip
+        row = a_contact(
+            subscription,
+            campaign.campaign_id,
+            night + timedelta(days=1),
+            product_id=campaign.product_id,
+            channel_code=channel.channel_code,
+            wave_no=wave_no,
+        )
         self.rows.append(row | {"made": made, "told_on": told_on, "is_passive": channel.is_passive})
 
     def history(self, night: date) -> list[dict]:
@@ -65,14 +71,21 @@ class Channels:
     def _known(self, row: dict, night: date) -> dict:
         late = POLICY.contacts.late_result_nights[row["contact_class"]]
         is_told = row["told_on"] is not None and row["told_on"] <= night
-        state = ("MADE" if row["made"] else "MISSED") if is_told else (
-            "OPEN" if night < row["planned_date"] + timedelta(days=late) else "MISSED"
-        )  # fmt: skip
+        state = (
+            ("MADE" if row["made"] else "MISSED")
+            if is_told
+            else ("OPEN" if night < row["planned_date"] + timedelta(days=late) else "MISSED")
+        )
         counts = state != "MISSED" or not (is_told or row["is_passive"])
         columns = {name: value for name, value in row.items() if name not in ("made", "told_on", "is_passive")}
         answer = {"MADE": "NO_RESPONSE", "MISSED": "NOT_REACHED"}.get(state)
-        return columns | {"snapshot_date": night, "contact_state": state, "counts_to_cap": counts,
-                          "is_contacted": state == "MADE", "response_code": answer}  # fmt: skip
+        return columns | {
+            "snapshot_date": night,
+            "contact_state": state,
+            "counts_to_cap": counts,
+            "is_contacted": state == "MADE",
+            "response_code": answer,
+        }
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +136,12 @@ def test_caps_hold_over_what_really_happened_whenever_it_was_told(worked):
     late = [row for row in made if row["told_on"] > row["planned_date"]]
     assert len(made) > 120
     assert sum(row["is_passive"] for row in late) > 20, "floor: recommendations were told as shown a night later"
-    keys = {"cap_customer_month": (), "cap_product_month": ("product_id",), "cap_campaign_month": ("campaign_id",),
-            "cap_campaign_channel_month": ("campaign_id", "channel_code")}  # fmt: skip
+    keys = {
+        "cap_customer_month": (),
+        "cap_product_month": ("product_id",),
+        "cap_campaign_month": ("campaign_id",),
+        "cap_campaign_channel_month": ("campaign_id", "channel_code"),
+    }
     for cap, columns in keys.items():
         counts = Counter((row["subscription_id"], *(row[name] for name in columns)) for row in made)
         assert max(counts.values()) <= getattr(POLICY.caps, cap), cap
@@ -150,8 +167,13 @@ def test_only_what_happened_moves_a_wave(worked):
     rows, _, _ = worked
     again = 0
     for row in rows:
-        before = [r for r in rows if r["subscription_id"] == row["subscription_id"] and r["campaign_id"] == row["campaign_id"]
-                  and r["planned_date"] < row["planned_date"]]  # fmt: skip
+        before = [
+            r
+            for r in rows
+            if r["subscription_id"] == row["subscription_id"]
+            and r["campaign_id"] == row["campaign_id"]
+            and r["planned_date"] < row["planned_date"]
+        ]
         assert (
             row["wave_no"]
             <= 1 + sum(r["made"] for r in before) + sum(not r["made"] for r in before if not r["is_passive"]) // 2
@@ -197,10 +219,16 @@ def decide(spark, settings, night: date, campaign=DRAWN):
 
 def decisions(targets: list[dict], night: date) -> list[dict]:
     return [
-        a_row("gold.campaign_decision", subscription_id=row["subscription_id"], campaign_id=row["campaign_id"], business_date=night,
-              all_reasons=row["all_reasons"], verdict="CONTROL" if row["is_campaign_control"] else "EXCLUDED")
+        a_row(
+            "gold.campaign_decision",
+            subscription_id=row["subscription_id"],
+            campaign_id=row["campaign_id"],
+            business_date=night,
+            all_reasons=row["all_reasons"],
+            verdict="CONTROL" if row["is_campaign_control"] else "EXCLUDED",
+        )
         for row in targets
-    ]  # fmt: skip
+    ]
 
 
 def test_share_is_fixed_on_the_first_night_whatever_the_size_of_the_list_later(spark, control_home):

@@ -16,7 +16,7 @@ from conf.responses import load_response_rules
 from conf.settings import AllocationSettings
 from jobs.targeting.allocate import NOT_CHOSEN, allocate
 from jobs.targeting.channel_rules import bits_of
-from jobs.targeting.question import build_question, tiers_of
+from jobs.targeting.night_problem import build_problem, tiers_of
 from jobs.targeting.value import Evidence, evidence_of, expected_values
 from tests.unit.targeting.campaigns_for_tests import a_campaign
 
@@ -25,8 +25,13 @@ SMS, STORE, OUTBOUND, IVR = (load_channels()[code] for code in ("SMS", "STORE", 
 QUICK = AllocationSettings(gap_target=0.001, time_limit_seconds=20)
 MARGIN = 20.0 - 2.0  # of the offer of a_campaign
 SELL = a_campaign("T_SELL", "CRBT", ["SMS", "STORE", "OUTBOUND"])
-KEEP_RULE = {"score": "churn_crbt", "base_response": 0.2, "kept_share": 0.35, "kept_share_channel": "OUTBOUND",
-             "kept_share_reason": "measured in a pilot"}  # fmt: skip
+KEEP_RULE = {
+    "score": "churn_crbt",
+    "base_response": 0.2,
+    "kept_share": 0.35,
+    "kept_share_channel": "OUTBOUND",
+    "kept_share_reason": "measured in a pilot",
+}
 KEEP = a_campaign("T_KEEP", "CRBT", ["OUTBOUND", "IVR"], goal="RETAIN", value=KEEP_RULE)
 
 
@@ -34,12 +39,24 @@ def targets(*campaigns, people=1, score=0.4, is_model_selected=True, **preferenc
     """Everybody contactable for every campaign on all its channels; `score` is one number or one for each campaign."""
     scores = score if isinstance(score, tuple) else (score,) * len(campaigns)
     rows = [
-        {"subscription_id": f"S{number:05d}", "campaign_id": campaign.campaign_id, "product_id": campaign.product_id, "wave_no": 1,
-         "score": of_campaign, "is_model_selected": is_model_selected, "all_reasons": 0,
-         "open_channels": bits_of(campaign.channel_codes), "is_campaign_control": False, "month_contact_cnt": 0,
-         **{f"preference_{channel.channel_code}": preferences.get(channel.channel_code, 0.5) for channel in CHANNELS}}
-        for campaign, of_campaign in zip(campaigns, scores, strict=True) for number in range(people)
-    ]  # fmt: skip
+        {
+            "subscription_id": f"S{number:05d}",
+            "campaign_id": campaign.campaign_id,
+            "product_id": campaign.product_id,
+            "wave_no": 1,
+            "score": of_campaign,
+            "is_model_selected": is_model_selected,
+            "all_reasons": 0,
+            "open_channels": bits_of(campaign.channel_codes),
+            "is_campaign_control": False,
+            "month_contact_cnt": 0,
+            **{
+                f"preference_{channel.channel_code}": preferences.get(channel.channel_code, 0.5) for channel in CHANNELS
+            },
+        }
+        for campaign, of_campaign in zip(campaigns, scores, strict=True)
+        for number in range(people)
+    ]
     return pa.Table.from_pylist(rows)
 
 
@@ -50,8 +67,14 @@ def values_of(table: pa.Table, *campaigns, evidence: Evidence | None = None) -> 
 
 def shown(channel, resulted, reached, contacted=0, accepted=0, product="CRBT"):
     """A row of gold.product_channel_affinity."""
-    return {"product_id": product, "channel_code": channel.channel_code, "resulted_cnt": resulted, "reached_cnt": reached,
-            "contacted_cnt": contacted, "accepted_cnt": accepted}  # fmt: skip
+    return {
+        "product_id": product,
+        "channel_code": channel.channel_code,
+        "resulted_cnt": resulted,
+        "reached_cnt": reached,
+        "contacted_cnt": contacted,
+        "accepted_cnt": accepted,
+    }
 
 
 def test_value_is_reach_times_chance_times_margin_less_expected_cost():
@@ -94,7 +117,7 @@ def test_beliefs_are_the_decks_and_not_the_simulators():
 def test_row_on_a_passive_channel_uses_capacity_hours_and_budget_by_reach():
     evidence = evidence_of([shown(STORE, 1e9, 1.2e8)])
     table, one = targets(SELL, people=3), {"T_SELL": SELL}
-    question = build_question(
+    question = build_problem(
         table, one, expected_values(table, one, CHANNELS, POLICY, evidence), POLICY, DAY, {"T_SELL": 9.0}, evidence
     )
     rules = {rule.name: rule.bound for rule in question.problem.rules}

@@ -27,7 +27,7 @@ def words(spark):
         (USAGE, {"mms_sp_cnt": 1, "voice_mo_cnt": 9}, ["MMS"]),
         (USAGE, {"voice_mo_cnt": 9}, []),
     ],
-)  # fmt: skip
+)
 def test_uses_of_a_day(words, table, measures, uses):
     values = ", ".join(str(measures.get(name, 0)) for name in COUNTABLE[table])
 

@@ -45,8 +45,10 @@ def trends(spark):
     measures = sorted({each.measure for each in load_view_rules().usage.sums.values()} | {"voice_mt_seconds"})
     rows = [
         (line, DAY - timedelta(days=back), calls * 60, calls)
-        for line, (age, before, now) in LINES.items() for back in range(min(age + 1, 90)) for calls in [now if back < 30 else before]
-    ]  # fmt: skip
+        for line, (age, before, now) in LINES.items()
+        for back in range(min(age + 1, 90))
+        for calls in [now if back < 30 else before]
+    ]
     daily = spark.createDataFrame(
         rows, "subscription_id string, event_date date, voice_mo_seconds long, voice_mo_cnt long"
     )
@@ -76,8 +78,11 @@ def test_a_line_too_young_to_compare_has_no_trend(trends):
 
 @pytest.fixture(scope="module")
 def billed(spark):
-    rows = [(line, month, fen, 0, 0, 0, 0, *(fen if item == "local_fen" else 0 for item in METERED))
-            for line, (_, months) in BILLS.items() for month, fen in months.items()]  # fmt: skip
+    rows = [
+        (line, month, fen, 0, 0, 0, 0, *(fen if item == "local_fen" else 0 for item in METERED))
+        for line, (_, months) in BILLS.items()
+        for month, fen in months.items()
+    ]
     items = ("total_fen", "vas_fen", "crbt_fen", "newspaper_fen", "discount_fen", *METERED)
     schema = "subscription_id string, month_id string, " + ", ".join(f"{item} long" for item in items)
     began = [(line, day) for line, (day, _) in BILLS.items()]
@@ -99,8 +104,15 @@ def test_a_fifth_less_over_three_bills_is_a_decline_and_an_eighth_is_not(billed)
 
     no, nothing = F.lit(False), F.lit(None)
     stage = lifecycle_stage(
-        F.lit(True), F.lit("NO"), F.lit(2000), F.col("arpu_slope_3m"), F.col("arpu_change_3m"), nothing.cast("double"), nothing.cast("int"), no,
+        F.lit(True),
+        F.lit("NO"),
+        F.lit(2000),
+        F.col("arpu_slope_3m"),
+        F.col("arpu_change_3m"),
+        nothing.cast("double"),
+        nothing.cast("int"),
+        no,
         load_judgements().lifecycle,
-    )  # fmt: skip
+    )
     found = {row["subscription_id"]: row["stage"] for row in billed.withColumn("stage", stage).collect()}
     assert (found["FIFTH_DOWN"], found["EIGHTH_DOWN"]) == ("DECLINE", "STABLE")

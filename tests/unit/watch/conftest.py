@@ -10,7 +10,7 @@ import pytest
 
 from conf.night import load_night
 from conf.settings import Settings
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 
 NIGHT = date(2026, 3, 12)
 
@@ -34,9 +34,16 @@ def publish(operator) -> Callable[..., None]:
     def record(day: date, stages: Iterable[str] | None = None) -> None:
         night = load_night().stages
         rows = [
-            {"stage": name, "business_date": day, "table_name": night[name].done_when, "version": 0, "run_id": "x", "published_seq": 1}
+            {
+                "stage": name,
+                "business_date": day,
+                "table_name": night[name].done_when,
+                "version": 0,
+                "run_id": "x",
+                "published_seq": 1,
+            }
             for name in (night if stages is None else stages)
-        ]  # fmt: skip
-        ledger.append(operator, published.PUBLISHED, rows)
+        ]
+        delta_rs.append(operator, published.PUBLISHED, rows)
 
     return record

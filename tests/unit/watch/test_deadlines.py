@@ -10,7 +10,7 @@ import pytest
 
 from conf.alerts import load_alert_rules
 from conf.night import load_night
-from jobs.lakehouse import ledger
+from jobs.lakehouse import delta_rs
 from jobs.targeting.readiness import SKIPPED
 from jobs.watch import deadlines
 from tests.unit.watch.conftest import NIGHT, at
@@ -43,12 +43,22 @@ def test_published_night_is_not_late_whatever_the_hour(operator, publish):
 
 def test_lists_that_were_decided_and_not_written_are_late(operator, publish, monkeypatch):
     publish(NIGHT)
-    rows = [{"run_id": "x", "business_date": NIGHT, "stage": "targeting", "step": "export", "table_name": "", "metric": "files_sent", "value": 1.0}]  # fmt: skip
+    rows = [
+        {
+            "run_id": "x",
+            "business_date": NIGHT,
+            "stage": "targeting",
+            "step": "export",
+            "table_name": "",
+            "metric": "files_sent",
+            "value": 1.0,
+        }
+    ]
     monkeypatch.setattr(deadlines, "_has_contacts", lambda settings, night: True)
     assert _late(operator, at("08:29")) == []
     assert _late(operator, at("08:30")) == [("STAGE_LATE", NIGHT, "targeting")]
 
-    ledger.append(operator, "ops.run_metric", rows)
+    delta_rs.append(operator, "ops.run_metric", rows)
     assert _late(operator, at("08:30")) == []
 
 
@@ -56,9 +66,16 @@ def test_nights_nobody_made_are_missed_and_those_somebody_skipped_are_not(operat
     publish(NIGHT - timedelta(days=6))
     publish(NIGHT - timedelta(days=2))
     publish(NIGHT, EARLIER)
-    row = {"run_id": "x", "business_date": NIGHT - timedelta(days=1), "stage": "targeting", "step": "skipped by wang",
-           "table_name": "gold.campaign_contact", "metric": SKIPPED, "value": 1.0}  # fmt: skip
-    ledger.append(operator, "ops.run_metric", [row])
+    row = {
+        "run_id": "x",
+        "business_date": NIGHT - timedelta(days=1),
+        "stage": "targeting",
+        "step": "skipped by wang",
+        "table_name": "gold.campaign_contact",
+        "metric": SKIPPED,
+        "value": 1.0,
+    }
+    delta_rs.append(operator, "ops.run_metric", [row])
     early = operator.model_copy(update={"first_night": NIGHT - timedelta(days=5)})
 
     missed = [day for event, day, _ in _late(early, at("06:45")) if event == "NIGHT_MISSED"]

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from conf.feeds import Feed, load_feeds
-from jobs.lakehouse import ledger, published
+from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.expiry import first_kept_in_bronze
 from jobs.lakehouse.file_states import LOADED
 
@@ -53,7 +53,7 @@ def deliveries(settings: Settings) -> list[Delivery]:
     """All accepted deliveries of feeds, from ops.file_ledger."""
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
     rows: Counter[tuple[str, date, int, date]] = Counter()
-    for row in ledger.read(settings, "ops.file_ledger", columns=columns).to_pylist():
+    for row in delta_rs.read(settings, "ops.file_ledger", columns=columns).to_pylist():
         if row["status"] in LOADED and row["data_date"]:
             rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0
     return [Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items())]
@@ -175,11 +175,11 @@ def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
 def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:
     """Feeds of which a record loaded in the range is the later copy of another; most nights none, and reading costs nothing."""
     nights = [("load_date", ">=", dates.first), ("load_date", "<=", dates.last)]
-    return set(ledger.read(settings, DUPLICATE_ROW, filters=nights, columns=["feed"])["feed"].to_pylist())
+    return set(delta_rs.read(settings, DUPLICATE_ROW, filters=nights, columns=["feed"])["feed"].to_pylist())
 
 
-def register_feeds(lake: Tables, feeds: Iterable[str], dates: DateRange, prefix: str = "asof") -> None:
-    """Temporary views asof_<feed>: what silver queries read instead of bronze tables."""
+def register_feeds(lake: Tables, feeds: Iterable[str], dates: DateRange, prefix: str = "as_of") -> None:
+    """Temporary views as_of_<feed>: what silver queries read instead of bronze tables."""
     known, copied = deliveries(lake.settings), feeds_with_copies(lake.settings, dates)
     for name in sorted(feeds):
         frame = standing_rows(lake, load_feeds()[name], dates, resends_of(known, name), name in copied)

@@ -7,20 +7,20 @@ from datetime import date
 import pytest
 
 from conf.dates import DateRange
-from jobs.view import asof
+from jobs.view import as_of
 from jobs.view.conform import earliest_closed_month, feeds_read
 from jobs.view.snapshot import Snapshot, months_before
 
 
 def a_delivery(feed="cdr_sms", data_date="2026-03-01", resend_no=0, load_date="2026-03-01", rows=5):
-    return asof.Delivery(feed, date.fromisoformat(data_date), resend_no, date.fromisoformat(load_date), rows)
+    return as_of.Delivery(feed, date.fromisoformat(data_date), resend_no, date.fromisoformat(load_date), rows)
 
 
 def rebuild(monkeypatch, known, dates, built=None):
-    monkeypatch.setattr(asof, "deliveries", lambda settings: known)
-    monkeypatch.setattr(asof, "newest_built", lambda settings, table: built)
-    monkeypatch.setattr(asof, "first_kept_in_bronze", lambda *_: None)
-    return asof.dates_to_rebuild(None, DateRange.of(*dates), "silver.usage_daily")
+    monkeypatch.setattr(as_of, "deliveries", lambda settings: known)
+    monkeypatch.setattr(as_of, "newest_built", lambda settings, table: built)
+    monkeypatch.setattr(as_of, "first_kept_in_bronze", lambda *_: None)
+    return as_of.dates_to_rebuild(None, DateRange.of(*dates), "silver.usage_daily")
 
 
 def test_a_new_night_stands_alone(monkeypatch):
@@ -66,4 +66,4 @@ def test_every_silver_contract_is_built_and_every_feed_read():
 
     built = tables_of_job("conform")
     assert sorted(built) == sorted(name for name in load_tables() if name.startswith("silver."))
-    assert feeds_read("asof", built) == set(load_feeds())
+    assert feeds_read("as_of", built) == set(load_feeds())

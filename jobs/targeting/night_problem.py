@@ -14,11 +14,11 @@ from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from jobs.targeting.value import Evidence, expected_sales
-from models.allocation import Activities, Conflict, Pairs, Problem, Rule, RuleKind
+from models.allocation import Activities, Conflict, LinearRule, Pairs, Problem, RuleKind
 
 
 @dataclass(frozen=True)
-class Question:
+class NightProblem:
     """The night's problem with the way back to the targets: pair p is target `target[p]` on channel `channel_of[p]`.
 
     `use[k]`: contacts that a row on channel k is expected to use of its capacity, staff hours and the campaign's money.
@@ -44,10 +44,15 @@ def open_matrix(open_channels: np.ndarray, channels: Sequence[Channel]) -> np.nd
     return np.stack([(open_channels >> channel.bit) & 1 == 1 for channel in channels], axis=1)
 
 
-def build_question(
-    targets: pa.Table, campaigns: Mapping[str, Campaign], values: np.ndarray, policy: Policy, contact_day: date,
-    budget_left: Mapping[str, float], evidence: Evidence,
-) -> Question:  # fmt: skip
+def build_problem(
+    targets: pa.Table,
+    campaigns: Mapping[str, Campaign],
+    values: np.ndarray,
+    policy: Policy,
+    contact_day: date,
+    budget_left: Mapping[str, float],
+    evidence: Evidence,
+) -> NightProblem:
     """State the night's problem: contactable targets x open channels, capacities, budgets, staff hours, caps."""
     channels, listed = list(load_channels().values()), list(campaigns.values())
     use = np.asarray([evidence.use(channel) for channel in channels])
@@ -71,7 +76,7 @@ def build_question(
         one_channel_per_campaign=True,
     )
     cost_yuan = np.asarray(activities.cost)[activity] + np.asarray(activities.cost_per_sale)[activity] * sales
-    return Question(problem, target, channel_of, channels, listed, use, cost_yuan)
+    return NightProblem(problem, target, channel_of, channels, listed, use, cost_yuan)
 
 
 def _activities(
@@ -107,16 +112,18 @@ def tiers_of(campaigns: Sequence[Campaign]) -> np.ndarray:
     return np.asarray(tiers, dtype=np.int32)
 
 
-def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) -> list[Rule]:
+def _customer_rules(targets: pa.Table, customer_of: np.ndarray, policy: Policy) -> list[LinearRule]:
     """Contacts of one customer: of the day, and with those of the month so far; product and campaign follow from the conflicts."""
     used = np.zeros(int(customer_of.max(initial=-1)) + 1, dtype=np.int64)
     used[customer_of] = targets["month_contact_cnt"].to_numpy()
     caps = policy.caps
-    rules = [Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_day, name="cap_customer_day")]
+    rules = [LinearRule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_day, name="cap_customer_day")]
     if caps.cap_customer_day > 1:
         used = np.minimum(used, caps.cap_customer_month)
         rules.append(
-            Rule(RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_month, name="cap_customer_month", used=used)
+            LinearRule(
+                RuleKind.MAX_CONTACTS_PER_CUSTOMER, caps.cap_customer_month, name="cap_customer_month", used=used
+            )
         )
     return rules
 
@@ -127,18 +134,21 @@ def rows_within(capacity: float, use: float) -> int:
 
 
 def _rules(
-    campaigns: Sequence[Campaign], channels: Sequence[Channel], use: np.ndarray, policy: Policy,
+    campaigns: Sequence[Campaign],
+    channels: Sequence[Channel],
+    use: np.ndarray,
+    policy: Policy,
     budget_left: Mapping[str, float],
-) -> list[Rule]:  # fmt: skip
+) -> list[LinearRule]:
     price = policy.allocation.soft_minimum_price_yuan
     rules = []
     for channel, used in zip(channels, use, strict=True):
         code = channel.channel_code
         rows = rows_within(channel.capacity_per_day, float(used))
-        rules.append(Rule(RuleKind.MAX_CONTACTS, rows, channels=[code], name=f"capacity_{code}"))
+        rules.append(LinearRule(RuleKind.MAX_CONTACTS, rows, channels=[code], name=f"capacity_{code}"))
         if channel.minimum_per_day:
             rules.append(
-                Rule(
+                LinearRule(
                     RuleKind.MIN_CONTACTS,
                     channel.minimum_per_day,
                     channels=[code],
@@ -147,30 +157,32 @@ def _rules(
                 )
             )
     for code, hours in policy.staff.staff_hours_per_day.items():
-        rules.append(Rule(RuleKind.MAX_STAFF_HOURS, hours, channels=[code], name=f"staff_hours_{code}"))
+        rules.append(LinearRule(RuleKind.MAX_STAFF_HOURS, hours, channels=[code], name=f"staff_hours_{code}"))
     for campaign in campaigns:
         left = budget_left[campaign.campaign_id]
         only = [campaign.campaign_id]
-        rules.append(Rule(RuleKind.BUDGET, left, campaigns=only, name=f"budget_{campaign.campaign_id}"))
+        rules.append(LinearRule(RuleKind.BUDGET, left, campaigns=only, name=f"budget_{campaign.campaign_id}"))
         if campaign.minimum_per_night:
             name = f"minimum_{campaign.campaign_id}"
             rules.append(
-                Rule(RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name)
+                LinearRule(
+                    RuleKind.MIN_CONTACTS, campaign.minimum_per_night, campaigns=only, soft_price=price, name=name
+                )
             )
         rules += _sales_rules(campaign, price)
     return rules
 
 
-def _sales_rules(campaign: Campaign, price: float) -> list[Rule]:
+def _sales_rules(campaign: Campaign, price: float) -> list[LinearRule]:
     """Sales expected of one night: the least is wished at the price of a minimum, the most is kept."""
     only, sales = [campaign.campaign_id], campaign.sales_per_night
     rules = []
     if sales.minimum:
         name = f"minimum_sales_{campaign.campaign_id}"
-        rules.append(Rule(RuleKind.MIN_SALES, sales.minimum, campaigns=only, soft_price=price, name=name))
+        rules.append(LinearRule(RuleKind.MIN_SALES, sales.minimum, campaigns=only, soft_price=price, name=name))
     if sales.maximum is not None:
         rules.append(
-            Rule(RuleKind.MAX_SALES, sales.maximum, campaigns=only, name=f"maximum_sales_{campaign.campaign_id}")
+            LinearRule(RuleKind.MAX_SALES, sales.maximum, campaigns=only, name=f"maximum_sales_{campaign.campaign_id}")
         )
     return rules
 

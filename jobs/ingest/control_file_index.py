@@ -18,7 +18,7 @@ from typing import Any
 from conf.delivery_names import fits_a_style
 from conf.files import write_whole
 from conf.settings import Settings
-from jobs.ingest.control import ControlLine
+from jobs.ingest.control_file import ControlLine
 from jobs.lakehouse.logs import fact
 
 log = logging.getLogger(__name__)

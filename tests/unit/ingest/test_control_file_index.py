@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conf.feeds import load_feeds
-from jobs.ingest import control_index, landing
+from jobs.ingest import control_file_index, landing
 from jobs.ingest.feeds import missing_feeds
 from jobs.ingest.landing import discover
 from tests.unit.ingest.deliveries import A_DAY, dollar, fixed, list_members, payments, too_late
@@ -29,7 +29,7 @@ def reads(monkeypatch):
     opened: list[str] = []
     read = landing.read_control
     monkeypatch.setattr(landing, "read_control", lambda path, *rest: (opened.append(path.name), read(path, *rest))[1])
-    monkeypatch.setattr(control_index, "SETTLED_SECONDS", 0)
+    monkeypatch.setattr(control_file_index, "SETTLED_SECONDS", 0)
     return opened
 
 

@@ -110,10 +110,11 @@ def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
         _create(settings, table, mode="overwrite")
         return
     raise ContractBroken(
-        table.name, {name: str(field.type) for name, field in wanted.items()},
+        table.name,
+        {name: str(field.type) for name, field in wanted.items()},
         {name: str(field.type) for name, field in present.items()},
         f"the table at {table_place(settings, table.name).uri} has rows of another shape: give the new shape a new table name or use a fresh home",
-    )  # fmt: skip
+    )
 
 
 def _has_layout_of(table: Table, existing: DeltaTable) -> bool:
@@ -131,7 +132,7 @@ def _delta_schema(table: Table) -> Any:
 
 def append(settings: Settings, name: str, rows: Rows, run_id: str | None = None) -> int:
     """Add rows (dicts or an Arrow table) to a ledger table in one commit; returns their number."""
-    table = _ledger_table(settings, name)
+    table = _own_table(settings, name)
     data = _as_arrow(table, rows)
     if data.num_rows == 0:
         return 0
@@ -149,7 +150,7 @@ def replace(
 
     `predicate` is SQL text of our own code, as "load_date = '2026-03-10'"; every new row must satisfy it.
     """
-    table = _ledger_table(settings, name)
+    table = _own_table(settings, name)
     data = rows if isinstance(rows, pa.RecordBatchReader) else _as_arrow(table, rows)
     path = table_place(settings, name).for_delta_rs
     with _write_lock(settings, name):
@@ -159,14 +160,14 @@ def replace(
 
 def delete(settings: Settings, name: str, predicate: str, run_id: str | None = None) -> None:
     """Remove the rows that `predicate` names, in one commit."""
-    _ledger_table(settings, name)
+    _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).delete(predicate, commit_properties=_properties(run_id))
 
 
 def compact(settings: Settings, name: str) -> None:
     """Join a ledger table's small files."""
-    _ledger_table(settings, name)
+    _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).optimize.compact()
 
@@ -183,7 +184,7 @@ def purge(settings: Settings, name: str) -> None:
 
     For erasure alone: no version but the newest can be read or replayed afterwards.
     """
-    table = _ledger_table(settings, name)
+    table = _own_table(settings, name)
     log_days = "delta.logRetentionDuration"
     with _write_lock(settings, name):
         open_table(settings, name).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
@@ -196,9 +197,12 @@ def purge(settings: Settings, name: str) -> None:
 
 
 def read(
-    settings: Settings, name: str, filters: list[tuple[str, str, Any]] | None = None, version: int | None = None,
+    settings: Settings,
+    name: str,
+    filters: list[tuple[str, str, Any]] | None = None,
+    version: int | None = None,
     columns: list[str] | None = None,
-) -> pa.Table:  # fmt: skip
+) -> pa.Table:
     """Rows of any table as Arrow; `filters` are (column, operator, value) and must all hold."""
     if not is_there(settings, name):
         return _project(arrow_schema(table_of(name)).empty_table(), columns)
@@ -281,14 +285,14 @@ def holds_version(settings: Settings, name: str, version: int) -> bool:
 
 def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:
     """Bring a ledger table back to a version, as a new commit."""
-    _ledger_table(settings, name)
+    _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).restore(version, commit_properties=_properties(run_id))
 
 
-def _ledger_table(settings: Settings, name: str) -> Table:
+def _own_table(settings: Settings, name: str) -> Table:
     table = table_of(name)
-    if not table.is_ledger:
+    if not table.is_delta_rs:
         raise ContractBroken(
             name,
             "a bronze, vault or ops table",

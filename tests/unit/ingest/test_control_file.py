@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conf.feeds import load_feeds
-from jobs.ingest.control import ControlBroken, read_control, usual_time
+from jobs.ingest.control_file import ControlBroken, read_control, usual_time
 from jobs.ingest.names import control_file, data_file
 
 CONTROL = Path(__file__).parents[2] / "data" / "golden" / "control"
@@ -42,8 +42,16 @@ def test_a_check_file_with_name_and_count_only_takes_the_usual_time():
     ("style", "content", "complaint"),
     [
         ("fixed_width", b"x" * 103 + b"\n", "104 bytes"),
-        ("fixed_width", b"a.dat".ljust(40) + b"12x".ljust(20) + b"1".ljust(20) + b"20260310" + b"20260311030000\r\n", "size in bytes"),
-        ("fixed_width", b"a.dat".ljust(40) + b"12".ljust(20) + b"1".ljust(20) + b"20260310" + b"20261311030000\r\n", "creation time"),
+        (
+            "fixed_width",
+            b"a.dat".ljust(40) + b"12x".ljust(20) + b"1".ljust(20) + b"20260310" + b"20260311030000\r\n",
+            "size in bytes",
+        ),
+        (
+            "fixed_width",
+            b"a.dat".ljust(40) + b"12".ljust(20) + b"1".ljust(20) + b"20260310" + b"20261311030000\r\n",
+            "creation time",
+        ),
         ("fixed_width", b"", "one line"),
         ("euro", b"a.dat\x8012\x801\x8020260310\r\n", "5 fields"),
         ("euro", b"a.dat\x8012\x801\x8020260310\x8020260311030000", "line end"),
@@ -51,7 +59,7 @@ def test_a_check_file_with_name_and_count_only_takes_the_usual_time():
         ("dollar", b"../a.AVL$5\n", "plain name"),
         ("dollar", b"a.AVL$-5\n", "row count"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_control_line_is_refused_with_place_found_and_wanted(tmp_path, style, content, complaint):
     path = tmp_path / "c.verf"
     path.write_bytes(content)

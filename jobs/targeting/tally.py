@@ -24,7 +24,7 @@ def counts_by_reason(decisions: pa.Table) -> Counter[tuple[str, str]]:
     return Counter((campaign_id, reason or verdict) for campaign_id, reason, verdict in pairs)
 
 
-def require_identity(decisions: pa.Table, contacts: pa.Table) -> None:
+def require_tally(decisions: pa.Table, contacts: pa.Table) -> None:
     """Raise IdentityBroken unless, for each campaign, targeted = rows of the lists + first-reason counts, each target once."""
     targeted = Counter(decisions["campaign_id"].to_pylist())
     excluded: Counter[str] = Counter()

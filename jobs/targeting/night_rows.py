@@ -15,8 +15,8 @@ from conf.policy import Policy, load_policy
 from jobs.rules.exclusion_reasons import Reason, first_reason
 from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.allocate import NOT_CHOSEN, Allocation
-from jobs.targeting.approval import content_hash
-from jobs.targeting.control import GLOBAL
+from jobs.targeting.approval import campaign_hash
+from jobs.targeting.control_group import GLOBAL
 from jobs.targeting.slots import assign_slots
 
 ROWS_PER_FILE = 500_000
@@ -55,7 +55,7 @@ def decisions_of(
         for value, channel in zip(bits, allocation.chosen_channel, strict=True)
     ]
     codes = [channel.channel_code for channel in allocation.channels]
-    versions = {name: content_hash(campaign)[:VERSION_DIGITS] for name, campaign in campaigns.items()}
+    versions = {name: campaign_hash(campaign)[:VERSION_DIGITS] for name, campaign in campaigns.items()}
     rows = targets.num_rows
     return pa.table(
         {
@@ -114,12 +114,21 @@ def _contact(
     wave_no, subscription_id = target["wave_no"], target["subscription_id"]
     return {
         "contact_id": contact_id_of(campaign.campaign_id, wave_no, subscription_id, business_date),
-        "campaign_id": campaign.campaign_id, "task_id": campaign.task_id(channel.channel_code), "wave_no": wave_no,
-        "subscription_id": subscription_id, "product_id": campaign.product_id, "offer_id": task.offer_id,
-        "channel_code": channel.channel_code, "channel_class": channel.channel_class,
-        "contact_class": task.contact_class or channel.channel_class, "planned_date": planned, "business_date": business_date,
-        "script_id": task.script_id, "score": target["score"], "is_model_selected": target["is_model_selected"],
-    }  # fmt: skip
+        "campaign_id": campaign.campaign_id,
+        "task_id": campaign.task_id(channel.channel_code),
+        "wave_no": wave_no,
+        "subscription_id": subscription_id,
+        "product_id": campaign.product_id,
+        "offer_id": task.offer_id,
+        "channel_code": channel.channel_code,
+        "channel_class": channel.channel_class,
+        "contact_class": task.contact_class or channel.channel_class,
+        "planned_date": planned,
+        "business_date": business_date,
+        "script_id": task.script_id,
+        "score": target["score"],
+        "is_model_selected": target["is_model_selected"],
+    }
 
 
 def _number_lines(rows: list[dict], planned: date) -> None:
@@ -152,19 +161,37 @@ def control_rows_of(
     """Who is held back for the first time tonight; `earlier` holds (campaign, subscription) of earlier nights."""
     rows = []
     held = zip(
-        decisions["verdict"].to_pylist(), targets["campaign_id"].to_pylist(), targets["subscription_id"].to_pylist(),
-        targets["is_campaign_control"].to_pylist(), targets["is_model_selected"].to_pylist(), strict=True,
-    )  # fmt: skip
+        decisions["verdict"].to_pylist(),
+        targets["campaign_id"].to_pylist(),
+        targets["subscription_id"].to_pylist(),
+        targets["is_campaign_control"].to_pylist(),
+        targets["is_model_selected"].to_pylist(),
+        strict=True,
+    )
     for verdict, campaign_id, subscription_id, is_campaign_control, is_model_selected in held:
         if verdict != "CONTROL" or (campaign_id, subscription_id) in earlier:
             continue
         kind = "CAMPAIGN" if is_campaign_control else GLOBAL
-        rows.append({"campaign_id": campaign_id, "subscription_id": subscription_id, "assigned_on": business_date,
-                     "control_kind": kind, "is_model_selected": is_model_selected, "business_date": business_date})  # fmt: skip
+        rows.append(
+            {
+                "campaign_id": campaign_id,
+                "subscription_id": subscription_id,
+                "assigned_on": business_date,
+                "control_kind": kind,
+                "is_model_selected": is_model_selected,
+                "business_date": business_date,
+            }
+        )
     schema = pa.schema(
-        [("campaign_id", pa.string()), ("subscription_id", pa.string()), ("assigned_on", pa.date32()), ("control_kind", pa.string()),
-         ("is_model_selected", pa.bool_()), ("business_date", pa.date32())]
-    )  # fmt: skip
+        [
+            ("campaign_id", pa.string()),
+            ("subscription_id", pa.string()),
+            ("assigned_on", pa.date32()),
+            ("control_kind", pa.string()),
+            ("is_model_selected", pa.bool_()),
+            ("business_date", pa.date32()),
+        ]
+    )
     return pa.Table.from_pylist(rows, schema=schema)
 
 
@@ -177,9 +204,25 @@ def recommendations_of(contacts: pa.Table) -> pa.Table:
         rank = rank + 1 if row["subscription_id"] == before else 1
         before = row["subscription_id"]
         kept = {name: row[name] for name in RECOMMENDED_TEXTS}
-        rows.append({**kept, "rank_no": rank, "expected_value_yuan": row["expected_value_yuan"], "valid_from": row["planned_date"],
-                     "valid_to": last_valid_day(row["planned_date"]), "business_date": row["business_date"]})  # fmt: skip
+        rows.append(
+            {
+                **kept,
+                "rank_no": rank,
+                "expected_value_yuan": row["expected_value_yuan"],
+                "valid_from": row["planned_date"],
+                "valid_to": last_valid_day(row["planned_date"]),
+                "business_date": row["business_date"],
+            }
+        )
     texts = [(name, pa.string()) for name in RECOMMENDED_TEXTS]
-    schema = pa.schema([*texts, ("rank_no", pa.int32()), ("expected_value_yuan", pa.float64()), ("valid_from", pa.date32()),
-                        ("valid_to", pa.date32()), ("business_date", pa.date32())])  # fmt: skip
+    schema = pa.schema(
+        [
+            *texts,
+            ("rank_no", pa.int32()),
+            ("expected_value_yuan", pa.float64()),
+            ("valid_from", pa.date32()),
+            ("valid_to", pa.date32()),
+            ("business_date", pa.date32()),
+        ]
+    )
     return pa.Table.from_pylist(rows, schema=schema)
