@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from conf.settings import Settings
 from conf.tables import EVENT_ID, load_tables
 from jobs.lakehouse import delta_rs, published
-from jobs.lakehouse.places import table_place
+from jobs.lakehouse.places import is_there, table_place
 from jobs.people.vault import IDENTITY, KINDS
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def _tokens_of(spark: SparkSession, settings: Settings, name: str) -> list[DataF
     table = load_tables()[name]
     columns = [column.name for column in table.columns if column.pii == "token" and column.name != EVENT_ID.name]
     path = table_place(settings, name).for_spark
-    if table.layer == "vault" or not columns or not path.exists():
+    if table.layer == "vault" or not columns or not is_there(settings, name):
         return []
     version = published.reader_version(settings, name)
     reader = spark.read.format("delta")
-    frame = (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+    frame = (reader if version is None else reader.option("versionAsOf", version)).load(path)
     return [frame.select(frame[column].alias("token")).where(frame[column].isNotNull()) for column in columns]
