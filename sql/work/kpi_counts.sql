@@ -157,11 +157,16 @@ FROM (
     event_date,
     load_date,
     superseded_on,
-    explode(array_intersect(:kpi_uses, vas_uses(
-      crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
-      newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt
-    ))) AS used
-  FROM silver.vas_daily
+    explode(uses) AS used
+  FROM (
+    SELECT
+      *,
+      array_intersect(:kpi_uses, vas_uses(
+        crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
+        newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt
+      )) AS uses
+    FROM silver.vas_daily
+  ) AS d
 ) AS v
 JOIN months AS m
   ON v.load_date <= m.business_date AND v.superseded_on > m.business_date

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlglot
-from jobs.lakehouse.columns_read import output_names
+from jobs.lakehouse.lineage import output_names
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 

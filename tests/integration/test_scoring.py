@@ -217,8 +217,8 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
 
     lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
     scores = lake.arrow("gold.customer_score").to_pandas()
-    assert counts["scores"] == len(scores)
-    assert counts["lifecycle"] == ROWS
+    assert counts["rows"]["gold.customer_score"] == len(scores)
+    assert counts["rows"]["gold.lifecycle_state"] == ROWS
     churn = scores[scores.model_name == "churn_offnet"]
     assert len(churn) == ROWS
     assert churn.subscription_id.is_unique
