@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 CLOSEDLOOP := .venv/bin/closedloop
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary docs sbom notice advisories
+.PHONY: help setup demo up down reset test check format bench prove-kill prove-loop prove-models lock dictionary docs schemas sbom notice advisories
 
 ##@ To look at it
 help: ## list the targets
@@ -24,10 +24,13 @@ reset: ## say what the home holds, ask, and forget it (the set-up stays; YES=1 d
 ##@ To work on it
 test: setup ## all tests, on two processes
 	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-check: setup ## lint, format, types
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator supply dags
-format: setup ## format the code
-	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+check: setup ## lint, format, types, the shape of the queries
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy conf jobs models expectations simulator supply dags \
+	  && .venv/bin/sqlfluff lint --disable-progress-bar sql
+format: setup ## format the code and the queries
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format . && .venv/bin/sqlfluff fix --disable-progress-bar --quiet sql
+schemas: setup ## write conf/schemas, by which editors complete business files
+	@$(CLOSEDLOOP) schemas
 dictionary: setup ## write docs/dictionary and docs/architecture.svg from contracts, queries and conf/night.yaml
 	@$(CLOSEDLOOP) dictionary
 docs: setup ## build the pages as a site, build/site/index.html, without a network
