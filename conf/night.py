@@ -85,6 +85,13 @@ class EndAfterHours(Strict):
     by_hand: int = Field(ge=24)
 
 
+class Retries(Strict):
+    """How often a task that failed is run again, and after how long."""
+
+    times: int = Field(ge=1)
+    wait_seconds: int = Field(ge=1)
+
+
 class Night(Strict):
     """The stages by name in the order of the night, weekly work, jobs of the initial load, and what ends or watches them."""
 
@@ -92,6 +99,7 @@ class Night(Strict):
     weekly: dict[str, Weekly]
     initial_load: tuple[str, ...]
     look_back_nights: int = Field(ge=1)
+    retries: Retries
     end_after_hours: EndAfterHours
     night_needs: tuple[str, ...]
 

@@ -68,8 +68,8 @@ ENDED_AFTER = WORK.end_after_hours
 
 DEFAULT_ARGS = {
     "owner": "data-engineering@operator",
-    "retries": 1,
-    "retry_delay": timedelta(seconds=30),
+    "retries": WORK.retries.times,
+    "retry_delay": timedelta(seconds=WORK.retries.wait_seconds),
     "execution_timeout": timedelta(hours=ENDED_AFTER.night),
     "on_failure_callback": tell_failure,
 }

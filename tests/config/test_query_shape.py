@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import sqlglot
-from jobs.lakehouse.lineage import output_names
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
 
 from conf.reading import ROOT
+from jobs.lakehouse.lineage import output_names
 from jobs.lakehouse.sqltext import parsed
 from jobs.scoring.labels import QUERIES
 
