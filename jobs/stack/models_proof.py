@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conf.models import load_models
+from conf.night import load_night
 from conf.settings import Settings
+from conf.tables import tables_of_job
 from jobs.stack.screen import NOT_COMPARABLE, model_ceilings
 from jobs.stack.steps import require_step
 from jobs.view.as_of import newest_built
@@ -18,12 +20,6 @@ Tell = Callable[[str], None]
 # What the models owe: this near to the truth's own AUC, and so much above logistic regression where interactions were planted.
 MOST_BELOW_CEILING = 0.05
 LEAST_ABOVE_LOGISTIC = 0.01
-STEPS = {  # job: what it makes, and the table that tells it has been done
-    "ingest": ("bronze", "bronze.cdr_voice"),
-    "conform": ("silver", "silver.subscription"),
-    "respond": ("contact history", "gold.contact_history"),
-    "view": ("customer views at the cut-offs", "gold.customer_360"),
-}
 
 
 @dataclass(frozen=True)
@@ -69,12 +65,18 @@ def prove_models(settings: Settings, tell: Tell) -> list[ModelProof]:
     """Play the history of the profile's province and train every model once; returns a verdict a model."""
     _run(settings, tell, "the operator writes its extracts", "simulator", "history")
     history = settings.history
-    for job, (title, table) in STEPS.items():
-        if (newest_built(settings, table) or history.first) < history.last:
+    for job in load_night().initial_load:
+        if not _is_done(settings, job):
             days = ["--date", history.first.isoformat(), "--to", history.last.isoformat()]
-            _run(settings, tell, title, "jobs.cli", "run", job, *days)
+            _run(settings, tell, job, "jobs.cli", "run", job, *days)
     tell("training")
     return _verdicts(settings)
+
+
+def _is_done(settings: Settings, job: str) -> bool:
+    """Whether a table the job makes is published up to the end of history."""
+    built = [newest_built(settings, table) for table in tables_of_job(job)]
+    return any(day is not None and day >= settings.history.last for day in built)
 
 
 def _run(settings: Settings, tell: Tell, title: str, module: str, *words: str) -> None:
