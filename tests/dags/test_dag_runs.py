@@ -94,9 +94,9 @@ def test_weekly_hours_wait_for_a_hand_in_the_demo_only(monkeypatch):
     from shared_parts import weekly_schedule
 
     monkeypatch.setenv("CLOSEDLOOP_PROFILE", "demo")
-    assert weekly_schedule("0 12 * * 0") is None
+    assert weekly_schedule("training") is None
     monkeypatch.setenv("CLOSEDLOOP_PROFILE", "server")
-    assert type(weekly_schedule("0 12 * * 0")).__name__ == "CronTriggerTimetable"
+    assert type(weekly_schedule("training")).__name__ == "CronTriggerTimetable"
 
 
 def test_nested_counts_reach_airflow_and_rows_do_not():

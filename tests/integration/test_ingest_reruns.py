@@ -17,7 +17,7 @@ from jobs.ingest.feeds import feed_status, missing_feeds
 from jobs.ingest.job import run
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.content import rows_hash
-from jobs.view import conform
+from jobs.stage import run_stage
 from jobs.view.required_feeds import FeedsMissing, require_feeds
 from tests.conftest import settings_for_tests
 from tests.unit.ingest.deliveries import A_DAY, dollar, fee_record, fixed, in_time, list_members, payments, too_late
@@ -319,7 +319,7 @@ def test_a_night_stops_without_a_feed_it_must_not_go_on_without(settings):
     dollar(landing, "billing", "04008", A_DAY, [VOICE], created=too_late(A_DAY))
     run(settings, DateRange.of(A_DAY - timedelta(days=2), A_DAY), feeds)
     with pytest.raises(FeedsMissing) as stopped:
-        conform.run(None, settings, DateRange.of(A_DAY))  # before it asks Spark for anything
+        run_stage(None, settings, "conform", DateRange.of(A_DAY))  # before it asks Spark for anything
     told = str(stopped.value)
     assert "subscription: MISSING, nothing for 2026-03-10 by 06:00" in told
     assert "last delivered for 2026-03-08, 2 day(s) before" in told

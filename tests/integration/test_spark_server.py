@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import struct
@@ -12,7 +11,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql.connect.client import SparkConnectClient
 
 from conf.settings import SPARK_TOKEN_VARIABLE
-from jobs.lakehouse import server, worker_code
+from jobs.lakehouse import server
 from jobs.lakehouse.orphans import end_orphans, new_session_address
 from jobs.lakehouse.process_mark import session_members
 from jobs.lakehouse.session import _reason, get_session
@@ -41,6 +39,25 @@ settings = load_settings("demo", sys.argv[1])
 spark = settings.spark.model_copy(update={"remote": sys.argv[2]})
 sys.argv[1] = new_session_address(settings.model_copy(update={"spark": spark}))
 """
+# A session of its own process: beside the classic one of other tests there can be none.
+DOUBLING = """
+import sys
+from pathlib import Path
+from conf.settings import load_settings
+from jobs.lakehouse import worker_code
+from jobs.lakehouse.session import get_session
+from types import SimpleNamespace
+home, remote, here, whose = sys.argv[1:]
+settings = load_settings("demo", home)
+spark = settings.spark.model_copy(update={"remote": remote, "port": int(remote.rpartition(":")[2])})
+settings = settings.model_copy(update={"spark": spark})
+sys.path.insert(0, here)
+import only_here
+worker_code.PACKAGES, worker_code.ROOT = ("only_here",), Path(here)
+session = get_session(settings, "test")
+worker_code.bring_code(session, SimpleNamespace(spark=SimpleNamespace(is_our_server=whose == "ours"), path=settings.path))
+print(*sorted(row.id for row in session.range(3).mapInArrow(only_here.double, "id long").collect()))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,30 +76,19 @@ def served(tmp_path_factory):
     server.stop(with_port)
 
 
-def test_workers_of_a_server_elsewhere_get_our_code_with_the_session(served, tmp_path, monkeypatch):
+def test_workers_of_a_server_elsewhere_get_our_code_with_the_session(served, tmp_path):
     (tmp_path / "only_here").mkdir()
     (tmp_path / "only_here" / "__init__.py").write_text(
         "def double(batches):\n    import pyarrow as pa\n    for batch in batches:\n"
         "        yield pa.RecordBatch.from_pydict({'id': [2 * each for each in batch.to_pydict()['id']]})\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)  # this client has it, the server's workers do not
-    only_here = importlib.import_module("only_here")
-    monkeypatch.setattr(worker_code, "PACKAGES", ("only_here",))
-    monkeypatch.setattr(worker_code, "ROOT", tmp_path)
-    elsewhere = SimpleNamespace(spark=SimpleNamespace(is_our_server=False), path=served.path)
 
-    def doubled(settings) -> list[int]:
-        session = get_session(served, "test")
-        try:
-            worker_code.bring_code(session, settings)
-            rows = session.range(3).mapInArrow(only_here.double, "id long").collect()
-            return sorted(row.id for row in rows)
-        finally:
-            session.stop()
+    def doubled(whose: str) -> subprocess.CompletedProcess:
+        words = [sys.executable, "-c", DOUBLING, str(served.home), str(served.spark.remote), str(tmp_path), whose]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
 
-    with pytest.raises(PySparkException, match="only_here"):
-        doubled(served)
-    assert doubled(elsewhere) == [0, 2, 4]
+    assert "No module named 'only_here'" in doubled("ours").stderr  # this client has it, the server's workers do not
+    assert doubled("elsewhere").stdout.split() == ["0", "2", "4"]
 
 
 @pytest.mark.parametrize(("given", "is_served"), [("ours", True), (None, False), ("f" * 64, False)])

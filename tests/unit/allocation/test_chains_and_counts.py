@@ -118,4 +118,4 @@ def test_set_up_goes_on_given_loops_that_cannot_be_compiled(tmp_path, monkeypatc
 
     compiled.main()
 
-    assert "at first use" in capsys.readouterr().out
+    assert "at first use" in capsys.readouterr().err

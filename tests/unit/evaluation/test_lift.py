@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from jobs.evaluation.job import expected_control_share
 from jobs.evaluation.lift import newcombe, same_share_p_value, sample_ratio_p_value, wilson
 from jobs.evaluation.reports import lift_rows
+from jobs.evaluation.tables import expected_control_share
 from jobs.rules.control_share import control_share
 
 CAMPAIGNS = 600

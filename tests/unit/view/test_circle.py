@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from types import SimpleNamespace
 
 import pytest
 
 from jobs.view.circle import circle
+from jobs.view.snapshot import Snapshot
 
 DAY = date(2026, 3, 9)
 PAIRS = "subscription_id string, other_token long, other_id string, contact_cnt long, mt_cnt long, gift_cnt long, copy_cnt long"
@@ -23,7 +23,7 @@ def ego(spark):
     pairs += [("EGO", 12, "F12", 90, 89, 0, 0), ("EGO", 50, None, 95, 1, 0, 0), ("EGO", 13, "F13", 1, 0, 0, 0)]
     pairs += [("ALONE", 13, "F13", 1, 0, 0, 0)]
     services = [(friend, friend in CRBT or friend == "F13", friend == "F03", None) for friend in [*friends, "EGO"]]
-    snap = SimpleNamespace(day=DAY, days_back=lambda days: DAY)
+    snap = Snapshot(None, DAY)
     measured = circle(snap, spark.createDataFrame(pairs, PAIRS), spark.createDataFrame(services, SERVICES))
     return {row["subscription_id"]: row for row in measured.collect()}
 
