@@ -538,6 +538,7 @@ def test_reports_are_the_same_given_second_run(spark, reported):
 
     assert again["rows"] == {name: len(rows) for name, rows in before.items()}, "floor: every table was written again"
     assert min(again["rows"].values()) > 0
+    assert "undeclared_reads" not in again, "made_from of the contracts says all that is read"
     assert {name: report(reported, name) for name in tables_of_job("evaluate")} == before
 
 

@@ -54,6 +54,7 @@ def night_of(spark, settings, campaigns) -> dict:
 def test_pilot_campaigns_make_lists_on_all_nine_channels(targeted):
     settings, summary = targeted
     assert summary["status"] == "PUBLISHED"
+    assert "undeclared_reads" not in summary, "made_from of the contracts says all that is read"
     assert set(summary["by_campaign"]) == set(load_campaigns())
     assert len(summary["by_channel"]) == 9
     assert min(summary["by_channel"].values()) >= 20
