@@ -19,6 +19,7 @@ from models.allocation.check import check_plan
 from models.allocation.evaluate import StepFactory
 from models.allocation.instances import read_instance, write_plan
 from models.allocation.problem import InvalidProblem, Plan, Problem
+from models.allocation.small_cases import SMALL_CASES
 from models.allocation.solver import solve, warm_up
 
 PUBLIC = ("GS1", "GS2", "GS3", "GS4", "GS1_prime")
@@ -92,9 +93,11 @@ def load_case(case: str | None, instance: Path | None, customers: int = 1_000_00
         return instance.name, read_instance(instance)
     if case in GENERATED:
         return str(case), GENERATED[str(case)](customers)
+    if case in SMALL_CASES:
+        return str(case), SMALL_CASES[str(case)]()
     name = {"GS1'": "GS1_prime"}.get(str(case), str(case))
     if name not in PUBLIC:
-        raise InvalidProblem("--case", f"one of {[*PUBLIC, *GENERATED]}", case)
+        raise InvalidProblem("--case", f"one of {[*PUBLIC, *GENERATED, *SMALL_CASES]}", case)
     return name, read_instance(INSTANCES / name)
 
 
@@ -271,7 +274,10 @@ def _read_or_stop(case: str | None, instance: Path | None, customers: int) -> tu
 @app.command()
 def allocation(
     instance: Annotated[Path | None, typer.Option(help="Folder of the public format (table1 to table4).")] = None,
-    case: Annotated[list[str] | None, typer.Option(help="GS1, GS2, GS3, GS4, GS1_prime, transport, large.")] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(help="GS1-GS4, GS1_prime, transport, large, assignment_D20 (D80, E20, E80), capacities, budgets."),
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="Write the chosen pairs as Customer,Activity.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")] = False,
     gap: Annotated[float | None, typer.Option(help="Gap to reach (default: the target of the case).")] = None,
