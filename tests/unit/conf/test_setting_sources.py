@@ -47,7 +47,7 @@ def test_variable_of_the_environment_comes_before_the_profile(monkeypatch):
     assert found.doors.export_groups == {"SMS": "agents"}, "the key of a mapping keeps its letters"
     assert found.spark.extra_conf == {"spark.ui.enabled": "false"}
     assert found.spark.remote is None
-    assert (found.spark.shuffle_partitions, found.allocation.gap_target) == (2, 0.001), "the rest is the profile's"
+    assert (found.spark.shuffle_partitions, found.allocation.gap_target) == (2, 0.002), "the rest is the profile's"
 
 
 def test_every_setting_has_a_variable(monkeypatch):
