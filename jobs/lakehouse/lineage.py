@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
+from conf.feeds import load_feeds
 from conf.reading import remembered
 from conf.tables import load_tables, query_text, table_of, work_queries
 from jobs.lakehouse.sqltext import mentions_in, parsed, table_name, tables_in
 
 Columns = dict[str, tuple[str, ...]]
-_OF_BRONZE = ("as_of_", "month_")  # rows of a feed as known of each date (jobs/view/as_of.py)
+# A feed's rows as known of each date, as a query names them (jobs/view/as_of.py): as_of_<feed> or month_<feed>.
+_FEED_VIEW = re.compile(r"\b(as_of|month)_([a-z0-9_]+)\b")
 _AS_OF_COLUMNS = ("superseded_on", "nth_row")  # what such a view says beyond the feed's own columns
 
 
@@ -31,10 +34,17 @@ class Reading:
 
 
 def made_from(name: str) -> frozenset[str]:
-    """Tables a table or a helper query is made from, helper queries among them as they are named."""
+    """Tables a table or a helper query is made from: helper queries as they are named, feeds by their bronze tables."""
     if name not in work_queries() and not load_tables()[name].is_query:
         return frozenset(load_tables()[name].made_from)
-    return frozenset(tables_in(query_text(name)))
+    text = query_text(name)
+    feeds = {load_feeds()[feed].table for _, feed in feed_views_in(text)}
+    return frozenset(tables_in(text)) | feeds
+
+
+def feed_views_in(text: str) -> set[tuple[str, str]]:
+    """Kind (as_of or month) and feed of each view of a feed that a query names."""
+    return {(kind, feed) for kind, feed in _FEED_VIEW.findall(text) if feed in load_feeds()}
 
 
 def sources(name: str) -> frozenset[str]:
@@ -173,5 +183,4 @@ def _reading(text: str) -> Reading:
 
 def _made_of(view: str) -> list[str]:
     """Tables that code makes a view of."""
-    feeds = [f"bronze.{view.removeprefix(prefix)}" for prefix in _OF_BRONZE if view.startswith(prefix)]
-    return [name for name in feeds if name in load_tables()]
+    return [load_feeds()[feed].table for _, feed in feed_views_in(view)]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, timedelta
 
 from conf.dates import DateRange
-from conf.feeds import load_feeds
 from conf.settings import Settings
 from conf.tables import query_text, tables_of_job
-from jobs.lakehouse.lineage import sources
+from jobs.lakehouse.lineage import feed_views_in, sources
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.rules.holders import register_holder_at
@@ -22,10 +20,6 @@ from jobs.view.required_feeds import require_feeds
 JOB = "conform"
 ANCHOR = "silver.usage_daily"  # written every night; its publication says which dates are conformed
 CLOSING_DAY = 2
-
-
-# Named in a query as as_of_<feed> or month_<feed>: the feed's rows as the as-of reading gives them.
-_FEED_VIEW = re.compile(r"\b(as_of|month)_([a-z_]+)\b")
 
 
 def plan(tables: Tables, dates: DateRange) -> StagePlan:
@@ -84,8 +78,7 @@ def tables_to_write(tables: Tables, dates: DateRange) -> list[str]:
 
 def feeds_read(kind: str, names: Iterable[str]) -> set[str]:
     """Feeds whose as-of views (as_of_ or month_) the queries of these tables name."""
-    found = {match[2] for name in names for match in _FEED_VIEW.finditer(query_text(name)) if match[1] == kind}
-    return found & set(load_feeds())
+    return {feed for name in names for found, feed in feed_views_in(query_text(name)) if found == kind}
 
 
 def earliest_closed_month(dates: DateRange) -> date | None:

@@ -83,6 +83,12 @@ def test_helper_queries_stand_for_what_they_read():
     assert {"rpt.campaign_lift", "gold.contact_history"} <= set(read_by("gold.control_group"))
 
 
+def test_a_feed_is_a_source_by_its_bronze_table():
+    assert sources("silver.balance") == {"bronze.balance"}
+    assert {"bronze.cdr_voice", "silver.msisdn_assignment"} <= sources("silver.call_area_month")  # month_cdr_voice
+    assert "silver.balance" in read_by("bronze.balance")
+
+
 def test_query_read_twice_is_kept():
     assert is_read_twice("work.owners")
     assert not is_read_twice("work.protections")
