@@ -36,6 +36,7 @@ class Lake(Tables):
     """The tables as one run of one stage sees and writes them: published versions, and its own writes on top."""
 
     def __init__(self, spark: SparkSession, settings: Settings, run: Run):
+        delta_rs.ensure_tables(settings)
         super().__init__(settings, spark)
         self.run = run
         self.summary: dict[str, Any] = {}
@@ -50,8 +51,8 @@ class Lake(Tables):
 
     def version(self, name: str) -> int | None:
         """Version this run reads: its own write, else the published one, 0 if never published, None = newest (ledger tables)."""
-        published_one = super().version(name)
-        return self._written.get(name, published_one)
+        self._note_read(name)
+        return self._written[name] if name in self._written else super().version(name)
 
     def replace(self, name: str, frame: DataFrame, where: DateRange | None) -> CommitInfo:
         """Replace the dates `where` of a table (None: the whole table) by these rows, in one commit.

@@ -11,9 +11,8 @@ from sqlglot import exp
 from conf.errors import ConfigError, InputRefused
 from conf.settings import Settings
 from conf.tables import table_of
-from jobs.lakehouse import delta_rs, published
-from jobs.lakehouse.places import is_there, open_table
-from jobs.lakehouse.sqltext import IN_PROCESS, ON_SPARK, parsed, substitute_tables, table_name, tables_in
+from jobs.lakehouse.sqltext import IN_PROCESS, ON_SPARK, parsed, table_name, tables_in
+from jobs.lakehouse.tables import Tables
 
 # Paths, names made of texts, the change feed of a table, Java's methods, and the vault under whatever name.
 _CLOSED_ON_SPARK = re.compile(
@@ -88,31 +87,17 @@ def _open_table(table: exp.Table) -> None:
 
 
 def _in_process(settings: Settings, text: str, names: list[str]) -> pa.Table:
-    versions = published.published_versions(settings)
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = ?", [settings.time_zone])
-        for name in names:
-            if not is_there(settings, name):
-                delta_rs.ensure_tables(settings)
-            version = published.reader_version(settings, name, versions)
-            connection.register(_flat(name), open_table(settings, name, version).to_pyarrow_dataset())
+    with Tables(settings).duckdb(names) as connection:
         try:
-            # Only the registered tables may be read: no files of the machine through read_csv and the like.
-            connection.execute("SET enable_external_access = false")
-            return connection.sql(substitute_tables(text, _flat, IN_PROCESS)).to_arrow_table()
+            return connection.sql(text).to_arrow_table()
         except duckdb.Error as error:
             raise InputRefused(f"the query cannot be answered: {str(error).splitlines()[0]}") from None
-
-
-def _flat(name: str) -> str:
-    return name.replace(".", "__")
 
 
 def _on_spark(settings: Settings, text: str) -> pa.Table:
     from pyspark.errors import PySparkException
 
     from jobs.lakehouse.session import get_session
-    from jobs.lakehouse.tables import Tables
 
     try:
         return Tables(settings, get_session(settings, "query")).sql(text).toArrow()

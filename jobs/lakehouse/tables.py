@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from conf.tables import WORK, query_text, table_of, work_queries
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.lineage import is_read_twice
-from jobs.lakehouse.places import open_table, table_place
+from jobs.lakehouse.places import is_there, open_table, table_place
 from jobs.lakehouse.sqltext import bind_parameters, substitute_tables
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ class Tables:
     """
 
     def __init__(self, settings: Settings, spark: SparkSession | None = None):
-        delta_rs.ensure_tables(settings)
         self.settings = settings
         self._spark = spark
         self._published = published.published_versions(settings)
@@ -113,7 +112,13 @@ class Tables:
         return self._delta(name).count()
 
     def _delta(self, name: str) -> DeltaTable:
+        self._require_made(name)
         return open_table(self.settings, name, version=self.version(name))
+
+    def _require_made(self, name: str) -> None:
+        """Make the tables of the contracts when this one is not there yet; who may only read asks for what is there."""
+        if not is_there(self.settings, name):
+            delta_rs.ensure_tables(self.settings)
 
     def read(self, name: str) -> DataFrame:
         """All rows of a table, or of a helper query of this run, for Spark."""
@@ -160,6 +165,7 @@ class Tables:
         # A view and not `VERSION AS OF` in the text: the version is resolved once however many queries name the table.
         version = self.version(name)
         if version is None:
+            self._require_made(name)
             version = delta_rs.head_version(self.settings, name)
         view = f"{name.replace('.', '_')}_v{version}_{self._home}"
         with self._lock:
@@ -176,6 +182,7 @@ class Tables:
         return sha256(str(self.settings.home).encode()).hexdigest()[:8]
 
     def _read_version(self, name: str, version: int | None) -> DataFrame:
+        self._require_made(name)
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)

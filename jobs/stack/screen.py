@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -14,6 +13,7 @@ from conf.settings import Settings
 from conf.tables import load_tables
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.file_states import LOADED
+from jobs.lakehouse.tables import Tables
 from jobs.stack import all_servers
 from jobs.stack.steps import answer_of_step, environment
 
@@ -31,12 +31,8 @@ CORE_TABLES = (
 
 
 def query(settings: Settings, text: str, *tables: str) -> list[tuple]:
-    """Rows of a query over published tables; in the text a table is named with `_` for the dot."""
-    with duckdb.connect() as connection:
-        versions = published.published_versions(settings)
-        for name in tables:
-            version = published.reader_version(settings, name, versions)
-            connection.register(name.replace(".", "_"), delta_rs.read(settings, name, version=version))
+    """Rows of a query over these tables as readers see them."""
+    with Tables(settings).duckdb(tables) as connection:
         return connection.execute(text).fetchall()
 
 
@@ -55,7 +51,7 @@ def sections(settings: Settings) -> Iterable[tuple[str, list[str], list[tuple]]]
         ["rule", "feed", "records"],
         query(
             settings,
-            "SELECT rule, feed, count(*) FROM ops_quarantine GROUP BY ALL ORDER BY 3 DESC LIMIT 15",
+            "SELECT rule, feed, count(*) FROM ops.quarantine GROUP BY ALL ORDER BY 3 DESC LIMIT 15",
             "ops.quarantine",
         ),
     )
@@ -82,7 +78,7 @@ def _row_counts(settings: Settings) -> list[tuple]:
     versions = published.published_versions(settings)
     files = query(
         settings,
-        f"SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops_file_ledger WHERE status IN {LOADED}",
+        f"SELECT count(*), sum(rows_in), sum(rows_good), sum(rows_quarantined) FROM ops.file_ledger WHERE status IN {LOADED}",
         "ops.file_ledger",
     )[0]
     rows = [
@@ -131,7 +127,7 @@ def model_ceilings(settings: Settings) -> dict[str, float]:
 def _lists(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT channel_code, business_date, sum(rows) FROM ops_export_ledger WHERE status = 'EXPORTED' GROUP BY ALL",
+        "SELECT channel_code, business_date, sum(rows) FROM ops.export_ledger WHERE status = 'EXPORTED' GROUP BY ALL",
         "ops.export_ledger",
     )
     by_key = {(channel, day): int(count) for channel, day, count in rows}
@@ -144,8 +140,8 @@ def _lists(settings: Settings) -> list[tuple]:
 def _rates(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT campaign_id, targeted, contacted, accepted_so_far, success_rate_target, success_rate_contacted FROM rpt_campaign_funnel "
-        "WHERE business_date = (SELECT max(business_date) FROM rpt_campaign_funnel) ORDER BY 1",
+        "SELECT campaign_id, targeted, contacted, accepted_so_far, success_rate_target, success_rate_contacted FROM rpt.campaign_funnel "
+        "WHERE business_date = (SELECT max(business_date) FROM rpt.campaign_funnel) ORDER BY 1",
         "rpt.campaign_funnel",
     )
     return [(c, _whole(t), _whole(n), _whole(a), _percent(r1), _percent(r2)) for c, t, n, a, r1, r2 in rows]
@@ -154,8 +150,8 @@ def _rates(settings: Settings) -> list[tuple]:
 def _lift(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high, lift_text FROM rpt_campaign_lift "
-        "WHERE business_date = (SELECT max(business_date) FROM rpt_campaign_lift) ORDER BY 1",
+        "SELECT campaign_id, treated_rate, control_rate, lift, lift_low, lift_high, lift_text FROM rpt.campaign_lift "
+        "WHERE business_date = (SELECT max(business_date) FROM rpt.campaign_lift) ORDER BY 1",
         "rpt.campaign_lift",
     )
     return [
@@ -173,8 +169,8 @@ def _lift(settings: Settings) -> list[tuple]:
 def _allocation(settings: Settings) -> list[tuple]:
     rows = query(
         settings,
-        "SELECT m.business_date, m.metric, m.value FROM ops_run_metric m "
-        "JOIN (SELECT run_id, max(published_seq) AS publication FROM ops_published GROUP BY run_id) p ON p.run_id = m.run_id "
+        "SELECT m.business_date, m.metric, m.value FROM ops.run_metric m "
+        "JOIN (SELECT run_id, max(published_seq) AS publication FROM ops.published GROUP BY run_id) p ON p.run_id = m.run_id "
         "WHERE m.stage = 'targeting' AND m.metric LIKE 'allocation.%' "
         "QUALIFY row_number() OVER (PARTITION BY m.business_date, m.metric ORDER BY p.publication DESC) = 1",
         "ops.run_metric",

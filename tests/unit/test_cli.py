@@ -96,6 +96,6 @@ def test_screen_shows_the_newest_published_allocation(monkeypatch, settings):
     publications = [{"run_id": "b", "published_seq": 1}, {"run_id": "a", "published_seq": 2}]
     tables = {"ops.run_metric": pa.Table.from_pylist(metrics), "ops.published": pa.Table.from_pylist(publications)}
     monkeypatch.setattr(screen.published, "published_versions", lambda settings: {})
-    monkeypatch.setattr(screen.delta_rs, "read", lambda settings, name, version: tables[name])
+    monkeypatch.setattr(screen.Tables, "dataset", lambda self, name: tables[name])
 
     assert [row[1] for row in screen._allocation(settings)] == ["1.00"]
