@@ -24,7 +24,7 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     if not nights:
         return StagePlan(())
     register_uses(tables.spark)
-    return StagePlan((dates,), params={**count_parameters(nights), "nights": nights})
+    return StagePlan((dates,), params=count_parameters(nights))
 
 
 def report_dates(tables: Tables, dates: DateRange) -> list[date]:

@@ -69,7 +69,7 @@ def eval_staff(lake: Lake, dates: DateRange) -> Rows:
 def kpi_attainment(lake: Lake, dates: DateRange) -> Rows:
     """Rows of rpt.kpi_attainment."""
     counts = lake.work_rows(KPI)
-    return [row for night in lake.parameters["nights"] for row in attainment_rows(night, counts)]
+    return [row for night in lake.parameters["report_dates"] for row in attainment_rows(night, counts)]
 
 
 def attainment_rows(night: date, counts: list[dict]) -> list[dict]:

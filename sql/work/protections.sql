@@ -1,4 +1,4 @@
--- Every protection, whoever asked for it: lists, opt-outs, complaints, erasures (sql/work/protect_*.sql).
+-- Every protection, whoever asked for it: lists, opt-outs, complaints, erasures, sensitive customers (sql/work/protect_*.sql).
 SELECT
   snapshot_date,
   subscription_id,
@@ -46,3 +46,15 @@ SELECT
   source,
   began_on
 FROM work.protect_forgotten
+UNION ALL
+SELECT
+  snapshot_date,
+  subscription_id,
+  scope_type,
+  scope_value,
+  reason,
+  valid_from,
+  valid_to,
+  source,
+  began_on
+FROM work.protect_sensitive
