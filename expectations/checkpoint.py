@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 from typing import Any
 
 from conf.tables import table_of
 from expectations.measure import Numbers
-from expectations.native import NO_VALUES, NativeResult, expectation_of, page_of
+from expectations.native import NO_VALUES, NativeResult, expectation_of, open_context, page_of
 from expectations.suites import TableRule
 from jobs.lakehouse.locks import held
 
@@ -27,12 +25,8 @@ RULE_PAGE = {
 
 def renew_index(docs: Path) -> None:
     """Write the first page of the Data Docs again, from the pages there are."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
     with held(docs / "gate.lock"):
-        context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
+        context = open_context(_file_stores(docs))
         no_page: Any = ["no page"]  # an empty list would build all of them again
         context.build_data_docs(site_names=["pages"], resource_identifiers=no_page)
 
@@ -71,13 +65,11 @@ def _run_checkpoint(
     with_pages: bool,
 ) -> dict[str, dict[str, bool]]:
     """Success by table and rule id; one batch, one suite a table, results without values, pages rebuilt once."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
 
     from expectations.pages import lay_assets
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral", project_config=_file_stores(docs))
+    context = open_context(_file_stores(docs))
     batch = _batch_definition(context)
     definitions = [
         context.validation_definitions.add_or_update(

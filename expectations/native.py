@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -154,12 +155,20 @@ def rows_for(arrived: Any, table: Table, rules: Iterable[NativeRule], where: str
         return found.to_pandas()
 
 
-def run_native(frame: Any, rules: list[NativeRule]) -> list[NativeResult]:
-    """Judge the rows by Great Expectations; one that cannot be run on them is broken."""
+def open_context(project: Any = None) -> Any:
+    """Great Expectations in this process alone: it keeps its own words to errors and reports to nobody."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
 
-    context = gx.get_context(mode="ephemeral")
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return gx.get_context(mode="ephemeral", project_config=project)
+
+
+def run_native(frame: Any, rules: list[NativeRule]) -> list[NativeResult]:
+    """Judge the rows by Great Expectations; one that cannot be run on them is broken."""
+    import great_expectations as gx
+
+    context = open_context()
     context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     asset = context.data_sources.add_pandas(name="rows").add_dataframe_asset(name="night")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
