@@ -108,10 +108,11 @@ def judge(
     native: dict[str, list[NativeResult] | TooManyRows] | None = None,
 ) -> list[RuleResult]:
     """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
-    rules, shown = {name: rules_of(name) for name in measured if rules_of(name)}, {}
-    for name, found in (native or {}).items():
+    native, shown = native or {}, {}
+    rules = {name: rules_of(name) for name in measured if rules_of(name) or name in native}
+    for name, found in native.items():
         if isinstance(found, TooManyRows):
-            rules[name] = [*rules.get(name, []), found]
+            rules[name] = [*rules[name], found]
             measured = measured | {name: measured[name] | {found.id: measured[name][ROWS.id]}}
         else:
             shown[name] = found

@@ -145,3 +145,17 @@ def test_expectations_of_a_table_with_too_many_rows_are_told_and_stop_nothing(la
     assert "native_rows_max" in alert.text
     assert "unique of status" in alert.text
     assert results_of(lake)[told.rule.words]["success"] is False
+
+
+def test_broken_expectation_stops_the_night_of_a_table_that_has_no_other_rule(lake, monkeypatch):
+    delta_rs.append(lake.settings, TABLE, [{**ROW, "feed": "NO FEED"}])
+    broken = rule("ExpectColumnValuesToMatchRegex", column="feed", regex="^[a-z_]+$")
+    lake.judged_by(broken)
+    monkeypatch.setattr(gate, "rules_of", lambda name: [])
+
+    with pytest.raises(GateFailed, match="match_regex of feed"):
+        gate.run_gate(lake, "ingest", [TABLE], NIGHT)
+
+    assert results_of(lake)[broken.words]["success"] is False
+    page = next(lake.settings.path("data_docs", "validations").rglob("*.html")).read_text(encoding="utf-8")
+    assert broken.reason in page
