@@ -13,7 +13,7 @@ from conf import overlay
 from conf.errors import ConfigError
 from conf.overlay import CONF, NEVER_OVERLAID, NEVER_OVERLAID_FOLDERS, ROOT, TREES, Removed, Replaced
 from conf.reading import laid_over, one_of, operator_folder, read_own, read_yaml
-from conf.settings import SECRET_KEYS, load_settings, setting_sources
+from conf.settings import SECRET_KEYS, is_given, load_settings, setting_sources
 
 HIDDEN, REMOVED, MISSING = "***", "(removed)", object()
 BY_DEFAULT = "conf/settings.py, its default"
@@ -53,7 +53,7 @@ def _setting_origins() -> Iterator[Origin]:
     sources = [(source, source()) for source in setting_sources()]
     for path, value in _paths((), load_settings().model_dump(mode="json")):
         key = ".".join(path)
-        place = next((source.place(key) for source, given in sources if _gives(given, path)), BY_DEFAULT)
+        place = next((source.place(key) for source, given in sources if is_given(given, path)), BY_DEFAULT)
         yield Origin(key, _shown(key, value), _short(place))
 
 
@@ -63,14 +63,6 @@ def _paths(above: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...]
         return
     for key, entry in value.items():
         yield from _paths((*above, key), entry)
-
-
-def _gives(given: Any, path: tuple[str, ...]) -> bool:
-    for part in path:
-        if not isinstance(given, dict) or part not in given:
-            return False
-        given = given[part]
-    return True
 
 
 def _business_files(prefix: str) -> Iterator[tuple[str, Path, Path | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -337,7 +338,7 @@ def setting_sources(profile: str | None = None, home: str | Path | None = None) 
 
 def place_of(sources: list[Any], key: str) -> str:
     """The file or variable that gives a setting, or one below it; of a key nobody gives, the shared file."""
-    return next((source.place(key) for source in sources if _is_given(source(), key)), str(SETTINGS_FILE))
+    return next((source.place(key) for source in sources if is_given(source(), key.split("."))), str(SETTINGS_FILE))
 
 
 def _built(sources: list[Any]) -> Settings:
@@ -372,9 +373,9 @@ def _refuse_no_token(settings: Settings) -> None:
     )
 
 
-def _is_given(given: Any, key: str) -> bool:
-    """Whether a file sets the key a.b.c itself."""
-    for part in key.split("."):
+def is_given(given: Any, path: Sequence[str]) -> bool:
+    """Whether what a file or variable gives sets this key itself, part by part."""
+    for part in path:
         if not isinstance(given, dict) or part not in given:
             return False
         given = given[part]

@@ -90,7 +90,7 @@ class Table(Strict):
     """The contract of one table; the column list is the order of the columns on disk.
 
     `made_by`: `query`, the SELECT beside the contract, or `module:function`, then with the tables it is `made_from`. `stage`
-    and, where a stage has several jobs that make tables, `job` say when (conf/night.yaml); ledger tables are written as things
+    and, where a stage has several jobs that make tables, `job` say when (conf/night.yaml); ops, vault and bronze are written as things
     happen and name neither. `may_be_left`: a run may rightly leave the table as it is; the gate refuses any other unwritten one.
     `may_be_empty`: a run may rightly find no row for its dates; the gate refuses any other table without rows.
     How long rows stay is said by one of `retention_days` (from the row's date on) and `keep: forever`.
@@ -151,6 +151,8 @@ class Table(Strict):
                 raise ValueError(
                     "made_by: module:function, and no job: tables of ops, vault and bronze are written as things happen"
                 )
+            if self.stage is not None:
+                _jobs_that_make_tables(self.stage)
             return self
         jobs = _jobs_that_make_tables(self.stage)
         if self.job is None and len(jobs) != 1:

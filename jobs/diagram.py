@@ -10,7 +10,7 @@ from conf.feeds import load_feeds
 from conf.files import write_whole
 from conf.night import load_night
 from conf.reading import BASE
-from conf.tables import Table, load_tables
+from conf.tables import load_tables
 
 PICTURE = BASE / "docs" / "architecture.svg"
 WIDTH, SIDE, MIDDLE, RIGHT = 1180, 20, 260, 690  # x of the three columns
@@ -39,11 +39,6 @@ BESIDE: dict[str, list[Neighbour]] = {
 }
 
 
-def stage_of(table: Table) -> str | None:
-    """Stage that makes a table, as its contract says; the vault is ingest's, the pipeline's own books are nobody's."""
-    return "ingest" if table.layer == "vault" else table.stage
-
-
 def render_diagram() -> str:
     """The whole picture as SVG text, the same for the same configuration."""
     parts, top = [], PAD
@@ -66,7 +61,7 @@ def _table_lines(stage: str) -> list[str]:
     """Names by layer; of layers with many tables the number alone, as the dictionary lists them."""
     lines = []
     for layer in ("vault", "bronze", "silver", "gold", "rpt"):
-        own = sorted(t.short_name for t in load_tables().values() if t.layer == layer and stage_of(t) == stage)
+        own = sorted(t.short_name for t in load_tables().values() if t.layer == layer and t.stage == stage)
         if len(own) > 12:
             lines.append(f"{layer}: {len(own)} tables" + (", one a feed" if len(own) == len(load_feeds()) else ""))
         elif own:

@@ -1,4 +1,4 @@
-"""The commits of ingest: replace rows of one ledger table, with a named fault point before and behind each."""
+"""The commits of ingest: replace rows of one table, with a named fault point before and behind each."""
 
 from __future__ import annotations
 

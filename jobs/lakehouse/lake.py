@@ -50,7 +50,7 @@ class Lake(Tables):
         return dict(self._written)
 
     def version(self, name: str) -> int | None:
-        """Version this run reads: its own write, else the published one, 0 if never published, None = newest (ledger tables)."""
+        """Version this run reads: its own write, else the published one, 0 if never published, None = newest (ops, vault, bronze)."""
         self._note_read(name)
         return self._written[name] if name in self._written else super().version(name)
 

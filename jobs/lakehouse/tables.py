@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Tables:
-    """All tables at the versions that were published when this was made; ledger tables at their newest.
+    """All tables at the versions that were published when this was made; those of ops, vault and bronze at their newest.
 
     Without a Spark session everything but `read`, `sql` and `work` answers.
     """
@@ -52,7 +52,7 @@ class Tables:
         return self._spark
 
     def version(self, name: str) -> int | None:
-        """Version that is read: the published one, 0 if never published, None = newest (ledger tables)."""
+        """Version that is read: the published one, 0 if never published, None = newest (ops, vault, bronze)."""
         self._note_read(name)
         return published.reader_version(self.settings, name, self._published)
 

@@ -300,3 +300,20 @@ def test_contract_that_does_not_say_once_how_long_rows_stay_is_refused(tmp_path,
 def test_bronze_stays_as_long_as_its_feed_says():
     assert bronze_table(load_feeds()["cdr_voice"]).retention_days == load_feeds()["cdr_voice"].retention_days
     assert bronze_table(load_feeds()["customer"]).keep == "forever"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"stage": "ingset"}, "one of ingest, customer_view"),
+        ({"stage": "customer_view"}, "job: one of respond, view"),
+        ({"stage": "customer_view", "job": "score"}, "job: one of respond, view"),
+        ({"table": "ops.visit", "stage": "ingset"}, "one of ingest, customer_view"),
+        ({"table": "ops.visit", "made_by": "query"}, "module:function"),
+        ({"made_by": "query", "made_from": ["gold.customer_360"]}, "its text says"),
+        ({"made_by": "by hand"}, "pattern"),
+    ],
+)
+def test_contract_is_refused_given_a_maker_there_is_not(changed, told):
+    with pytest.raises(ConfigError, match=told):
+        parse(Table, {**A_TABLE, **changed}, "sql/gold/visit.yaml")
