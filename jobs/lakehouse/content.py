@@ -15,7 +15,7 @@ RUN_COLUMNS = ("run_id", "published_seq")
 
 
 def rows_hash(settings: Settings, name: str, where: str | None = None, version: int | None = None) -> str:
-    """Order-independent hash of a table's rows at its published version (ledger tables: newest), run ids left out.
+    """Order-independent hash of a table's rows at its published version (ops, vault, bronze: newest), run ids left out.
 
     `where` is SQL text of the caller, as "load_date = DATE '2026-03-10'".
     """

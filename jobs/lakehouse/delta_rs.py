@@ -131,7 +131,7 @@ def _delta_schema(table: Table) -> Any:
 
 
 def append(settings: Settings, name: str, rows: Rows, run_id: str | None = None) -> int:
-    """Add rows (dicts or an Arrow table) to a ledger table in one commit; returns their number."""
+    """Add rows (dicts or an Arrow table) to a table in one commit; returns their number."""
     table = _own_table(settings, name)
     data = _as_arrow(table, rows)
     if data.num_rows == 0:
@@ -166,7 +166,7 @@ def delete(settings: Settings, name: str, predicate: str, run_id: str | None = N
 
 
 def compact(settings: Settings, name: str) -> None:
-    """Join a ledger table's small files."""
+    """Join a table's small files."""
     _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).optimize.compact()
@@ -180,7 +180,7 @@ def remove_files(settings: Settings, name: str) -> None:
 
 
 def purge(settings: Settings, name: str) -> None:
-    """Remove every old version of a ledger table at once, with the log entries that tell what its columns held.
+    """Remove every old version of a table at once, with the log entries that tell what its columns held.
 
     For erasure alone: no version but the newest can be read or replayed afterwards.
     """
@@ -284,7 +284,7 @@ def holds_version(settings: Settings, name: str, version: int) -> bool:
 
 
 def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:
-    """Bring a ledger table back to a version, as a new commit."""
+    """Bring a table back to a version, as a new commit."""
     _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).restore(version, commit_properties=_properties(run_id))

@@ -28,9 +28,9 @@ def newest_rows(settings: Settings) -> list[dict]:
 
 
 def reader_version(settings: Settings, name: str, versions: dict[str, int] | None = None) -> int | None:
-    """Version a reader of this table takes: published, 0 (empty) if never published, None (newest) for ledger tables.
+    """Version a reader of this table takes: published, 0 (empty) if never published, None (newest) for ops, vault and bronze.
 
-    A ledger table has a version while tokens are replaced: that of before, until all tables of after are published.
+    Those have a version while tokens are replaced: that of before, until all tables of after are published.
     """
     if load_tables()[name].is_delta_rs:
         return pins.pinned(settings, name)

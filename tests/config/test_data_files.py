@@ -75,7 +75,7 @@ def test_table_query_only_reads_its_layer_or_earlier(name):
 
     later = [source for source in sources(name) if order[source.split(".")[0]] > order[table.layer]]
 
-    assert table.layer not in DELTA_RS_LAYERS, "ledger tables have no query"
+    assert table.layer not in DELTA_RS_LAYERS, "ops, vault and bronze have no query"
     assert later == []
 
 
