@@ -14,6 +14,7 @@ from expectations.measure import measure_arrow, measure_spark
 from expectations.suites import TableRule, load_suites, rules_of
 from jobs.lakehouse import delta_rs
 from tests.builders.contract_rows import a_row, arrow_rows, judged_tables, rows_breaking
+from tests.builders.contracts import contract_text
 
 A_NIGHT = DateRange.of("2026-03-10")
 FEED_STATUS = {"business_date": date(2026, 3, 10), "feed": "payment", "status": "COMPLETE", "run_id": "a"}
@@ -60,26 +61,17 @@ def test_table_has_a_suite(name):
 
 @pytest.fixture(scope="module")
 def measured_table() -> Table:
-    return Table.model_validate(
-        {
-            "table": "gold.measured",
-            "description": "x",
-            "grain": "x",
-            "owner": "x",
-            "stage": "scoring",
-            "made_by": "jobs.scoring.job:customer_score",
-            "key": ["id"],
-            "keep": "forever",
-            "columns": [
-                {"name": "id", "type": "string", "description": "x"},
-                {"name": "kind", "type": "string", "description": "x"},
-                {"name": "marks", "type": "array<string>", "values": {"M": "m", "N": "n"}, "description": "x"},
-                {"name": "amount", "type": "double", "description": "x"},
-                {"name": "first_day", "type": "date", "description": "x"},
-                {"name": "last_day", "type": "date", "description": "x"},
-            ],
-        }
-    )
+    columns = {
+        "id": "string",
+        "kind": "string",
+        "marks": "array<string>",
+        "amount": "double",
+        "first_day": "date",
+        "last_day": "date",
+    }
+    told = contract_text("gold.measured", columns)
+    told["columns"][2]["values"] = {"M": "m", "N": "n"}
+    return Table.model_validate(told)
 
 
 def test_spark_and_arrow_measure_the_same_given_the_same_rows(spark, measured_table):

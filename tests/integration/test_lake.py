@@ -9,33 +9,21 @@ import pytest
 from conf import tables
 from conf.dates import DateRange
 from conf.errors import ContractBroken, GateFailed, InputRefused
-from conf.tables import Table
 from expectations.gate import run_gate
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import Run
+from tests.builders.contracts import a_contract
 
 TENTH, ELEVENTH = DateRange.of("2026-03-10"), DateRange.of("2026-03-11")
-VISIT = Table.model_validate(
-    {
-        "table": "gold.visit",
-        "description": "x",
-        "grain": "x",
-        "owner": "x",
-        "stage": "scoring",
-        "made_by": "jobs.scoring.job:customer_score",
-        "key": ["visit_id", "business_date"],
-        "keep": "forever",
-        "partition_by": ["business_date"],
-        "replace_by": "business_date",
-        "columns": [
-            {"name": "visit_id", "type": "string", "description": "x"},
-            {"name": "business_date", "type": "date", "description": "x"},
-            {"name": "visit_cnt", "type": "bigint", "description": "x"},
-        ],
-    }
+VISIT = a_contract(
+    "gold.visit",
+    {"visit_id": "string", "business_date": "date", "visit_cnt": "bigint"},
+    key=["visit_id", "business_date"],
+    partition_by=["business_date"],
+    replace_by="business_date",
 )
 
 

@@ -8,33 +8,23 @@ import pytest
 
 from conf import tables
 from conf.dates import DateRange
-from conf.tables import Table, table_of
+from conf.tables import table_of
 from jobs.lakehouse import delta_rs, expiry, published
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.run import Run, exclusive
 from jobs.maintenance import disk, identities, job
 from jobs.view import as_of
+from tests.builders.contracts import a_contract
 from tests.builders.targeting_night import a_row, put
 
 TONIGHT = DateRange.of("2026-03-10")
 DAYS = {"2026-02-07": "too old", "2026-02-08": "just kept", "2026-03-10": "tonight"}  # 30 days back is 8 February
-VISIT = Table.model_validate(
-    {
-        "table": "gold.visit",
-        "description": "x",
-        "grain": "x",
-        "owner": "x",
-        "stage": "scoring",
-        "made_by": "jobs.scoring.job:customer_score",
-        "key": ["visit_id"],
-        "retention_days": 30,
-        "partition_by": ["business_date"],
-        "replace_by": "business_date",
-        "columns": [
-            {"name": "visit_id", "type": "string", "description": "x"},
-            {"name": "business_date", "type": "date", "description": "x"},
-        ],
-    }
+VISIT = a_contract(
+    "gold.visit",
+    {"visit_id": "string", "business_date": "date"},
+    retention_days=30,
+    partition_by=["business_date"],
+    replace_by="business_date",
 )
 FILE = {
     "feed": "payment",

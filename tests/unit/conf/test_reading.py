@@ -14,6 +14,7 @@ from conf.feeds import Feed, load_feeds
 from conf.reading import load, parse, read_yaml
 from conf.settings import load_settings
 from conf.tables import Table, bronze_table, table_of
+from tests.builders.contracts import contract_text
 
 A_FEED = {
     "feed": "visit",
@@ -33,17 +34,7 @@ A_FEED = {
     "keep": "forever",
     "fields": [{"name": "id", "type": "code", "required": True}],
 }
-A_TABLE = {
-    "table": "gold.visit",
-    "description": "x",
-    "grain": "x",
-    "owner": "x",
-    "stage": "scoring",
-    "made_by": "jobs.scoring.job:customer_score",
-    "key": ["id"],
-    "keep": "forever",
-    "columns": [{"name": "id", "type": "string", "description": "x"}],
-}
+A_TABLE = contract_text("gold.visit", {"id": "string"})
 
 
 @pytest.mark.parametrize(

@@ -9,33 +9,12 @@ import pytest
 from conf import tables
 from conf.dates import DateRange
 from conf.errors import ContractBroken
-from conf.tables import Table
 from jobs.lakehouse import building
 from jobs.lakehouse.building import build_tables, maker_of
+from tests.builders.contracts import a_contract
 
 DAY = DateRange.of("2026-03-10")
-
-
-def a_table(name: str, made_by: str, made_from: tuple[str, ...] = ()) -> Table:
-    columns = [
-        {"name": "visit_id", "type": "string", "description": "x"},
-        {"name": "business_date", "type": "date", "description": "x"},
-    ]
-    return Table.model_validate(
-        {
-            "table": name,
-            "description": "x",
-            "grain": "x",
-            "owner": "x",
-            "key": ["visit_id"],
-            "keep": "forever",
-            "columns": columns,
-            "stage": "scoring",
-            "made_by": made_by,
-            "made_from": made_from,
-            "replace_by": "business_date",
-        }
-    )
+COLUMNS = {"visit_id": "string", "business_date": "date"}
 
 
 def makers(lake, dates):
@@ -48,7 +27,11 @@ def makers(lake, dates):
 def two(monkeypatch):
     made_by = "tests.unit.lakehouse.test_building:makers"
     for name in ("gold.one", "gold.other"):
-        monkeypatch.setitem(tables.load_tables(), name, a_table(name, made_by, ("gold.customer_tag",)))
+        monkeypatch.setitem(
+            tables.load_tables(),
+            name,
+            a_contract(name, COLUMNS, made_by=made_by, made_from=["gold.customer_tag"], replace_by="business_date"),
+        )
     monkeypatch.setattr(building, "_function", lambda _: makers)
 
 
@@ -67,4 +50,4 @@ def test_function_that_makes_a_table_of_somebody_else_is_refused(two, lake):
 
 def test_maker_there_is_not_is_refused_by_name():
     with pytest.raises(ContractBroken, match=r"jobs\.scoring\.job:nobody"):
-        maker_of(a_table("gold.one", "jobs.scoring.job:nobody"))
+        maker_of(a_contract("gold.one", COLUMNS, made_by="jobs.scoring.job:nobody"))

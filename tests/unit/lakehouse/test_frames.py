@@ -5,26 +5,10 @@ from __future__ import annotations
 import pytest
 
 from conf.errors import ContractBroken
-from conf.tables import Table
 from jobs.lakehouse.frames import conform_frame, may_become
+from tests.builders.contracts import a_contract
 
-CONTRACT = Table.model_validate(
-    {
-        "table": "gold.held",
-        "description": "x",
-        "grain": "x",
-        "owner": "x",
-        "stage": "scoring",
-        "made_by": "jobs.scoring.job:customer_score",
-        "key": ["id"],
-        "keep": "forever",
-        "columns": [
-            {"name": "id", "type": "string", "description": "x"},
-            {"name": "contact_cnt", "type": "int", "description": "x"},
-            {"name": "score", "type": "double", "description": "x"},
-        ],
-    }
-)
+CONTRACT = a_contract("gold.held", {"id": "string", "contact_cnt": "int", "score": "double"})
 
 
 def test_columns_are_ordered_and_cast_given_other_widths(spark):
