@@ -62,8 +62,8 @@ class Lake(Tables):
         table = table_of(name)
         predicate = _predicate(table, where)
         rows = conform_frame(table, frame)
-        if table.partition_by and where is not None and where.days > 7:
-            rows = rows.repartition(*table.partition_by)
+        if where is not None and where.days > 7:
+            rows = _whole_nights(table, rows, where)
         if table.cluster_by:
             rows = rows.sortWithinPartitions(*table.partition_by, *table.cluster_by)
         writer = rows.write.format("delta").mode("overwrite").option("userMetadata", self.run.run_id)
@@ -170,6 +170,20 @@ class Lake(Tables):
         with self._lock:
             pending, self._metrics = self._metrics, []
         delta_rs.append(self.settings, "ops.run_metric", pending, self.run.run_id)
+
+
+def _whole_nights(table: Table, rows: DataFrame, where: DateRange) -> DataFrame:
+    """Rows of many nights spread so that a night lies in one file: one a folder, or with the rest of its month."""
+    from pyspark.sql import functions as F
+
+    if table.partition_by:
+        return rows.repartition(*table.partition_by)
+    if table.replace_by is None or table.replace_by not in table.cluster_by:
+        return rows
+    day = F.col(table.replace_by)
+    month = F.year(day) * 12 + F.month(day) - (where.first.year * 12 + where.first.month)
+    months = (where.last.year - where.first.year) * 12 + where.last.month - where.first.month + 1
+    return rows.repartitionById(months, month)
 
 
 def _predicate(table: Table, where: DateRange | None) -> str | None:
