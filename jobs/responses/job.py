@@ -12,7 +12,6 @@ from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
-from jobs.rules.holders import register_holder_at
 from jobs.rules.uses import register_uses
 
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
@@ -27,7 +26,6 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     if not snapshots:
         return StagePlan((), summary={"snapshots": []})
     snapshots += later_snapshots(tables, dates)
-    register_holder_at(tables.spark)
     register_uses(tables.spark)
     params = {**query_parameters(snapshots), "loaded_from": dates.first}
     wide = DateRange(snapshots[0], snapshots[-1])
