@@ -129,13 +129,14 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`."""
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`, `bench view ...`."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "simulator": "simulator.bench",
         "tokens": "jobs.people.bench",
+        "view": "jobs.view.bench_view",
     }
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))

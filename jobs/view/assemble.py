@@ -101,7 +101,7 @@ def compared_measures(snap: Snapshot, base: DataFrame) -> DataFrame:
         tones,
         owned,
         _once(snap, "silver.vas_daily", services.service_use(snap, products)),
-        circle.circle(snap, pairs, flags),
+        _once(snap, "silver.contact_edge_month", circle.circle(snap, pairs, flags)),
         circle.followers(snap, pairs, services.adoptions(products, tones)),
         profile.devices(snap, base.select("subscription_id", "activation_date", "msisdn_token", "brand_code")),
         contacts.own_visits(snap),
