@@ -12,7 +12,7 @@ from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
-from jobs.responses.uses_before import note_versions, used_before
+from jobs.responses.uses_before import note_versions, register_uses_before, used_before
 from jobs.rules.holders import register_holder_at
 from jobs.rules.uses import register_uses
 
@@ -30,7 +30,7 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     snapshots += later_snapshots(tables, dates)
     register_holder_at(tables.spark)
     register_uses(tables.spark)
-    used = used_before(tables, snapshots[0], snapshots[-1])
+    register_uses_before(tables, used := used_before(tables, snapshots[0], snapshots[-1]))
     params = {**query_parameters(snapshots), "loaded_from": dates.first, "used_before": used}
     wide = DateRange(snapshots[0], snapshots[-1])
     summary = {"snapshots": [str(day) for day in snapshots], "used_before": str(used) if used else None}

@@ -34,6 +34,20 @@ def used_before(tables: Tables, first: date, last: date) -> date | None:
     return newest if all(still) else None
 
 
+def register_uses_before(tables: Tables, night: date | None) -> None:
+    """View uses_before: what that night found, by contact, product and time of acceptance; empty without a night."""
+    from pyspark.sql import functions as F
+
+    if night is None:  # a table from before the column has none to read
+        found = tables.spark.createDataFrame(
+            [], "contact_id string, product_id string, accepted_at timestamp, is_used boolean"
+        )
+    else:
+        rows = tables.read(HISTORY).where((F.col("snapshot_date") == F.lit(night)) & F.col("is_used").isNotNull())
+        found = rows.select("contact_id", "product_id", "accepted_at", "is_used")
+    found.createOrReplaceTempView("uses_before")
+
+
 def note_versions(lake: Lake) -> None:
     """Keep which versions of the days of use this run read, for `used_before` of the next."""
     for name in COUNTABLE:
