@@ -129,7 +129,7 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench usage ...`, `bench simulator ...`."""
+    """Benchmarks by name: the optimiser, parsing, models, the simulator, tokens, daily use, the customer view."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
@@ -137,6 +137,7 @@ def bench(context: typer.Context) -> None:
         "simulator": "simulator.bench",
         "tokens": "jobs.people.bench",
         "usage": "jobs.view.bench",
+        "view": "jobs.view.bench_view",
     }
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))
