@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ class Night:
     known: dict[str, dict]
     withdrawn: set[str]
     dropped: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def decided_with(self) -> dict[str, set[str]]:
+        """Versions of each campaign's content with which the night was decided."""
+        filters, columns = [("business_date", "=", self.business_date)], ["campaign_id", "campaign_version"]
+        decided = self.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)
+        found: dict[str, set[str]] = {}
+        for row in decided.group_by(columns).aggregate([]).to_pylist():
+            found.setdefault(row["campaign_id"], set()).add(row["campaign_version"])
+        return found
 
     @property
     def folder(self) -> Path:
