@@ -129,12 +129,14 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`."""
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`,
+    `bench targets ...` (a night's lists, from the decision to the files)."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "simulator": "simulator.bench",
+        "targets": "jobs.targeting.bench_targets",
         "tokens": "jobs.people.bench",
     }
     if not context.args or context.args[0] not in modules:
