@@ -5,7 +5,7 @@ What the jobs write night after night is written here by delta-rs at once and pu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 import yaml
 from deltalake import write_deltalake
 
-from conf.campaigns import Campaign, load_campaigns, read_campaign
+from conf.campaigns import CAMPAIGNS, Campaign, read_campaign, read_campaigns
 from conf.channels import load_channels
 from conf.feeds import load_feeds
 from conf.settings import Settings
@@ -49,7 +49,7 @@ def write_campaigns(folder: Path, campaigns: int) -> list[Campaign]:
     """
     place = folder / "campaigns"
     place.mkdir(parents=True, exist_ok=True)
-    patterns = [campaign for campaign in load_campaigns().values() if not campaign.campaign_id.startswith("BENCH_")]
+    patterns = list(read_campaigns(CAMPAIGNS).values())
     for number in range(campaigns):
         pattern = patterns[number % len(patterns)]
         content = pattern.model_dump(
@@ -87,12 +87,12 @@ def write_world(settings: Settings, campaigns: list[Campaign], subscriptions: in
     _write(settings, "gold.lifecycle_state", subscriptions, lambda ids: _states(ids, night))
     for model in sorted({campaign.value.score for campaign in campaigns if campaign.value.score}):
         scores = lambda ids, model=model: _scores(ids, night, model, rng)  # noqa: E731
-        _write(settings, "gold.customer_score", subscriptions, scores, mode="append")
+        _write(settings, "gold.customer_score", subscriptions, scores)
     _write(settings, "silver.subscription", subscriptions, lambda ids: _owners(ids))
     _write(settings, "silver.customer", subscriptions, lambda ids: _customers(ids))
     for kind, first in (("MSISDN", FIRST_TOKEN), ("NAME", 2 * FIRST_TOKEN), ("ID_NUMBER", 3 * FIRST_TOKEN)):
         named = lambda ids, kind=kind, first=first: _identities(ids, kind, first)  # noqa: E731
-        _write(settings, "vault.identity", subscriptions, named, mode="append")
+        _write(settings, "vault.identity", subscriptions, named)
     some = max(20, subscriptions // 50)
     _write(settings, "gold.suppression", some, lambda ids: _suppressions(ids * 41 % subscriptions, night))
     _write(settings, "silver.list_member", some, lambda ids: _listed(ids * 43 % subscriptions, night))
@@ -104,8 +104,8 @@ def write_world(settings: Settings, campaigns: list[Campaign], subscriptions: in
         day = night - timedelta(days=back)
         lists = lambda ids, back=back, day=day: _contacts(ids * (61 + back) % subscriptions, campaigns, day, None)  # noqa: E731
         history = lambda ids, back=back, day=day: _contacts(ids * (61 + back) % subscriptions, campaigns, day, night)  # noqa: E731
-        _write(settings, "gold.campaign_contact", earlier, lists, mode="append")
-        _write(settings, "gold.contact_history", earlier, history, mode="append")
+        _write(settings, "gold.campaign_contact", earlier, lists)
+        _write(settings, "gold.contact_history", earlier, history)
     feeds = [
         {
             "business_date": night,
@@ -144,7 +144,7 @@ def _publish(settings: Settings, night: date) -> None:
     delta_rs.append(settings, "ops.published", rows)
 
 
-def _write(settings: Settings, name: str, rows: int, columns_of: Any, mode: str = "overwrite") -> None:
+def _write(settings: Settings, name: str, rows: int, columns_of: Callable[[np.ndarray], dict[str, Any]]) -> None:
     """Rows 0 to `rows` of a table in batches; what `columns_of` does not give is null where it may be, else blank."""
     schema = arrow_schema(table_of(name))
 
@@ -154,7 +154,7 @@ def _write(settings: Settings, name: str, rows: int, columns_of: Any, mode: str 
             yield _batch(name, schema, columns_of(ids), len(ids))
 
     reader = pa.RecordBatchReader.from_batches(schema, batches())
-    write_deltalake(table_place(settings, name).for_delta_rs, reader, mode=mode)  # type: ignore[arg-type]
+    write_deltalake(table_place(settings, name).for_delta_rs, reader, mode="append")
 
 
 def _batch(name: str, schema: pa.Schema, given: dict[str, Any], rows: int) -> pa.RecordBatch:

@@ -52,7 +52,7 @@ from jobs.targeting.export_files import (
 from jobs.targeting.export_layout import file_bytes, misfits
 from jobs.targeting.export_night import Night, Outcome
 from jobs.targeting.export_rows import Directory, cells_of, contacts_by_file, first_of
-from jobs.targeting.export_signature import signing_key, write_signature
+from jobs.targeting.export_signature import write_signature
 from jobs.targeting.file_status import ENDED, files_of_night
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
@@ -188,7 +188,7 @@ def _put_in_folder(night: Night, target: Path, contacts: pa.Table) -> Ready | No
     """Write and check one list and let it appear without `.done`; None when nobody on it may be contacted any more."""
     first = first_of(contacts)
     layout = load_exports()[load_channels()[first["channel_code"]].export_layout]
-    signing_key(night.lake.settings, layout.channel_code)  # refused before anything appears in the channel's folder
+    night.signing_key(layout.channel_code)  # refused before anything appears in the channel's folder
     _require_unchanged_campaign(night, first)
     kept, checked = _checked_list(night, layout, target, contacts)
     if checked is None:
@@ -228,7 +228,7 @@ def _release_one(night: Night, ready: Ready) -> bool:
     if is_recalled(target):
         return False
     sent.note(settings, night.known[target.name], sent.RELEASING)
-    write_signature(settings, target, done)
+    write_signature(settings, target, done, night.signing_key(target.parent.name))
     faults.point("export.before_done")
     write_atomically(night.folder, done_of(target), done)
     faults.point("export.after_done")

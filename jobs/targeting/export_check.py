@@ -110,7 +110,8 @@ def _columns(layout: ExportLayout, content: bytes) -> list[pa.Array]:
     if len(quotes) % 2:
         raise ValueError("the quoting is broken: a quote has no end")
     line_ends = _outside(quotes, _places_of(data, newline))
-    ends = np.sort(np.concatenate([_outside(quotes, _places_of(data, (layout.delimiter or "").encode())), line_ends]))
+    delimiters = _outside(quotes, _places_of(data, (layout.delimiter or "").encode()))
+    ends = np.sort(np.concatenate([delimiters, line_ends]), kind="stable")
     if len(ends) != cells * len(line_ends) or not np.array_equal(ends[cells - 1 :: cells], line_ends):
         raise ValueError(f"a line has not {cells} cells")
     gaps = np.where(np.arange(len(ends)) % cells == cells - 1, len(newline), 1)
@@ -147,8 +148,8 @@ def _column(
     lasts = starts[1:][place::cells] - gap - 1
     firsts = starts[:-1][place::cells]
     opening, closing = np.searchsorted(quotes, firsts), np.searchsorted(quotes, lasts)
-    is_quoted = (lasts > firsts) & np.isin(firsts, quotes) & np.isin(lasts, quotes)
-    if not is_quoted.all():
+    quotes = np.append(quotes, -1)  # of a place behind all of them
+    if not ((lasts > firsts) & (quotes[opening] == firsts) & (quotes[closing] == lasts)).all():
         raise ValueError("the quoting is broken: a cell is not inside quotes")
     column = pc.binary_slice(column, 1, -gap - 1)
     return column if (closing - opening == 1).all() else _single_quoted(column)

@@ -128,7 +128,8 @@ def contacts_of(
         for pair in found
     ]
     named = zip(*(rows[name].to_pylist() for name in ("campaign_id", "wave_no", "subscription_id")), strict=True)
-    digests = np.frombuffer(b"".join(_digest(*each, business_date) for each in named), np.uint8).reshape(-1, ID_BYTES)
+    packed = b"".join(_digest(name, wave, person, business_date) for name, wave, person in named)
+    digests = np.frombuffer(packed, np.uint8).reshape(-1, ID_BYTES)
     order = _order_of_lists(tasks, task, digests)
     rows, task, digests = rows.take(pa.array(order)), task[order], digests[order]
     columns = {name: _texts([each[name] for each in tasks], task) for name in tasks[0]}
