@@ -64,7 +64,7 @@ class _Asked:
     def or_reached(self, reached: Mapping[int, list[str]], column: str) -> Expression | None:
         """Rows about them, or about nobody known whose number is now theirs."""
         about = self.of()
-        return None if about is None else about | field(column).isin(pa.array(reached, pa.int64()))
+        return None if about is None else about | field(column).isin(pa.array(list(reached), pa.int64()))
 
 
 @dataclass(frozen=True)
