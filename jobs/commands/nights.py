@@ -135,6 +135,7 @@ def bench(context: typer.Context) -> None:
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "simulator": "simulator.bench",
+        "targets": "jobs.targeting.bench_targets",
         "tokens": "jobs.people.bench",
         "usage": "jobs.view.bench",
         "view": "jobs.view.bench_view",
