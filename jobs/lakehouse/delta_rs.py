@@ -244,6 +244,16 @@ def newest_date(
     return max((day for day in dates if before is None or day < before), default=None)
 
 
+def dates_of(settings: Settings, name: str, column: str, version: int | None = None) -> list[date]:
+    """Every date of a date column, oldest first; from the table's log where each of its files is of one date."""
+    if not is_there(settings, name):
+        return []
+    dates = _dates_in_log(open_table(settings, name, version), column, is_whole=False)
+    if dates is None:
+        dates = read(settings, name, None, version, [column])[column].unique().to_pylist()
+    return sorted(set(dates) - {None})
+
+
 def _dates_in_log(table: DeltaTable, column: str, is_whole: bool) -> list[date] | None:
     """The date of each file that has rows: of its partition, or its newest when all files count; None where not noted."""
     files = pa.table(table.get_add_actions(flatten=True))
