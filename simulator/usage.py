@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from simulator.world import device_table
 _TAC = device_table()["tac"]
 OPERATORS = ["CUCC", "CTCC", "CTCC", "CMCC"]
 OWN, FIXED_LINE = 3, 2
+HOTLINE = 10086  # of our own customer service
 LOCAL, TOLL, ROAM, SMS, DATA, MMS = 1, 2, 3, 4, 5, 6  # rows of State.charges
 WEEKDAY = np.array([1.04, 1.03, 1.0, 1.01, 1.06, 0.95, 0.91])
 CLOSING_DAY = 2  # a month's calls are complete for the view on this day of the next
@@ -100,8 +102,31 @@ def shown(number: np.ndarray, operator: np.ndarray) -> pl.Series:
     )
 
 
+@dataclass(frozen=True)
+class Calls:
+    """Legs of calls of one kind, as drawn: who they are charged to, the other side, length, fees in li, day of use."""
+
+    who: np.ndarray
+    second: np.ndarray
+    other: np.ndarray
+    operator: np.ndarray
+    seconds: np.ndarray
+    call_type: str
+    is_toll: np.ndarray
+    is_roaming: np.ndarray
+    base_fee: np.ndarray
+    toll_fee: np.ndarray
+    used: np.ndarray
+    third: np.ndarray | None = None  # number a forwarded call was meant for
+
+
 def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Outgoing legs, the incoming legs at our own customers, calls from outside, hotlines and a few forwarded calls."""
+    return pl.concat([_voice_rows(now, calls) for calls in draw_calls(now, people)])
+
+
+def draw_calls(now: Day, people: np.ndarray) -> Iterator[Calls]:
+    """What `voice` writes as records, drawn in its order: what else a record needs is drawn before the next is asked for."""
     state, facts, rng = now.state, now.facts, now.rng
     caller, second = now.events(people, facts.usage["voice_mo"] * now.mood[people])
     share = np.where(state.competitor[caller], facts.moods["competitor_share"], state.outside_share[caller])
@@ -114,29 +139,26 @@ def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
     now.planted.add(
         "D9", "cdr_voice", (operator == FIXED_LINE).sum() + (far_operator == FIXED_LINE).sum(), "opposite_no FIXED"
     )
-    mo = _voice_rows(now, caller, second, number, operator, seconds, "MO")
-    legs = _voice_rows(
-        now, mt, mt_second, state.msisdn[caller[answered]], np.full(len(mt), OWN), seconds[answered], "MT"
-    )
+    yield _calls(now, caller, second, number, operator, seconds, "MO")
+    own = np.full(len(mt), OWN)
+    yield _calls(now, mt, mt_second, state.msisdn[caller[answered]], own, seconds[answered], "MT")
     length = np.clip(rng.lognormal(4.0, 0.9, len(outside)), 2, 7_000).astype(np.int64)
-    incoming = _voice_rows(now, outside, outside_second, far, far_operator, length, "MT")
-    return pl.concat([mo, legs, incoming, _special_calls(now, people)])
+    yield _calls(now, outside, outside_second, far, far_operator, length, "MT")
+    yield from _special_calls(now, people)
 
 
-def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
+def _special_calls(now: Day, people: np.ndarray) -> Iterator[Calls]:
     state, facts, rng = now.state, now.facts, now.rng
     chance = np.where(state.competitor[people], facts.moods["competitor_hotline"], 0.0015)
     asking = people[rng.random(len(people)) < chance]
     hotline = np.array(facts.competitor_hotlines, dtype=np.int64)[asking % len(facts.competitor_hotlines)]
     own = people[rng.random(len(people)) < 0.010 * np.minimum(state.hotline_habit[people], 6)]
     caller = np.concatenate([asking, own])
-    number = np.concatenate([hotline, np.full(len(own), 10086)])
+    number = np.concatenate([hotline, np.full(len(own), HOTLINE)])
     operator = np.concatenate([np.where(hotline == 10010, 0, 1), np.full(len(own), OWN)])
     now.planted.add("D9", "cdr_voice", len(caller), "opposite_no SP_CODE")
     length = rng.integers(20, 400, len(caller))
-    called = _voice_rows(
-        now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True
-    )
+    yield _calls(now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True)
     often = np.where(state.competitor[people], facts.moods["competitor_forward"], facts.usage["forward"])
     diverted = people[rng.random(len(people)) < often]
     third = np.where(diverted % 5 > 0, state.msisdn[diverted], 0)
@@ -145,20 +167,11 @@ def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
     to = np.where(leaves, to, other_province_numbers(diverted, facts))
     to_operator = np.where(leaves, to_operator, OWN)
     now.planted.add("D9", "cdr_voice", (to_operator == FIXED_LINE).sum(), "opposite_no FIXED")
-    forward = _voice_rows(
-        now,
-        diverted,
-        rng.integers(29_000, 79_000, len(diverted)),
-        to,
-        to_operator,
-        rng.integers(5, 300, len(diverted)),
-        "FW",
-        free=True,
-    )
-    return pl.concat([called, forward.with_columns(third_no=pl.Series(third).cast(pl.String))])
+    second, length = rng.integers(29_000, 79_000, len(diverted)), rng.integers(5, 300, len(diverted))
+    yield _calls(now, diverted, second, to, to_operator, length, "FW", free=True, third=third)
 
 
-def _voice_rows(
+def _calls(
     now: Day,
     who: np.ndarray,
     second: np.ndarray,
@@ -167,7 +180,9 @@ def _voice_rows(
     seconds: np.ndarray,
     call_type: str,
     free: bool = False,
-) -> pl.DataFrame:
+    third: np.ndarray | None = None,
+) -> Calls:
+    """Draw what a leg costs and whether it is known late; charges and the months of calls follow it."""
     state, facts, rng, count = now.state, now.facts, now.rng, len(who)
     outgoing = call_type == "MO" and not free
     minutes = (seconds + 59) // 60
@@ -179,28 +194,34 @@ def _voice_rows(
     np.add.at(state.charges[LOCAL], who, np.where(roam, 0, base))
     np.add.at(state.charges[ROAM], who, np.where(roam, base, 0))
     np.add.at(state.charges[TOLL], who, long_distance)
-    city = 591 + state.city[who].astype(np.int64)
     used = now.late(who, "cdr_voice")
     _remember_calls(now, who, used)
+    return Calls(who, second, other, operator, seconds, call_type, toll, roam, base, long_distance, used, third)
+
+
+def _voice_rows(now: Day, calls: Calls) -> pl.DataFrame:
+    state, rng, who, count = now.state, now.rng, calls.who, len(calls.who)
+    city = 591 + state.city[who].astype(np.int64)
+    third = fill(None, count) if calls.third is None else pl.Series(calls.third).cast(pl.String)
     return pl.DataFrame(
         {
             "product_no": state.msisdn[who],
             "imei": imei_of(state, who),
-            "opposite_no": shown(other, operator),
-            "third_no": fill(None, count),
+            "opposite_no": shown(calls.other, calls.operator),
+            "third_no": third,
             "city_id": city,
-            "roam_locn": np.where(roam, 591 + rng.integers(0, 9, count), city),
-            "opp_city_id": np.where(toll, 10 + rng.integers(0, 12, count), city),
-            "opp_operator": pick(OPERATORS, operator),
+            "roam_locn": np.where(calls.is_roaming, 591 + rng.integers(0, 9, count), city),
+            "opp_city_id": np.where(calls.is_toll, 10 + rng.integers(0, 12, count), city),
+            "opp_operator": pick(OPERATORS, calls.operator),
             "cell_id": 20_000 + state.city[who].astype(np.int64) * 500 + who % 431,
-            "start_time": clock.datetime14(used, second),
-            "call_duration": seconds,
-            "base_call_fee": base.astype(np.int64),
-            "toll_call_fee": long_distance.astype(np.int64),
+            "start_time": clock.datetime14(calls.used, calls.second),
+            "call_duration": calls.seconds,
+            "base_call_fee": calls.base_fee.astype(np.int64),
+            "toll_call_fee": calls.toll_fee.astype(np.int64),
             "info_fee": np.zeros(count, dtype=np.int64),
-            "roam_type": np.where(roam, 1, 0),
-            "toll_type": np.where(toll, 1, 0),
-            "call_type": fill(call_type, count),
+            "roam_type": np.where(calls.is_roaming, 1, 0),
+            "toll_type": np.where(calls.is_toll, 1, 0),
+            "call_type": fill(calls.call_type, count),
             "service_code": fill("001", count),
         }
     )
@@ -215,47 +236,99 @@ def _remember_calls(now: Day, who: np.ndarray, used: np.ndarray) -> None:
         months[(clock.month_index(now.day) - 1) % len(months), who[before]] = True
 
 
+@dataclass(frozen=True)
+class Messages:
+    """Short messages of one kind, as drawn: whose they are, the other side (our line or -1), fee in li, day of use."""
+
+    who: np.ndarray
+    second: np.ndarray
+    other: np.ndarray
+    cdr_type: str
+    fee: int
+    used: np.ndarray
+    service: str = "P2P"
+
+
 def sms(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Messages sent (00), the received legs (01), messages from outside and service messages of SP codes."""
+    return pl.concat([_sms_rows(now, messages) for messages in draw_messages(now, people)])
+
+
+def draw_messages(now: Day, people: np.ndarray) -> Iterator[Messages]:
+    """What `sms` writes as records."""
     state, facts, rng = now.state, now.facts, now.rng
     rate = facts.usage["sms_mo"] * now.mood * np.where(state.heavy_sms, 1.62, 0.38)
     sender, second = now.events(people, rate[people])
     number, _, contact = opposite_numbers(now, sender, state.outside_share[sender], mobile_only=True)
     got = contact >= 0
-    mo = _sms_rows(now, sender, second, number, "00", 100)
-    legs = _sms_rows(now, contact[got], second[got], state.msisdn[sender[got]], "01", 0)
+    yield _messages(now, sender, second, number, "00", 100)
+    yield _messages(now, contact[got], second[got], state.msisdn[sender[got]], "01", 0)
     outside, outside_second = now.events(people, facts.usage["sms_mt_outside"] * np.sqrt(now.mood[people]))
     far, _ = outside_numbers(outside * 8 + rng.integers(0, 8, len(outside)), facts)
-    incoming = _sms_rows(now, outside, outside_second, far, "01", 0)
+    yield _messages(now, outside, outside_second, far, "01", 0)
     service, service_second = now.events(people, facts.usage["sms_service"])
     codes = np.array([10086, 106580, 106573, 12530, 95588])[rng.integers(0, 5, len(service))]
     now.planted.add("D9", "cdr_sms", len(service), "opposite_no SP_CODE")
-    from_code = _sms_rows(now, service, service_second, codes, "01", 0, "SP")
-    return pl.concat([mo, legs, incoming, from_code])
+    yield _messages(now, service, service_second, codes, "01", 0, "SP")
 
 
-def _sms_rows(
-    now: Day, who: np.ndarray, second: np.ndarray, other: np.ndarray, cdr_type: str, fee: int, svc: str = "P2P"
-) -> pl.DataFrame:
-    count = len(who)
+def _messages(
+    now: Day, who: np.ndarray, second: np.ndarray, other: np.ndarray, cdr_type: str, fee: int, service: str = "P2P"
+) -> Messages:
     np.add.at(now.state.charges[SMS], who, float(fee))
+    return Messages(who, second, other, cdr_type, fee, now.late(who, "cdr_sms"), service)
+
+
+def _sms_rows(now: Day, messages: Messages) -> pl.DataFrame:
+    who, count = messages.who, len(messages.who)
     return pl.DataFrame(
         {
             "product_no": now.state.msisdn[who],
-            "opposite_no": pl.Series(other).cast(pl.String),
+            "opposite_no": pl.Series(messages.other).cast(pl.String),
             "city_id": 591 + now.state.city[who].astype(np.int64),
-            "cdr_type": fill(cdr_type, count),
-            "svc_type": fill(svc, count),
-            "comm_fee": fill(fee, count, pl.Int64),
+            "cdr_type": fill(messages.cdr_type, count),
+            "svc_type": fill(messages.service, count),
+            "comm_fee": fill(messages.fee, count, pl.Int64),
             "info_fee": fill(0, count, pl.Int64),
             "sms_status": fill("0", count),
-            "input_time": clock.datetime14(now.late(who, "cdr_sms"), second),
+            "input_time": clock.datetime14(messages.used, messages.second),
         }
     )
 
 
+@dataclass(frozen=True)
+class Sessions:
+    """Data sessions as drawn: whose, when, bytes, fee in li."""
+
+    who: np.ndarray
+    second: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
+    fee: np.ndarray
+
+
 def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Data sessions: heavy users many and large, others few and small."""
+    state, rng, drawn = now.state, now.rng, draw_sessions(now, people)
+    who, count = drawn.who, len(drawn.who)
+    return pl.DataFrame(
+        {
+            "product_no": state.msisdn[who],
+            "roam_type": (rng.random(count) < now.facts.usage["roam_share"]).astype(np.int64),
+            "apn": pick(["CMNET", "CMWAP"], (rng.random(count) < 0.6).astype(np.int64)),
+            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), drawn.second),
+            "duration": rng.integers(5, 900, count),
+            "up_bytes": drawn.up,
+            "down_bytes": drawn.down,
+            "fee": drawn.fee.astype(np.int64),
+            "imei": imei_of(state, who),
+            "service_code": fill("GPRS", count),
+        }
+    )
+
+
+def draw_sessions(now: Day, people: np.ndarray) -> Sessions:
+    """What `gprs` writes as records."""
     state, facts, rng = now.state, now.facts, now.rng
     rate = facts.usage["gprs"] * now.mood * np.where(state.heavy_data, 2.3, 0.15)
     who, second = now.events(people, rate[people])
@@ -265,47 +338,37 @@ def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
     pack = state.owns(facts.product(facts.data_pack))[who]
     fee = np.where(pack, 0, (down + up) // 1024 * 3)
     np.add.at(state.charges[DATA], who, fee)
-    return pl.DataFrame(
-        {
-            "product_no": state.msisdn[who],
-            "roam_type": (rng.random(count) < facts.usage["roam_share"]).astype(np.int64),
-            "apn": pick(["CMNET", "CMWAP"], (rng.random(count) < 0.6).astype(np.int64)),
-            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), second),
-            "duration": rng.integers(5, 900, count),
-            "up_bytes": up,
-            "down_bytes": down,
-            "fee": fee.astype(np.int64),
-            "imei": imei_of(state, who),
-            "service_code": fill("GPRS", count),
-        }
-    )
+    return Sessions(who, second, up, down, fee)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """MMS as drawn: those of people first, then the newspaper's; who pays, the sender's second, the receiver, fee in li."""
+
+    who: np.ndarray
+    second: np.ndarray  # of those of people
+    receiver: np.ndarray  # of those of people
+    is_news: np.ndarray
+    fee: np.ndarray
 
 
 def mms(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Person-to-person messages of MMS users (business 1) and one newspaper issue a day for each subscriber (business 2)."""
-    state, facts, rng = now.state, now.facts, now.rng
-    rate = facts.usage["mms"] * now.mood * np.where(state.mms_habit, 3.0, 0.0)
-    sender, second = now.events(people, rate[people])
-    receiver, _, _ = opposite_numbers(now, sender, state.outside_share[sender] * 0.3, mobile_only=True)
-    reader = people[state.owns(facts.product("NEWSPAPER"))[people] & (rng.random(len(people)) < 0.97)]
-    who = np.concatenate([sender, reader])
-    count, sent = len(who), len(sender)
-    is_news = np.arange(count) >= sent
-    number = state.msisdn[who]
-    fee = np.where(is_news, 0, 300)
-    np.add.at(state.charges[MMS], who, fee)
-    edition = who % 3
+    state, rng, drawn = now.state, now.rng, draw_pictures(now, people)
+    who, is_news = drawn.who, drawn.is_news
+    count, sent = len(who), len(drawn.second)
+    number, edition = state.msisdn[who], who % 3
     return pl.DataFrame(
         {
             "product_no": number,
             "send_addr": pl.Series(np.where(is_news, 10_658_000, number)).cast(pl.String),
-            "recv_addr": np.where(is_news, number, np.concatenate([receiver, number[sent:]])),
+            "recv_addr": np.where(is_news, number, np.concatenate([drawn.receiver, number[sent:]])),
             "send_time": clock.datetime14(
-                now.day, np.concatenate([second, 25_200 + rng.integers(0, 5_400, count - sent)])
+                now.day, np.concatenate([drawn.second, 25_200 + rng.integers(0, 5_400, count - sent)])
             ),
             "app_type": np.where(is_news, 3, 0),
             "mms_business": np.where(is_news, 2, 1).astype(np.int64),
-            "call_fee": fee.astype(np.int64),
+            "call_fee": drawn.fee.astype(np.int64),
             "info_fee": np.zeros(count, dtype=np.int64),
             "mm_len": rng.integers(8_000, 48_000, count),
             "send_status": np.zeros(count, dtype=np.int64),
@@ -313,3 +376,17 @@ def mms(now: Day, people: np.ndarray) -> pl.DataFrame:
             "svc_code": pick(["", "NEWS01", "NEWS02", "NEWS03"], np.where(is_news, edition + 1, 0)),
         }
     )
+
+
+def draw_pictures(now: Day, people: np.ndarray) -> Pictures:
+    """What `mms` writes as records."""
+    state, facts, rng = now.state, now.facts, now.rng
+    rate = facts.usage["mms"] * now.mood * np.where(state.mms_habit, 3.0, 0.0)
+    sender, second = now.events(people, rate[people])
+    receiver, _, _ = opposite_numbers(now, sender, state.outside_share[sender] * 0.3, mobile_only=True)
+    reader = people[state.owns(facts.product("NEWSPAPER"))[people] & (rng.random(len(people)) < 0.97)]
+    who = np.concatenate([sender, reader])
+    is_news = np.arange(len(who)) >= len(sender)
+    fee = np.where(is_news, 0, 300)
+    np.add.at(state.charges[MMS], who, fee)
+    return Pictures(who, second, receiver, is_news, fee)

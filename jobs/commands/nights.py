@@ -129,11 +129,13 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`."""
+    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`,
+    `bench night ...` (a whole night at a size)."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
+        "night": "jobs.stack.bench_night",
         "simulator": "simulator.bench",
         "tokens": "jobs.people.bench",
     }
