@@ -21,11 +21,11 @@ from conf.settings import Settings
 from simulator import clock, hazards, life, money, service, sums
 from simulator.canaries import save_canaries
 from simulator.changes import Changes
+from simulator.drawn import CLOSING_DAY, Day
 from simulator.extract import MONEY
 from simulator.history import fingerprint, state_folder, write_marker
 from simulator.operator_day import BLOCK, Operator
 from simulator.plant import Outcome, Plant
-from simulator.usage import CLOSING_DAY, Day
 
 FOLDER = "history_sums"
 MONTHS_OF_CALLS = 3  # closed months whose call graph the customer view looks at

@@ -9,10 +9,10 @@ import polars as pl
 
 from simulator import campaigns, clock, hazards, life, masters, money, service, usage
 from simulator.changes import Changes
+from simulator.drawn import Day
 from simulator.facts import Facts
 from simulator.planted import Planted
 from simulator.state import State
-from simulator.usage import Day
 from simulator.world import FORMER, GHOST, NORMAL
 
 BLOCK = 200_000  # subscriptions whose usage is made at once: bounds memory at a million

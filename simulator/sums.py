@@ -1,6 +1,6 @@
 """A day of use as the sums it adds up to in silver, without a record of it: what a town too large to write out has as history.
 
-Drawn by the functions that draw the records (simulator/usage.py), so that the sums have the same distributions.
+Drawn by the functions that draw the records (simulator/drawn.py), so that the sums have the same distributions.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 
 from simulator import clock
-from simulator.state import State
-from simulator.usage import (
+from simulator.drawn import (
     FIXED_LINE,
     HOTLINE,
     OWN,
@@ -24,8 +23,9 @@ from simulator.usage import (
     draw_messages,
     draw_pictures,
     draw_sessions,
-    fill,
 )
+from simulator.state import State
+from simulator.usage import fill
 from simulator.world import NORMAL
 
 STANDS = date(9999, 12, 31)
