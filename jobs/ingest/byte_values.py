@@ -183,6 +183,21 @@ def read_flags(data, starts, ends, yes, no, values, states):
 
 
 @nb.njit(nogil=True, cache=True)
+def find_plain_imeis(data, starts, ends, is_plain):
+    """Fields that are 14 to 16 digits and nothing else, not all of them the same (a filler)."""
+    for row in range(len(starts)):
+        at, end = starts[row], ends[row]
+        is_plain[row] = False
+        if 14 <= end - at <= 16:
+            differs = False
+            digits = True
+            for i in range(at, end):
+                digits = digits and 48 <= data[i] <= 57
+                differs = differs or data[i] != data[at]
+            is_plain[row] = digits and differs
+
+
+@nb.njit(nogil=True, cache=True)
 def read_mobiles(data, starts, ends, values):
     """Plain eleven-digit mobile numbers as integers; NOT_MOBILE for any other writing, BLANK_NUMBER for none."""
     for row in range(len(starts)):

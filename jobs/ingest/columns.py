@@ -13,7 +13,7 @@ from conf.feeds import MONEY_TYPES, UNKNOWN, Field
 from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
-from jobs.ingest.imei import canonical_imeis
+from jobs.ingest.imei import imei_column
 from jobs.ingest.layout import FieldRule, Records
 from jobs.ingest.numbers import Numbers, read_numbers
 from jobs.ingest.texts import text_array
@@ -143,12 +143,14 @@ def _parse_flag(records: Records, position: int, field: Field) -> ParsedField:
 
 def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     starts, ends = records.fields[position]
-    texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
-    if undecodable.any():
-        texts = _judged(records, position, texts, undecodable, FieldRule.NOT_DECODABLE)
+    place = (records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
     if field.personal == "imei":
-        texts, no_imei = canonical_imeis(texts)
+        texts, undecodable, no_imei = imei_column(*place)
+        texts = _judged(records, position, texts, undecodable, FieldRule.NOT_DECODABLE)
         texts = _judged(records, position, texts, no_imei, FieldRule.BAD_IMEI)
+    else:
+        texts, undecodable = text_array(*place)
+        texts = _judged(records, position, texts, undecodable, FieldRule.NOT_DECODABLE)
     for rule, broken in _text_rules(field, texts):
         texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:

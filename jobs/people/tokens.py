@@ -25,6 +25,7 @@ NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
 TOKEN_BYTES = 8
+MANY_VALUES = 2_000  # from here on compiled code pays for its import
 _OF_NO_VALUE = "token"  # kind, which no value has, of a token whose value nobody holds any more
 
 
@@ -39,6 +40,7 @@ class Tokenizer:
         self._started = {
             kind: blake2b(key=key, digest_size=TOKEN_BYTES, person=kind.encode()) for kind in (*KINDS, _OF_NO_VALUE)
         }
+        self._states: dict[str, np.ndarray] = {}  # the same for compiled code, where it was asked for
         self.first = Tokenizer(events[0]) if events else self
         self._links = [event_mac(link) for link in events[1:]]
 
@@ -77,15 +79,29 @@ class Tokenizer:
 
     def tokens(self, kind: str, values: pa.Array) -> np.ndarray:
         """Tokens of many canonical values (an Arrow string array without nulls, best each once), in their order."""
-        copy = self._of_kind(kind).copy
-
-        def digest(value: bytes) -> bytes:
-            hashing = copy()
-            hashing.update(value)
-            return hashing.digest()
-
-        packed = b"".join(map(digest, values.cast(pa.binary()).to_pylist()))
+        texts = values.cast(pa.binary())
+        if len(texts) >= MANY_VALUES:
+            found = self._of_many(kind, texts)
+            if found is not None:
+                return found
+        packed = b"".join(self._digest(kind, value) for value in texts.to_pylist())
         return (np.frombuffer(packed, ">u8") >> np.uint64(1)).astype(np.int64)
+
+    def _of_many(self, kind: str, texts: pa.Array) -> np.ndarray | None:
+        """The same in compiled code; None when some value is empty or longer than a block."""
+        from jobs.people import blake2b as compiled  # its compiler takes half a second to import: not for a few values
+
+        _, ends, content = texts.buffers()
+        offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+        sizes = np.diff(offsets)
+        if sizes.min() < 1 or sizes.max() > compiled.BLOCK_BYTES:
+            return None
+        if kind not in self._states:
+            self._of_kind(kind)
+            self._states[kind] = compiled.keyed_state(self._key, TOKEN_BYTES, kind.encode())
+        words = np.empty(len(texts), np.uint64)
+        compiled.first_words(self._states[kind], np.frombuffer(content, np.uint8), offsets, words)
+        return (words.byteswap() >> np.uint64(1)).astype(np.int64)
 
     def token_of_token(self, token: int) -> int:
         """What takes the place of another key's token when nobody holds its value any more."""
