@@ -152,6 +152,13 @@ def replace(
     """
     table = _own_table(settings, name)
     data = rows if isinstance(rows, pa.RecordBatchReader) else _as_arrow(table, rows)
+    return overwrite(settings, name, data, predicate, run_id)
+
+
+def overwrite(
+    settings: Settings, name: str, data: pa.Table | pa.RecordBatchReader, predicate: str | None, run_id: str | None
+) -> int:
+    """The same for rows in the contract's shape, whoever owns the table; `Lake.replace` calls it for what fits into memory."""
     path = table_place(settings, name).for_delta_rs
     with _write_lock(settings, name):
         write_deltalake(path, data, mode="overwrite", predicate=predicate, commit_properties=_properties(run_id))
@@ -285,7 +292,6 @@ def holds_version(settings: Settings, name: str, version: int) -> bool:
 
 def restore(settings: Settings, name: str, version: int, run_id: str | None = None) -> None:
     """Bring a table back to a version, as a new commit."""
-    _own_table(settings, name)
     with _write_lock(settings, name):
         open_table(settings, name).restore(version, commit_properties=_properties(run_id))
 
