@@ -183,18 +183,16 @@ def read_flags(data, starts, ends, yes, no, values, states):
 
 
 @nb.njit(nogil=True, cache=True)
-def find_plain_imeis(data, starts, ends, is_plain):
-    """Fields that are 14 to 16 digits and nothing else, not all of them the same (a filler)."""
+def read_plain_imeis(data, starts, ends, values):
+    """The first 14 of 14 to 16 digits as a number; 0 for any other writing, and for one digit repeated (a filler)."""
     for row in range(len(starts)):
         at, end = starts[row], ends[row]
-        is_plain[row] = False
-        if 14 <= end - at <= 16:
-            differs = False
-            digits = True
-            for i in range(at, end):
-                digits = digits and 48 <= data[i] <= 57
-                differs = differs or data[i] != data[at]
-            is_plain[row] = digits and differs
+        values[row] = 0
+        if 14 <= end - at <= 16 and _digits(data, at, end) >= 0:
+            for i in range(at + 1, end):
+                if data[i] != data[at]:
+                    values[row] = _digits(data, at, at + 14)
+                    break
 
 
 @nb.njit(nogil=True, cache=True)

@@ -16,6 +16,7 @@ from jobs.ingest.parse import Identity
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
 from jobs.people.forgotten import without_forgotten
+from jobs.people.tokens import digits_of
 from jobs.people.vault import IDENTITY, KINDS
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -37,13 +38,15 @@ class FirstSeen:
         while 2 * (self._size + len(days)) > self._slots:
             self._grow()
         is_news = np.zeros(len(days), dtype=bool)
-        prints = _prints(identity.values)
+        is_number = pa.types.is_integer(identity.values.type)
+        prints = identity.values.to_numpy().view(np.uint64) if is_number else _prints(identity.values)
+        prints = prints ^ np.uint64(KINDS.index(identity.kind) << 56)  # one value of two kinds is two
         table = (self._tokens, self._prints, self._days)
         self._size += mark_news(identity.tokens, prints, days, *table, is_news)
-        if is_news.all():
-            return identity, days
         kept = np.flatnonzero(is_news)
         values = identity.values.take(pa.array(kept))
+        if is_number:
+            values = digits_of(identity.kind, values.to_numpy())
         return Identity(identity.kind, identity.first_rows[kept], values, identity.tokens[kept]), days[kept]
 
     def _grow(self) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.settings import Settings
 from jobs.lakehouse import delta_rs, secrets
@@ -21,11 +23,14 @@ from jobs.lakehouse.keys import registered_key, require_registered
 from jobs.people.record_mac import RecordMac, derived_key
 from jobs.people.vault import IDENTITY, KINDS
 
+if TYPE_CHECKING:
+    from jobs.people.known_tokens import KnownTokens
+
 NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
 TOKEN_BYTES = 8
-MANY_VALUES = 2_000  # from here on compiled code pays for its import
+DIGITS = {"IMEI": 14}  # kinds whose values all have so many
 _OF_NO_VALUE = "token"  # kind, which no value has, of a token whose value nobody holds any more
 
 
@@ -40,7 +45,7 @@ class Tokenizer:
         self._started = {
             kind: blake2b(key=key, digest_size=TOKEN_BYTES, person=kind.encode()) for kind in (*KINDS, _OF_NO_VALUE)
         }
-        self._states: dict[str, np.ndarray] = {}  # the same for compiled code, where it was asked for
+        self._known: dict[str, KnownTokens] = {}
         self.first = Tokenizer(events[0]) if events else self
         self._links = [event_mac(link) for link in events[1:]]
 
@@ -79,29 +84,23 @@ class Tokenizer:
 
     def tokens(self, kind: str, values: pa.Array) -> np.ndarray:
         """Tokens of many canonical values (an Arrow string array without nulls, best each once), in their order."""
-        texts = values.cast(pa.binary())
-        if len(texts) >= MANY_VALUES:
-            found = self._of_many(kind, texts)
-            if found is not None:
-                return found
-        packed = b"".join(self._digest(kind, value) for value in texts.to_pylist())
+        copy = self._of_kind(kind).copy
+
+        def digest(value: bytes) -> bytes:
+            hashing = copy()
+            hashing.update(value)
+            return hashing.digest()
+
+        packed = b"".join(map(digest, values.cast(pa.binary()).to_pylist()))
         return (np.frombuffer(packed, ">u8") >> np.uint64(1)).astype(np.int64)
 
-    def _of_many(self, kind: str, texts: pa.Array) -> np.ndarray | None:
-        """The same in compiled code; None when some value is empty or longer than a block."""
-        from jobs.people import blake2b as compiled  # its compiler takes half a second to import: not for a few values
+    def tokens_of_numbers(self, kind: str, numbers: np.ndarray) -> np.ndarray:
+        """Tokens of canonical values that are plain digits, given as different whole numbers; each is hashed once a run."""
+        if kind not in self._known:
+            from jobs.people.known_tokens import KnownTokens  # its compiler takes half a second to import
 
-        _, ends, content = texts.buffers()
-        offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-        sizes = np.diff(offsets)
-        if sizes.min() < 1 or sizes.max() > compiled.BLOCK_BYTES:
-            return None
-        if kind not in self._states:
-            self._of_kind(kind)
-            self._states[kind] = compiled.keyed_state(self._key, TOKEN_BYTES, kind.encode())
-        words = np.empty(len(texts), np.uint64)
-        compiled.first_words(self._states[kind], np.frombuffer(content, np.uint8), offsets, words)
-        return (words.byteswap() >> np.uint64(1)).astype(np.int64)
+            self._known.setdefault(kind, KnownTokens())
+        return self._known[kind].of(numbers, lambda unknown: self.tokens(kind, digits_of(kind, unknown)))
 
     def token_of_token(self, token: int) -> int:
         """What takes the place of another key's token when nobody holds its value any more."""
@@ -116,6 +115,11 @@ class Tokenizer:
         if kind not in self._started:
             raise ValueError(f"token kind '{kind}': wanted one of {', '.join(KINDS)}")
         return self._started[kind]
+
+
+def digits_of(kind: str, numbers: np.ndarray) -> pa.Array:
+    """The canonical writing of whole numbers: an IMEI keeps its zeros in front."""
+    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), DIGITS.get(kind, 1), "0")
 
 
 def event_mac(key: bytes) -> RecordMac:
