@@ -19,6 +19,7 @@ from simulator.drawn import (
     Calls,
     Day,
     Messages,
+    distinct,
     draw_calls,
     draw_messages,
     draw_pictures,
@@ -62,7 +63,7 @@ class DayUse:
         self.sessions_used = now.late(self.sessions.who, "cdr_gprs")
         drawn = [(part.who, part.used) for part in self.calls] + [(part.who, part.used) for part in self.messages]
         drawn.append((self.sessions.who, self.sessions_used))
-        self._late = np.unique(np.concatenate([self._late_keys(who, used) for who, used in drawn]))
+        self._late = distinct(np.concatenate([self._late_keys(who, used) for who, used in drawn]))
 
     def _late_keys(self, who: np.ndarray, used: np.ndarray) -> np.ndarray:
         is_late = used < self.now.day
@@ -125,7 +126,7 @@ class DayUse:
             for calls in self.calls
             for mobile in [_is_mobile(calls)]
         ]
-        return np.bincount(np.unique(np.concatenate(keys)) >> NUMBER_BITS, minlength=size)
+        return np.bincount(distinct(np.concatenate(keys)) >> NUMBER_BITS, minlength=size)
 
     def _frame(self, found: dict[str, np.ndarray]) -> pl.DataFrame:
         state, day = self.now.state, self.now.day
@@ -238,8 +239,9 @@ def edge_rows(state: State, days: Sequence[np.ndarray], who: range, month_end: i
     The other side stands as `other_number`, in clear: only the pipeline has its tokens.
     """
     bounds = [np.int64(place) << (NUMBER_BITS + KIND_BITS) for place in (who.start, who.stop)]
-    keys = np.concatenate([day[slice(*np.searchsorted(day, bounds))] for day in days])
-    pairs, place = np.unique(keys >> KIND_BITS, return_inverse=True)
+    keys = np.sort(np.concatenate([day[slice(*np.searchsorted(day, bounds))] for day in days]))
+    pairs = distinct(keys >> KIND_BITS)
+    place = np.searchsorted(pairs, keys >> KIND_BITS)
     kind = keys & ((1 << KIND_BITS) - 1)
     counts = [np.bincount(place[kind == wanted], minlength=len(pairs)).astype(np.int32) for wanted in range(6)]
     number = pairs & ((1 << NUMBER_BITS) - 1)
