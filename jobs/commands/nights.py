@@ -129,11 +129,12 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks by name: the optimiser, parsing, models, the simulator, tokens, daily use, the customer view."""
+    """Benchmarks by name: a whole night at a size, the optimiser, parsing, models, tokens, daily use, the view, lists, the simulator."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
+        "night": "jobs.stack.bench_night",
         "simulator": "simulator.bench",
         "targets": "jobs.targeting.bench_targets",
         "tokens": "jobs.people.bench",
