@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from conf import tables
@@ -13,6 +14,7 @@ from expectations.gate import run_gate
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.places import open_table
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import Run
 from tests.builders.contracts import a_contract
@@ -200,3 +202,30 @@ def test_stage_publishes_all_its_tables_in_one_commit(settings):
     assert (first, second) == (1, 2)
     assert delta_rs.read(settings, published.PUBLISHED, version=version).num_rows == 2
     assert published.published_versions(settings) == {"gold.customer_tag": 4, "gold.customer_segment": 2}
+
+
+def test_history_lies_in_a_file_a_month_given_rows_sorted_by_their_date(spark, settings, monkeypatch):
+    by_date = VISIT.model_copy(update={"partition_by": (), "cluster_by": ("business_date", "visit_id")})
+    monkeypatch.setitem(tables.load_tables(), "gold.visit", by_date)
+    three_months = DateRange.of("2026-01-10", "2026-03-10")
+    days = spark.sql(
+        "SELECT CAST(id AS STRING) AS visit_id, date_add(DATE'2026-01-10', CAST(id % 60 AS INT)) AS business_date, id AS visit_cnt "
+        "FROM range(120)"
+    )
+    writing = _lake(spark, settings, three_months)
+
+    writing.replace("gold.visit", days, three_months)
+
+    assert _months_of_files(settings) == [("2026-01", "2026-01"), ("2026-02", "2026-02"), ("2026-03", "2026-03")]
+    kept = set(open_table(settings, "gold.visit").file_uris())
+    writing.replace("gold.visit", days.where("business_date = DATE'2026-02-20'"), DateRange.of("2026-02-20"))
+    assert (
+        len(kept - set(open_table(settings, "gold.visit").file_uris())) == 1
+    )  # the other months' files are as they were
+    assert writing.read("gold.visit").count() == 120
+
+
+def _months_of_files(settings) -> list[tuple[str, str]]:
+    log = pa.table(open_table(settings, "gold.visit").get_add_actions(flatten=True))
+    first, last = (log[f"{end}.business_date"].to_pylist() for end in ("min", "max"))
+    return sorted((str(one)[:7], str(other)[:7]) for one, other in zip(first, last, strict=True))
