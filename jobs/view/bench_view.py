@@ -51,7 +51,7 @@ def bench_view(home: Path, day: date, profile: str = "demo") -> dict[str, Any]:
             _prepare(connection, tables)
             columns: list[str] = []
             theirs = _second_run(lambda: columns.extend(_peer(connection, day, Path(folder))))
-            peer = connection.execute("SELECT * FROM peer").to_arrow_table()
+            peer = pa.table(connection.execute("SELECT * FROM peer").to_arrow_table())
         narrow = _second_run(lambda: _product(tables, day, Path(folder), list(peer.column_names)))
         made = pa.table(duckdb.read_parquet(f"{folder}/view/*.parquet").to_arrow_table())
     return {
