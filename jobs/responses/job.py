@@ -13,7 +13,6 @@ from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
 from jobs.responses.uses_before import note_versions, register_uses_before, used_before
-from jobs.rules.holders import register_holder_at
 from jobs.rules.uses import register_uses
 
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
@@ -28,7 +27,6 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     if not snapshots:
         return StagePlan((), summary={"snapshots": []})
     snapshots += later_snapshots(tables, dates)
-    register_holder_at(tables.spark)
     register_uses(tables.spark)
     register_uses_before(tables, used := used_before(tables, snapshots[0], snapshots[-1]))
     params = {**query_parameters(snapshots), "loaded_from": dates.first, "used_before": used}
