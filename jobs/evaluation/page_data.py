@@ -42,7 +42,8 @@ class NightTables:
             query = (
                 f"SELECT {listed}, count(*) AS row_count FROM {name} WHERE {date_column} = ? GROUP BY ALL ORDER BY ALL"
             )
-            return connection.execute(query, [self.night]).to_arrow_table().to_pylist()
+            found: Any = connection.execute(query, [self.night])
+            return found.to_arrow_table().to_pylist()
 
     def row_count(self, name: str, date_column: str = "business_date") -> int:
         """Number of rows of the night."""
