@@ -42,8 +42,7 @@ class NightTables:
             query = (
                 f"SELECT {listed}, count(*) AS row_count FROM {name} WHERE {date_column} = ? GROUP BY ALL ORDER BY ALL"
             )
-            found: Any = connection.execute(query, [self.night])
-            return found.to_arrow_table().to_pylist()
+            return connection.sql(query, params=[self.night]).to_arrow_table().to_pylist()
 
     def row_count(self, name: str, date_column: str = "business_date") -> int:
         """Number of rows of the night."""

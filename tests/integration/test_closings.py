@@ -16,7 +16,6 @@ from jobs.lakehouse.building import _frame
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.lineage import sources
 from jobs.lakehouse.run import Run
-from jobs.rules.uses import register_uses
 from tests.builders.contacts import put
 
 NIGHT = date(2026, 3, 10)
@@ -44,7 +43,6 @@ def close(spark, settings, night):
     dates = DateRange.of(night)
     lake = Lake(spark, settings, Run("evaluation", dates, settings))
     lake.bind(first_date=night, last_date=night, **count_parameters([night]))
-    register_uses(spark)
     lake.replace(TABLE, _frame(lake, table_of(TABLE), kpi_closing(lake, dates)), dates)
     lake.publish()
     rows = lake.rows(TABLE, [("business_date", "=", night)])
