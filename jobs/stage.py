@@ -13,7 +13,6 @@ from expectations.gate import run_gate
 from jobs.lakehouse.building import build_tables
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.plan import StagePlan
-from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.run import Run, exclusive
 from jobs.lakehouse.tables import Tables
 
@@ -73,7 +72,7 @@ def _undeclared(lake: Lake) -> dict[str, list[str]]:
 
 
 def _sized(lake: Lake, spec: Job) -> AbstractContextManager[None]:
-    """Spark plans once, for as many rows as the job's measure of size has."""
+    """Spark plans once, and results are written, for as many rows as the job's measure of size has."""
     if spec.sized_by is None:
         return nullcontext()
-    return static_plans(lake.spark, lake.settings, lake.row_count(spec.sized_by))
+    return lake.planned_for(lake.row_count(spec.sized_by))

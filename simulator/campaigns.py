@@ -9,7 +9,8 @@ import polars as pl
 
 from simulator import clock, hazards, responses, service
 from simulator.changes import Changes
-from simulator.usage import Day, fill, pick
+from simulator.drawn import Day
+from simulator.usage import fill, pick
 from simulator.world import NORMAL
 
 NOT_CHOSEN, CONTROL = 0, 9

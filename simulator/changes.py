@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from simulator import clock
-from simulator.usage import Day, fill, pick
+from simulator.drawn import Day
+from simulator.usage import fill, pick
 
 ORDER_CHANNELS = ["STORE", "WEB", "HOTLINE", "SMS"]
 LEFT, CRBT_LOST, CRBT_WON, NEWSPAPER_WON = range(4)  # kinds of events in the answer key

@@ -50,6 +50,15 @@ def history() -> None:
 
 
 @app.command()
+def lean(days: Annotated[int, typer.Option(help="days before the first night")]) -> None:
+    """Write a history of sums with its last days as records (settings.history): for benchmarks of large towns."""
+    from simulator.lean import write_lean_history
+
+    outcome = write_lean_history(load_settings(), days, lambda day, what: typer.echo(f"{day}  {what}"))
+    typer.echo(f"lean history: {outcome.days} days of records, {outcome.files:,} files, {outcome.rows:,} rows")
+
+
+@app.command()
 def day(
     given: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="business date")],
 ) -> None:

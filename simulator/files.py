@@ -128,8 +128,9 @@ def _utf8_lines(frame: pl.DataFrame) -> list[int]:
 def _encoded(feed: Feed, text: str, utf8_lines: list[int]) -> bytes:
     if not utf8_lines:
         return text.encode("ascii") if text.isascii() else text.encode(feed.codec)
-    lines = [line.encode(feed.codec) for line in text.splitlines(keepends=True)]
-    for at, line in [(at, lines[at].decode(feed.codec)) for at in utf8_lines]:
+    codec = feed.codec  # worked out anew each time it is asked
+    lines = [line.encode(codec) for line in text.splitlines(keepends=True)]
+    for at, line in [(at, lines[at].decode(codec)) for at in utf8_lines]:
         lines[at] = line.encode()
     return b"".join(lines)
 

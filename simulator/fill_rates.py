@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from simulator import clock, hazards, key
+from simulator.drawn import CLOSING_DAY
 from simulator.facts import Facts
 from simulator.state import State
-from simulator.usage import CLOSING_DAY
 
 # Filled for every live subscription. 29 and 30 (churn) are empty for all of them; 36 and 37 are judgements, never empty.
 ALWAYS = (

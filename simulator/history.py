@@ -29,7 +29,7 @@ def write_history(
 ) -> Outcome:
     """Write all extracts of the history; a finished history is left as it is. `facts` are those of simulator/operator.yaml."""
     plant = Plant(settings, facts)
-    marker, wanted = state_folder(settings) / "history.json", _fingerprint(settings)
+    marker, wanted = state_folder(settings) / "history.json", fingerprint(settings)
     if _is_done(marker, wanted):
         return Outcome(0, 0, 0)
     operator, total = plant.start(), Outcome(0, 0, 0)
@@ -69,7 +69,7 @@ def write_day(settings: Settings, day: date) -> DayResult:
             f"simulator day {day}: found no state of {before} in {source.parent}; make that day (or the history) first"
         )
     contacts, digests = read_lists(Path(settings.home), day)
-    wanted: dict[str, Any] = {**_fingerprint(settings), "lists": digests}
+    wanted: dict[str, Any] = {**fingerprint(settings), "lists": digests}
     if marker.is_file():
         if _is_done(marker, wanted):
             return DayResult(Outcome(0, 0, 0), len(contacts) if contacts is not None else 0, True)
@@ -132,7 +132,8 @@ def _is_done(marker: Path, wanted: dict) -> bool:
     return marker.is_file() and json.loads(marker.read_text())["wanted"] == wanted
 
 
-def _fingerprint(settings: Settings) -> dict[str, Any]:
+def fingerprint(settings: Settings) -> dict[str, Any]:
+    """What a history is made from: another one is another history."""
     simulator = settings.simulator
     return {
         "subscriptions": simulator.subscriptions,

@@ -6,9 +6,9 @@ import numpy as np
 
 from simulator import clock, hazards
 from simulator.changes import CRBT_LOST, CRBT_WON, LEFT, NEWSPAPER_WON, Changes, adopt, give_back
+from simulator.drawn import Day
 from simulator.graph import ties
 from simulator.identity import own_numbers
-from simulator.usage import Day
 from simulator.world import DEVICES, NORMAL
 
 GRACE_DAYS = 30

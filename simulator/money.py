@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 
 from simulator import clock
+from simulator.drawn import Day
 from simulator.extract import MONEY
 from simulator.facts import Facts
 from simulator.state import State
-from simulator.usage import Day, fill, pick
+from simulator.usage import fill, pick
 from simulator.world import NORMAL
 
 ITEMS = ["RENT", "LOCL", "TOLL", "ROAM", "SMSF", "DATA", "MMSF", "VASF"]  # rows of State.charges

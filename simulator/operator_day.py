@@ -9,10 +9,10 @@ import polars as pl
 
 from simulator import campaigns, clock, hazards, life, masters, money, service, usage
 from simulator.changes import Changes
+from simulator.drawn import Day
 from simulator.facts import Facts
 from simulator.planted import Planted
 from simulator.state import State
-from simulator.usage import Day
 from simulator.world import FORMER, GHOST, NORMAL
 
 BLOCK = 200_000  # subscriptions whose usage is made at once: bounds memory at a million
@@ -46,7 +46,7 @@ class Operator:
         yield from self._masters(now, changes, first)
         yield "payment", money.payments(now, money.charge_day(now, before))
         yield "balance", money.balances(now)
-        yield from self._month(now, day)
+        yield from self.month(now, day)
         yield "product_order", changes.rows("product_order")
         state.today = np.array(day)
         self.events += changes.events
@@ -127,7 +127,8 @@ class Operator:
         pairs = np.unique(np.concatenate([number * self.state.size + who for number, who in changes.products]))
         return pairs // self.state.size, pairs % self.state.size
 
-    def _month(self, now: Day, day: int) -> Iterator[tuple[str, pl.DataFrame | None]]:
+    def month(self, now: Day, day: int) -> Iterator[tuple[str, pl.DataFrame | None]]:
+        """The bills of last month on their day; on the last day of a month its charges become the next bill."""
         today, tomorrow = clock.as_date(day), clock.as_date(day + 1)
         if today.day == BILL_DAY and self.state.bill.any():
             yield "bill_summary", money.bills(self.state, day - BILL_DAY)

@@ -43,9 +43,9 @@ class Plant:
         self.slots = {name: slot for slot, name in enumerate(self.feeds)}
         self.schedule = schedule.Schedule(self.facts.schedule, settings.history_first)
 
-    def start(self) -> Operator:
-        """The operator on the eve of the history."""
-        simulator, first = self.settings.simulator, clock.day_number(self.settings.history_first)
+    def start(self, first_day: date | None = None) -> Operator:
+        """The operator on the eve of the history, or of an earlier first day."""
+        simulator, first = self.settings.simulator, clock.day_number(first_day or self.settings.history_first)
         last = clock.day_number(self.settings.first_night) + self.facts.start_reserve_days
         return self._operator(build_world(self.facts, simulator.subscriptions, simulator.seed, first, last))
 

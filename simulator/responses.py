@@ -9,7 +9,8 @@ from conf.campaigns import load_campaigns
 from conf.responses import load_response_rules
 from simulator import clock, hazards
 from simulator.changes import Changes, adopt, order
-from simulator.usage import Day, fill, pick
+from simulator.drawn import Day
+from simulator.usage import fill, pick
 
 BULK = ("SMS", "MMS", "WAP_PUSH")
 PASSIVE = ("STORE", "HOTLINE", "WEB")

@@ -7,9 +7,10 @@ import polars as pl
 
 from simulator import clock
 from simulator.changes import Changes, give_back
+from simulator.drawn import FIXED_LINE, Day
 from simulator.facts import Facts
 from simulator.identity import other_province_numbers, outside_numbers
-from simulator.usage import FIXED_LINE, Day, fill, pick
+from simulator.usage import fill, pick
 from simulator.world import NORMAL
 
 TONE_ACTIONS = ["DOWNLOAD", "SET", "GIFT", "GROUP_SET", "COPY"]

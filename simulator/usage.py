@@ -8,19 +8,12 @@ import numpy as np
 import polars as pl
 
 from simulator import clock
-from simulator.facts import Facts
-from simulator.graph import choose_contact
-from simulator.identity import other_province_numbers, outside_numbers
-from simulator.planted import Planted
+from simulator.drawn import FIXED_LINE, Calls, Day, Messages, draw_calls, draw_messages, draw_pictures, draw_sessions
 from simulator.state import State
 from simulator.world import device_table
 
 _TAC = device_table()["tac"]
 OPERATORS = ["CUCC", "CTCC", "CTCC", "CMCC"]
-OWN, FIXED_LINE = 3, 2
-LOCAL, TOLL, ROAM, SMS, DATA, MMS = 1, 2, 3, 4, 5, 6  # rows of State.charges
-WEEKDAY = np.array([1.04, 1.03, 1.0, 1.01, 1.06, 0.95, 0.91])
-CLOSING_DAY = 2  # a month's calls are complete for the view on this day of the next
 
 
 def fill(value: object, count: int, dtype: type[pl.DataType] = pl.String) -> pl.Series:
@@ -38,57 +31,6 @@ def imei_of(state: State, index: np.ndarray) -> np.ndarray:
     return _TAC[state.tac[index]] * 10**7 + state.device_serial[index]
 
 
-def draw_times(people: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds of the day for events of people, never twice the same second for one person; returns (person, second) sorted."""
-    key = people.astype(np.int64) * 131_072 + clock.busy_seconds(rng, len(people))
-    key = np.unique(key)
-    return key >> 17, key & 131_071
-
-
-class Day:
-    """What the generators share: state, facts, day number, intensity and the day's pace."""
-
-    def __init__(self, state: State, facts: Facts, day: int, intensity: float, rng: np.random.Generator):
-        self.state, self.facts, self.day, self.intensity, self.rng = state, facts, day, intensity, rng
-        self.pace = intensity * WEEKDAY[(day + 3) % 7]
-        self.needs: dict[str, np.ndarray] = {}
-        self.uplifts: list[dict] = []
-        self.planted = Planted()
-        self.is_first = False  # of the history: everything is delivered after the day's changes
-        self.mood = np.where(state.fading, facts.moods["fading_factor"], 1.0) * state.activity
-
-    def events(self, people: np.ndarray, rate: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-        """People and seconds of Poisson events."""
-        counts = self.rng.poisson(np.broadcast_to(rate * self.pace, len(people)))
-        return draw_times(np.repeat(people, counts), self.rng)
-
-    def late(self, people: np.ndarray, feed: str) -> np.ndarray:
-        """Day of use: for a few records (roaming) up to three days before the day they are processed."""
-        share = self.facts.usage["late_record_share"]
-        back = np.where(self.rng.random(len(people)) < share, self.rng.integers(1, 4, len(people)), 0)
-        back = np.where(self.state.number_since[people] < self.day - 4, back, 0)
-        self.planted.add("D11", feed, np.count_nonzero(back))
-        return self.day - back
-
-
-def opposite_numbers(
-    now: Day, callers: np.ndarray, outside_share: np.ndarray, mobile_only: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Who is on the other side: (number, operator code, our subscription or -1)."""
-    state, rng = now.state, now.rng
-    contact = choose_contact(state, callers, rng)
-    is_outside = (rng.random(len(callers)) < outside_share) | (contact < 0)
-    reachable = ~is_outside & state.live[np.maximum(contact, 0)]
-    own = np.where(
-        reachable, state.msisdn[np.maximum(contact, 0)], other_province_numbers(np.maximum(contact, 0), now.facts)
-    )
-    foreign, operator = outside_numbers(callers * 8 + (8 * rng.random(len(callers)) ** 2).astype(np.int64), now.facts)
-    number = np.where(is_outside, foreign, own)
-    if mobile_only:
-        number = np.where(is_outside & (operator == FIXED_LINE), other_province_numbers(callers, now.facts), number)
-    return number, np.where(is_outside, operator, OWN), np.where(reachable, contact, -1)
-
-
 def shown(number: np.ndarray, operator: np.ndarray) -> pl.Series:
     """Numbers as the switch writes them: fixed lines with their leading 0."""
     text = pl.Series(number).cast(pl.String)
@@ -102,179 +44,73 @@ def shown(number: np.ndarray, operator: np.ndarray) -> pl.Series:
 
 def voice(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Outgoing legs, the incoming legs at our own customers, calls from outside, hotlines and a few forwarded calls."""
-    state, facts, rng = now.state, now.facts, now.rng
-    caller, second = now.events(people, facts.usage["voice_mo"] * now.mood[people])
-    share = np.where(state.competitor[caller], facts.moods["competitor_share"], state.outside_share[caller])
-    number, operator, contact = opposite_numbers(now, caller, share)
-    seconds = np.clip(rng.lognormal(4.1, 0.95, len(caller)), 2, 7_000).astype(np.int64)
-    answered = contact >= 0
-    mt, mt_second = contact[answered], second[answered]
-    outside, outside_second = now.events(people, facts.usage["voice_mt_outside"] * np.sqrt(now.mood[people]))
-    far, far_operator = outside_numbers(outside * 8 + rng.integers(0, 8, len(outside)), facts)
-    now.planted.add(
-        "D9", "cdr_voice", (operator == FIXED_LINE).sum() + (far_operator == FIXED_LINE).sum(), "opposite_no FIXED"
-    )
-    mo = _voice_rows(now, caller, second, number, operator, seconds, "MO")
-    legs = _voice_rows(
-        now, mt, mt_second, state.msisdn[caller[answered]], np.full(len(mt), OWN), seconds[answered], "MT"
-    )
-    length = np.clip(rng.lognormal(4.0, 0.9, len(outside)), 2, 7_000).astype(np.int64)
-    incoming = _voice_rows(now, outside, outside_second, far, far_operator, length, "MT")
-    return pl.concat([mo, legs, incoming, _special_calls(now, people)])
+    return pl.concat([_voice_rows(now, calls) for calls in draw_calls(now, people)])
 
 
-def _special_calls(now: Day, people: np.ndarray) -> pl.DataFrame:
-    state, facts, rng = now.state, now.facts, now.rng
-    chance = np.where(state.competitor[people], facts.moods["competitor_hotline"], 0.0015)
-    asking = people[rng.random(len(people)) < chance]
-    hotline = np.array(facts.competitor_hotlines, dtype=np.int64)[asking % len(facts.competitor_hotlines)]
-    own = people[rng.random(len(people)) < 0.010 * np.minimum(state.hotline_habit[people], 6)]
-    caller = np.concatenate([asking, own])
-    number = np.concatenate([hotline, np.full(len(own), 10086)])
-    operator = np.concatenate([np.where(hotline == 10010, 0, 1), np.full(len(own), OWN)])
-    now.planted.add("D9", "cdr_voice", len(caller), "opposite_no SP_CODE")
-    length = rng.integers(20, 400, len(caller))
-    called = _voice_rows(
-        now, caller, rng.integers(29_000, 79_000, len(caller)), number, operator, length, "MO", free=True
-    )
-    often = np.where(state.competitor[people], facts.moods["competitor_forward"], facts.usage["forward"])
-    diverted = people[rng.random(len(people)) < often]
-    third = np.where(diverted % 5 > 0, state.msisdn[diverted], 0)
-    to, to_operator = outside_numbers(diverted * 8, facts)
-    leaves = rng.random(len(diverted)) < np.where(state.competitor[diverted], 0.9, facts.usage["forward_outside_share"])
-    to = np.where(leaves, to, other_province_numbers(diverted, facts))
-    to_operator = np.where(leaves, to_operator, OWN)
-    now.planted.add("D9", "cdr_voice", (to_operator == FIXED_LINE).sum(), "opposite_no FIXED")
-    forward = _voice_rows(
-        now,
-        diverted,
-        rng.integers(29_000, 79_000, len(diverted)),
-        to,
-        to_operator,
-        rng.integers(5, 300, len(diverted)),
-        "FW",
-        free=True,
-    )
-    return pl.concat([called, forward.with_columns(third_no=pl.Series(third).cast(pl.String))])
-
-
-def _voice_rows(
-    now: Day,
-    who: np.ndarray,
-    second: np.ndarray,
-    other: np.ndarray,
-    operator: np.ndarray,
-    seconds: np.ndarray,
-    call_type: str,
-    free: bool = False,
-) -> pl.DataFrame:
-    state, facts, rng, count = now.state, now.facts, now.rng, len(who)
-    outgoing = call_type == "MO" and not free
-    minutes = (seconds + 59) // 60
-    toll = (rng.random(count) < facts.usage["toll_share"] * 2) & state.toll_user[who] & outgoing
-    roam = rng.random(count) < facts.usage["roam_share"]
-    rate = np.array([plan["li_per_minute"] for plan in facts.plans])[state.plan[who]]
-    base = np.where(outgoing, minutes * rate, 0) + np.where(roam & (call_type != "FW"), minutes * 200, 0)
-    long_distance = np.where(toll, minutes * 300, 0)
-    np.add.at(state.charges[LOCAL], who, np.where(roam, 0, base))
-    np.add.at(state.charges[ROAM], who, np.where(roam, base, 0))
-    np.add.at(state.charges[TOLL], who, long_distance)
+def _voice_rows(now: Day, calls: Calls) -> pl.DataFrame:
+    state, rng, who, count = now.state, now.rng, calls.who, len(calls.who)
     city = 591 + state.city[who].astype(np.int64)
-    used = now.late(who, "cdr_voice")
-    _remember_calls(now, who, used)
+    third = fill(None, count) if calls.third is None else pl.Series(calls.third).cast(pl.String)
     return pl.DataFrame(
         {
             "product_no": state.msisdn[who],
             "imei": imei_of(state, who),
-            "opposite_no": shown(other, operator),
-            "third_no": fill(None, count),
+            "opposite_no": shown(calls.other, calls.operator),
+            "third_no": third,
             "city_id": city,
-            "roam_locn": np.where(roam, 591 + rng.integers(0, 9, count), city),
-            "opp_city_id": np.where(toll, 10 + rng.integers(0, 12, count), city),
-            "opp_operator": pick(OPERATORS, operator),
+            "roam_locn": np.where(calls.is_roaming, 591 + rng.integers(0, 9, count), city),
+            "opp_city_id": np.where(calls.is_toll, 10 + rng.integers(0, 12, count), city),
+            "opp_operator": pick(OPERATORS, calls.operator),
             "cell_id": 20_000 + state.city[who].astype(np.int64) * 500 + who % 431,
-            "start_time": clock.datetime14(used, second),
-            "call_duration": seconds,
-            "base_call_fee": base.astype(np.int64),
-            "toll_call_fee": long_distance.astype(np.int64),
+            "start_time": clock.datetime14(calls.used, calls.second),
+            "call_duration": calls.seconds,
+            "base_call_fee": calls.base_fee.astype(np.int64),
+            "toll_call_fee": calls.toll_fee.astype(np.int64),
             "info_fee": np.zeros(count, dtype=np.int64),
-            "roam_type": np.where(roam, 1, 0),
-            "toll_type": np.where(toll, 1, 0),
-            "call_type": fill(call_type, count),
+            "roam_type": np.where(calls.is_roaming, 1, 0),
+            "toll_type": np.where(calls.is_toll, 1, 0),
+            "call_type": fill(calls.call_type, count),
             "service_code": fill("001", count),
         }
     )
 
 
-def _remember_calls(now: Day, who: np.ndarray, used: np.ndarray) -> None:
-    """Months in which a line called; records of last month count until that month is closed."""
-    months, today = now.state.called, clock.as_date(now.day)
-    before = used < now.day - today.day + 1
-    months[clock.month_index(now.day) % len(months), who[~before]] = True
-    if today.day <= CLOSING_DAY and before.any():
-        months[(clock.month_index(now.day) - 1) % len(months), who[before]] = True
-
-
 def sms(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Messages sent (00), the received legs (01), messages from outside and service messages of SP codes."""
-    state, facts, rng = now.state, now.facts, now.rng
-    rate = facts.usage["sms_mo"] * now.mood * np.where(state.heavy_sms, 1.62, 0.38)
-    sender, second = now.events(people, rate[people])
-    number, _, contact = opposite_numbers(now, sender, state.outside_share[sender], mobile_only=True)
-    got = contact >= 0
-    mo = _sms_rows(now, sender, second, number, "00", 100)
-    legs = _sms_rows(now, contact[got], second[got], state.msisdn[sender[got]], "01", 0)
-    outside, outside_second = now.events(people, facts.usage["sms_mt_outside"] * np.sqrt(now.mood[people]))
-    far, _ = outside_numbers(outside * 8 + rng.integers(0, 8, len(outside)), facts)
-    incoming = _sms_rows(now, outside, outside_second, far, "01", 0)
-    service, service_second = now.events(people, facts.usage["sms_service"])
-    codes = np.array([10086, 106580, 106573, 12530, 95588])[rng.integers(0, 5, len(service))]
-    now.planted.add("D9", "cdr_sms", len(service), "opposite_no SP_CODE")
-    from_code = _sms_rows(now, service, service_second, codes, "01", 0, "SP")
-    return pl.concat([mo, legs, incoming, from_code])
+    return pl.concat([_sms_rows(now, messages) for messages in draw_messages(now, people)])
 
 
-def _sms_rows(
-    now: Day, who: np.ndarray, second: np.ndarray, other: np.ndarray, cdr_type: str, fee: int, svc: str = "P2P"
-) -> pl.DataFrame:
-    count = len(who)
-    np.add.at(now.state.charges[SMS], who, float(fee))
+def _sms_rows(now: Day, messages: Messages) -> pl.DataFrame:
+    who, count = messages.who, len(messages.who)
     return pl.DataFrame(
         {
             "product_no": now.state.msisdn[who],
-            "opposite_no": pl.Series(other).cast(pl.String),
+            "opposite_no": pl.Series(messages.other).cast(pl.String),
             "city_id": 591 + now.state.city[who].astype(np.int64),
-            "cdr_type": fill(cdr_type, count),
-            "svc_type": fill(svc, count),
-            "comm_fee": fill(fee, count, pl.Int64),
+            "cdr_type": fill(messages.cdr_type, count),
+            "svc_type": fill(messages.service, count),
+            "comm_fee": fill(messages.fee, count, pl.Int64),
             "info_fee": fill(0, count, pl.Int64),
             "sms_status": fill("0", count),
-            "input_time": clock.datetime14(now.late(who, "cdr_sms"), second),
+            "input_time": clock.datetime14(messages.used, messages.second),
         }
     )
 
 
 def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Data sessions: heavy users many and large, others few and small."""
-    state, facts, rng = now.state, now.facts, now.rng
-    rate = facts.usage["gprs"] * now.mood * np.where(state.heavy_data, 2.3, 0.15)
-    who, second = now.events(people, rate[people])
-    count = len(who)
-    down = (rng.lognormal(10.6, 1.2, count) * np.where(state.heavy_data[who], 3.0, 0.5)).astype(np.int64)
-    up = (down * (0.08 + 0.15 * rng.random(count))).astype(np.int64)
-    pack = state.owns(facts.product(facts.data_pack))[who]
-    fee = np.where(pack, 0, (down + up) // 1024 * 3)
-    np.add.at(state.charges[DATA], who, fee)
+    state, rng, drawn = now.state, now.rng, draw_sessions(now, people)
+    who, count = drawn.who, len(drawn.who)
     return pl.DataFrame(
         {
             "product_no": state.msisdn[who],
-            "roam_type": (rng.random(count) < facts.usage["roam_share"]).astype(np.int64),
+            "roam_type": (rng.random(count) < now.facts.usage["roam_share"]).astype(np.int64),
             "apn": pick(["CMNET", "CMWAP"], (rng.random(count) < 0.6).astype(np.int64)),
-            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), second),
+            "start_time": clock.datetime14(now.late(who, "cdr_gprs"), drawn.second),
             "duration": rng.integers(5, 900, count),
-            "up_bytes": up,
-            "down_bytes": down,
-            "fee": fee.astype(np.int64),
+            "up_bytes": drawn.up,
+            "down_bytes": drawn.down,
+            "fee": drawn.fee.astype(np.int64),
             "imei": imei_of(state, who),
             "service_code": fill("GPRS", count),
         }
@@ -283,29 +119,21 @@ def gprs(now: Day, people: np.ndarray) -> pl.DataFrame:
 
 def mms(now: Day, people: np.ndarray) -> pl.DataFrame:
     """Person-to-person messages of MMS users (business 1) and one newspaper issue a day for each subscriber (business 2)."""
-    state, facts, rng = now.state, now.facts, now.rng
-    rate = facts.usage["mms"] * now.mood * np.where(state.mms_habit, 3.0, 0.0)
-    sender, second = now.events(people, rate[people])
-    receiver, _, _ = opposite_numbers(now, sender, state.outside_share[sender] * 0.3, mobile_only=True)
-    reader = people[state.owns(facts.product("NEWSPAPER"))[people] & (rng.random(len(people)) < 0.97)]
-    who = np.concatenate([sender, reader])
-    count, sent = len(who), len(sender)
-    is_news = np.arange(count) >= sent
-    number = state.msisdn[who]
-    fee = np.where(is_news, 0, 300)
-    np.add.at(state.charges[MMS], who, fee)
-    edition = who % 3
+    state, rng, drawn = now.state, now.rng, draw_pictures(now, people)
+    who, is_news = drawn.who, drawn.is_news
+    count, sent = len(who), len(drawn.second)
+    number, edition = state.msisdn[who], who % 3
     return pl.DataFrame(
         {
             "product_no": number,
             "send_addr": pl.Series(np.where(is_news, 10_658_000, number)).cast(pl.String),
-            "recv_addr": np.where(is_news, number, np.concatenate([receiver, number[sent:]])),
+            "recv_addr": np.where(is_news, number, np.concatenate([drawn.receiver, number[sent:]])),
             "send_time": clock.datetime14(
-                now.day, np.concatenate([second, 25_200 + rng.integers(0, 5_400, count - sent)])
+                now.day, np.concatenate([drawn.second, 25_200 + rng.integers(0, 5_400, count - sent)])
             ),
             "app_type": np.where(is_news, 3, 0),
             "mms_business": np.where(is_news, 2, 1).astype(np.int64),
-            "call_fee": fee.astype(np.int64),
+            "call_fee": drawn.fee.astype(np.int64),
             "info_fee": np.zeros(count, dtype=np.int64),
             "mm_len": rng.integers(8_000, 48_000, count),
             "send_status": np.zeros(count, dtype=np.int64),

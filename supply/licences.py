@@ -15,8 +15,8 @@ NOTICE = ROOT / "NOTICE"
 HEAD = """closedloop, Apache-2.0 (LICENSE).
 
 It installs, and does not contain, these packages under their own licences (SPDX names, from their metadata and
-supply/licences.yaml; written by `make notice`). Packages of other systems than this one's are left out. Delta Lake and Unity
-Catalog JARs, Apache-2.0: conf/jars.sha256. The JARs inside pyspark have a list and licences of their own in that package.
+supply/licences.yaml; written by `make notice`). Packages of other systems than this one's are left out. Delta Lake,
+Unity Catalog and local file system JARs, Apache-2.0: conf/jars.sha256. The JARs inside pyspark have a list and licences of their own in that package.
 
 """
 

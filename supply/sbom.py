@@ -12,6 +12,7 @@ from supply.locks import ROOT, Package, locked
 
 SBOM = ROOT / "supply" / "sbom.cdx.json"
 JARS = ROOT / "conf" / "jars.sha256"
+_GROUPS = {"delta": "io.delta", "unitycatalog": "io.unitycatalog", "hadoop-bare": "com.globalmentor"}
 _JAR = re.compile(r"^([0-9a-f]{64})\s+(.+?)-(\d[\w.]*)\.jar$", re.MULTILINE)
 
 
@@ -39,7 +40,7 @@ def _python(package: Package) -> dict[str, Any]:
 
 
 def _jar(sha256: str, name: str, version: str) -> dict[str, Any]:
-    group = "io.unitycatalog" if name.startswith("unitycatalog") else "io.delta"
+    group = next(group for start, group in _GROUPS.items() if name.startswith(start))
     purl = f"pkg:maven/{group}/{name}@{version}"
     return {
         "type": "library",

@@ -21,6 +21,7 @@ from jobs.ingest.layout import FieldRule
 from jobs.ingest.ledger_rows import Tally
 from jobs.ingest.parse import Identity, ParsedChunk, parse_chunk
 from jobs.ingest.reasons import reason_of
+from jobs.ingest.vault_rows import FirstSeen
 from jobs.ingest.zones import utc_of
 from jobs.lakehouse.schema import arrow_schema
 from jobs.people.sealed_records import Sealer, place_of
@@ -38,6 +39,7 @@ class FeedLoad:
     files: Sequence[Delivered]
     tokenizer: Tokenizer
     sealer: Sealer
+    seen: FirstSeen = field(default_factory=FirstSeen)
     tallies: list[Tally] = field(init=False)
     bad_rows: list[dict] = field(default_factory=list)
     identities: list[tuple[Identity, np.ndarray]] = field(default_factory=list)
@@ -74,7 +76,7 @@ class FeedLoad:
             self._count(parsed, batch)
             self._collect_bad(parsed)
             for identity in parsed.personal:
-                self.identities.append((identity, self._load_days[parsed.files[identity.first_rows]]))
+                self.identities.append(self.seen.news(identity, self._load_days[parsed.files[identity.first_rows]]))
             yield batch
         self._check_balance()
 

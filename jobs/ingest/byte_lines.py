@@ -177,6 +177,33 @@ def hash_lines(data, starts, ends, first, second):
 
 
 @nb.njit(nogil=True, cache=True)
+def mark_news(tokens, prints, days, known_tokens, known_prints, known_days, is_news):
+    """Mark tokens never seen before, or with an earlier day or another print than before; returns how many are new.
+
+    `known_*` are one open-addressing table by token with 2**k rows, token 0 = free; the caller keeps it at most half full.
+    """
+    mask = np.int64(len(known_tokens) - 1)
+    added = 0
+    for row in range(len(tokens)):
+        token = tokens[row]
+        at = token & mask
+        while known_tokens[at] != 0 and known_tokens[at] != token:
+            at = (at + 1) & mask
+        if known_tokens[at] == 0:
+            known_tokens[at] = token
+            known_prints[at] = prints[row]
+            known_days[at] = days[row]
+            added += 1
+            is_news[row] = True
+        elif known_prints[at] != prints[row]:
+            is_news[row] = True
+        elif days[row] < known_days[at]:
+            known_days[at] = days[row]
+            is_news[row] = True
+    return added
+
+
+@nb.njit(nogil=True, cache=True)
 def mark_repeats(groups, first, second, skip, table, slots, repeats):
     """Mark lines whose (group, digest) was seen before; `table` is an open-addressing set kept from chunk to chunk.
 

@@ -183,6 +183,19 @@ def read_flags(data, starts, ends, yes, no, values, states):
 
 
 @nb.njit(nogil=True, cache=True)
+def read_plain_imeis(data, starts, ends, values):
+    """The first 14 of 14 to 16 digits as a number; 0 for any other writing, and for one digit repeated (a filler)."""
+    for row in range(len(starts)):
+        at, end = starts[row], ends[row]
+        values[row] = 0
+        if 14 <= end - at <= 16 and _digits(data, at, end) >= 0:
+            for i in range(at + 1, end):
+                if data[i] != data[at]:
+                    values[row] = _digits(data, at, at + 14)
+                    break
+
+
+@nb.njit(nogil=True, cache=True)
 def read_mobiles(data, starts, ends, values):
     """Plain eleven-digit mobile numbers as integers; NOT_MOBILE for any other writing, BLANK_NUMBER for none."""
     for row in range(len(starts)):

@@ -13,7 +13,7 @@ from conf.feeds import MONEY_TYPES, UNKNOWN, Field
 from jobs.ingest import byte_values
 from jobs.ingest.byte_lines import equals_text, strip_spaces
 from jobs.ingest.byte_values import BAD, OK
-from jobs.ingest.imei import canonical_imeis
+from jobs.ingest.imei import Imeis, read_imeis
 from jobs.ingest.layout import FieldRule, Records
 from jobs.ingest.numbers import Numbers, read_numbers
 from jobs.ingest.texts import text_array
@@ -42,6 +42,7 @@ class ParsedField:
     column: pa.Array | None = None
     numbers: Numbers | None = None
     texts: pa.Array | None = None
+    imeis: Imeis | None = None
     money: np.ndarray | None = None  # exact integers, 0 where the field is not readable
 
     @property
@@ -49,6 +50,8 @@ class ParsedField:
         """Lines on which the field holds no value."""
         if self.numbers is not None:
             return self.numbers.is_blank
+        if self.imeis is not None:
+            return self.imeis.is_blank
         column = self.column if self.texts is None else self.texts
         return np.asarray(pc.is_null(column))
 
@@ -72,6 +75,8 @@ def parse_field(records: Records, position: int, zone: str) -> ParsedField:
         return _parse_number(records, position, field, zone)
     if field.type == "bool10":
         return _parse_flag(records, position, field)
+    if field.personal == "imei":
+        return _parse_imei(records, position, field)
     return _parse_text(records, position, field)
 
 
@@ -146,14 +151,21 @@ def _parse_text(records: Records, position: int, field: Field) -> ParsedField:
     texts, undecodable = text_array(records.chunk.data, starts, ends, records.feed.codec, records.is_utf8)
     if undecodable.any():
         texts = _judged(records, position, texts, undecodable, FieldRule.NOT_DECODABLE)
-    if field.personal == "imei":
-        texts, no_imei = canonical_imeis(texts)
-        texts = _judged(records, position, texts, no_imei, FieldRule.BAD_IMEI)
     for rule, broken in _text_rules(field, texts):
         texts = _judged(records, position, texts, pc.fill_null(broken, False).to_numpy(zero_copy_only=False), rule)
     if field.personal:
         return ParsedField(field, texts=texts)
     return ParsedField(field, masked_column(texts) if field.masked else texts)
+
+
+def _parse_imei(records: Records, position: int, field: Field) -> ParsedField:
+    imeis, undecodable, no_imei = read_imeis(
+        records.chunk.data, *records.fields[position], records.feed.codec, records.is_utf8
+    )
+    for rule, broken in ((FieldRule.NOT_DECODABLE, undecodable), (FieldRule.BAD_IMEI, no_imei)):
+        if records.bad_values(broken, rule, position):
+            imeis.clear(broken)
+    return ParsedField(field, imeis=imeis)
 
 
 def _text_rules(field: Field, texts: pa.Array) -> Iterator[tuple[FieldRule, pa.Array]]:

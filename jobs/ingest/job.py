@@ -23,7 +23,7 @@ from jobs.ingest.landing import Delivered, discover, unknown_files
 from jobs.ingest.ledger_rows import FILE_LEDGER, file_row, known_files, superseded
 from jobs.ingest.parse import unreadable_rows
 from jobs.ingest.shrunken import refuse_shrunken
-from jobs.ingest.vault_rows import distinct_identities, merge_identities
+from jobs.ingest.vault_rows import FirstSeen, distinct_identities, merge_identities
 from jobs.ingest.verify import Known, not_in_landing, number_replacements, refuse_reused_numbers, verify
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LANDED, SUPERSEDED
@@ -44,7 +44,7 @@ def run(settings: Settings, dates: DateRange, feeds: Sequence[str] | None = None
         this_run = Run("ingest", dates, settings)
         delta_rs.ensure_tables(settings)
         files, gone = judge_files(settings, dates, contracts)
-        hidden = Tokenizer.of(settings), Sealer.of(settings)
+        hidden = Tokenizer.of(settings), Sealer.of(settings), FirstSeen()
         loads = [_load_feed(this_run, feed, files, gone, *hidden) for feed in contracts]
         copies = write_duplicates(this_run, contracts, {load.feed.feed for load in loads if load.files})
         identities = distinct_identities(found for load in loads for found in load.identities)
@@ -121,12 +121,18 @@ def _rivals(everything: Sequence[Delivered], here: Sequence[Delivered], known: S
 
 
 def _load_feed(
-    this_run: Run, feed: Feed, files: Sequence[Delivered], gone: Sequence[Known], tokenizer: Tokenizer, sealer: Sealer
+    this_run: Run,
+    feed: Feed,
+    files: Sequence[Delivered],
+    gone: Sequence[Known],
+    tokenizer: Tokenizer,
+    sealer: Sealer,
+    seen: FirstSeen,
 ) -> FeedLoad:
     """Parse the accepted files of a feed and replace the range of its bronze table in one commit."""
     settings = this_run.settings
     accepted = [file for file in files if file.feed.feed == feed.feed and file.status == LANDED]
-    load = FeedLoad(settings, feed, accepted, tokenizer, sealer)
+    load = FeedLoad(settings, feed, accepted, tokenizer, sealer, seen)
     try:
         commits.replace(this_run, feed.table, load.reader(), _predicate(this_run.dates, gone, feed.feed))
     except Exception:

@@ -54,24 +54,30 @@ class Numbers:
     def tokens(
         self, tokenizer: Tokenizer, wanted: np.ndarray
     ) -> tuple[np.ndarray, list[tuple[np.ndarray, pa.Array, np.ndarray]]]:
-        """Token of every wanted row (0 elsewhere), and per distinct value: first row, canonical text, token."""
-        tokens = np.zeros(len(self.mobiles), dtype=np.int64)
-        found = []
-        for rows, codes, values in self._distinct(wanted):
+        """Token of every wanted row (0 elsewhere), and per distinct value: first row, the value (plain digits as a number), token."""
+        tokens, found = number_tokens("MSISDN", self.mobiles, wanted, tokenizer)
+        rows = np.flatnonzero(wanted & (self.other_of_row >= 0))
+        if len(rows):
+            codes, places = pd.factorize(self.other_of_row[rows])
+            values = pa.array([self.others[place] for place in places], pa.string())
             of_value = tokenizer.tokens("MSISDN", values)
             tokens[rows] = of_value[codes]
             found.append((rows[_first_of(codes, len(values))], values, of_value))
         return tokens, found
 
-    def _distinct(self, wanted: np.ndarray):
-        rows = np.flatnonzero(wanted & (self.mobiles > 0))
-        if len(rows):
-            codes, values = pd.factorize(self.mobiles[rows])
-            yield rows, codes, pa.array(values).cast(pa.string())
-        rows = np.flatnonzero(wanted & (self.other_of_row >= 0))
-        if len(rows):
-            codes, values = pd.factorize(self.other_of_row[rows])
-            yield rows, codes, pa.array([self.others[value] for value in values], pa.string())
+
+def number_tokens(
+    kind: str, numbers: np.ndarray, wanted: np.ndarray, tokenizer: Tokenizer
+) -> tuple[np.ndarray, list[tuple[np.ndarray, pa.Array, np.ndarray]]]:
+    """Token of every wanted row that has a number (0 elsewhere), and per distinct number: first row, number, token."""
+    tokens = np.zeros(len(numbers), dtype=np.int64)
+    rows = np.flatnonzero(wanted & (numbers > 0))
+    if not len(rows):
+        return tokens, []
+    codes, values = pd.factorize(numbers[rows])
+    of_value = tokenizer.tokens_of_numbers(kind, values)
+    tokens[rows] = of_value[codes]
+    return tokens, [(rows[_first_of(codes, len(values))], pa.array(values), of_value)]
 
 
 def _first_of(codes: np.ndarray, size: int) -> np.ndarray:

@@ -15,9 +15,8 @@ from jobs.ingest.chunks import Chunk, chunks_of
 from jobs.ingest.columns import ParsedField, parse_field
 from jobs.ingest.event_ids import record_ids
 from jobs.ingest.layout import UNREADABLE, FieldRule, Records, split_records
+from jobs.ingest.numbers import number_tokens
 from jobs.people.tokens import Tokenizer
-
-TAC_DIGITS = 8
 
 
 @dataclass
@@ -120,10 +119,14 @@ def _bronze_columns(field: ParsedField, good: np.ndarray, tokenizer: Tokenizer, 
         identities.extend(Identity("MSISDN", *distinct) for distinct in found)
         yield contract.column, pa.array(tokens, mask=field.numbers.is_blank)
         yield f"{contract.name}_class", field.numbers.class_column()
+    elif field.imeis is not None:
+        tokens, found = number_tokens("IMEI", field.imeis.numbers, good, tokenizer)
+        identities.extend(Identity("IMEI", *distinct) for distinct in found)
+        yield contract.column, pa.array(tokens, mask=~good | field.imeis.is_blank)
+        if contract.derive_tac:
+            yield "tac", field.imeis.type_codes()
     elif field.texts is not None and contract.personal:
         yield contract.column, _text_tokens(contract.personal.upper(), field.texts, good, tokenizer, identities)
-        if contract.derive_tac:
-            yield "tac", pc.utf8_slice_codeunits(field.texts, 0, TAC_DIGITS)
     else:
         yield contract.column, field.column
 

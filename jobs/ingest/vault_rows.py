@@ -11,13 +11,61 @@ import pyarrow.compute as pc
 
 from conf.errors import ClosedLoopError
 from jobs.ingest import commits
+from jobs.ingest.byte_lines import hash_lines, mark_news
 from jobs.ingest.parse import Identity
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
 from jobs.people.forgotten import without_forgotten
+from jobs.people.tokens import digits_of
 from jobs.people.vault import IDENTITY, KINDS
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+class FirstSeen:
+    """What a run has seen of each token, so that a value that comes in every chunk and feed is kept once."""
+
+    def __init__(self) -> None:
+        self._size, self._slots = 0, 1 << 16
+        self._clear()
+
+    def _clear(self) -> None:
+        self._tokens, self._prints = np.zeros(self._slots, np.int64), np.zeros(self._slots, np.uint64)
+        self._days = np.zeros(self._slots, np.int64)
+
+    def news(self, identity: Identity, days: np.ndarray) -> tuple[Identity, np.ndarray]:
+        """The part of some identities that says anything new: a token, an earlier day, or another value under a known token."""
+        while 2 * (self._size + len(days)) > self._slots:
+            self._grow()
+        is_news = np.zeros(len(days), dtype=bool)
+        is_number = pa.types.is_integer(identity.values.type)
+        prints = identity.values.to_numpy().view(np.uint64) if is_number else _prints(identity.values)
+        prints = prints ^ np.uint64(KINDS.index(identity.kind) << 56)  # one value of two kinds is two
+        table = (self._tokens, self._prints, self._days)
+        self._size += mark_news(identity.tokens, prints, days, *table, is_news)
+        kept = np.flatnonzero(is_news)
+        values = identity.values.take(pa.array(kept))
+        if is_number:
+            values = digits_of(identity.kind, values.to_numpy())
+        return Identity(identity.kind, identity.first_rows[kept], values, identity.tokens[kept]), days[kept]
+
+    def _grow(self) -> None:
+        known = np.flatnonzero(self._tokens)
+        tokens, prints, days = self._tokens[known], self._prints[known], self._days[known]
+        self._slots *= 2
+        self._clear()
+        mark_news(tokens, prints, days, self._tokens, self._prints, self._days, np.zeros(len(known), dtype=bool))
+
+
+def _prints(values: pa.Array) -> np.ndarray:
+    """A word for each value that tells it from others, so that two values under one token are noticed."""
+    texts = values.cast(pa.large_binary())
+    _, ends, content = texts.buffers()
+    bounds = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    prints, unused = np.empty(len(texts), np.uint64), np.empty(len(texts), np.uint64)
+    data = np.frombuffer(content, np.uint8) if content is not None else np.zeros(0, np.uint8)
+    hash_lines(data, bounds[:-1], bounds[1:], prints, unused)
+    return prints
 
 
 def distinct_identities(found: Iterable[tuple[Identity, np.ndarray]]) -> pa.Table:
@@ -76,10 +124,16 @@ def merge_identities(this_run: Run, found: pa.Table) -> int:
 
 def _known_rows(this_run: Run, found: pa.Table) -> pa.Table:
     """Rows of the vault under the tokens of this load, picked batch by batch: the vault itself may be larger than memory."""
-    tokens = found["token"].combine_chunks()
+    tokens = np.sort(found["token"].to_numpy())
     batches = delta_rs.batches(this_run.settings, IDENTITY, columns=found.column_names)
-    picked = [batch.filter(pc.is_in(batch["token"], value_set=tokens)).cast(found.schema) for batch in batches]
+    picked = [batch.filter(pa.array(_is_in(batch["token"].to_numpy(), tokens))).cast(found.schema) for batch in batches]
     return pa.Table.from_batches(picked, found.schema)
+
+
+def _is_in(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Which values are among the sorted wanted ones."""
+    place = np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)
+    return wanted[place] == values
 
 
 def _rewrite_kind(this_run: Run, kind: str, found: pa.Table) -> None:

@@ -15,7 +15,7 @@ from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.tables import Table, query_text, table_of
 from jobs.lakehouse.lineage import in_order, made_from, sources
-from jobs.lakehouse.planning import is_long_work, static_plans
+from jobs.lakehouse.planning import is_long_work
 from jobs.lakehouse.schema import arrow_schema
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def build_tables(
 def _planned_for(lake: Lake, names: list[str], rows_read: Mapping[str, int] | None) -> AbstractContextManager[None]:
     if rows_read is None or not names:
         return nullcontext()
-    return static_plans(lake.spark, lake.settings, max(rows_read.get(name, 0) for name in names))
+    return lake.planned_for(max(rows_read.get(name, 0) for name in names))
 
 
 def _build_layer(lake: Lake, names: list[str], dates: DateRange) -> dict[str, CommitInfo]:
@@ -79,7 +79,7 @@ def _make(lake: Lake, names: list[str], dates: DateRange) -> dict[str, CommitInf
             f"made by {first.made_by} as well",
             "name the maker in its contract",
         )
-    return {name: lake.replace(name, _frame(lake, table_of(name), found[name]), _where(name, dates)) for name in found}
+    return {name: lake.replace(name, _rows(table_of(name), found[name]), _where(name, dates)) for name in found}
 
 
 def _call(lake: Lake, table: Table, dates: DateRange) -> Any:
@@ -96,11 +96,11 @@ def _where(name: str, dates: DateRange) -> DateRange | None:
     return dates if table_of(name).replace_by else None
 
 
-def _frame(lake: Lake, table: Table, rows: Rows) -> DataFrame:
+def _rows(table: Table, rows: Rows) -> DataFrame | pa.Table:
     if isinstance(rows, list):
         kept = [{column: row.get(column) for column in table.column_names} for row in rows]
-        rows = pa.Table.from_pylist(kept, schema=arrow_schema(table))
-    return lake.spark.createDataFrame(rows) if isinstance(rows, pa.Table) else rows
+        return pa.Table.from_pylist(kept, schema=arrow_schema(table))
+    return rows
 
 
 @cache

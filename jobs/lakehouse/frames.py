@@ -9,6 +9,7 @@ from conf.tables import Table
 from jobs.lakehouse.schema import check_columns
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
@@ -36,6 +37,19 @@ def conform_frame(table: Table, frame: DataFrame) -> DataFrame:
     if list(found.items()) == [(column.name, column.type) for column in table.columns]:
         return frame
     return frame.select(*(F.col(f"`{column.name}`").cast(column.type).alias(column.name) for column in table.columns))
+
+
+def collect(frame: DataFrame) -> pa.Table:
+    """All rows of a frame in this process, as Arrow.
+
+    Not by `toArrow`: Spark believes of some columns that they are never empty (`element_at` of literals at an empty place is
+    one), and `toArrow` then refuses the rows. Below it stands one call for a session of a server, one for a session in here.
+    """
+    import pyarrow as pa
+
+    if hasattr(frame, "_to_table"):
+        return frame._to_table()[0]
+    return pa.Table.from_batches(frame._collect_as_arrow(empty_list_if_zero_records=False))
 
 
 def may_become(found: str, wanted: str) -> bool:

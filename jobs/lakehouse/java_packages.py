@@ -1,4 +1,4 @@
-"""What comes by Maven, held against lists of digests: the JARs of Delta Lake, and scripts and styles of the Data Docs.
+"""What comes by Maven, held against lists of digests: the JARs Spark needs, and scripts and styles of the Data Docs.
 
 `.ci/setup` runs this file; beside an installed wheel `closedloop fetch` does the same below the current folder.
 """
@@ -42,7 +42,12 @@ class JavaPackages:
         ]
 
 
-JARS = JavaPackages("Delta Lake JARs, about 13 MB", ".cache/jars", "io.delta,io.unitycatalog", CONF / "jars.sha256")
+JARS = JavaPackages(
+    "Spark's JARs (Delta Lake, a local file system), about 13 MB",
+    ".cache/jars",
+    "io.delta,io.unitycatalog,com.globalmentor",
+    CONF / "jars.sha256",
+)
 PAGES = JavaPackages(
     "scripts and styles of the Data Docs, about 11 MB",
     ".cache/pages",

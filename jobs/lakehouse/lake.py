@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from conf.dates import DateRange
 from conf.errors import ContractBroken
 from conf.tables import Table, table_of
 from jobs.lakehouse import alerts, delta_rs, faults, published
-from jobs.lakehouse.frames import conform_frame
+from jobs.lakehouse.frames import collect, conform_frame
 from jobs.lakehouse.names import name_published
 from jobs.lakehouse.places import open_table, table_place
+from jobs.lakehouse.planning import is_long_work, static_plans
 from jobs.lakehouse.run import Run
+from jobs.lakehouse.schema import conform
 from jobs.lakehouse.tables import Tables
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ class Lake(Tables):
         self._written: dict[str, int] = {}
         self._metrics: list[dict] = []
         self.undeclared_reads: set[tuple[str, str]] = set()
+        self.is_short_work = False  # whether results are few enough to pass through this process
 
     @property
     def written(self) -> dict[str, int]:
@@ -54,19 +60,24 @@ class Lake(Tables):
         self._note_read(name)
         return self._written[name] if name in self._written else super().version(name)
 
-    def replace(self, name: str, frame: DataFrame, where: DateRange | None) -> CommitInfo:
+    def replace(self, name: str, rows: DataFrame | pa.Table, where: DateRange | None) -> CommitInfo:
         """Replace the dates `where` of a table (None: the whole table) by these rows, in one commit.
 
-        The frame must have the contract's columns; every row's `replace_by` date must lie in the range.
+        The rows must have the contract's columns; every row's `replace_by` date must lie in the range. What is in memory
+        already, and the results of short work (`planned_for`), are committed by delta-rs: Spark needs ten times as long.
         """
         table = table_of(name)
         predicate = _predicate(table, where)
-        rows = conform_frame(table, frame)
-        if table.partition_by and where is not None and where.days > 7:
-            rows = rows.repartition(*table.partition_by)
+        if isinstance(rows, pa.Table):
+            return self._commit(table, conform(table, rows), predicate)
+        frame = conform_frame(table, rows)
+        if self.is_short_work:
+            return self._commit(table, conform(table, collect(frame)), predicate)
+        if where is not None and where.days > 7:
+            frame = _whole_nights(table, frame, where)
         if table.cluster_by:
-            rows = rows.sortWithinPartitions(*table.partition_by, *table.cluster_by)
-        writer = rows.write.format("delta").mode("overwrite").option("userMetadata", self.run.run_id)
+            frame = frame.sortWithinPartitions(*table.partition_by, *table.cluster_by)
+        writer = frame.write.format("delta").mode("overwrite").option("userMetadata", self.run.run_id)
         if table.partition_by:
             writer = writer.partitionBy(*table.partition_by)
         if predicate:
@@ -75,9 +86,17 @@ class Lake(Tables):
         faults.point(f"{name}.before_commit")
         writer.save(table_place(self.settings, name).for_spark)
         faults.point(f"{name}.after_commit")
-        return self._note_write(name, before)
+        return self._note_spark_commit(name, before)
 
-    def _note_write(self, name: str, before: int) -> CommitInfo:
+    def _commit(self, table: Table, rows: pa.Table, predicate: str | None) -> CommitInfo:
+        if table.cluster_by:
+            rows = rows.sort_by([(column, "ascending") for column in (*table.partition_by, *table.cluster_by)])
+        faults.point(f"{table.name}.before_commit")
+        version = delta_rs.overwrite(self.settings, table.name, rows, predicate, self.run.run_id)
+        faults.point(f"{table.name}.after_commit")
+        return self._note_write(table.name, CommitInfo(version, rows.num_rows))
+
+    def _note_spark_commit(self, name: str, before: int) -> CommitInfo:
         head = open_table(self.settings, name)
         newest = head.history(1)[0]
         if head.version() == before:  # no rows took the place of no rows: Delta commits nothing
@@ -90,11 +109,24 @@ class Lake(Tables):
                 "another writer was at this table: run one at a time",
             )
         rows = int(newest.get("operationMetrics", {}).get("numOutputRows", -1))
+        return self._note_write(name, CommitInfo(head.version(), rows))
+
+    def _note_write(self, name: str, commit: CommitInfo) -> CommitInfo:
         with self._lock:
-            self._written[name] = head.version()
-        self.metric("write", name, "rows", rows)
-        self.run.fact("TABLE_WRITTEN", table=name, version=head.version(), rows=rows)
-        return CommitInfo(head.version(), rows)
+            self._written[name] = commit.version
+        self.metric("write", name, "rows", commit.rows)
+        self.run.fact("TABLE_WRITTEN", table=name, version=commit.version, rows=commit.rows)
+        return commit
+
+    @contextmanager
+    def planned_for(self, rows: int) -> Iterator[None]:
+        """Plan, and write, the work inside for reading about so many rows (jobs/lakehouse/planning.py)."""
+        before, self.is_short_work = self.is_short_work, not is_long_work(rows)
+        try:
+            with static_plans(self.spark, self.settings, rows):
+                yield
+        finally:
+            self.is_short_work = before
 
     def restore_ahead(self, names: Iterable[str]) -> list[str]:
         """Bring tables whose newest version was never published back to the published one; returns which.
@@ -112,8 +144,7 @@ class Lake(Tables):
 
     def _restore(self, name: str, version: int) -> None:
         was = delta_rs.head_version(self.settings, name)
-        path = table_place(self.settings, name).for_spark
-        self.spark.sql(f"RESTORE TABLE delta.`{path}` TO VERSION AS OF {version}")
+        delta_rs.restore(self.settings, name, version, self.run.run_id)
         self.run.fact("TABLE_RESTORED", table=name, version=version, was=was)
 
     def withdraw(self) -> list[str]:
@@ -170,6 +201,20 @@ class Lake(Tables):
         with self._lock:
             pending, self._metrics = self._metrics, []
         delta_rs.append(self.settings, "ops.run_metric", pending, self.run.run_id)
+
+
+def _whole_nights(table: Table, rows: DataFrame, where: DateRange) -> DataFrame:
+    """Rows of many nights spread so that a night lies in one file: one a folder, or with the rest of its month."""
+    from pyspark.sql import functions as F
+
+    if table.partition_by:
+        return rows.repartition(*table.partition_by)
+    if table.replace_by is None or table.replace_by not in table.cluster_by:
+        return rows
+    day = F.col(table.replace_by)
+    month = F.year(day) * 12 + F.month(day) - (where.first.year * 12 + where.first.month)
+    months = (where.last.year - where.first.year) * 12 + where.last.month - where.first.month + 1
+    return rows.repartitionById(months, month)
 
 
 def _predicate(table: Table, where: DateRange | None) -> str | None:

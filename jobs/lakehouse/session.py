@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 JAR_LIST = "conf/jars.sha256"
+LOCAL_FILES_JAR = "hadoop-bare-naked-local-fs"
 CONNECT_RETRIES = 5  # 0.05 s, then four times longer each: about 17 s in all
 
 
@@ -112,8 +113,9 @@ def session_conf(settings: Settings) -> dict[str, str]:
 
 def static_conf(settings: Settings) -> dict[str, str]:
     """Settings fixed when the JVM starts: JARs, Delta extension, catalog, memory."""
+    jars = verified_jars(settings)
     conf = {
-        "spark.jars": ",".join(str(path) for path in verified_jars(settings)),
+        "spark.jars": ",".join(str(path) for path in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": str(settings.path("lake", "_warehouse")),
@@ -129,12 +131,25 @@ def static_conf(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": _java_options(settings),
         "spark.hadoop.fs.permissions.umask-mode": f"{umask_of(settings):03o}",  # Hadoop sets modes by its own umask
     }
+    if settings.spark.master.startswith("local"):
+        conf |= _local_files(jars)
     if settings.spark.catalog == "hive":
         database = settings.path("metastore", "derby")
         conf["spark.hadoop.javax.jdo.option.ConnectionURL"] = f"jdbc:derby:;databaseName={database};create=true"
         conf["spark.hadoop.datanucleus.schema.autoCreateAll"] = "true"
         conf["spark.hadoop.hive.metastore.schema.verification"] = "false"
     return conf
+
+
+def _local_files(jars: list[Path]) -> dict[str, str]:
+    """Files of this machine by Java itself: Hadoop's own way starts a process for each new file, and writes a .crc beside it."""
+    return {
+        # Needed before spark.jars is read.
+        "spark.driver.extraClassPath": next(str(path) for path in jars if path.name.startswith(LOCAL_FILES_JAR)),
+        "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.NakedLocalFileSystem",
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": "org.apache.hadoop.fs.local.RawLocalFs",
+        "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",  # the default asks for the way above
+    }
 
 
 def _java_options(settings: Settings) -> str:
@@ -157,7 +172,7 @@ def _temporary(settings: Settings) -> Path:
 
 
 def verified_jars(settings: Settings) -> list[Path]:
-    """The Delta JARs, each checked once against conf/jars.sha256; a missing or changed one is refused."""
+    """The JARs, each checked once against conf/jars.sha256; a missing or changed one is refused."""
     folder = settings.base / settings.spark.jars
     jars = []
     for name, wanted in listed(JARS.digests).items():

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.settings import Settings
 from jobs.lakehouse import delta_rs, secrets
@@ -21,10 +23,14 @@ from jobs.lakehouse.keys import registered_key, require_registered
 from jobs.people.record_mac import RecordMac, derived_key
 from jobs.people.vault import IDENTITY, KINDS
 
+if TYPE_CHECKING:
+    from jobs.people.known_tokens import KnownTokens
+
 NAME = "token"
 EVENTS = "event"
 EVENT_KEYS = "event.keys"
 TOKEN_BYTES = 8
+DIGITS = {"IMEI": 14}  # kinds whose values all have so many
 _OF_NO_VALUE = "token"  # kind, which no value has, of a token whose value nobody holds any more
 
 
@@ -39,6 +45,7 @@ class Tokenizer:
         self._started = {
             kind: blake2b(key=key, digest_size=TOKEN_BYTES, person=kind.encode()) for kind in (*KINDS, _OF_NO_VALUE)
         }
+        self._known: dict[str, KnownTokens] = {}
         self.first = Tokenizer(events[0]) if events else self
         self._links = [event_mac(link) for link in events[1:]]
 
@@ -87,6 +94,14 @@ class Tokenizer:
         packed = b"".join(map(digest, values.cast(pa.binary()).to_pylist()))
         return (np.frombuffer(packed, ">u8") >> np.uint64(1)).astype(np.int64)
 
+    def tokens_of_numbers(self, kind: str, numbers: np.ndarray) -> np.ndarray:
+        """Tokens of canonical values that are plain digits, given as different whole numbers; each is hashed once a run."""
+        if kind not in self._known:
+            from jobs.people.known_tokens import KnownTokens  # its compiler takes half a second to import
+
+            self._known.setdefault(kind, KnownTokens())
+        return self._known[kind].of(numbers, lambda unknown: self.tokens(kind, digits_of(kind, unknown)))
+
     def token_of_token(self, token: int) -> int:
         """What takes the place of another key's token when nobody holds its value any more."""
         return self.token(_OF_NO_VALUE, str(token))
@@ -100,6 +115,11 @@ class Tokenizer:
         if kind not in self._started:
             raise ValueError(f"token kind '{kind}': wanted one of {', '.join(KINDS)}")
         return self._started[kind]
+
+
+def digits_of(kind: str, numbers: np.ndarray) -> pa.Array:
+    """The canonical writing of whole numbers: an IMEI keeps its zeros in front."""
+    return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), DIGITS.get(kind, 1), "0")
 
 
 def event_mac(key: bytes) -> RecordMac:

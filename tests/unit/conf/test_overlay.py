@@ -43,7 +43,7 @@ def profile_capacities(monkeypatch, profile: str) -> dict[str, int]:
     return {code: channel.capacity_per_day for code, channel in load_channels().items()}
 
 
-@pytest.mark.parametrize("profile", ["server", "cluster"])
+@pytest.mark.parametrize("profile", ["server", "cluster", "million"])
 def test_a_province_sends_what_the_deck_says_and_no_demonstration_figure(monkeypatch, profile):
     monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "the cluster's")
     assert load_settings(profile).operator is None

@@ -1,5 +1,6 @@
 """Keyed tokens: those of hashlib, apart by kind, one value a token in a load and from load to load."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import blake2b
 
@@ -10,10 +11,10 @@ import pytest
 from conf.dates import DateRange
 from conf.errors import ClosedLoopError
 from jobs.ingest.parse import Identity
-from jobs.ingest.vault_rows import distinct_identities, merge_identities
+from jobs.ingest.vault_rows import FirstSeen, distinct_identities, merge_identities
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.run import Run
-from jobs.people.tokens import Tokenizer
+from jobs.people.tokens import Tokenizer, digits_of
 from tests.unit.ingest.deliveries import A_DAY
 
 KEY = bytes(range(32))
@@ -67,3 +68,58 @@ def test_another_value_under_a_token_of_an_earlier_load_stops_the_load(settings,
     with pytest.raises(ClosedLoopError, match=r"1 token.* two values(.|\n)*closedloop rekey"):
         merge_identities(this_run, found([value, "e"], [7, 10], kind=kind, day=day))
     assert sorted(delta_rs.read(settings, "vault.identity")["token"].to_pylist()) == [7, 8, 9]
+
+
+def test_numbers_get_the_tokens_of_their_digits_however_often_and_from_however_many_threads(monkeypatch):
+    numbers = 13_800_000_000 + np.arange(9_000)
+    wanted = Tokenizer(KEY).tokens("MSISDN", pa.array(numbers).cast(pa.string())).tolist()
+    tokenizer, hashed = Tokenizer(KEY), []
+    plain = Tokenizer.tokens
+    monkeypatch.setattr(
+        Tokenizer, "tokens", lambda self, kind, values: hashed.append(len(values)) or plain(self, kind, values)
+    )
+    parts = [numbers[start : start + 3_000] for start in (0, 1_500, 6_000, 3_000, 0)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda part: tokenizer.tokens_of_numbers("MSISDN", part).tolist(), parts))
+    assert found == [wanted[part[0] - numbers[0] : part[-1] - numbers[0] + 1] for part in parts]
+    assert sum(hashed) == len(numbers), "each number once"
+
+
+def test_an_imei_keeps_its_zeros_in_front():
+    assert digits_of("IMEI", np.array([1123456789012])).to_pylist() == ["01123456789012"]
+    token = Tokenizer(KEY).tokens_of_numbers("IMEI", np.array([1123456789012])).tolist()
+    assert token == [Tokenizer(KEY).token("IMEI", "01123456789012")]
+
+
+def identity(kind, values, tokens):
+    return Identity(kind, np.arange(len(tokens)), pa.array(values), np.array(tokens))
+
+
+def test_a_run_keeps_a_value_once_with_its_earliest_day_and_every_value_a_token_ever_had():
+    seen, kept = FirstSeen(), []
+    for kind, values, tokens, days in (
+        ("MSISDN", [13800138000, 13900139000], [7, 8], [5, 5]),
+        ("MSISDN", [13800138000, 13900139000], [7, 8], [6, 4]),  # nothing new, and an earlier day
+        ("MSISDN", [13800138000, 13700137000], [7, 9], [5, 5]),
+        ("NAME", ["a"], [11], [5]),
+        ("NAME", ["a"], [11], [9]),
+    ):
+        kept.append(seen.news(identity(kind, values, tokens), np.array(days)))
+    assert [part.tokens.tolist() for part, _ in kept] == [[7, 8], [8], [9], [11], []]
+    assert kept[1][1].tolist() == [4]
+    assert kept[0][0].values.to_pylist() == ["13800138000", "13900139000"]
+    rows = distinct_identities(kept).sort_by("token").to_pylist()
+    assert [(row["token"], row["first_load_date"].toordinal()) for row in rows] == [(7, 5), (8, 4), (9, 5), (11, 5)]
+
+    with pytest.raises(ClosedLoopError, match="two values"):
+        distinct_identities([*kept, seen.news(identity("NAME", ["b"], [11]), np.array([9]))])
+    with pytest.raises(ClosedLoopError, match="two values"):
+        distinct_identities([*kept, seen.news(identity("ADDRESS", ["a"], [11]), np.array([9]))])
+
+
+def test_a_run_remembers_more_tokens_than_it_began_with_room_for():
+    seen, tokens = FirstSeen(), np.random.default_rng(1).integers(1, 2**62, 200_000)
+    values = [str(token) for token in tokens]
+    first, _ = seen.news(identity("NAME", values, tokens), np.full(len(tokens), 5))
+    again, _ = seen.news(identity("NAME", values, tokens), np.full(len(tokens), 5))
+    assert (len(first.tokens), len(again.tokens)) == (200_000, 0)

@@ -8,8 +8,8 @@ import pytest
 
 from simulator import hazards, responses
 from simulator.changes import Changes
+from simulator.drawn import Day
 from simulator.facts import load_facts
-from simulator.usage import Day
 from simulator.world import build_world
 
 FACTS = load_facts()

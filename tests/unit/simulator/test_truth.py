@@ -10,10 +10,10 @@ import pytest
 
 from simulator import clock, hazards, horizon, life, service, truth
 from simulator.changes import Changes
+from simulator.drawn import Day
 from simulator.facts import load_facts
 from simulator.graph import choose_contact, ties
 from simulator.state import State
-from simulator.usage import Day
 from simulator.world import NORMAL, build_world
 
 FACTS = load_facts()
