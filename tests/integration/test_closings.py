@@ -12,7 +12,7 @@ from jobs.evaluation import closings
 from jobs.evaluation.closings import COUNTS_FROM, QUERY, TABLE, kpi_closing
 from jobs.evaluation.job import count_parameters
 from jobs.lakehouse import delta_rs
-from jobs.lakehouse.building import _frame
+from jobs.lakehouse.building import _rows
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.lineage import sources
 from jobs.lakehouse.run import Run
@@ -43,7 +43,7 @@ def close(spark, settings, night):
     dates = DateRange.of(night)
     lake = Lake(spark, settings, Run("evaluation", dates, settings))
     lake.bind(first_date=night, last_date=night, **count_parameters([night]))
-    lake.replace(TABLE, _frame(lake, table_of(TABLE), kpi_closing(lake, dates)), dates)
+    lake.replace(TABLE, _rows(table_of(TABLE), kpi_closing(lake, dates)), dates)
     lake.publish()
     rows = lake.rows(TABLE, [("business_date", "=", night)])
     return {row["month_id"]: (row["user_cnt"], row["counted_on"]) for row in rows if row["series"] == "CRBT"}
