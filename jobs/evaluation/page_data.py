@@ -79,7 +79,7 @@ def quarantine(tables: NightTables) -> Rows:
         {
             "rule": rule,
             "reason": min(reasons[rule]) if len(reasons[rule]) == 1 else "",
-            "places": found.most_common(),
+            "places": sorted(found.items(), key=lambda place: (-place[1], place[0])),
             "records": found.total(),
         }
         for rule, found in places.items()
