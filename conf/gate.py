@@ -10,10 +10,14 @@ GATE_FILE = ROOT / "conf" / "gate.yaml"
 
 
 class GateLimits(Strict):
-    """Rows of a night up to which one process counts, and up to which expectations of Great Expectations see them."""
+    """Rows of a night up to which one process counts, and up to which expectations of Great Expectations see them.
+
+    index_results_max: newest results listed on the first page of the Data Docs.
+    """
 
     one_process_rows_max: int = Field(ge=0)
     native_rows_max: int = Field(ge=0)
+    index_results_max: int = Field(ge=1)
 
 
 @remembered

@@ -175,6 +175,7 @@ class ModelsConfig(Strict):
     max_model_bytes: int = Field(ge=1)
     min_category_rows: int = Field(ge=1)
     score_batch_rows: int = Field(ge=1)
+    one_process_rows: int = Field(ge=0)
     screening: Screening
     drift: DriftRules
     lifecycle: LifecycleRules

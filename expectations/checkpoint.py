@@ -1,7 +1,10 @@
-"""The run of Great Expectations: numbers held against their bounds in one checkpoint, results and Data Docs saved."""
+"""The run of Great Expectations: all numbers of a stage held against their bounds in one checkpoint, a result a table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +14,77 @@ from expectations.native import NO_VALUES, NativeResult, expectation_of, open_co
 from expectations.suites import TableRule
 from jobs.lakehouse.locks import held
 
-_OURS = "expectations.rule_page"
-RULE_PAGE = {
-    "module_name": _OURS,
-    "class_name": "RulePage",
-    "column_section_renderer": {
-        "module_name": _OURS,
-        "class_name": "RuleSection",
-        "table_renderer": {"module_name": _OURS, "class_name": "RuleTable"},
-    },
-}
+Rules = dict[str, list[TableRule]]
 
 
 def renew_index(docs: Path) -> None:
     """Write the first page of the Data Docs again, from the pages there are."""
+    from expectations.site import DataDocs
+
     with held(docs / "gate.lock"):
-        context = open_context(_file_stores(docs))
-        no_page: Any = ["no page"]  # an empty list would build all of them again
-        context.build_data_docs(site_names=["pages"], resource_identifiers=no_page)
+        DataDocs(docs, open_context()).renew_index()
 
 
 def judge_numbers(
-    rules: dict[str, list[TableRule]],
+    rules: Rules,
     measured: dict[str, Numbers],
     native: dict[str, list[NativeResult]],
     docs: Path,
     run_name: str,
     with_pages: bool,
+    ends_night: bool,
 ) -> dict[str, dict[str, bool]]:
-    """Whether each number keeps its bounds, by table and rule id; the pages show what `native` found beside."""
-    with held(docs / "gate.lock"):
-        return _run_checkpoint(rules, measured, native, _metrics_row(rules, measured), docs, run_name, with_pages)
+    """Whether each number keeps its bounds, by table and rule id; the pages show what `native` found beside.
+
+    The first page lists what is there at the end of the night, and at once what is broken.
+    """
+    from expectations.site import DataDocs
+
+    context = open_context()
+    key, whole = _run_checkpoint(context, rules, measured, run_name)
+    by_table = _by_table(rules, whole)
+    successes = {name: _successes(results) for name, results in by_table.items()}
+    for name, results in by_table.items():
+        for result in results:
+            result.result = _shown(result, measured[name])
+        results += [found.result for found in native.get(name, [])]
+    if with_pages:
+        with held(docs / "gate.lock"):
+            site = DataDocs(docs, context)
+            for name, results in by_table.items():
+                site.add_result(name, key, whole, results)
+                asked = (rules[name], measured[name], native.get(name, []))
+                site.renew_suite(name, _fingerprint(*asked), partial(_expectations, name, *asked))
+            if ends_night or not site.has_index or not all(one.success for own in by_table.values() for one in own):
+                site.renew_index()
+    return successes
 
 
-def _metrics_row(rules: dict[str, list[TableRule]], measured: dict[str, Numbers]) -> Any:
+def _run_checkpoint(context: Any, rules: Rules, measured: dict[str, Numbers], run_name: str) -> tuple[Any, Any]:
+    """Key and result of one validation for all tables: one batch, one suite, results without values.
+
+    A definition a table would prepare the batch, and hold everything against the stores, once for each.
+    """
+    import great_expectations as gx
+
+    batch = context.data_sources.add_pandas(name="metrics").add_dataframe_asset(name="one_row")
+    expectations = [one for name, own in rules.items() for one in _of_numbers(name, own, measured[name])]
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name="stage",
+            data=batch.add_batch_definition_whole_dataframe("all"),
+            suite=context.suites.add(gx.ExpectationSuite(name="stage", expectations=expectations)),
+        )
+    )
+    checkpoint = context.checkpoints.add(
+        gx.Checkpoint(name="gate", validation_definitions=[definition], result_format=NO_VALUES)  # type: ignore[arg-type]
+    )
+    parameters = {"dataframe": _metrics_row(rules, measured)}
+    result = checkpoint.run(batch_parameters=parameters, run_id=gx.RunIdentifier(run_name=run_name))
+    return next(iter(result.run_results.items()))
+
+
+def _metrics_row(rules: Rules, measured: dict[str, Numbers]) -> Any:
     import pandas as pd
 
     values = {_cell(name, rule): measured[name][rule.id] for name, own in rules.items() for rule in own}
@@ -55,119 +95,39 @@ def _cell(name: str, rule: TableRule) -> str:
     return f"{name.replace('.', '__')}__{rule.id}"
 
 
-def _run_checkpoint(
-    rules: dict[str, list[TableRule]],
-    measured: dict[str, Numbers],
-    native: dict[str, list[NativeResult]],
-    frame: Any,
-    docs: Path,
-    run_name: str,
-    with_pages: bool,
-) -> dict[str, dict[str, bool]]:
-    """Success by table and rule id; one batch, one suite a table, results without values, pages rebuilt once."""
-    import great_expectations as gx
-
-    from expectations.pages import lay_assets
-
-    context = open_context(_file_stores(docs))
-    batch = _batch_definition(context)
-    definitions = [
-        context.validation_definitions.add_or_update(
-            gx.ValidationDefinition(
-                name=name, data=batch, suite=context.suites.add_or_update(_suite(gx, name, own, measured[name]))
-            )
-        )
-        for name, own in rules.items()
-    ]
-    checkpoint = context.checkpoints.add_or_update(
-        gx.Checkpoint(name="gate", validation_definitions=definitions, result_format=NO_VALUES)  # type: ignore[arg-type]
-    )
-    result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=gx.RunIdentifier(run_name=run_name))
-    successes = {run.suite_name: _successes(run) for run in result.run_results.values()}
-    for key, run in result.run_results.items():
-        _without_what_was_not_measured(run, measured[run.suite_name])
-        _add_native(context, run, native.get(run.suite_name, []))
-        context.validation_results_store.set(key, run)
-    # Once for all tables: as an action of the checkpoint the index would be rebuilt after each of them.
-    pages: Any = [key for run in result.run_results for key in (run, run.expectation_suite_identifier)]
-    if with_pages:
-        lay_assets(docs)
-        context.build_data_docs(site_names=["pages"], resource_identifiers=pages)
-    return successes
+def _by_table(rules: Rules, whole: Any) -> dict[str, list[Any]]:
+    """Results of one validation by the table they are about, in the order of its rules."""
+    found = {one.expectation_config.kwargs["column"]: one for one in whole.results}
+    return {name: [found[_cell(name, rule)] for rule in own] for name, own in rules.items()}
 
 
-def _without_what_was_not_measured(run: Any, numbers: Numbers) -> None:
-    """The words say that there was nothing to measure; what the stand-in counted in our one row would only confuse."""
-    for result in run.results:
-        if numbers[result.expectation_config.meta["rule"]] is None:
-            result.result = {}
+def _shown(result: Any, numbers: Numbers) -> dict[str, Any]:
+    """What a page says was found, in plain numbers: its renderer does not know those of NumPy.
+
+    Where nothing could be measured the words say so; what the stand-in counted in our one row would only confuse.
+    """
+    if numbers[result.expectation_config.meta["rule"]] is None:
+        return {}
+    return {key: value.item() if hasattr(value, "item") else value for key, value in result.result.items()}
 
 
-def _add_native(context: Any, run: Any, native: list[NativeResult]) -> None:
-    """Let the suite and the result of a table hold, beside its numbers, what was found in its rows."""
-    if not native:
-        return
-    suite = context.suites.get(run.suite_name)
-    for found in native:
-        suite.add_expectation(expectation_of(found.rule, **page_of(found.rule)))
-        run.results.append(found.result)
-    held_count, count = sum(bool(one.success) for one in run.results), len(run.results)
-    run.success = held_count == count
-    run.statistics.update(
-        evaluated_expectations=count,
-        successful_expectations=held_count,
-        unsuccessful_expectations=count - held_count,
-        success_percent=100.0 * held_count / count,
-    )
+def _fingerprint(rules: list[TableRule], numbers: Numbers, native: list[NativeResult]) -> str:
+    """Changes when the page of a suite would: with its rules, and with which of them could not be measured."""
+    asked = [(rule.model_dump_json(), numbers[rule.id] is None, numbers.get("row_count") == 0) for rule in rules]
+    return sha256(repr((asked, [found.rule.model_dump_json() for found in native])).encode()).hexdigest()
 
 
-def _file_stores(docs: Path) -> Any:
-    """Stores and pages as files below `docs`; a context of kind "file" would parse its YAML again for every rule."""
-    from great_expectations.data_context.types.base import DataContextConfig
-
-    def _store(class_name: str, folder: str) -> dict[str, Any]:
-        backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs / "gx" / folder)}
-        return {"class_name": class_name, "store_backend": backend}
-
-    return DataContextConfig(
-        config_version=4.0,
-        expectations_store_name="suites",
-        validation_results_store_name="results",
-        checkpoint_store_name="checkpoints",
-        stores={
-            "suites": _store("ExpectationsStore", "suites"),
-            "results": _store("ValidationResultsStore", "results"),
-            "checkpoints": _store("CheckpointStore", "checkpoints"),
-            "validation_definition_store": _store("ValidationDefinitionStore", "validation_definitions"),
-        },
-        data_docs_sites={
-            "pages": {
-                "class_name": "SiteBuilder",
-                "show_how_to_buttons": False,
-                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view("OfflineIndex")},
-                "site_section_builders": {
-                    "expectations": {"view": _view("OfflinePage")},
-                    "validations": {"view": _view("OfflinePage"), "renderer": RULE_PAGE},
-                },
-            }
-        },
-        progress_bars={"globally": False},  # type: ignore[arg-type]
-        analytics_enabled=False,
-    )
+def _expectations(name: str, rules: list[TableRule], numbers: Numbers, native: list[NativeResult]) -> list[Any]:
+    """What the page of a suite shows: the numbers of its table, and what is asked of its rows."""
+    of_rows = [expectation_of(found.rule, **page_of(found.rule)) for found in native]
+    return _of_numbers(name, rules, numbers) + of_rows
 
 
-def _view(name: str) -> dict[str, str]:
-    return {"module_name": "expectations.pages", "class_name": name}
+def _of_numbers(name: str, rules: list[TableRule], numbers: Numbers) -> list[Any]:
+    """One expectation a rule, on the cell of our one row that holds its number."""
+    import great_expectations.expectations as gxe
 
-
-def _batch_definition(context: Any) -> Any:
-    source = context.data_sources.add_or_update_pandas(name="metrics")
-    return source.add_dataframe_asset(name="one_row").add_batch_definition_whole_dataframe("all")
-
-
-def _suite(gx: Any, name: str, rules: list[TableRule], numbers: Numbers) -> Any:
-    suite = gx.ExpectationSuite(name=name)
+    made: list[Any] = []
     for rule in rules:
         # Great Expectations passes a missing number whatever the bounds: what must be known is asked for as such.
         is_unknown = numbers[rule.id] is None
@@ -177,14 +137,13 @@ def _suite(gx: Any, name: str, rules: list[TableRule], numbers: Numbers) -> Any:
             **page_of(rule),
         }
         if is_unknown and not _may_be_unknown(name, rule, numbers):
-            suite.add_expectation(gx.expectations.ExpectColumnValuesToNotBeNull(**common))
+            made.append(gxe.ExpectColumnValuesToNotBeNull(**common))
         elif is_unknown:
-            suite.add_expectation(gx.expectations.ExpectColumnValuesToBeNull(**common))
+            made.append(gxe.ExpectColumnValuesToBeNull(**common))
         else:
             # Of one row the largest value is the value; this expectation shows it on its page.
-            bounds = {"min_value": rule.min, "max_value": rule.max}
-            suite.add_expectation(gx.expectations.ExpectColumnMaxToBeBetween(**common, **bounds))
-    return suite
+            made.append(gxe.ExpectColumnMaxToBeBetween(**common, min_value=rule.min, max_value=rule.max))
+    return made
 
 
 def _breakable(words: str) -> str:
@@ -197,5 +156,5 @@ def _may_be_unknown(name: str, rule: TableRule, numbers: Numbers) -> bool:
     return rule.when_empty == "pass" or (table_of(name).may_be_empty and numbers.get("row_count") == 0)
 
 
-def _successes(run: Any) -> dict[str, bool]:
-    return {result.expectation_config.meta["rule"]: bool(result.success) for result in run.results}
+def _successes(results: Iterable[Any]) -> dict[str, bool]:
+    return {result.expectation_config.meta["rule"]: bool(result.success) for result in results}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conf.dates import DateRange
 from conf.errors import GateFailed
 from conf.gate import load_gate_limits
+from conf.night import load_night
 from conf.tables import Table, table_of
 from expectations.checkpoint import judge_numbers
 from expectations.measure import ROWS, Numbers, measure_arrow, measure_spark
@@ -47,7 +48,9 @@ def run_gate(lake: Lake, stage: str, tables: list[str], dates: DateRange) -> lis
     _require_written(lake, stage, tables)
     measured = {name: measure(lake, name, dates) for name in tables}
     native = {name: judge_rows(lake, name, dates, measured[name]) for name in tables if native_rules_of(name)}
-    verdicts = judge(measured, lake.settings.path("data_docs"), f"{stage} {dates}", native=native)
+    ends_night = stage == list(load_night().stages)[-1]
+    docs = lake.settings.path("data_docs")
+    verdicts = judge(measured, docs, f"{stage} {dates}", native=native, ends_night=ends_night)
     lake.record_gate([_result_row(lake, stage, verdict) for verdict in verdicts])
     broken = [verdict for verdict in verdicts if not verdict.success]
     for severity, event in (("warn", "GATE_WARNING"), ("fail", "GATE_FAILED")):
@@ -106,6 +109,7 @@ def judge(
     run_name: str,
     with_pages: bool = True,
     native: dict[str, list[NativeResult] | TooManyRows] | None = None,
+    ends_night: bool = False,
 ) -> list[RuleResult]:
     """Hold measured numbers against the rules in one checkpoint of Great Expectations and renew the Data Docs in `docs`."""
     native, shown = native or {}, {}
@@ -118,7 +122,7 @@ def judge(
             shown[name] = found
     if not rules:
         return []
-    suites = judge_numbers(rules, measured, shown, docs, run_name, with_pages)
+    suites = judge_numbers(rules, measured, shown, docs, run_name, with_pages, ends_night)
     numbers = [
         RuleResult(name, rule, measured[name][rule.id], suites[name][rule.id])
         for name, own in rules.items()

@@ -155,12 +155,18 @@ def rows_for(arrived: Any, table: Table, rules: Iterable[NativeRule], where: str
         return found.to_pandas()
 
 
-def open_context(project: Any = None) -> Any:
-    """Great Expectations in this process alone: it keeps its own words to errors and reports to nobody."""
+def open_context() -> Any:
+    """Great Expectations in this process alone, its stores in memory: it keeps its words to errors and reports to nobody."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    project = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars={"globally": False},  # type: ignore[arg-type]
+        analytics_enabled=False,
+    )
     return gx.get_context(mode="ephemeral", project_config=project)
 
 
@@ -168,9 +174,7 @@ def run_native(frame: Any, rules: list[NativeRule]) -> list[NativeResult]:
     """Judge the rows by Great Expectations; one that cannot be run on them is broken."""
     import great_expectations as gx
 
-    context = open_context()
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    asset = context.data_sources.add_pandas(name="rows").add_dataframe_asset(name="night")
+    asset = open_context().data_sources.add_pandas(name="rows").add_dataframe_asset(name="night")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
     suite = gx.ExpectationSuite(name="native", expectations=[expectation_of(rule, **page_of(rule)) for rule in rules])
     results: list[Any] = batch.validate(suite, result_format=NO_VALUES).results  # type: ignore[arg-type]

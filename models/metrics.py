@@ -87,14 +87,20 @@ def evaluate(label: np.ndarray, score: np.ndarray, objective: str) -> dict[str, 
 
 def single_feature_aucs(matrix: np.ndarray, label: np.ndarray, names: list[str]) -> dict[str, float]:
     """AUC of each feature alone, in the better direction; missing values rank lowest."""
-    found = {}
-    for place, name in enumerate(names):
-        auc = roc_auc(label, _missing_lowest(matrix[:, place]))
-        found[name] = max(auc, 1 - auc)
-    return found
+    is_event = label > 0
+    aucs = [_auc_of_places(_missing_lowest(matrix[:, place]), is_event) for place in range(len(names))]
+    return {name: max(auc, 1 - auc) for name, auc in zip(names, aucs, strict=True)}
+
+
+def _auc_of_places(places: np.ndarray, is_event: np.ndarray) -> float:
+    """The AUC counted from events and others at each place of an order: what `roc_auc` gives, without sorting again."""
+    events = np.bincount(places, weights=is_event)
+    others = np.bincount(places, weights=~is_event)
+    pairs = events.sum() * others.sum()
+    return float(events @ (np.cumsum(others) - others / 2) / pairs) if pairs else 0.5
 
 
 def _missing_lowest(values: np.ndarray) -> np.ndarray:
-    """Places in the order of the values, missing values together below all."""
+    """Places in the order of the values from 1 on, missing values together at 0."""
     _, places = np.unique(values, return_inverse=True)
-    return np.where(np.isnan(values), -1, places)
+    return np.where(np.isnan(values), 0, places + 1)

@@ -129,15 +129,17 @@ def simulate(context: typer.Context) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def bench(context: typer.Context) -> None:
-    """Benchmarks: `bench allocation ...` (the optimiser), `bench ingest ...` (parsing), `bench tokens ...`, `bench simulator ...`,
-    `bench night ...` (a whole night at a size)."""
+    """Benchmarks by name: a whole night at a size, the optimiser, parsing, models, tokens, daily use, the view, lists, the simulator."""
     modules = {
         "allocation": "jobs.targeting.bench",
         "ingest": "jobs.ingest.bench",
         "models": "jobs.scoring.bench",
         "night": "jobs.stack.bench_night",
         "simulator": "simulator.bench",
+        "targets": "jobs.targeting.bench_targets",
         "tokens": "jobs.people.bench",
+        "usage": "jobs.view.bench",
+        "view": "jobs.view.bench_view",
     }
     if not context.args or context.args[0] not in modules:
         raise typer.BadParameter("say which: " + ", ".join(modules))

@@ -149,7 +149,7 @@ def _by_campaign(rows: list[dict]) -> list[dict]:
 
 
 def _view_rows(tables: NightTables) -> int:
-    return tables.arrow("gold.customer_360", "snapshot_date", ["subscription_id"]).num_rows
+    return tables.row_count("gold.customer_360", "snapshot_date")
 
 
 def _list_chart(lists: dict[str, Any]) -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.settings import Settings
-from jobs.lakehouse import delta_rs, published
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.file_states import LOADED
+from jobs.lakehouse.tables import Tables
 from jobs.lakehouse.withheld import WITHHELD
 
 Rows = list[dict[str, Any]]
 _ON_A_LIST = ("EXPORTED", "RECOMMENDED")
 _ALLOCATION = "allocation."
-_ALL = pc.CountOptions(mode="all")
 _SHADOW = "allocation.shadow_price."
 
 
@@ -27,35 +25,33 @@ class NightTables:
 
     def __init__(self, settings: Settings, night: date):
         self.settings, self.night = settings, night
-        self._newest = published.newest_rows(settings)
-        self._versions = {row["table_name"]: row["version"] for row in self._newest}
-
-    def arrow(self, name: str, date_column: str = "business_date", columns: Sequence[str] | None = None) -> pa.Table:
-        """Rows of one table whose date is the night, as an Arrow table."""
-        version = published.reader_version(self.settings, name, self._versions)
-        filters = [(date_column, "=", self.night)]
-        return delta_rs.read(self.settings, name, filters, version, list(columns) if columns else None)
+        self._published = Tables(settings)
+        self._rows: dict[tuple[str, str], Rows] = {}
 
     def rows(self, name: str, date_column: str = "business_date") -> Rows:
-        """The same rows as plain ones, for small tables."""
-        return self.arrow(name, date_column).to_pylist()
+        """Rows of one small table whose date is the night, read once."""
+        key = (name, date_column)
+        if key not in self._rows:
+            self._rows[key] = self._published.rows(name, [(date_column, "=", self.night)])
+        return self._rows[key]
 
     def counts(self, name: str, keys: list[str], date_column: str = "business_date") -> Rows:
-        """Number of rows of the night by key columns, for tables of any size."""
-        found = self.arrow(name, date_column, keys)
-        return (
-            found.append_column("one", pa.nulls(found.num_rows, pa.int8()))
-            .group_by(keys)
-            .aggregate([("one", "count", _ALL)])
-            .to_pylist()
-        )
+        """Number of rows of the night (row_count) by key columns, in their order; no table is too large for it."""
+        with self._published.duckdb([name]) as connection:
+            listed = ", ".join(keys)
+            query = (
+                f"SELECT {listed}, count(*) AS row_count FROM {name} WHERE {date_column} = ? GROUP BY ALL ORDER BY ALL"
+            )
+            return connection.execute(query, [self.night]).to_arrow_table().to_pylist()
+
+    def row_count(self, name: str, date_column: str = "business_date") -> int:
+        """Number of rows of the night."""
+        return self._published.dataset(name).count_rows(filter=pc.field(date_column) == self.night)
 
     def runs(self, stage: str) -> list[str]:
         """Runs of a stage that published for the night, oldest first."""
-        found = delta_rs.read(
-            self.settings, "ops.published", [("business_date", "=", self.night), ("stage", "=", stage)]
-        )
-        ordered = sorted(found.to_pylist(), key=lambda row: row["published_seq"])
+        found = [row for row in self.rows("ops.published") if row["stage"] == stage]
+        ordered = sorted(found, key=lambda row: row["published_seq"])
         return list(dict.fromkeys(row["run_id"] for row in ordered))
 
 
@@ -76,7 +72,7 @@ def quarantine(tables: NightTables) -> Rows:
     places: dict[str, Counter] = defaultdict(Counter)
     reasons: dict[str, set[str]] = defaultdict(set)
     for row in tables.counts("ops.quarantine", ["rule", "reason", "feed", "field"], "load_date"):
-        places[row["rule"]][f"{row['feed']}.{row['field']}" if row["field"] else row["feed"]] += row["one_count"]
+        places[row["rule"]][f"{row['feed']}.{row['field']}" if row["field"] else row["feed"]] += row["row_count"]
         reasons[row["rule"]].add(row["reason"] or "")
     listed = [
         # Several fields break one rule in several ways: then the fields say more than the texts.
@@ -133,7 +129,7 @@ def decisions(tables: NightTables) -> dict[str, Any]:
     """Why selected customers are on no list: first reasons by campaign; each column adds up to the targeted of its campaign."""
     campaigns: dict[str, Counter] = defaultdict(Counter)
     for row in tables.counts("gold.campaign_decision", ["campaign_id", "verdict", "first_reason"]):
-        campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += row["one_count"]
+        campaigns[row["campaign_id"]][row["first_reason"] or row["verdict"]] += row["row_count"]
     totals: Counter = sum(campaigns.values(), Counter())
     reasons = [name for name, _ in totals.most_common() if name not in _ON_A_LIST]
     return {"campaigns": {name: campaigns[name] for name in sorted(campaigns)}, "reasons": [*_ON_A_LIST, *reasons]}

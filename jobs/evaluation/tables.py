@@ -24,7 +24,7 @@ CAMPAIGNS, CHANNELS, CONTACTS, LIFT, KPI = (
     "work.channel_counts",
     "work.contact_counts",
     "work.lift_counts",
-    "work.kpi_counts",
+    "gold.kpi_closing",
 )
 
 
@@ -68,7 +68,7 @@ def eval_staff(lake: Lake, dates: DateRange) -> Rows:
 
 def kpi_attainment(lake: Lake, dates: DateRange) -> Rows:
     """Rows of rpt.kpi_attainment."""
-    counts = lake.work_rows(KPI)
+    counts = lake.rows(KPI, [("business_date", ">=", dates.first), ("business_date", "<=", dates.last)])
     return [row for night in lake.parameters["report_dates"] for row in attainment_rows(night, counts)]
 
 

@@ -97,10 +97,10 @@ def _configuration(settings: Settings, table: Table) -> dict[str, str]:
 
 
 def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
-    """Follow a contract that gained columns; any other change of a table with rows is refused."""
+    """Follow a contract that gained columns, or lost some: those stay, empty in new rows; another type is refused."""
     present = {field.name: field for field in existing.schema().fields}
     wanted = {field.name: field for field in _delta_schema(table).fields}
-    same = all(name in wanted and str(wanted[name].type) == str(field.type) for name, field in present.items())
+    same = all(name not in wanted or str(wanted[name].type) == str(field.type) for name, field in present.items())
     if same and _has_layout_of(table, existing):
         added = [field for name, field in wanted.items() if name not in present]
         if added:
@@ -118,9 +118,9 @@ def _evolve(settings: Settings, table: Table, existing: DeltaTable) -> None:
 
 
 def _has_layout_of(table: Table, existing: DeltaTable) -> bool:
-    """Whether the files lie as the contract says; a bronze table with rows may keep the folder a night it had before."""
+    """Whether the files lie as the contract says; a table with rows may keep the folder a night it had before."""
     found = list(existing.metadata().partition_columns)
-    is_of_before = table.layer == "bronze" and found == [table.date_column] and existing.count() > 0
+    is_of_before = not table.partition_by and found == [table.date_column] and existing.count() > 0
     return found == list(table.partition_by) or is_of_before
 
 
@@ -138,7 +138,11 @@ def append(settings: Settings, name: str, rows: Rows, run_id: str | None = None)
         return 0
     with _write_lock(settings, name):
         write_deltalake(
-            table_place(settings, name).for_delta_rs, data, mode="append", commit_properties=_properties(run_id)
+            table_place(settings, name).for_delta_rs,
+            data,
+            mode="append",
+            schema_mode="merge",  # a column the contract lost is still there
+            commit_properties=_properties(run_id),
         )
     return data.num_rows
 
@@ -161,7 +165,14 @@ def overwrite(
     """The same for rows in the contract's shape, whoever owns the table; `Lake.replace` calls it for what fits into memory."""
     path = table_place(settings, name).for_delta_rs
     with _write_lock(settings, name):
-        write_deltalake(path, data, mode="overwrite", predicate=predicate, commit_properties=_properties(run_id))
+        write_deltalake(
+            path,
+            data,
+            mode="overwrite",
+            schema_mode="merge",
+            predicate=predicate,
+            commit_properties=_properties(run_id),
+        )
         return open_table(settings, name).version()
 
 
@@ -231,6 +242,16 @@ def newest_date(
         filters = [(column, "<", before)] if before else None
         dates = read(settings, name, filters, version, [column])[column].unique().to_pylist()
     return max((day for day in dates if before is None or day < before), default=None)
+
+
+def dates_of(settings: Settings, name: str, column: str, version: int | None = None) -> list[date]:
+    """Every date of a date column, oldest first; from the table's log where each of its files is of one date."""
+    if not is_there(settings, name):
+        return []
+    dates = _dates_in_log(open_table(settings, name, version), column, is_whole=False)
+    if dates is None:
+        dates = read(settings, name, None, version, [column])[column].unique().to_pylist()
+    return sorted(set(dates) - {None})
 
 
 def _dates_in_log(table: DeltaTable, column: str, is_whole: bool) -> list[date] | None:

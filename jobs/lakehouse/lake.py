@@ -73,8 +73,8 @@ class Lake(Tables):
         frame = conform_frame(table, rows)
         if self.is_short_work:
             return self._commit(table, conform(table, collect(frame)), predicate)
-        if table.partition_by and where is not None and where.days > 7:
-            frame = frame.repartition(*table.partition_by)
+        if where is not None and where.days > 7:
+            frame = _whole_nights(table, frame, where)
         if table.cluster_by:
             frame = frame.sortWithinPartitions(*table.partition_by, *table.cluster_by)
         writer = frame.write.format("delta").mode("overwrite").option("userMetadata", self.run.run_id)
@@ -201,6 +201,20 @@ class Lake(Tables):
         with self._lock:
             pending, self._metrics = self._metrics, []
         delta_rs.append(self.settings, "ops.run_metric", pending, self.run.run_id)
+
+
+def _whole_nights(table: Table, rows: DataFrame, where: DateRange) -> DataFrame:
+    """Rows of many nights spread so that a night lies in one file: one a folder, or with the rest of its month."""
+    from pyspark.sql import functions as F
+
+    if table.partition_by:
+        return rows.repartition(*table.partition_by)
+    if table.replace_by is None or table.replace_by not in table.cluster_by:
+        return rows
+    day = F.col(table.replace_by)
+    month = F.year(day) * 12 + F.month(day) - (where.first.year * 12 + where.first.month)
+    months = (where.last.year - where.first.year) * 12 + where.last.month - where.first.month + 1
+    return rows.repartitionById(months, month)
 
 
 def _predicate(table: Table, where: DateRange | None) -> str | None:

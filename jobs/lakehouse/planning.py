@@ -17,6 +17,9 @@ STATIC_PLAN = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "2048",
+    # Columns that travel through joins as one struct (jobs/view/assemble.py) are not to be taken apart below them.
+    "spark.sql.optimizer.nestedSchemaPruning.enabled": "false",
+    "spark.sql.optimizer.expression.nestedPruning.enabled": "false",
 }
 # Java written and compiled for each query is won back from some hundred thousand rows on; below, it is a third of a night's CPU.
 COMPILED_FROM_ROWS = 100_000

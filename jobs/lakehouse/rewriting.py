@@ -36,6 +36,7 @@ def rewrite(
             path,
             pa.RecordBatchReader.from_batches(schema, changed()),
             mode="overwrite",
+            schema_mode="merge",  # a column the contract lost is still there
             commit_properties=CommitProperties(custom_metadata={"userMetadata": run_id}),
         )
         return open_table(settings, name).version()

@@ -107,6 +107,10 @@ class Tables:
         """Newest date of the table's rows, by the date its contract replaces by; `before` leaves out that day and later ones."""
         return delta_rs.newest_date(self.settings, name, str(table_of(name).date_column), self.version(name), before)
 
+    def dates(self, name: str) -> list[date]:
+        """Every date of the table's rows, oldest first, by the date its contract replaces by."""
+        return delta_rs.dates_of(self.settings, name, str(table_of(name).date_column), self.version(name))
+
     def row_count(self, name: str) -> int:
         """Number of rows, from the table's log."""
         return self._delta(name).count()

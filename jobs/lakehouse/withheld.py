@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.compute
+from pyarrow.dataset import Expression, field
 
 from conf.settings import Settings
 from jobs.lakehouse import delta_rs
@@ -22,10 +22,14 @@ def withdrawn_contacts(settings: Settings, business_date: date | None = None, ki
     return set(delta_rs.read(settings, WITHDRAWALS, filters=filters, columns=["contact_id"])["contact_id"].to_pylist())
 
 
-def without_withheld(settings: Settings, contacts: pa.Table) -> pa.Table:
-    """Contacts (with contact_id and file_name) less those not to be made: they use up no cap, no wave and no budget."""
+def to_be_made(settings: Settings) -> Expression:
+    """What holds of contacts (with contact_id and file_name) that are to be made; others use up no cap, no wave and no budget."""
     files = delta_rs.read(settings, EXPORT_LEDGER, filters=[("status", "in", list(WITHHELD))], columns=["file_name"])
-    withheld = pa.compute.is_in(contacts["file_name"], value_set=files["file_name"].combine_chunks())
+    is_made = ~field("file_name").isin(files["file_name"].combine_chunks())
     gone = pa.array(sorted(withdrawn_contacts(settings)), pa.string())
-    withdrawn = pa.compute.is_in(contacts["contact_id"], value_set=gone)
-    return contacts.filter(pa.compute.invert(pa.compute.or_(withheld, withdrawn)))
+    return is_made & ~field("contact_id").isin(gone) if len(gone) else is_made
+
+
+def without_withheld(settings: Settings, contacts: pa.Table) -> pa.Table:
+    """Contacts (with contact_id and file_name) less those not to be made."""
+    return contacts.filter(to_be_made(settings))

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.dataset import field
 
 from conf.personal_data import load_personal_kinds
 from conf.settings import Settings
 from jobs.lakehouse import delta_rs
+from jobs.lakehouse.pins import pinned
+from jobs.lakehouse.places import open_table
 
 IDENTITY = "vault.identity"
 KINDS = tuple(load_personal_kinds())
 MSISDN = "MSISDN"
 
 
-def numbers(settings: Settings, tokens: Iterable[int] | None = None) -> dict[int, str]:
-    """Canonical numbers by token: of all the vault knows, or of these tokens."""
-    found = delta_rs.read(settings, IDENTITY, [("kind", "=", MSISDN)], columns=["token", "value"])
-    if tokens is not None:
-        found = found.filter(pc.is_in(found["token"], pa.array(sorted(tokens), pa.int64())))
-    return dict(zip(found["token"].to_pylist(), found["value"].to_pylist(), strict=True))
+def numbers(settings: Settings, tokens: pa.Array) -> pa.Table:
+    """Canonical numbers of these tokens, of those the vault holds: token and value."""
+    if not delta_rs.exists(settings, IDENTITY) or not len(tokens):
+        return pa.table({"token": pa.array([], pa.int64()), "value": pa.array([], pa.string())})
+    is_asked = (field("kind") == MSISDN) & field("token").isin(tokens)
+    held = open_table(settings, IDENTITY, pinned(settings, IDENTITY)).to_pyarrow_dataset()
+    return held.to_table(["token", "value"], filter=is_asked)
 
 
 def known_token(settings: Settings, kind: str, value: str) -> int | None:

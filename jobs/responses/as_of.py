@@ -29,10 +29,8 @@ def snapshots_of(settings: Settings, dates: DateRange) -> list[date]:
 
 def later_snapshots(tables: Tables, dates: DateRange) -> list[date]:
     """Snapshots already written for dates after the range: what is loaded now is known to them too."""
-    from pyspark.sql import functions as F
-
-    found = tables.read(HISTORY).where(F.col("snapshot_date") > F.lit(dates.last)).select("snapshot_date").distinct()
-    return sorted(row["snapshot_date"] for row in found.collect())
+    found = tables.arrow(HISTORY, [("snapshot_date", ">", dates.last)], ["snapshot_date"])["snapshot_date"]
+    return sorted(found.unique().to_pylist())
 
 
 def as_of(tables: Tables, name: str, day: date) -> DataFrame:

@@ -12,7 +12,7 @@ from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.responses.as_of import later_snapshots, snapshots_of
 from jobs.responses.parameters import query_parameters
-from jobs.rules.holders import register_holder_at
+from jobs.responses.uses_before import note_versions, register_uses_before, used_before
 from jobs.rules.uses import register_uses
 
 UNBOUND, UNBOUND_SHARE = "entries_unbound", "entries_unbound_share"
@@ -27,15 +27,17 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     if not snapshots:
         return StagePlan((), summary={"snapshots": []})
     snapshots += later_snapshots(tables, dates)
-    register_holder_at(tables.spark)
     register_uses(tables.spark)
-    params = {**query_parameters(snapshots), "loaded_from": dates.first}
+    register_uses_before(tables, used := used_before(tables, snapshots[0], snapshots[-1]))
+    params = {**query_parameters(snapshots), "loaded_from": dates.first, "used_before": used}
     wide = DateRange(snapshots[0], snapshots[-1])
-    return StagePlan((wide,), params=params, summary={"snapshots": [str(day) for day in snapshots]})
+    summary = {"snapshots": [str(day) for day in snapshots], "used_before": str(used) if used else None}
+    return StagePlan((wide,), params=params, summary=summary)
 
 
 def before_gate(lake: Lake, plan: StagePlan) -> None:
     """Tell of entries that protect nobody; shares are compared with those of the night before what was loaded now."""
+    note_versions(lake)
     tell_unbound(lake, plan.params["loaded_from"], lake.work_rows("work.unbound"))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.models import Label, ModelsConfig
 from conf.products import product_owned_by
@@ -27,18 +29,28 @@ class Window:
         return cls(cut_off, cut_off + timedelta(days=config.label_days), known_by)
 
 
-_LEAVES_NETWORK = """
-SELECT DISTINCT subscription_id, 1.0D AS label
-FROM silver.subscription_status
-WHERE is_off_network
-  AND load_date > :cut_off AND load_date <= :known_by AND superseded_on > :known_by
-  AND COALESCE(CAST(status_time AS DATE), data_date) > :cut_off
-  AND COALESCE(CAST(status_time AS DATE), data_date) <= :last
+_WINDOWS = """
+WITH windows AS (
+  SELECT cut_off, date_add(cut_off, :label_days) AS last,
+    :first_months[cut_off] AS first_month
+  FROM (SELECT explode(:cut_offs) AS cut_off)
+)
+"""
+
+_LEAVES_NETWORK = f"""
+{_WINDOWS}
+SELECT DISTINCT w.cut_off, s.subscription_id, 1.0D AS label
+FROM silver.subscription_status AS s
+JOIN windows AS w ON s.load_date > w.cut_off
+  AND COALESCE(CAST(s.status_time AS DATE), s.data_date) > w.cut_off
+  AND COALESCE(CAST(s.status_time AS DATE), s.data_date) <= w.last
+WHERE s.is_off_network AND s.load_date <= :known_by AND s.superseded_on > :known_by
 """
 
 # When each subscription had each product, as known by the training date: BOSS's books and, for CRBT, the platform's.
-_HOLDINGS = """
-WITH delivered AS (
+_HOLDINGS = f"""
+{_WINDOWS},
+delivered AS (
   SELECT subscription_id, product_id, valid_date AS opened, CASE WHEN state = 'CANCELLED' THEN expire_date END AS closed, load_date
   FROM silver.product_subscription
   WHERE load_date <= :known_by AND superseded_on > :known_by AND array_contains(:products, product_id)
@@ -57,47 +69,55 @@ holdings AS (
 
 _CLOSES_PRODUCT = f"""
 {_HOLDINGS}
-SELECT DISTINCT subscription_id, 1.0D AS label FROM holdings WHERE closed > :cut_off AND closed <= :last AND opened <= :cut_off
+SELECT DISTINCT w.cut_off, h.subscription_id, 1.0D AS label
+FROM holdings AS h
+JOIN windows AS w ON h.closed > w.cut_off AND h.closed <= w.last AND h.opened <= w.cut_off
 """
 
 # An opening somebody was talked into says nothing about need: its row is left out (null), not counted as no event.
 _OPENS_PRODUCT = f"""
 {_HOLDINGS},
 opened AS (
-  SELECT subscription_id, product_id, MIN(opened) AS opened FROM holdings WHERE opened > :cut_off AND opened <= :last
-  GROUP BY subscription_id, product_id
+  SELECT DISTINCT w.cut_off, h.subscription_id, h.product_id
+  FROM holdings AS h
+  JOIN windows AS w ON h.opened > w.cut_off AND h.opened <= w.last
 ),
 persuaded AS (
-  SELECT DISTINCT subscription_id, product_id
-  FROM silver.product_order
-  WHERE load_date > :cut_off AND load_date <= :known_by AND superseded_on > :known_by
-    AND action = 'ADD' AND COALESCE(campaign_id, '') <> '' AND order_date > :cut_off AND order_date <= :last
+  SELECT DISTINCT w.cut_off, o.subscription_id, o.product_id
+  FROM silver.product_order AS o
+  JOIN windows AS w ON o.load_date > w.cut_off AND o.order_date > w.cut_off AND o.order_date <= w.last
+  WHERE o.load_date <= :known_by AND o.superseded_on > :known_by
+    AND o.action = 'ADD' AND COALESCE(o.campaign_id, '') <> ''
 )
-SELECT opened.subscription_id, CASE WHEN MAX(persuaded.product_id) IS NULL THEN 1.0D END AS label
-FROM opened LEFT JOIN persuaded USING (subscription_id, product_id)
-GROUP BY opened.subscription_id
+SELECT opened.cut_off, opened.subscription_id, CASE WHEN MAX(persuaded.product_id) IS NULL THEN 1.0D END AS label
+FROM opened LEFT JOIN persuaded USING (cut_off, subscription_id, product_id)
+GROUP BY opened.cut_off, opened.subscription_id
 """
 
 # Ties are those of the view at the cut-off (rule 5.1); an adoption counts for a contact who had the product before it.
 _CONTACTS_ADOPT = f"""
 {_HOLDINGS},
 ties AS (
-  SELECT subscription_id, MAX_BY(other_subscription_id, month_id) AS other_subscription_id
-  FROM silver.contact_edge_month
-  WHERE load_date <= :cut_off AND superseded_on > :cut_off AND month_id >= :first_month
-  GROUP BY subscription_id, other_token
-  HAVING SUM(contact_cnt) >= :min_contacts
+  SELECT w.cut_off, e.subscription_id, MAX_BY(e.other_subscription_id, e.month_id) AS other_subscription_id
+  FROM silver.contact_edge_month AS e
+  JOIN windows AS w ON e.load_date <= w.cut_off AND e.superseded_on > w.cut_off AND e.month_id >= w.first_month
+  GROUP BY w.cut_off, e.subscription_id, e.other_token
+  HAVING SUM(e.contact_cnt) >= :min_contacts
 ),
 adopted AS (
-  SELECT subscription_id, product_id, MIN(opened) AS opened FROM holdings WHERE opened > :cut_off AND opened <= :last
-  GROUP BY subscription_id, product_id
+  SELECT w.cut_off, h.subscription_id, h.product_id, MIN(h.opened) AS opened
+  FROM holdings AS h
+  JOIN windows AS w ON h.opened > w.cut_off AND h.opened <= w.last
+  GROUP BY w.cut_off, h.subscription_id, h.product_id
 )
-SELECT ties.subscription_id, CAST(COUNT(DISTINCT adopted.subscription_id, adopted.product_id) AS DOUBLE) AS label
+SELECT ties.cut_off, ties.subscription_id,
+  CAST(COUNT(DISTINCT adopted.subscription_id, adopted.product_id) AS DOUBLE) AS label
 FROM ties
-JOIN adopted ON adopted.subscription_id = ties.other_subscription_id AND adopted.subscription_id <> ties.subscription_id
+JOIN adopted ON adopted.cut_off = ties.cut_off AND adopted.subscription_id = ties.other_subscription_id
+  AND adopted.subscription_id <> ties.subscription_id
 JOIN holdings ON holdings.subscription_id = ties.subscription_id AND holdings.product_id = adopted.product_id
   AND holdings.opened < adopted.opened AND (holdings.closed IS NULL OR holdings.closed >= adopted.opened)
-GROUP BY ties.subscription_id
+GROUP BY ties.cut_off, ties.subscription_id
 """
 
 QUERIES = {
@@ -108,19 +128,26 @@ QUERIES = {
 }
 
 
-def read_labels(lake: Lake, label: Label, window: Window) -> pa.Table:
-    """Columns subscription_id, label (double) for those with an event; null label = leave the row out; absent = no event."""
-    text, tie = QUERIES[label.event], load_judgements().circle
+def read_labels(lake: Lake, label: Label, windows: Sequence[Window]) -> dict[date, pa.Table]:
+    """Labels after each cut-off, all by one query: columns subscription_id and label (double) of those with an event.
+
+    A null label means that the row is to be left out; who is not there had no event.
+    """
+    text, tie, first = QUERIES[label.event], load_judgements().circle, windows[0]
     params = {
-        "cut_off": window.cut_off,
-        "last": window.last,
-        "known_by": window.known_by,
+        "cut_offs": [window.cut_off for window in windows],
+        "label_days": (first.last - first.cut_off).days,
+        "known_by": first.known_by,
         "products": label.products,
         "platform_product": product_owned_by("has_crbt"),
-        "first_month": _first_month(window.cut_off, tie.months),
+        "first_months": {window.cut_off: _first_month(window.cut_off, tie.months) for window in windows},
         "min_contacts": tie.min_contacts,
     }
-    return lake.sql(text, **params).toArrow()
+    found = lake.sql(text, **params).toArrow()
+    return {
+        window.cut_off: found.filter(pc.field("cut_off") == window.cut_off).drop_columns("cut_off")
+        for window in windows
+    }
 
 
 def _first_month(cut_off: date, months: int) -> str:

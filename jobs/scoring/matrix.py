@@ -8,7 +8,6 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import functions as F
 
 from conf.models import ModelsConfig
 from jobs.lakehouse.lake import Lake
@@ -33,12 +32,12 @@ class CutOffs:
 
 def choose_cut_offs(lake: Lake, config: ModelsConfig, training_date: date) -> CutOffs:
     """The latest snapshot whose label window has passed judges; those far enough before it and each other train."""
-    present = [row[0] for row in lake.read(CUSTOMER_360).select(F.col(SNAPSHOT_DATE)).distinct().collect()]
+    present = lake.dates(CUSTOMER_360)
     mature = sorted((day for day in present if day + timedelta(days=config.label_days) <= training_date), reverse=True)
     chosen = _spread(mature, config)
     if len(chosen) < 2:
         raise NotEnoughHistory(
-            f"training on {training_date}: {CUSTOMER_360} has snapshots {', '.join(map(str, sorted(present))) or 'none'}\n"
+            f"training on {training_date}: {CUSTOMER_360} has snapshots {', '.join(map(str, present)) or 'none'}\n"
             f"  wanted: two of them {config.cut_offs.gap_days} days apart, the later at least {config.label_days} days ago\n"
             "  to do:  build the customer view for such dates (initial_load.snapshot_dates), then train again"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ SCORED_SCHEMA = (
     "subscription_id string, snapshot_date date, model_name string, raw_score double, score double, "
     "model_version int, model_sha256 string"
 )
-_ARROW_SCHEMA = pa.schema(
+SCORED = pa.schema(
     [
         ("subscription_id", pa.string()),
         ("snapshot_date", pa.date32()),
@@ -40,7 +41,7 @@ class ScoringModel:
     bundle: Bundle
     time_zone: str
 
-    @property
+    @cached_property
     def columns(self) -> set[str]:
         """Columns of customer_360 its features and its population read."""
         contract, _ = check_texts(self.bundle)
@@ -76,5 +77,5 @@ def score_batch(batch: pa.RecordBatch, model: ScoringModel, predictor: Predictor
             pa.array([model.version] * rows.num_rows, pa.int32()),
             pa.array([model.sha256] * rows.num_rows, pa.string()),
         ],
-        schema=_ARROW_SCHEMA,
+        schema=SCORED,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +47,14 @@ class Material:
     snapshots: dict[date, pa.Table]
 
 
+@dataclass(frozen=True)
+class TooFewEvents:
+    """Rows of a model that is not trained, because too little happened."""
+
+    train: TrainingSet
+    validation: TrainingSet
+
+
 def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     """Train every model as of the last date of the range; returns verdict, AUC and linear AUC of each.
 
@@ -55,7 +65,7 @@ def run(spark: SparkSession, settings: Settings, dates: DateRange) -> dict:
     material = read_material(spark, settings, dates)
 
     # Transform and register
-    rows = [_train_and_decide(material, name) for name in material.config.models]
+    rows = [_decided(material, name, found) for name, found in _contests(material).items()]
 
     # Write
     for row in rows:
@@ -86,23 +96,37 @@ def read_material(spark: SparkSession, settings: Settings, dates: DateRange) -> 
     return Material(lake, settings, config, dates, cut_offs, snapshots)
 
 
-def _train_and_decide(material: Material, name: str) -> dict:
-    """The row of ops.model_run of one model; with too few events nothing is trained and the row says so."""
+def _contests(material: Material) -> dict[str, Candidate | TooFewEvents]:
+    """The outcome of each model in their order; small models side by side, each on one thread, large ones one after the other."""
+    names = list(material.config.models)
+    with ThreadPoolExecutor(1 if _is_large(material) else material.settings.training.threads) as pool:
+        return dict(zip(names, pool.map(partial(_contest, material), names), strict=True))
+
+
+def _contest(material: Material, name: str) -> Candidate | TooFewEvents:
     contract, train, validation = read_rows(material, name)
-    spec = material.config.models[name]
-    if min(train.events, validation.events) < spec.thresholds.min_events:
-        row = challenger.untrained_row(name, spec, train, validation, material.cut_offs, material.dates.last)
-        return {**row, "customer_360_version": int(material.lake.version(CUSTOMER_360) or 0)}
-    candidate = train_model(material, name, contract, train, validation)
-    return challenger.decide_and_register(material.settings, candidate, material.config)
+    if min(train.events, validation.events) < material.config.models[name].thresholds.min_events:
+        return TooFewEvents(train, validation)
+    return train_model(material, name, contract, train, validation)
+
+
+def _decided(material: Material, name: str, found: Candidate | TooFewEvents) -> dict:
+    """The row of ops.model_run of one model; with too few events nothing was trained and the row says so."""
+    if isinstance(found, Candidate):
+        return challenger.decide_and_register(material.settings, found, material.config)
+    spec, cut_offs = material.config.models[name], material.cut_offs
+    row = challenger.untrained_row(name, spec, found.train, found.validation, cut_offs, material.dates.last)
+    return {**row, "customer_360_version": int(material.lake.version(CUSTOMER_360) or 0)}
 
 
 def read_rows(material: Material, name: str) -> tuple[FeatureContract, TrainingSet, TrainingSet]:
     """Feature contract and encoded, labelled rows for one model: those of the training cut-offs stacked, those that judge."""
     config, zone = material.config, material.settings.time_zone
-    parts = [_labelled(material, name, cut_off) for cut_off in material.cut_offs.train]
+    labels = _labels(material, name)
+    parts = [labelled_rows(config, name, material.snapshots[day], labels[day]) for day in material.cut_offs.train]
     rows, label = pa.concat_tables([rows for rows, _ in parts]), np.concatenate([label for _, label in parts])
-    judge_rows, judge_label = _labelled(material, name, material.cut_offs.validation)
+    judging = material.cut_offs.validation
+    judge_rows, judge_label = labelled_rows(config, name, material.snapshots[judging], labels[judging])
     contract = fit_contract(name, config.features_of(name), rows, config.min_category_rows)
     who = _numbered(rows["subscription_id"], judge_rows["subscription_id"])
     train = TrainingSet(encode(contract, rows, zone), label, who[: label.size])
@@ -140,21 +164,23 @@ def train_model(
     )
 
 
-def _labelled(material: Material, name: str, cut_off: date) -> tuple[pa.Table, np.ndarray]:
-    window = Window.after(cut_off, material.config, material.dates.last)
-    labels = read_labels(material.lake, material.config.models[name].label, window)
-    return labelled_rows(material.config, name, material.snapshots[cut_off], labels)
+def _labels(material: Material, name: str) -> dict[date, pa.Table]:
+    windows = [Window.after(day, material.config, material.dates.last) for day in material.cut_offs.all]
+    return read_labels(material.lake, material.config.models[name].label, windows)
+
+
+def _is_large(material: Material) -> bool:
+    return sum(snapshot.num_rows for snapshot in material.snapshots.values()) >= MANY_ROWS
 
 
 def _recipe(material: Material, spec: ModelSpec) -> Recipe:
     training = material.settings.training
-    rows = sum(snapshot.num_rows for snapshot in material.snapshots.values())
     return Recipe(
         objective=spec.objective,
         lightgbm=material.config.lightgbm,
         folds=material.config.folds,
         seed=training.seed,
-        threads=training.threads if rows >= MANY_ROWS else 1,
+        threads=training.threads if _is_large(material) else 1,
         max_rounds=training.max_rounds,
         screening=material.config.screening,
     )

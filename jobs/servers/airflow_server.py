@@ -20,7 +20,7 @@ from jobs.lakehouse.managed_process import ServerFailed, last_lines, require_fre
 COMPONENTS = {
     "airflow-api": ["airflow", "api-server", "--workers", "1"],
     "airflow-dags": ["airflow", "dag-processor"],
-    "airflow-scheduler": ["airflow", "scheduler", "--skip-serve-logs"],
+    "airflow-scheduler": [sys.executable, "-m", "jobs.servers.airflow_scheduler", "--skip-serve-logs"],
 }
 ACCESS_LOG = "http.access"  # a line for each heartbeat and poll; who changed what stands in Airflow's audit log
 PASSWORDS = "airflow_passwords.json"

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.withheld import EXPORTED, RECALLED, RELEASING
 from jobs.targeting import sent, withdrawals
 from jobs.targeting.export_files import done_of, is_recalled, manifest_of, read_json, recall_marker_of
+from jobs.targeting.export_rows import first_of
 from jobs.targeting.file_status import ENDED, MAY_HAVE_LEFT
 
 if TYPE_CHECKING:
     from jobs.targeting.export_night import Night
 
-Files = dict[str, list[dict]]
+Files = dict[str, pa.Table]
 
 
 def note_what_left(night: Night, files: Files) -> None:
@@ -24,7 +28,9 @@ def note_what_left(night: Night, files: Files) -> None:
     """
     settings = night.lake.settings
     noted = sent.notes_of_night(settings, night.business_date)
-    planned = {name: {**contacts[0], "rows": len(contacts), "sha256": ""} for name, contacts in files.items()}
+    planned = {
+        name: {**first_of(contacts), "rows": contacts.num_rows, "sha256": ""} for name, contacts in files.items()
+    }
     found = []
     for file_name, row in {**noted, **planned, **night.known}.items():
         status, target = night.status(file_name), night.folder / row["channel_code"] / file_name
@@ -66,13 +72,12 @@ def note_recalled_contacts(night: Night, files: Files) -> None:
     """Withdraw again the contacts that a recall file names and a restored ledger forgot; those of no list that left are dropped."""
     settings, run_id = night.lake.settings, night.lake.run.run_id
     for file_name, contacts in files.items():
-        marker = read_json(recall_marker_of(night.target(contacts[0])))
+        marker = read_json(recall_marker_of(night.target(first_of(contacts))))
         named = {each["contact_id"]: each for each in marker.get("contacts", [])}
         has_left = night.status(file_name) in MAY_HAVE_LEFT
         kind = withdrawals.RECALLED if has_left else withdrawals.DROPPED
-        for contact in contacts:
-            found = named.get(contact["contact_id"])
-            if found and withdrawals.withdraw(
-                settings, [(contact, found["reason"])], kind, found["recalled_by"], run_id
-            ):
+        is_named = pc.is_in(contacts["contact_id"], value_set=pa.array(sorted(named), pa.string()))
+        for contact in contacts.filter(is_named).to_pylist():
+            found = named[contact["contact_id"]]
+            if withdrawals.withdraw(settings, [(contact, found["reason"])], kind, found["recalled_by"], run_id):
                 night.withdrawn.update(set() if has_left else {contact["contact_id"]})

@@ -16,7 +16,8 @@ from conf.policy import Policy
 from conf.settings import AllocationSettings
 from jobs.rules.exclusion_reasons import Reason, in_order
 from jobs.targeting.night_problem import NightProblem, build_problem, open_matrix, rows_within
-from jobs.targeting.value import Evidence, expected_values
+from jobs.targeting.positions import positions, ranks
+from jobs.targeting.value import Evidence, expected_sales, expected_values
 from models.allocation import Plan, solve
 
 NOT_CHOSEN = -1
@@ -44,8 +45,9 @@ def allocate(
 ) -> Allocation:
     """Choose contacts for the contactable targets and give every other contactable target its reason."""
     channels = list(load_channels().values())
-    values = expected_values(targets, campaigns, channels, policy, evidence)
-    question = build_problem(targets, campaigns, values, policy, contact_day, left, evidence)
+    sales = expected_sales(targets, campaigns, channels, policy, evidence)
+    values = expected_values(targets, campaigns, channels, policy, evidence, sales)
+    question = build_problem(targets, campaigns, values, policy, contact_day, left, evidence, sales)
     plan = None
     chosen_pairs = np.zeros(0, dtype=np.int64)
     if question.n_pairs:
@@ -78,15 +80,16 @@ def _why_not(
 ) -> np.ndarray:
     """Reason bit of every contactable target that was not chosen, by the first reason of conf/exclusions.yaml that holds; else value."""
     is_out = (targets["all_reasons"].to_numpy() == 0) & (chosen == NOT_CHOSEN)
-    customers = np.asarray(targets["subscription_id"].to_pylist(), dtype=object)
-    served = set(customers[chosen != NOT_CHOSEN].tolist())
-    has_other = np.fromiter((name in served for name in customers), dtype=bool, count=len(customers))
-    value = question.problem.pairs.value
+    n_customers, customer_of = ranks(targets["subscription_id"])
+    is_served = np.zeros(n_customers, dtype=bool)
+    is_served[customer_of[chosen != NOT_CHOSEN]] = True
+    has_other = is_served[customer_of]
+    value = np.asarray(question.problem.pairs.value)
     is_worth = np.zeros(len(chosen), dtype=bool)
-    np.logical_or.at(is_worth, question.target[value > 0], True)
+    is_worth[question.target[value > 0]] = True
     has_room = _has_room(targets, question, chosen, policy)
     room_for = np.zeros(len(chosen), dtype=bool)
-    np.logical_or.at(room_for, question.target[(value > 0) & has_room[question.channel_of]], True)
+    room_for[question.target[(value > 0) & has_room[question.channel_of]]] = True
     is_poor = _is_out_of_budget(targets, question, chosen, left)
     reasons = np.zeros(len(chosen), dtype=np.int64)
     conditions = {
@@ -116,13 +119,14 @@ def _is_out_of_budget(
     targets: pa.Table, question: NightProblem, chosen: np.ndarray, left: Mapping[str, float]
 ) -> np.ndarray:
     """Whether the campaign of each target has no money left for the cheapest of its open channels, gift expected included."""
-    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
+    campaign_of = positions(targets["campaign_id"], [campaign.campaign_id for campaign in question.campaigns])
     cheapest = np.full(len(chosen), np.inf)
     np.minimum.at(cheapest, question.target, question.cost_yuan)
     is_chosen = chosen[question.target] == question.channel_of
+    charged, charged_to = question.cost_yuan[is_chosen], campaign_of[question.target[is_chosen]]
     is_poor = np.zeros(len(chosen), dtype=bool)
-    for campaign in question.campaigns:
-        rows = campaign_of == campaign.campaign_id
-        spent = question.cost_yuan[is_chosen & rows[question.target]].sum()
+    for place, campaign in enumerate(question.campaigns):
+        rows = campaign_of == place
+        spent = charged[charged_to == place].sum()
         is_poor[rows] = left[campaign.campaign_id] - spent < cheapest[rows]
     return is_poor

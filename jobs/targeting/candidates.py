@@ -19,7 +19,7 @@ from jobs.targeting import channel_rules as channels
 from jobs.targeting import exclusion_rules as rules
 from jobs.targeting.campaign_rules import CompiledCampaign
 from jobs.targeting.channel_rules import bits_of
-from jobs.targeting.control_group import GLOBAL, is_control
+from jobs.targeting.control_group import GLOBAL, buckets_of, is_control
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -74,8 +74,10 @@ def select_targets(
     """One row per subscription and campaign whose selection rule and scope it meets: the targeted of each campaign."""
     offered = F.array(*(_campaign_facts(compiled, context) for compiled in campaigns))
     selected = F.explode(F.filter(offered, lambda campaign: campaign.is_selected))
-    dropped = ("is_selected",)
-    return subscribers.withColumn("campaign", selected).select("*", "campaign.*").drop("campaign", *dropped)
+    targets = subscribers.withColumn("campaign", selected).select("*", "campaign.*").drop("campaign", "is_selected")
+    # Drawn here and not among the facts: a digest for each target, not for each subscription and campaign.
+    drawn = is_control(context.policy.control.salt, F.col("campaign_id"), F.col("control_buckets"))
+    return targets.withColumn("is_drawn", drawn).drop("control_buckets")
 
 
 def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Column:
@@ -110,7 +112,7 @@ def _campaign_facts(compiled: CompiledCampaign, context: TargetingContext) -> Co
         "attempt_limits": channels.attempt_limits(campaign, context.policy),
         "wave_after_days": F.array(*(F.lit(wave.after_days) for wave in campaign.waves)),
         "control_share": F.lit(share).cast("double"),
-        "is_drawn": is_control(context.policy.control.salt, campaign.campaign_id, share),
+        "control_buckets": F.lit(buckets_of(share)).cast("bigint"),
     }
     return F.struct(*(column.alias(name) for name, column in facts.items()))
 
@@ -214,7 +216,7 @@ def is_in_campaign_control() -> Column:
 
 def is_in_global_control(policy: Policy) -> Column:
     """Held back from all campaigns."""
-    drawn = is_control(policy.control.salt, GLOBAL, policy.control.global_share)
+    drawn = is_control(policy.control.salt, F.lit(GLOBAL), F.lit(buckets_of(policy.control.global_share)))
     return drawn | F.array_contains("held_back_by", F.lit(GLOBAL))
 
 

@@ -19,11 +19,16 @@ def bucket(salt: str, campaign_id: str, subscription_id: str) -> int:
     return int(digest[:_HEX_DIGITS], 16) % BUCKETS
 
 
-def is_control(salt: str, campaign_id: str, share: float) -> Column:
-    """Whether the subscription of the row is held back; the same arithmetic as `bucket`, in Spark."""
+def buckets_of(share: float) -> int:
+    """How many of the BUCKETS parts a share holds back: the first ones."""
+    return round(share * BUCKETS)
+
+
+def is_control(salt: str, campaign_id: Column, buckets: Column) -> Column:
+    """Whether the subscription of the row is held back, with the first `buckets`; the same arithmetic as `bucket`, in Spark."""
     from pyspark.sql import functions as F
 
-    text = F.concat(F.lit(f"{salt}:{campaign_id}:"), F.col("subscription_id"))
+    text = F.concat(F.lit(f"{salt}:"), campaign_id, F.lit(":"), F.col("subscription_id"))
     digits = F.substring(F.sha2(text, 256), 1, _HEX_DIGITS)
     place = F.conv(digits, 16, 10).cast("bigint") % BUCKETS
-    return place < round(share * BUCKETS)
+    return place < buckets

@@ -19,6 +19,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from conf.campaigns import Campaign, load_campaigns
 from conf.channels import load_channels
 from conf.dates import DateRange
@@ -45,10 +49,10 @@ from jobs.targeting.export_files import (
     write_manifest,
     write_private,
 )
-from jobs.targeting.export_layout import file_bytes, misfit
+from jobs.targeting.export_layout import file_bytes, misfits
 from jobs.targeting.export_night import Night, Outcome
-from jobs.targeting.export_rows import Directory, contacts_by_file, file_cells
-from jobs.targeting.export_signature import signing_key, write_signature
+from jobs.targeting.export_rows import Directory, cells_of, contacts_by_file, first_of
+from jobs.targeting.export_signature import write_signature
 from jobs.targeting.file_status import ENDED, files_of_night
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.protection import read_protection
@@ -84,7 +88,7 @@ def run_night(
     _require_published(settings, business_date)
     files = contacts_by_file(lake, business_date)
     clear_private(settings.path("exports"))
-    night = _open_night(lake, business_date, campaigns)
+    night = _open_night(lake, business_date, campaigns, files)
     note_what_left(night, files)
     note_recalled_contacts(night, files)
     if any(night.status(name) not in ENDED for name in files):
@@ -132,13 +136,15 @@ def _require_fresh(settings: Settings, business_date: date) -> None:
         raise
 
 
-def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None) -> Night:
-    settings = lake.settings
+def _open_night(
+    lake: Lake, business_date: date, campaigns: dict[str, Campaign] | None, files: dict[str, pa.Table]
+) -> Night:
+    settings, people = lake.settings, _people_of(files)
     return Night(
         lake,
         business_date,
-        Directory(lake, business_date),
-        read_protection(lake, business_date, contact_day_of(business_date)),
+        Directory(lake, business_date, people),
+        read_protection(lake, business_date, contact_day_of(business_date), people),
         load_campaigns() if campaigns is None else campaigns,
         load_policy(),
         files_of_night(settings, business_date),
@@ -146,11 +152,18 @@ def _open_night(lake: Lake, business_date: date, campaigns: dict[str, Campaign] 
     )
 
 
-def _prepare(night: Night, files: dict[str, list[dict]], outcome: Outcome) -> list[Ready]:
+def _people_of(files: dict[str, pa.Table]) -> pa.Array:
+    """Everybody on the lists, each once."""
+    listed = [contacts["subscription_id"] for contacts in files.values()]
+    return pa.chunked_array([chunk for each in listed for chunk in each.chunks], pa.string()).unique()
+
+
+def _prepare(night: Night, files: dict[str, pa.Table], outcome: Outcome) -> list[Ready]:
     """Bring the lists that are not with their channel yet into its folder, unreleased; what has ended stays as it is."""
     ready = []
     for file_name, contacts in files.items():
-        channel_code, status = contacts[0]["channel_code"], night.status(file_name)
+        first, status = first_of(contacts), night.status(file_name)
+        channel_code = first["channel_code"]
         if status in ENDED:
             has_left = status == EXPORTED
             outcome.add(
@@ -160,7 +173,7 @@ def _prepare(night: Night, files: dict[str, list[dict]], outcome: Outcome) -> li
             )
             continue
         try:
-            found = _put_in_folder(night, night.target(contacts[0]), contacts)
+            found = _put_in_folder(night, night.target(first), contacts)
         except ExportRefused as refusal:
             _withhold(night, file_name, contacts, refusal, outcome)
             continue
@@ -171,11 +184,12 @@ def _prepare(night: Night, files: dict[str, list[dict]], outcome: Outcome) -> li
     return ready
 
 
-def _put_in_folder(night: Night, target: Path, contacts: list[dict]) -> Ready | None:
+def _put_in_folder(night: Night, target: Path, contacts: pa.Table) -> Ready | None:
     """Write and check one list and let it appear without `.done`; None when nobody on it may be contacted any more."""
-    layout = load_exports()[load_channels()[contacts[0]["channel_code"]].export_layout]
-    signing_key(night.lake.settings, layout.channel_code)  # refused before anything appears in the channel's folder
-    _require_unchanged_campaign(night, contacts[0])
+    first = first_of(contacts)
+    layout = load_exports()[load_channels()[first["channel_code"]].export_layout]
+    night.signing_key(layout.channel_code)  # refused before anything appears in the channel's folder
+    _require_unchanged_campaign(night, first)
     kept, checked = _checked_list(night, layout, target, contacts)
     if checked is None:
         _close_empty(night, target, contacts)
@@ -185,10 +199,10 @@ def _put_in_folder(night: Night, target: Path, contacts: list[dict]) -> Ready | 
     put_in_place(checked.private, target)
     faults.point("export.after_rename")
     write_manifest(night.folder, layout, target, kept, checked.content, night.policy)
-    return Ready(target, kept[0], len(kept), checked.digest)
+    return Ready(target, first_of(kept), kept.num_rows, checked.digest)
 
 
-def _release(night: Night, files: dict[str, list[dict]], ready: list[Ready], outcome: Outcome) -> None:
+def _release(night: Night, files: dict[str, pa.Table], ready: list[Ready], outcome: Outcome) -> None:
     """Release the lists; the ledger knows all of them as RELEASING before the first `.done`, and what left in one commit after."""
     # After the renames: a list that is RELEASING and gone counts as taken by its channel.
     night.write([night.row(each.contact, each.rows, each.digest, RELEASING) for each in ready])
@@ -214,7 +228,7 @@ def _release_one(night: Night, ready: Ready) -> bool:
     if is_recalled(target):
         return False
     sent.note(settings, night.known[target.name], sent.RELEASING)
-    write_signature(settings, target, done)
+    write_signature(settings, target, done, night.signing_key(target.parent.name))
     faults.point("export.before_done")
     write_atomically(night.folder, done_of(target), done)
     faults.point("export.after_done")
@@ -237,24 +251,25 @@ class Checked:
 
 
 def _checked_list(
-    night: Night, layout: ExportLayout, target: Path, contacts: list[dict]
-) -> tuple[list[dict], Checked | None]:
+    night: Night, layout: ExportLayout, target: Path, contacts: pa.Table
+) -> tuple[pa.Table, Checked | None]:
     """Write a list without the contacts that are not to be made; a second look must find nobody any more."""
-    kept = [contact for contact in contacts if contact["contact_id"] not in night.withdrawn]
+    gone = pc.is_in(contacts["contact_id"], value_set=pa.array(sorted(night.withdrawn), pa.string()))
+    kept = contacts.filter(pc.invert(gone))
     unwritable = _unwritable(night, layout, kept)
-    if unwritable and len(unwritable) == len(kept):
+    if unwritable and len(unwritable) == kept.num_rows:
         raise ExportRefused(f"{target.name}: found for everybody on it: {_by_reason(unwritable)}; it cannot be checked")
     kept = _drop(night, target, kept, unwritable)
-    if not kept:
-        return [], None
+    if not kept.num_rows:
+        return kept, None
     checked = _write_and_check(night, layout, target.name, kept)
     _require_same_content(night, target.name, checked)
     if not checked.violations:
         return kept, checked
     kept = _drop(night, target, kept, checked.violations)
     checked.private.unlink()
-    if not kept:
-        return [], None
+    if not kept.num_rows:
+        return kept, None
     checked = _write_and_check(night, layout, target.name, kept)
     if checked.violations:
         checked.private.unlink()
@@ -262,24 +277,22 @@ def _checked_list(
     return kept, checked
 
 
-def _unwritable(night: Night, layout: ExportLayout, contacts: list[dict]) -> dict[int, str]:
+def _unwritable(night: Night, layout: ExportLayout, contacts: pa.Table) -> dict[int, str]:
     """Lines (from 1) whose customer has no number, or a number or place the channel's file cannot hold, with the reason."""
-    found = {}
-    for line, contact in enumerate(contacts, start=1):
-        person = contact["subscription_id"]
-        if not night.directory.knows(person):
-            found[line] = NO_NUMBER
-            continue
-        cells = {"msisdn": night.directory.number(person), "city_code": night.directory.city(person)}
-        column = misfit(layout, cells)
-        if column:
-            found[line] = f"{column} does not fit the channel's file"
-    return found
+    numbers = night.directory.numbers(contacts["subscription_id"])
+    cells = {"msisdn": numbers, "city_code": night.directory.cities(contacts["subscription_id"])}
+    found = {
+        row + 1: f"{column} does not fit the channel's file" for row, column in misfits(layout, pa.table(cells)).items()
+    }
+    unknown = np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False)) + 1
+    return found | dict.fromkeys(unknown.tolist(), NO_NUMBER)
 
 
-def _write_and_check(night: Night, layout: ExportLayout, file_name: str, contacts: list[dict]) -> Checked:
+def _write_and_check(night: Night, layout: ExportLayout, file_name: str, contacts: pa.Table) -> Checked:
     """Read the finished file as the channel would and check it by other code; NotClean when it is not the frozen list."""
-    content = file_bytes(layout, file_cells(contacts, night.campaigns, night.directory, night.policy), file_name)
+    campaign_id = first_of(contacts)["campaign_id"]
+    cells = cells_of(contacts, night.campaigns[campaign_id], night.directory, night.policy)
+    content = file_bytes(layout, cells, file_name)
     private = write_private(night.folder, file_name, content)
     try:
         rows = read_back(layout, private.read_bytes())
@@ -291,8 +304,7 @@ def _write_and_check(night: Night, layout: ExportLayout, file_name: str, contact
         private.unlink()
         shown = "\n".join(f"    {text}" for text in unlike[:5])
         raise NotClean(f"{file_name}: {len(unlike)} differences from the frozen list\n{shown}")
-    campaign = night.campaigns.get(contacts[0]["campaign_id"])
-    goal = campaign.goal if campaign else None
+    goal = night.campaigns[campaign_id].goal
     return Checked(private, content, violations(rows, layout.channel_code, contacts, night.protection, goal))
 
 
@@ -306,43 +318,44 @@ def _require_same_content(night: Night, file_name: str, checked: Checked) -> Non
         )
 
 
-def _drop(night: Night, target: Path, kept: list[dict], found: dict[int, str]) -> list[dict]:
+def _drop(night: Night, target: Path, kept: pa.Table, found: dict[int, str]) -> pa.Table:
     """Take contacts that may not be made out of a list nobody has seen, and tell how many; returns the others."""
     if not found:
         return kept
-    text = f"contacts dropped before release: {len(found)} of {len(kept)}; " + _by_reason(found)
+    first = first_of(kept)
+    text = f"contacts dropped before release: {len(found)} of {kept.num_rows}; " + _by_reason(found)
     if (
         night.status(target.name) == RELEASING
     ):  # first the ledger: a list that is gone would count as taken by its channel
-        _write_ledger(night, kept[0], len(kept), "", REFUSED, refused_because=text)
+        _write_ledger(night, first, kept.num_rows, "", REFUSED, refused_because=text)
         sent.remove_unreleased(night.lake.settings, target, night.known[target.name])
-    dropped = [(kept[line - 1], reason) for line, reason in sorted(found.items())]
+    rows = np.asarray(sorted(found)) - 1
+    reasons = [found[line] for line in sorted(found)]
+    dropped = list(zip(kept.take(pa.array(rows)).to_pylist(), reasons, strict=True))
     withdraw(night.lake.settings, dropped, DROPPED, LAST_GATE, night.lake.run.run_id)
-    night.dropped[kept[0]["channel_code"]] += len(dropped)
+    night.dropped[first["channel_code"]] += len(dropped)
     raise_alert(night.lake.settings, "CONTACTS_DROPPED", night.business_date, text, file_name=target.name)
-    return [contact for line, contact in enumerate(kept, start=1) if line not in found]
+    stays = np.ones(kept.num_rows, dtype=bool)
+    stays[rows] = False
+    return kept.filter(pa.array(stays))
 
 
 def _by_reason(found: dict[int, str]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in sorted(Counter(found.values()).items()))
 
 
-def _close_empty(night: Night, target: Path, contacts: list[dict]) -> None:
+def _close_empty(night: Night, target: Path, contacts: pa.Table) -> None:
     """A list on which nobody may be contacted any more has its end at once."""
     why = "nobody on it may be contacted any more"
     ends = {"refused_because": why, "closed_by": LAST_GATE, "closed_because": why}
-    _write_ledger(night, contacts[0], len(contacts), "", CLOSED, **ends)
+    _write_ledger(night, first_of(contacts), contacts.num_rows, "", CLOSED, **ends)
     sent.remove_unreleased(night.lake.settings, target, night.known[target.name])
 
 
 def _require_unchanged_campaign(night: Night, contact: dict) -> None:
     """The scripts that leave are those of the approved content the night was decided with."""
     campaign = night.campaigns.get(contact["campaign_id"])
-    columns = ["campaign_version"]
-    filters = [("business_date", "=", night.business_date), ("campaign_id", "=", contact["campaign_id"])]
-    decided = set(
-        night.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)["campaign_version"].to_pylist()
-    )
+    decided = night.decided_with.get(contact["campaign_id"], set())
     found = campaign_hash(campaign)[:12] if campaign else "no file"
     if decided != {found}:
         raise ExportRefused(
@@ -350,14 +363,15 @@ def _require_unchanged_campaign(night: Night, contact: dict) -> None:
         )
 
 
-def _withhold(night: Night, file_name: str, contacts: list[dict], refusal: ExportRefused, outcome: Outcome) -> None:
+def _withhold(night: Night, file_name: str, contacts: pa.Table, refusal: ExportRefused, outcome: Outcome) -> None:
     """Tell that a file does not leave, and why; what may have left stays in the ledger as it left."""
     raise_alert(night.lake.settings, "FILE_WITHHELD", night.business_date, str(refusal), file_name=file_name)
+    first = first_of(contacts)
     if isinstance(refusal, NotClean) or night.status(file_name) != RELEASING:
-        _write_ledger(night, contacts[0], len(contacts), "", REFUSED, refused_because=str(refusal))
-        sent.remove_unreleased(night.lake.settings, night.target(contacts[0]), night.known[file_name])
+        _write_ledger(night, first, contacts.num_rows, "", REFUSED, refused_because=str(refusal))
+        sent.remove_unreleased(night.lake.settings, night.target(first), night.known[file_name])
     outcome.withheld.append(f"  - {refusal}")
-    outcome.add(contacts[0]["channel_code"], "WITHHELD")
+    outcome.add(first["channel_code"], "WITHHELD")
 
 
 def _write_ledger(night: Night, contact: dict, rows: int, digest: str, status: str, **ends: str) -> None:

@@ -1,17 +1,19 @@
 """The last gate: reads the finished file as the channel would and looks every number up again, by code of its own.
 
-It shares nothing with selection, allocation or the writer but the data of conf/ and the one reading of a number: plain
-Python over the file's bytes, numbers turned into subscriptions by the vault, protection read from the newest tables. A hit
+It shares nothing with selection, allocation or the writer but the data of conf/ and the one reading of a number: its own look
+at the file's bytes, numbers turned into subscriptions by the vault, protection read from the newest tables. A hit
 takes the line out of the file; a file that cannot be read, or is not the frozen list, is withheld.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.channels import load_channels
 from conf.exports import ExportLayout
@@ -41,86 +43,194 @@ class Protection:
     live: set[str] = field(default_factory=set)
     status: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def named(self) -> set[str]:
+        """Subscriptions that any of it names, whatever it closes."""
+        kinds = (self.suppressed, self.listed, self.opted_out, self.complained, self.sensitive)
+        return set().union(*kinds, self.held_back_always, (person for _, person in self.held_back))
 
-def read_back(layout: ExportLayout, content: bytes) -> list[dict[str, str]]:
-    """The rows of a file as its channel reads them: split by bytes, then decoded cell by cell.
+
+def read_back(layout: ExportLayout, content: bytes) -> pa.Table:
+    """The rows of a file as its channel reads them, as texts by column name: split by bytes, then decoded cell by cell.
 
     ValueError when the file does not keep to its layout, UnicodeError when a cell cannot be read.
     """
-    names = [column.name for column in layout.columns]
-    if layout.format == "fixed_width":
-        return [dict(zip(names, cells, strict=True)) for cells in _cut(layout, content)]
-    lines = _lines(layout, content)
-    if layout.header:
-        if not lines or lines[0] != names:
-            raise ValueError("the header is not the layout's")
-        lines = lines[1:]
-    if any(len(line) != len(names) for line in lines):
-        raise ValueError(f"a line has not {len(names)} cells")
-    return [dict(zip(names, line, strict=True)) for line in lines]
-
-
-def _lines(layout: ExportLayout, content: bytes) -> list[list[str]]:
     encoding = layout.encoding.removesuffix("-sig")
-    # One character a byte: separators are found as bytes, also those that a careless text hides inside a character.
-    text = (content.removeprefix(codecs.BOM_UTF8) if encoding != layout.encoding else content).decode("latin-1")
-    if not text.endswith(layout.newline):
-        raise ValueError("the last line has no end")
-    return [[cell.encode("latin-1").decode(encoding) for cell in line] for line in _split(layout, text)]
+    if layout.format == "fixed_width":
+        cells = _cut(layout, np.frombuffer(content, np.uint8))
+    else:
+        cells = _split(layout, content.removeprefix(codecs.BOM_UTF8) if encoding != layout.encoding else content)
+    names = [column.name for column in layout.columns]
+    return pa.table([_decoded(column, encoding) for column in cells], names)
 
 
-def _split(layout: ExportLayout, text: str) -> list[list[str]]:
-    if layout.quote != "always":
-        return [line.split(layout.delimiter) for line in text.split(layout.newline)[:-1]]
-    try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter or ",", strict=True))
-    except csv.Error as error:
-        raise ValueError(f"the quoting is broken: {error}") from None
-
-
-def _cut(layout: ExportLayout, content: bytes) -> Iterable[list[str]]:
+def _cut(layout: ExportLayout, content: np.ndarray) -> list[pa.Array]:
+    """Cells of records of one length, column by column, without the blanks that fill them."""
     end = layout.newline.encode(layout.encoding)
     size = sum(column.width for column in layout.columns) + len(end)
     if len(content) % size:
         raise ValueError(f"{len(content)} bytes are no multiple of the record of {size} bytes")
-    for start in range(0, len(content), size):
-        record = content[start : start + size]
-        if not record.endswith(end):
-            raise ValueError("a record does not end where the layout says")
-        cells, place = [], 0
-        for column in layout.columns:
-            cells.append(record[place : place + column.width].decode(layout.encoding).rstrip(" "))
-            place += column.width
-        yield cells
+    records = content.reshape(-1, size)
+    if (records[:, size - len(end) :] != np.frombuffer(end, np.uint8)).any():
+        raise ValueError("a record does not end where the layout says")
+    columns, place = [], 0
+    for column in layout.columns:
+        columns.append(_without_filling(np.ascontiguousarray(records[:, place : place + column.width])))
+        place += column.width
+    return columns
 
 
-def differences(rows: list[dict[str, str]], expected: list[dict]) -> list[str]:
-    """Where the file is not the list that was frozen, one text a line; then nothing on it can be believed.
+def _without_filling(cells: np.ndarray) -> pa.Array:
+    rows, width = cells.shape
+    used = width - np.argmax(np.hstack([cells[:, ::-1] != ord(" "), np.ones((rows, 1), bool)]), axis=1)
+    kept = np.arange(width) < used[:, None]
+    offsets = np.concatenate([[0], np.cumsum(used)]).astype(np.int32)
+    return pa.Array.from_buffers(pa.binary(), rows, [None, pa.py_buffer(offsets), pa.py_buffer(cells[kept])])
 
-    `expected` are the frozen contacts of the file in line order.
-    """
-    if len(rows) != len(expected):
-        return [f"found {len(rows)} rows, wanted the {len(expected)} of the frozen list"]
+
+def _split(layout: ExportLayout, content: bytes) -> list[pa.Array]:
+    """Cells of lines, column by column; separators are found as bytes, also those a careless text hides inside a character."""
+    newline = layout.newline.encode()
+    if not content.endswith(newline):
+        raise ValueError("the last line has no end")
+    if not layout.header:
+        return _columns(layout, content)
+    end = content.index(newline) + len(newline)
+    names = [column.name.encode() for column in layout.columns]
+    if [column.to_pylist() for column in _columns(layout, content[:end])] != [[name] for name in names]:
+        raise ValueError("the header is not the layout's")
+    return _columns(layout, content[end:])
+
+
+def _columns(layout: ExportLayout, content: bytes) -> list[pa.Array]:
+    data, newline, cells = np.frombuffer(content, np.uint8), layout.newline.encode(), len(layout.columns)
+    if len(content) > np.iinfo(np.int32).max:
+        raise ValueError(f"{len(content)} bytes are more than a list may have")
+    quotes = np.flatnonzero(data == ord('"')) if layout.quote == "always" else np.zeros(0, np.int64)
+    if len(quotes) % 2:
+        raise ValueError("the quoting is broken: a quote has no end")
+    line_ends = _outside(quotes, _places_of(data, newline))
+    delimiters = _outside(quotes, _places_of(data, (layout.delimiter or "").encode()))
+    ends = np.sort(np.concatenate([delimiters, line_ends]), kind="stable")
+    if len(ends) != cells * len(line_ends) or not np.array_equal(ends[cells - 1 :: cells], line_ends):
+        raise ValueError(f"a line has not {cells} cells")
+    gaps = np.where(np.arange(len(ends)) % cells == cells - 1, len(newline), 1)
+    starts = np.concatenate([np.zeros(1, np.int64), ends + gaps])
+    offsets = pa.py_buffer(starts.astype(np.int32))
+    every = pa.Array.from_buffers(
+        pa.binary(), len(ends), [None, offsets, pa.py_buffer(content)]
+    )  # each with its separator
     return [
-        f"line {line}: {name} is not the frozen one"
-        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
-        for name in ("contact_id", "campaign_id", "product_id", "offer_id")
-        if row[name] != contact[name]
+        _column(layout, every, quotes, starts, place, len(newline) if place == cells - 1 else 1)
+        for place in range(cells)
     ]
 
 
+def _places_of(data: np.ndarray, mark: bytes) -> np.ndarray:
+    """Where a separator of one or two bytes stands."""
+    found = np.flatnonzero(data == mark[0])
+    return found if len(mark) == 1 else found[data[np.minimum(found + 1, len(data) - 1)] == mark[1]]
+
+
+def _outside(quotes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Those of the places that stand between no pair of quotes."""
+    return places[np.searchsorted(quotes, places) % 2 == 0] if len(quotes) else places
+
+
+def _column(
+    layout: ExportLayout, every: pa.Array, quotes: np.ndarray, starts: np.ndarray, place: int, gap: int
+) -> pa.Array:
+    """One column of the cells of all lines, without the `gap` bytes of its separator and without its quotes."""
+    cells = len(layout.columns)
+    column = every.take(pa.array(np.arange(place, len(every), cells)))
+    if layout.quote == "never":
+        return pc.binary_slice(column, 0, -gap)
+    lasts = starts[1:][place::cells] - gap - 1
+    firsts = starts[:-1][place::cells]
+    opening, closing = np.searchsorted(quotes, firsts), np.searchsorted(quotes, lasts)
+    quotes = np.append(quotes, -1)  # of a place behind all of them
+    if not ((lasts > firsts) & (quotes[opening] == firsts) & (quotes[closing] == lasts)).all():
+        raise ValueError("the quoting is broken: a cell is not inside quotes")
+    column = pc.binary_slice(column, 1, -gap - 1)
+    return column if (closing - opening == 1).all() else _single_quoted(column)
+
+
+def _single_quoted(column: pa.Array) -> pa.Array:
+    """Cells with the quotes inside them single again."""
+    coded = column.dictionary_encode()
+    values = coded.dictionary.to_pylist()
+    if any(b'"' in value.replace(b'""', b"") for value in values):
+        raise ValueError("the quoting is broken: a quote inside a cell stands alone")
+    plain = pa.array([value.replace(b'""', b'"') for value in values], pa.binary())
+    return pa.DictionaryArray.from_arrays(coded.indices, plain)
+
+
+def _is_ascii(cells: pa.Array) -> bool:
+    """Whether a fresh column of bytes reads the same in every encoding."""
+    values = cells.buffers()[2]
+    return values is None or not len(values) or int(np.frombuffer(values, np.uint8).max()) < 0x80
+
+
+def _decoded(cells: pa.Array, encoding: str) -> pa.Array:
+    """Texts of cells; UnicodeError when one cannot be read."""
+    if not pa.types.is_dictionary(cells.type):
+        if _is_ascii(cells):
+            return cells.cast(pa.string())
+        cells = cells.dictionary_encode()
+    values = [value.decode(encoding) for value in cells.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(cells.indices, pa.array(values, pa.string()))
+
+
+def differences(rows: pa.Table, expected: pa.Table) -> list[str]:
+    """Where the file is not the list that was frozen, one text a cell; then nothing on it can be believed.
+
+    `expected` are the frozen contacts of the file in line order.
+    """
+    if rows.num_rows != expected.num_rows:
+        return [f"found {rows.num_rows} rows, wanted the {expected.num_rows} of the frozen list"]
+    unlike = [
+        (int(row) + 1, name)
+        for name in ("contact_id", "campaign_id", "product_id", "offer_id")
+        for row in np.flatnonzero(~_is_same(rows[name], expected[name]))
+    ]
+    return [f"line {line}: {name} is not the frozen one" for line, name in sorted(unlike)]
+
+
+def _is_same(found: pa.ChunkedArray, wanted: pa.ChunkedArray) -> np.ndarray:
+    same = pc.equal(found.cast(pa.string()), wanted.cast(pa.string()))
+    return pc.fill_null(same, False).to_numpy()
+
+
 def violations(
-    rows: list[dict[str, str]], channel_code: str, expected: list[dict], protection: Protection, goal: str | None = None
+    rows: pa.Table, channel_code: str, expected: pa.Table, protection: Protection, goal: str | None = None
 ) -> dict[int, str]:
     """Lines (from 1) whose customer may not be contacted, each with the reason; never a number of a customer.
 
-    `goal` is that of the campaign, none = as strict as any.
+    `goal` is that of the campaign, none = as strict as any. Only whom nothing at all is known against is cleared by a look at
+    the columns; everybody else is judged line by line.
     """
+    doubtful = pa.array(_doubtful(rows, expected, protection, goal), pa.int64())
     faults = (
         (line, _fault(row, channel_code, contact, protection) or _status_fault(contact, protection, goal))
-        for line, (row, contact) in enumerate(zip(rows, expected, strict=True), start=1)
+        for line, row, contact in zip(
+            doubtful.to_pylist(), rows.take(doubtful).to_pylist(), expected.take(doubtful).to_pylist(), strict=True
+        )
     )
-    return {line: fault for line, fault in faults if fault}
+    return {line + 1: fault for line, fault in faults if fault}
+
+
+def _doubtful(rows: pa.Table, expected: pa.Table, protection: Protection, goal: str | None) -> list[int]:
+    """Lines (from 0) but those whose number a live subscription holds, the one on the list, in a status to contact, named nowhere."""
+    allowed = set(load_policy().contactable.statuses_for(goal))
+    pairs = zip(rows["msisdn"].to_pylist(), expected["subscription_id"].to_pylist(), strict=True)
+    return [
+        line
+        for line, (number, person) in enumerate(pairs)
+        if protection.holder.get(number) != person
+        or person not in protection.live
+        or protection.status.get(person) not in allowed
+        or person in protection.named
+    ]
 
 
 def _status_fault(contact: dict, protection: Protection, goal: str | None) -> str | None:

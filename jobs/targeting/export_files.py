@@ -7,6 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from conf import files
 from conf.exports import ExportLayout
 from conf.files import PARTIAL, write_new
@@ -81,10 +83,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_manifest(
-    root: Path, layout: ExportLayout, target: Path, contacts: list[dict], content: bytes, policy: Policy
+    root: Path, layout: ExportLayout, target: Path, contacts: pa.Table, content: bytes, policy: Policy
 ) -> None:
     """Say beside the file what it holds: rows, bytes, SHA-256, campaign, layout version, when it expires."""
-    first = contacts[0]
+    first = contacts.slice(0, 1).to_pylist()[0]
     expires = last_valid_day(first["planned_date"])
     manifest = {
         "file_name": target.name,
@@ -93,7 +95,7 @@ def write_manifest(
         "business_date": str(first["business_date"]),
         "planned_date": str(first["planned_date"]),
         "expires_on": str(expires),
-        "rows": len(contacts),
+        "rows": contacts.num_rows,
         "bytes": len(content),
         "sha256": sha256(content).hexdigest(),
         "encoding": layout.encoding,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from conf.policy import Policy
 from jobs.lakehouse.lake import Lake
 from jobs.targeting.export_check import Protection
 from jobs.targeting.export_rows import Directory
+from jobs.targeting.export_signature import SigningKey, signing_key
 from jobs.targeting.file_status import write_statuses
 
 
@@ -29,6 +31,23 @@ class Night:
     known: dict[str, dict]
     withdrawn: set[str]
     dropped: Counter[str] = field(default_factory=Counter)
+    _keys: dict[str, SigningKey] = field(default_factory=dict)
+
+    def signing_key(self, channel_code: str) -> SigningKey:
+        """The key of a channel, asked for once a night; ExportRefused when the channel was given another one before."""
+        if channel_code not in self._keys:
+            self._keys[channel_code] = signing_key(self.lake.settings, channel_code)
+        return self._keys[channel_code]
+
+    @cached_property
+    def decided_with(self) -> dict[str, set[str]]:
+        """Versions of each campaign's content with which the night was decided."""
+        filters, columns = [("business_date", "=", self.business_date)], ["campaign_id", "campaign_version"]
+        decided = self.lake.arrow("gold.campaign_decision", filters=filters, columns=columns)
+        found: dict[str, set[str]] = {}
+        for row in decided.group_by(columns).aggregate([]).to_pylist():
+            found.setdefault(row["campaign_id"], set()).add(row["campaign_version"])
+        return found
 
     @property
     def folder(self) -> Path:

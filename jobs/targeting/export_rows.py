@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from datetime import date
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.dataset import field
 
 from conf.campaigns import Campaign
 from conf.errors import ExportRefused
@@ -13,82 +19,121 @@ from jobs.people import vault
 from jobs.rules.list_rows import last_valid_day
 
 UNKNOWN_PLACE = "NA"
-Cells = dict[str, str]
+CONTACT = "gold.campaign_contact"
+# What a file is made of, and what is said of a contact that is dropped; nothing else of the list is held in memory.
+LIST_COLUMNS = (
+    "contact_id",
+    "campaign_id",
+    "task_id",
+    "wave_no",
+    "subscription_id",
+    "product_id",
+    "offer_id",
+    "channel_code",
+    "planned_date",
+    "business_date",
+    "script_id",
+    "file_name",
+    "line_number",
+    "slot_no",
+)
 
 
-def contacts_by_file(lake: Tables, business_date: date) -> dict[str, list[dict]]:
+def contacts_by_file(lake: Tables, business_date: date) -> dict[str, pa.Table]:
     """The frozen contacts of the night by file name, each list in line order."""
-    rows = lake.arrow("gold.campaign_contact", filters=[("business_date", "=", business_date)]).to_pylist()
-    files: dict[str, list[dict]] = {}
-    for row in sorted(rows, key=lambda row: (row["file_name"], row["line_number"])):
-        files.setdefault(row["file_name"], []).append(row)
-    return files
+    night = [("business_date", "=", business_date)]
+    rows = lake.arrow(CONTACT, filters=night, columns=list(LIST_COLUMNS))
+    rows = rows.sort_by([("file_name", "ascending"), ("line_number", "ascending")]).combine_chunks()
+    runs = pc.run_end_encode(rows["file_name"].combine_chunks())
+    ends = runs.run_ends.to_pylist()
+    return {
+        name: rows.slice(first, end - first)
+        for name, first, end in zip(runs.values.to_pylist(), [0, *ends], ends, strict=False)
+    }
+
+
+def first_of(contacts: pa.Table) -> dict[str, Any]:
+    """The first contact of a list."""
+    return contacts.slice(0, 1).to_pylist()[0]
+
+
+class Places(Protocol):
+    """Who says how the customers of a list are reached."""
+
+    def numbers(self, people: pa.ChunkedArray) -> pa.Array:
+        """Numbers of subscriptions in clear; null where view or vault do not know one."""
+
+    def cities(self, people: pa.ChunkedArray) -> pa.Array:
+        """City codes of subscriptions, NA when unknown."""
 
 
 class Directory:
-    """Numbers and places of subscriptions on the night, of all or of some: the only place where a list meets personal data."""
+    """Numbers and places of some subscriptions on the night: the only place where a list meets personal data."""
 
-    def __init__(self, lake: Tables, business_date: date, subscriptions: Collection[str] | None = None):
-        only = [] if subscriptions is None else [("subscription_id", "in", list(subscriptions))]
-        self._view = lake.arrow(
-            "gold.customer_360",
-            filters=[("snapshot_date", "=", business_date), *only],
-            columns=["subscription_id", "msisdn", "city_code"],
-        )
-        self._places = dict(zip(self._texts("subscription_id"), self._texts("city_code"), strict=True))
-        tokens = dict(zip(self._texts("subscription_id"), self._view["msisdn"].to_pylist(), strict=True))
-        numbers = vault.numbers(lake.settings, {token for token in tokens.values() if token is not None})
-        self._numbers = {subscription: numbers.get(token) for subscription, token in tokens.items()}
+    def __init__(self, lake: Tables, business_date: date, subscriptions: pa.Array):
+        is_asked = (field("snapshot_date") == business_date) & field("subscription_id").isin(subscriptions)
+        columns = ["subscription_id", "msisdn", "city_code"]
+        view = lake.dataset("gold.customer_360").to_table(columns, filter=is_asked).combine_chunks()
+        known = vault.numbers(lake.settings, view["msisdn"].unique().drop_null())
+        self._place = {person: place for place, person in enumerate(view["subscription_id"].to_pylist())}
+        tokens = pc.index_in(view["msisdn"].combine_chunks(), value_set=known["token"].combine_chunks())
+        self._numbers = known["value"].combine_chunks().take(tokens)
+        self._cities = view["city_code"].combine_chunks()
 
-    def _texts(self, column: str) -> list[str]:
-        return self._view[column].to_pylist()
+    def numbers(self, people: pa.ChunkedArray) -> pa.Array:
+        """Numbers of subscriptions in clear; null where view or vault do not know one."""
+        return self._numbers.take(self._places(people))
 
-    def knows(self, subscription_id: str) -> bool:
-        """Whether view and vault hold a number of the subscription."""
-        return self._numbers.get(subscription_id) is not None
+    def cities(self, people: pa.ChunkedArray) -> pa.Array:
+        """City codes of subscriptions, NA when unknown."""
+        found = self._cities.take(self._places(people))
+        return pc.if_else(pc.greater(pc.fill_null(pc.binary_length(found), 0), 0), found, UNKNOWN_PLACE)
 
-    def number(self, subscription_id: str) -> str:
-        """The number in clear; ExportRefused when view or vault do not know it."""
-        number = self._numbers.get(subscription_id)
-        if number is None:
-            raise ExportRefused(
-                f"subscription {subscription_id}: found no number in view and vault, wanted one; nothing of its file leaves"
-            )
-        return number
-
-    def city(self, subscription_id: str) -> str:
-        """City code, NA when unknown."""
-        return self._places.get(subscription_id) or UNKNOWN_PLACE
+    def _places(self, people: pa.ChunkedArray) -> pa.Array:
+        return pa.array(map(self._place.get, people.to_pylist()), pa.int64())
 
 
-def cells_of(contact: dict, campaign: Campaign, directory: Directory, policy: Policy) -> Cells:
-    """All values a layout may ask for of one contact, as text."""
-    task = campaign.task_of(contact["channel_code"])
-    planned: date = contact["planned_date"]
-    valid_to = last_valid_day(planned)
-    return {
-        "contact_id": contact["contact_id"],
-        "campaign_id": contact["campaign_id"],
-        "task_id": contact["task_id"],
-        "wave_no": str(contact["wave_no"]),
-        "msisdn": directory.number(contact["subscription_id"]),
-        "product_id": contact["product_id"],
-        "offer_id": contact["offer_id"],
+def cells_of(contacts: pa.Table, campaign: Campaign, directory: Places, policy: Policy) -> pa.Table:
+    """All values a layout may ask for of the contacts of one campaign on one channel, as texts.
+
+    ExportRefused when contacts of another campaign, channel or day are among them.
+    """
+    rows = contacts.num_rows
+    task = campaign.task_of(_only(contacts, "channel_code"))
+    planned: date = _only(contacts, "planned_date")
+    if _only(contacts, "campaign_id") != campaign.campaign_id:
+        raise ExportRefused(f"{campaign.campaign_id}: found contacts of another campaign; nothing of its file leaves")
+    same = {
         "planned_date": f"{planned:%Y%m%d}",
-        "script_id": contact["script_id"],
-        "valid_to": f"{valid_to:%Y%m%d}",
+        "valid_to": f"{last_valid_day(planned):%Y%m%d}",
         "priority": str(campaign.priority),
         "window_start": policy.sending.window_start.replace(":", ""),
         "window_end": policy.sending.window_end.replace(":", ""),
-        "city_code": directory.city(contact["subscription_id"]),
         "script_title": task.script_title,
         "script_text": task.script_text,
         "script_url": task.script_url,
     }
+    coded = ("campaign_id", "task_id", "product_id", "offer_id", "script_id")
+    return pa.table(
+        {
+            "contact_id": contacts["contact_id"],
+            **{name: contacts[name].combine_chunks().dictionary_encode() for name in coded},
+            "wave_no": contacts["wave_no"].cast(pa.string()).combine_chunks().dictionary_encode(),
+            "msisdn": directory.numbers(contacts["subscription_id"]),
+            "city_code": directory.cities(contacts["subscription_id"]).dictionary_encode(),
+            **{name: _the_same(text, rows) for name, text in same.items()},
+        }
+    )
 
 
-def file_cells(
-    contacts: list[dict], campaigns: Mapping[str, Campaign], directory: Directory, policy: Policy
-) -> list[Cells]:
-    """The cells of one file, line by line."""
-    return [cells_of(contact, campaigns[contact["campaign_id"]], directory, policy) for contact in contacts]
+def _only(contacts: pa.Table, column: str) -> Any:
+    found: Sequence[Any] = contacts[column].unique().to_pylist()
+    if len(found) != 1:
+        raise ExportRefused(
+            f"{found}: found {len(found)} of {column} on one list, wanted one; nothing of its file leaves"
+        )
+    return found[0]
+
+
+def _the_same(text: str, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([text], pa.string()))

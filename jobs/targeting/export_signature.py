@@ -56,10 +56,15 @@ def signing_key(settings: Settings, channel_code: str) -> SigningKey:
         raise ExportRefused(f"{error}\n  or:     closedloop channel-key {channel_code} --new --by NAME") from None
 
 
-def write_signature(settings: Settings, target: Path, done: bytes) -> None:
-    """Sign a list's manifest as it lies there and the `.done` that is about to be written; whoever changes one signs again."""
-    signature = signing_key(settings, target.parent.name).signature(manifest_of(target).read_bytes(), done)
-    write_atomically(settings.path("exports"), signature_of(target), signature)
+def write_signature(settings: Settings, target: Path, done: bytes, key: SigningKey | None = None) -> None:
+    """Sign a list's manifest as it lies there and the `.done` that is about to be written; whoever changes one signs again.
+
+    `key` is that of the list's channel, where it is at hand.
+    """
+    signing = key or signing_key(settings, target.parent.name)
+    write_atomically(
+        settings.path("exports"), signature_of(target), signing.signature(manifest_of(target).read_bytes(), done)
+    )
 
 
 def new_signing_key(settings: Settings, channel_code: str, by: str) -> SigningKey:

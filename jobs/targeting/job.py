@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from pyarrow.dataset import field
 
 from conf.campaigns import Campaign
 from conf.channels import load_channels
@@ -20,13 +21,14 @@ from jobs.lakehouse.alerts import raise_alert
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
-from jobs.lakehouse.withheld import without_withheld
+from jobs.lakehouse.withheld import to_be_made
 from jobs.targeting import control_shares, night_rows, sent
 from jobs.targeting.allocate import Allocation, allocate
 from jobs.targeting.decide import approved_campaigns, find_targets
 from jobs.targeting.file_status import has_left
 from jobs.targeting.inputs import contact_day_of
 from jobs.targeting.night_problem import budget_left
+from jobs.targeting.positions import positions, ranks
 from jobs.targeting.readiness import require_fresh_suppression, require_inputs, require_previous_night
 from jobs.targeting.tally import counts_by_reason, require_tally
 from jobs.targeting.value import Evidence, read_evidence
@@ -121,24 +123,51 @@ def budgets_left(
     lake: Lake, campaigns: dict[str, Campaign], business_date: date, evidence: Evidence
 ) -> dict[str, float]:
     """Money in yuan of each campaign for tonight after the lists of earlier nights, charged by the contacts and gifts expected of them."""
-    columns = ["contact_id", "campaign_id", "channel_code", "offer_id", "expected_value_yuan", "file_name"]
-    listed = lake.arrow(CONTACT, filters=[("business_date", "<", business_date)], columns=columns)
-    spent = dict.fromkeys(campaigns, 0.0)
-    for row in without_withheld(lake.settings, listed).to_pylist():
-        if row["campaign_id"] in campaigns:
-            spent[row["campaign_id"]] += _expected_cost_yuan(row, campaigns[row["campaign_id"]], evidence)
-    return {name: budget_left(campaign, spent[name]) for name, campaign in campaigns.items()}
+    spent = np.zeros(len(campaigns))
+    for batch in _listed_before(lake, list(campaigns), business_date):
+        rows = pa.Table.from_batches([batch])
+        owner = positions(rows["campaign_id"], list(campaigns))
+        np.add.at(spent, owner, _expected_costs_yuan(rows, campaigns, evidence))
+    return {
+        name: budget_left(campaign, float(amount))
+        for (name, campaign), amount in zip(campaigns.items(), spent, strict=True)
+    }
 
 
-def _expected_cost_yuan(row: Mapping[str, Any], campaign: Campaign, evidence: Evidence) -> float:
-    """What a listed row is expected to take of the budget: its contacts, and the gift of the sales its expected value implies."""
-    channel = load_channels()[row["channel_code"]]
+def _listed_before(lake: Lake, campaign_ids: list[str], business_date: date) -> Iterator[pa.RecordBatch]:
+    """Rows of earlier lists of these campaigns, less those not to be made, in bounded memory."""
+    is_charged = (field("business_date") < business_date) & field("campaign_id").isin(
+        pa.array(campaign_ids, pa.string())
+    )
+    columns = ["campaign_id", "channel_code", "offer_id", "expected_value_yuan"]
+    return lake.dataset(CONTACT).to_batches(columns=columns, filter=is_charged & to_be_made(lake.settings))
+
+
+def _expected_costs_yuan(rows: pa.Table, campaigns: dict[str, Campaign], evidence: Evidence) -> np.ndarray:
+    """What listed rows are expected to take of the budget: their contacts, and the gifts of the sales their expected values imply."""
+    tasks = rows.select(["campaign_id", "channel_code", "offer_id"]).combine_chunks()
+    coded = [ranks(tasks[name]) for name in tasks.column_names]
+    key = coded[0][1]
+    for size, codes in coded[1:]:
+        key = key * size + codes
+    _, firsts, kind = np.unique(key, return_index=True, return_inverse=True)
+    rates = [_rates_of(task, campaigns, evidence) for task in tasks.take(pa.array(firsts)).to_pylist()]
+    contacts, gift, gain = (np.asarray(each, dtype=np.float64)[kind] for each in zip(*rates, strict=True))
+    value = rows["expected_value_yuan"].to_numpy()
+    return contacts + gift * (np.maximum(0.0, value + contacts) / gain)
+
+
+def _rates_of(
+    task: Mapping[str, str], campaigns: dict[str, Campaign], evidence: Evidence
+) -> tuple[float, float, float]:
+    """Of a row of a task in yuan: cost of the contacts expected, cost of a gift, what a sale brings (1 without a gift to charge)."""
+    channel = load_channels()[task["channel_code"]]
     contacts = evidence.use(channel) * channel.cost_yuan
-    offer = next((offer for offer in campaign.offers if offer.offer_id == row["offer_id"]), None)
+    offers = campaigns[task["campaign_id"]].offers
+    offer = next((offer for offer in offers if offer.offer_id == task["offer_id"]), None)
     if offer is None or offer.margin_yuan <= offer.cost_yuan:
-        return contacts
-    sales = max(0.0, row["expected_value_yuan"] + contacts) / (offer.margin_yuan - offer.cost_yuan)
-    return contacts + offer.cost_yuan * sales
+        return contacts, 0.0, 1.0
+    return contacts, offer.cost_yuan, offer.margin_yuan - offer.cost_yuan
 
 
 def allocation_metrics(allocation: Allocation) -> dict[str, float]:
@@ -175,10 +204,9 @@ def rows_of_night(
     decisions = night_rows.decisions_of(targets, allocation, campaigns, policy, business_date)
     contacts = night_rows.contacts_of(targets, allocation, campaigns, business_date)
     require_tally(decisions, contacts)
-    groups = lake.arrow(
+    earlier = lake.arrow(
         CONTROL, filters=[("business_date", "<", business_date)], columns=["campaign_id", "subscription_id"]
     )
-    earlier = {(row["campaign_id"], row["subscription_id"]) for row in groups.to_pylist()}
     tables = {
         DECISION: decisions,
         CONTACT: contacts,
@@ -199,11 +227,11 @@ def _summary(decisions: pa.Table, allocation: Allocation, refusals: list[str]) -
     counts: dict[str, dict[str, int]] = {}
     for (campaign_id, key), count in sorted(counts_by_reason(decisions).items()):
         counts.setdefault(campaign_id, {})[key] = count
-    channels = Counter(code for code in decisions["channel_code"].to_pylist() if code)
+    chosen = decisions["channel_code"].drop_null().value_counts().to_pylist()
     return {
         "targeted": decisions.num_rows,
         "by_campaign": counts,
-        "by_channel": dict(sorted(channels.items())),
+        "by_channel": {each["values"]: each["counts"] for each in sorted(chosen, key=lambda each: each["values"])},
         "refused_campaigns": refusals,
         **{k: v for k, v in allocation_metrics(allocation).items() if "shadow" not in k},
     }

@@ -13,6 +13,7 @@ import pyarrow as pa
 from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
+from jobs.targeting.positions import positions, ranks
 from jobs.targeting.value import Evidence, expected_sales
 from models.allocation import Activities, Conflict, LinearRule, Pairs, Problem, RuleKind
 
@@ -52,25 +53,28 @@ def build_problem(
     contact_day: date,
     budget_left: Mapping[str, float],
     evidence: Evidence,
+    sales: np.ndarray | None = None,
 ) -> NightProblem:
-    """State the night's problem: contactable targets x open channels, capacities, budgets, staff hours, caps."""
+    """State the night's problem: contactable targets x open channels, capacities, budgets, staff hours, caps.
+
+    `sales` are those of `expected_sales`, where they are known already.
+    """
     channels, listed = list(load_channels().values()), list(campaigns.values())
     use = np.asarray([evidence.use(channel) for channel in channels])
     is_candidate = targets["all_reasons"].to_numpy() == 0
     allowed = open_matrix(targets["open_channels"].to_numpy(), channels) & is_candidate[:, None] & ~np.isnan(values)
     target, channel_of = np.nonzero(allowed)
-    positions = {campaign.campaign_id: place for place, campaign in enumerate(listed)}
-    campaign_of = np.asarray([positions[name] for name in targets["campaign_id"].to_pylist()], dtype=np.int64)
-    customers, customer_of = np.unique(
-        np.asarray(targets["subscription_id"].to_pylist(), dtype=object), return_inverse=True
-    )
+    campaign_of = positions(targets["campaign_id"], [campaign.campaign_id for campaign in listed])
+    n_customers, customer_of = ranks(targets["subscription_id"])
     activities = _activities(listed, channels, use, contact_day)
     activity = (campaign_of[target] * len(channels) + channel_of).astype(np.int64)
-    sales = expected_sales(targets, campaigns, channels, policy, evidence)[target, channel_of]
+    if sales is None:
+        sales = expected_sales(targets, campaigns, channels, policy, evidence)
+    sales = sales[target, channel_of]
     problem = Problem(
-        n_customers=len(customers),
+        n_customers=n_customers,
         activities=activities,
-        pairs=Pairs(customer_of[target].astype(np.int64), activity, values[target, channel_of], sales),
+        pairs=Pairs(customer_of[target], activity, values[target, channel_of], sales),
         rules=[*_customer_rules(targets, customer_of, policy), *_rules(listed, channels, use, policy, budget_left)],
         conflicts=_conflicts(listed),
         one_channel_per_campaign=True,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.campaigns import Campaign
+from conf.channels import Channel
 from conf.exports import load_exports
 from conf.policy import Policy, load_policy
 from jobs.rules.exclusion_reasons import Reason, first_reason
@@ -17,10 +19,12 @@ from jobs.rules.list_rows import last_valid_day
 from jobs.targeting.allocate import NOT_CHOSEN, Allocation
 from jobs.targeting.approval import campaign_hash
 from jobs.targeting.control_group import GLOBAL
-from jobs.targeting.slots import assign_slots
+from jobs.targeting.positions import positions
+from jobs.targeting.slots import slots_of_lists
 
 ROWS_PER_FILE = 500_000
 VERSION_DIGITS = 12
+ID_BYTES = 12  # of the digest that is a contact's id
 
 RECOMMENDED_TEXTS = (
     "contact_id",
@@ -35,8 +39,21 @@ RECOMMENDED_TEXTS = (
 
 def contact_id_of(campaign_id: str, wave_no: int, subscription_id: str, business_date: date) -> str:
     """The same contact has the same id however often the night is run."""
+    return "K" + _digest(campaign_id, wave_no, subscription_id, business_date).hex().upper()
+
+
+def _digest(campaign_id: str, wave_no: int, subscription_id: str, business_date: date) -> bytes:
     text = f"{campaign_id}|{wave_no}|{subscription_id}|{business_date}"
-    return "K" + sha256(text.encode()).hexdigest()[:24].upper()
+    return sha256(text.encode()).digest()[:ID_BYTES]
+
+
+def _contact_ids(digests: np.ndarray) -> pa.Array:
+    """Ids of contacts from their digests (rows of ID_BYTES)."""
+    letters = np.frombuffer(digests.tobytes().hex().upper().encode(), np.uint8).reshape(len(digests), -1)
+    ids = np.hstack([np.full((len(letters), 1), ord("K"), np.uint8), letters])
+    offsets = np.arange(len(ids) + 1, dtype=np.int32) * (1 + 2 * ID_BYTES)
+    values = pa.py_buffer(np.ascontiguousarray(ids))
+    return pa.Array.from_buffers(pa.string(), len(ids), [None, pa.py_buffer(offsets), values])
 
 
 def file_name_of(channel_code: str, campaign_id: str, planned_date: date, sequence: int, extension: str) -> str:
@@ -49,11 +66,13 @@ def decisions_of(
 ) -> pa.Table:
     """The decision log: one row per target with verdict, first reason, all reasons and open channels."""
     bits = targets["all_reasons"].to_numpy() | allocation.reasons
-    firsts = {int(value): first_reason(int(value)) for value in np.unique(bits)}
-    verdicts = [
-        _verdict(firsts[int(value)], channel, allocation)
-        for value, channel in zip(bits, allocation.chosen_channel, strict=True)
-    ]
+    sets, kind = np.unique(bits, return_inverse=True)
+    firsts = [first_reason(int(value)) for value in sets]
+    passive = np.asarray([channel.is_passive for channel in allocation.channels])
+    # A place of this list for each target: by its reason, else by whether its channel waits for the customer.
+    verdicts = ["EXCLUDED", "CONTROL", "EXPORTED", "RECOMMENDED"]
+    of_reason = np.asarray([_verdict_of(reason, verdicts) for reason in firsts], dtype=np.int64)[kind]
+    of_channel = np.where(passive[allocation.chosen_channel], 3, 2)
     codes = [channel.channel_code for channel in allocation.channels]
     versions = {name: campaign_hash(campaign)[:VERSION_DIGITS] for name, campaign in campaigns.items()}
     rows = targets.num_rows
@@ -61,85 +80,124 @@ def decisions_of(
         {
             "subscription_id": targets["subscription_id"],
             "campaign_id": targets["campaign_id"],
-            "business_date": pa.array([business_date] * rows, pa.date32()),
-            "verdict": pa.array(verdicts, pa.string()),
-            "first_reason": pa.array(
-                [reason.name if (reason := firsts[int(value)]) else None for value in bits], pa.string()
-            ),
+            "business_date": pa.array(np.full(rows, business_date, "datetime64[D]")),
+            "verdict": _texts(verdicts, np.where(of_reason < 0, of_channel, of_reason)),
+            "first_reason": _texts([reason.name if reason else None for reason in firsts], kind),
             "all_reasons": pa.array(bits, pa.int64()),
             "channel_verdicts": targets["open_channels"],
-            "channel_code": pa.array(
-                [None if k == NOT_CHOSEN else codes[k] for k in allocation.chosen_channel], pa.string()
-            ),
+            "channel_code": _texts([*codes, None], allocation.chosen_channel),
             "wave_no": targets["wave_no"],
             "score": targets["score"],
             "value_yuan": pa.array(allocation.value_yuan, pa.float64(), from_pandas=True),
             "is_model_selected": targets["is_model_selected"],
-            "campaign_version": pa.array([versions[name] for name in targets["campaign_id"].to_pylist()], pa.string()),
-            "policy_version": pa.array([policy.version] * rows, pa.string()),
+            "campaign_version": _texts(list(versions.values()), positions(targets["campaign_id"], list(versions))),
+            "policy_version": _texts([policy.version], np.zeros(rows, np.int64)),
         }
     )
 
 
-def _verdict(reason: Reason | None, channel: int, allocation: Allocation) -> str:
-    if reason is Reason.CONTROL_GROUP:
-        return "CONTROL"
-    if reason is not None:
-        return "EXCLUDED"
-    return "RECOMMENDED" if allocation.channels[channel].is_passive else "EXPORTED"
+def _verdict_of(reason: Reason | None, verdicts: list[str]) -> int:
+    """Place of the verdict a first reason gives; -1 without one."""
+    if reason is None:
+        return -1
+    return verdicts.index("CONTROL" if reason is Reason.CONTROL_GROUP else "EXCLUDED")
+
+
+def _texts(values: Sequence[str | None], places: np.ndarray) -> pa.Array:
+    """The value at each place; places count from the end when they are negative."""
+    return pa.array(values, pa.string()).take(pa.array(places % max(len(values), 1), pa.int64()))
 
 
 def contacts_of(
     targets: pa.Table, allocation: Allocation, campaigns: Mapping[str, Campaign], business_date: date
 ) -> pa.Table:
     """The lists: one row per chosen contact with its file and line; lines of a file stand in the order of contact_id."""
-    planned = business_date + timedelta(days=1)
+    planned, listed = business_date + timedelta(days=1), list(campaigns.values())
     chosen = np.flatnonzero(allocation.chosen_channel != NOT_CHOSEN)
-    rows = []
-    for target, k in zip(targets.take(pa.array(chosen)).to_pylist(), allocation.chosen_channel[chosen], strict=True):
-        rows.append(_contact(target, allocation, int(k), campaigns[target["campaign_id"]], business_date, planned))
-    for row, value in zip(rows, allocation.value_yuan[chosen], strict=True):
-        row["expected_value_yuan"] = float(value)
-    rows.sort(key=lambda row: (row["channel_code"], row["campaign_id"], row["contact_id"]))
-    _number_lines(rows, planned)
-    assign_slots(rows, load_policy().sending)
-    return pa.Table.from_pylist(rows, schema=_CONTACT_SCHEMA)
+    if not len(chosen):
+        return _CONTACT_SCHEMA.empty_table()
+    rows = targets.select(["subscription_id", "campaign_id", "wave_no", "score", "is_model_selected"]).take(
+        pa.array(chosen)
+    )
+    task = (
+        positions(rows["campaign_id"], list(campaigns)) * len(allocation.channels) + allocation.chosen_channel[chosen]
+    )
+    found, task = np.unique(task, return_inverse=True)
+    tasks = [
+        _task(listed[pair // len(allocation.channels)], allocation.channels[pair % len(allocation.channels)])
+        for pair in found
+    ]
+    named = zip(*(rows[name].to_pylist() for name in ("campaign_id", "wave_no", "subscription_id")), strict=True)
+    packed = b"".join(_digest(name, wave, person, business_date) for name, wave, person in named)
+    digests = np.frombuffer(packed, np.uint8).reshape(-1, ID_BYTES)
+    order = _order_of_lists(tasks, task, digests)
+    rows, task, digests = rows.take(pa.array(order)), task[order], digests[order]
+    columns = {name: _texts([each[name] for each in tasks], task) for name in tasks[0]}
+    day = {"planned_date": planned, "business_date": business_date}
+    lists = pa.table(
+        {
+            **{name: rows[name] for name in rows.column_names},
+            **columns,
+            "contact_id": _contact_ids(digests),
+            **{name: pa.array(np.full(len(order), value, "datetime64[D]")) for name, value in day.items()},
+            "expected_value_yuan": allocation.value_yuan[chosen][order],
+            **_lines(tasks, task, planned),
+        }
+    )
+    return lists.select(_CONTACT_SCHEMA.names).cast(_CONTACT_SCHEMA)
 
 
-def _contact(
-    target: dict, allocation: Allocation, k: int, campaign: Campaign, business_date: date, planned: date
-) -> dict[str, object]:
-    channel = allocation.channels[k]
+def _task(campaign: Campaign, channel: Channel) -> dict[str, str]:
+    """What every contact of a campaign on a channel says."""
     task = campaign.task_of(channel.channel_code)
-    wave_no, subscription_id = target["wave_no"], target["subscription_id"]
     return {
-        "contact_id": contact_id_of(campaign.campaign_id, wave_no, subscription_id, business_date),
         "campaign_id": campaign.campaign_id,
         "task_id": campaign.task_id(channel.channel_code),
-        "wave_no": wave_no,
-        "subscription_id": subscription_id,
         "product_id": campaign.product_id,
         "offer_id": task.offer_id,
         "channel_code": channel.channel_code,
         "channel_class": channel.channel_class,
         "contact_class": task.contact_class or channel.channel_class,
-        "planned_date": planned,
-        "business_date": business_date,
         "script_id": task.script_id,
-        "score": target["score"],
-        "is_model_selected": target["is_model_selected"],
     }
 
 
-def _number_lines(rows: list[dict], planned: date) -> None:
+def _order_of_lists(tasks: list[dict[str, str]], task: np.ndarray, digests: np.ndarray) -> np.ndarray:
+    """The order of the lists: by channel, campaign and id."""
+    names = [(each["channel_code"], each["campaign_id"]) for each in tasks]
+    rank = np.argsort(np.asarray(sorted(range(len(names)), key=names.__getitem__), np.int64))
+    padded = np.zeros((len(digests), 16), np.uint8)
+    padded[:, :ID_BYTES] = digests
+    words = padded.view(">u8")  # digits of an id sort as its bytes do
+    return np.lexsort((words[:, 1], words[:, 0], rank[task]))
+
+
+def _lines(tasks: list[dict[str, str]], task: np.ndarray, planned: date) -> dict[str, pa.Array]:
+    """File, line and slot of contacts in the order of the lists."""
     extensions = {layout.channel_code: layout.extension for layout in load_exports().values()}
-    counts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        key = (row["channel_code"], row["campaign_id"])
-        place = counts[key] = counts.get(key, 0) + 1
-        sequence, line = divmod(place - 1, ROWS_PER_FILE)
-        row["file_name"] = file_name_of(*key, planned, sequence + 1, extensions[row["channel_code"]])
-        row["line_number"] = line + 1
+    firsts = np.flatnonzero(np.append(True, task[1:] != task[:-1]))
+    sizes = np.diff(np.append(firsts, len(task)))
+    place = np.arange(len(task)) - np.repeat(firsts, sizes)
+    line = place % ROWS_PER_FILE
+    starts = np.flatnonzero(line == 0)
+    files, sizes = task[starts], np.diff(np.append(starts, len(task)))
+    codes = [tasks[pair]["channel_code"] for pair in files]
+    names = [
+        file_name_of(
+            code, tasks[pair]["campaign_id"], planned, int(place[start]) // ROWS_PER_FILE + 1, extensions[code]
+        )
+        for code, pair, start in zip(codes, files, starts, strict=True)
+    ]
+    slots = slots_of_lists(codes, sizes.tolist(), load_policy().sending)
+    slot = [
+        pa.nulls(size, pa.int32()) if own is None else pa.array(own, pa.int32())
+        for own, size in zip(slots, sizes.tolist(), strict=True)
+    ]
+    return {
+        "file_name": _texts(names, np.repeat(np.arange(len(names)), sizes)),
+        "line_number": pa.array(line + 1, pa.int32()),
+        "slot_no": pa.chunked_array(slot, pa.int32()),
+    }
 
 
 _CONTACT_SCHEMA = pa.schema(
@@ -155,74 +213,44 @@ _CONTACT_SCHEMA = pa.schema(
 )
 
 
-def control_rows_of(
-    targets: pa.Table, decisions: pa.Table, earlier: set[tuple[str, str]], business_date: date
-) -> pa.Table:
-    """Who is held back for the first time tonight; `earlier` holds (campaign, subscription) of earlier nights."""
-    rows = []
-    held = zip(
-        decisions["verdict"].to_pylist(),
-        targets["campaign_id"].to_pylist(),
-        targets["subscription_id"].to_pylist(),
-        targets["is_campaign_control"].to_pylist(),
-        targets["is_model_selected"].to_pylist(),
-        strict=True,
+def control_rows_of(targets: pa.Table, decisions: pa.Table, earlier: pa.Table, business_date: date) -> pa.Table:
+    """Who is held back for the first time tonight; `earlier` holds campaign and subscription of earlier nights."""
+    columns = ["campaign_id", "subscription_id", "is_campaign_control", "is_model_selected"]
+    held = targets.select(columns).filter(pc.equal(decisions["verdict"], "CONTROL"))
+    concerned = earlier.filter(pc.is_in(earlier["subscription_id"], value_set=held["subscription_id"].combine_chunks()))
+    known = set(zip(*(concerned[name].to_pylist() for name in columns[:2]), strict=True))
+    pairs = zip(*(held[name].to_pylist() for name in columns[:2]), strict=True)
+    new = held.filter(pa.array([pair not in known for pair in pairs], pa.bool_()))
+    days = pa.array(np.full(new.num_rows, business_date, "datetime64[D]"))
+    return pa.table(
+        {
+            "campaign_id": new["campaign_id"],
+            "subscription_id": new["subscription_id"],
+            "assigned_on": days,
+            "control_kind": pc.if_else(pc.fill_null(new["is_campaign_control"], False), "CAMPAIGN", GLOBAL),
+            "is_model_selected": new["is_model_selected"],
+            "business_date": days,
+        }
     )
-    for verdict, campaign_id, subscription_id, is_campaign_control, is_model_selected in held:
-        if verdict != "CONTROL" or (campaign_id, subscription_id) in earlier:
-            continue
-        kind = "CAMPAIGN" if is_campaign_control else GLOBAL
-        rows.append(
-            {
-                "campaign_id": campaign_id,
-                "subscription_id": subscription_id,
-                "assigned_on": business_date,
-                "control_kind": kind,
-                "is_model_selected": is_model_selected,
-                "business_date": business_date,
-            }
-        )
-    schema = pa.schema(
-        [
-            ("campaign_id", pa.string()),
-            ("subscription_id", pa.string()),
-            ("assigned_on", pa.date32()),
-            ("control_kind", pa.string()),
-            ("is_model_selected", pa.bool_()),
-            ("business_date", pa.date32()),
-        ]
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def recommendations_of(contacts: pa.Table) -> pa.Table:
     """What passive channels show: the chosen contacts on them, best first for each subscription."""
-    passive = [row for row in contacts.to_pylist() if row["channel_class"] == "PASSIVE"]
-    passive.sort(key=lambda row: (row["subscription_id"], -row["expected_value_yuan"], row["contact_id"]))
-    rows, rank, before = [], 0, None
-    for row in passive:
-        rank = rank + 1 if row["subscription_id"] == before else 1
-        before = row["subscription_id"]
-        kept = {name: row[name] for name in RECOMMENDED_TEXTS}
-        rows.append(
-            {
-                **kept,
-                "rank_no": rank,
-                "expected_value_yuan": row["expected_value_yuan"],
-                "valid_from": row["planned_date"],
-                "valid_to": last_valid_day(row["planned_date"]),
-                "business_date": row["business_date"],
-            }
-        )
-    texts = [(name, pa.string()) for name in RECOMMENDED_TEXTS]
-    schema = pa.schema(
-        [
-            *texts,
-            ("rank_no", pa.int32()),
-            ("expected_value_yuan", pa.float64()),
-            ("valid_from", pa.date32()),
-            ("valid_to", pa.date32()),
-            ("business_date", pa.date32()),
-        ]
+    shown = contacts.filter(pc.equal(contacts["channel_class"], "PASSIVE")).sort_by(
+        [("subscription_id", "ascending"), ("expected_value_yuan", "descending"), ("contact_id", "ascending")]
     )
-    return pa.Table.from_pylist(rows, schema=schema)
+    runs = pc.run_end_encode(shown["subscription_id"].combine_chunks()).run_ends.to_numpy()
+    sizes = np.diff(np.append(0, runs))
+    rank = np.arange(shown.num_rows) - np.repeat(runs - sizes, sizes) + 1
+    days = {day: last_valid_day(day) for day in shown["planned_date"].unique().to_pylist()}
+    valid_to = pa.array(map(days.get, shown["planned_date"].to_pylist()), pa.date32())
+    return pa.table(
+        {
+            **{name: shown[name] for name in RECOMMENDED_TEXTS},
+            "rank_no": pa.array(rank, pa.int32()),
+            "expected_value_yuan": shown["expected_value_yuan"],
+            "valid_from": shown["planned_date"],
+            "valid_to": valid_to,
+            "business_date": shown["business_date"],
+        }
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+from pyarrow.dataset import Expression, field
 
 from conf.channels import load_channels
 from conf.responses import load_response_rules
@@ -23,26 +25,46 @@ ALL_CAMPAIGNS = "GLOBAL"
 STANDS = date(9999, 12, 31)
 
 
-def read_protection(lake: Tables, business_date: date, contact_day: date) -> Protection:
+def read_protection(
+    lake: Tables, business_date: date, contact_day: date, subscriptions: pa.Array | None = None
+) -> Protection:
     """Protection in force on the contact day, as known now, and who holds which number on the business date.
 
     An entry that was bound to nobody when it was made protects whoever we would reach on its number now. Opt-outs and
     complaints count in every delivery, superseded ones too, until a person releases them (conf/responses.yaml).
+    `subscriptions` are those whose protection is asked for, everybody when left out: only what concerns them is read.
     """
-    protection = Protection()
-    reached = _read_holders(lake, business_date, protection)
-    _read_suppression(lake, contact_day, protection)
-    owners = _OwnerHistory(lake)
-    _read_lists(lake, contact_day, protection, _Binding(reached, owners))
+    protection, asked = Protection(), _Asked(subscriptions)
+    reached = _read_holders(lake, business_date, protection, asked)
+    _read_suppression(lake, contact_day, protection, asked)
+    owners = _OwnerHistory(lake, asked)
+    _read_lists(lake, contact_day, protection, _Binding(reached, owners), asked)
     _read_opt_outs(lake, business_date, protection, _Binding(reached, owners))
-    _read_complaints(lake, business_date, contact_day, protection, owners)
+    _read_complaints(lake, business_date, contact_day, protection, owners, asked)
     _read_sensitive(lake, protection, owners)
-    groups = lake.arrow("gold.control_group", columns=["campaign_id", "subscription_id", "control_kind"]).to_pylist()
-    for row in groups:
+    columns = ["campaign_id", "subscription_id", "control_kind"]
+    groups = lake.dataset("gold.control_group").to_table(columns, filter=asked.of())
+    for row in groups.to_pylist():
         protection.held_back.add((row["campaign_id"], row["subscription_id"]))
         if row["control_kind"] == ALL_CAMPAIGNS:
             protection.held_back_always.add(row["subscription_id"])
     return protection
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Whose protection is read; None: everybody's."""
+
+    subscriptions: pa.Array | None
+
+    def of(self, column: str = "subscription_id") -> Expression | None:
+        """Rows about them."""
+        return None if self.subscriptions is None else field(column).isin(self.subscriptions)
+
+    def or_reached(self, reached: Mapping[int, list[str]], column: str) -> Expression | None:
+        """Rows about them, or about nobody known whose number is now theirs."""
+        about = self.of()
+        return None if about is None else about | field(column).isin(pa.array(list(reached), pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -60,44 +82,55 @@ class _Binding:
         return [subscription for subscription in bound if not self.owners.has_changed_since(subscription, day)]
 
 
-def _read_holders(lake: Tables, business_date: date, protection: Protection) -> dict[int, list[str]]:
-    """Fill the holders of numbers; returns the live subscriptions by token of their number."""
-    view = lake.arrow(
-        "gold.customer_360",
-        filters=[("snapshot_date", "=", business_date)],
-        columns=["subscription_id", "msisdn", "is_live", "subscription_status"],
-    )
-    number_of = vault.numbers(lake.settings)
+def _read_holders(lake: Tables, business_date: date, protection: Protection, asked: _Asked) -> dict[int, list[str]]:
+    """Fill the holders of the numbers of those asked for; returns all live subscriptions by token of their number."""
+    view = lake.dataset("gold.customer_360")
+    on_night, named = field("snapshot_date") == business_date, asked.of()
+    if named is not None:
+        tokens = view.to_table(["msisdn"], filter=on_night & named)["msisdn"].unique().drop_null()
+        on_night &= field("msisdn").isin(tokens)
+    columns = ["subscription_id", "msisdn", "subscription_status"]
+    live = view.to_table(columns, filter=on_night & field("is_live") & field("msisdn").is_valid())
+    known = vault.numbers(lake.settings, live["msisdn"].unique())
+    number_of = dict(zip(known["token"].to_pylist(), known["value"].to_pylist(), strict=True))
     reached = defaultdict(list)
-    for row in view.to_pylist():
-        number = number_of.get(row["msisdn"])
-        if row["is_live"] and number:
-            protection.live.add(row["subscription_id"])
-            protection.status[row["subscription_id"]] = row["subscription_status"]
-            reached[row["msisdn"]].append(row["subscription_id"])
-            twice = protection.holder.setdefault(number, row["subscription_id"])
-            if twice != row["subscription_id"]:  # two live lines on one number: nobody can say whom we would reach
-                protection.holder[number] = ""
+    for subscription, token, status in zip(*(live[name].to_pylist() for name in columns), strict=True):
+        number = number_of.get(token)
+        if not number:
+            continue
+        protection.live.add(subscription)
+        protection.status[subscription] = status
+        reached[token].append(subscription)
+        twice = protection.holder.setdefault(number, subscription)
+        if twice != subscription:  # two live lines on one number: nobody can say whom we would reach
+            protection.holder[number] = ""
     return dict(reached)
 
 
-def _read_suppression(lake: Tables, contact_day: date, protection: Protection) -> None:
+def _read_suppression(lake: Tables, contact_day: date, protection: Protection, asked: _Asked) -> None:
     newest = lake.newest_date("gold.suppression")
-    rows = lake.arrow("gold.suppression", filters=[("snapshot_date", "=", newest)]).to_pylist() if newest else []
+    if newest is None:
+        return
+    of_night, named = field("snapshot_date") == newest, asked.of()
+    rows = lake.dataset("gold.suppression").to_table(filter=of_night if named is None else of_night & named)
     suppressed = defaultdict(list)
-    for row in rows:
+    for row in rows.to_pylist():
         if row["valid_from"] <= contact_day <= row["valid_to"]:
             suppressed[row["subscription_id"]].append((row["scope_type"], row["scope_value"]))
     protection.suppressed = dict(suppressed)
 
 
-def _read_lists(lake: Tables, contact_day: date, protection: Protection, binding: _Binding) -> None:
-    nights = sorted(set(lake.arrow("silver.list_member", columns=["load_date"])["load_date"].to_pylist()))
+def _read_lists(lake: Tables, contact_day: date, protection: Protection, binding: _Binding, asked: _Asked) -> None:
+    nights = sorted(lake.arrow("silver.list_member", columns=["load_date"])["load_date"].unique().to_pylist())
     if not nights:
         return
-    filters = [("load_date", ">=", _whole_since(lake, nights))]
+    in_force, concerned = (
+        field("load_date") >= _whole_since(lake, nights),
+        asked.or_reached(binding.reached, "msisdn_token"),
+    )
+    rows = lake.dataset("silver.list_member").to_table(filter=in_force if concerned is None else in_force & concerned)
     listed = defaultdict(list)
-    for row in lake.arrow("silver.list_member", filters=filters).to_pylist():
+    for row in rows.to_pylist():
         added = row["added_at"].date()
         starts, ends = row["valid_from"] or added, row["valid_to"] or date.max
         if row["superseded_on"] > nights[-1] and starts <= contact_day <= ends:
@@ -118,8 +151,11 @@ def _whole_since(lake: Tables, nights: list[date]) -> date:
 
 def _read_opt_outs(lake: Tables, business_date: date, protection: Protection, binding: _Binding) -> None:
     columns = ["contact_id", "subscription_id", "msisdn_token", "contact_time", "channel_code", "opt_out_scope"]
-    answers = lake.arrow("silver.channel_result", columns=columns)
-    asked = answers.filter(pa.compute.not_equal(pa.compute.fill_null(answers["opt_out_scope"], ""), "")).to_pylist()
+    answers = lake.dataset("silver.channel_result")
+    # Few answers are opt-outs, and whom each concerns is known only with the contact it answers: all of them are looked at.
+    asked = answers.to_table(
+        columns, filter=field("opt_out_scope").is_valid() & (field("opt_out_scope") != "")
+    ).to_pylist()
     if not asked:
         return
     promoted = _promoted_products(lake, {row["contact_id"] for row in asked})
@@ -137,18 +173,20 @@ def _read_opt_outs(lake: Tables, business_date: date, protection: Protection, bi
 def _promoted_products(lake: Tables, contact_ids: set[str]) -> dict[str, tuple[str, str]]:
     """Subscription and product of contacts, from the lists and from executions before closedloop."""
     found: dict[str, tuple[str, str]] = {}
+    is_wanted = field("contact_id").isin(pa.array(sorted(contact_ids), pa.string()))
     for name in ("silver.campaign_execution", "gold.campaign_contact"):
-        rows = lake.arrow(name, columns=["contact_id", "subscription_id", "product_id"])
-        wanted = rows.filter(pa.compute.is_in(rows["contact_id"], pa.array(sorted(contact_ids), pa.string())))
-        found |= {row["contact_id"]: (row["subscription_id"], row["product_id"] or "") for row in wanted.to_pylist()}
+        rows = lake.dataset(name).to_table(["contact_id", "subscription_id", "product_id"], filter=is_wanted)
+        found |= {row["contact_id"]: (row["subscription_id"], row["product_id"] or "") for row in rows.to_pylist()}
     return found
 
 
 def _read_complaints(
-    lake: Tables, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory
+    lake: Tables, business_date: date, contact_day: date, protection: Protection, owners: _OwnerHistory, asked: _Asked
 ) -> None:
     newest: dict[str, dict] = {}
-    rows = lake.arrow("silver.complaint").to_pylist()
+    told = lake.dataset("silver.complaint")
+    ids = told.to_table(["complaint_id"], filter=asked.of())["complaint_id"].unique()  # a later row may name nobody
+    rows = told.to_table(filter=field("complaint_id").isin(ids)).to_pylist()
     for row in sorted(rows, key=lambda row: (row["data_date"], row["load_date"], row["status"] or "")):
         newest[row["complaint_id"]] = row
     complaints = defaultdict(list)
@@ -199,18 +237,23 @@ def _read_sensitive(lake: Tables, protection: Protection, owners: _OwnerHistory)
 class _OwnerHistory:
     """When a line changed hands: what an earlier owner asked for does not bind the next one."""
 
-    def __init__(self, lake: Tables):
+    def __init__(self, lake: Tables, asked: _Asked):
         names = ["subscription_id", "data_date", "load_date", "customer_id"]
-        rows = lake.arrow("silver.subscription", filters=[("superseded_on", "=", STANDS)], columns=names)
-        self.present: dict[str, str] = {}
-        self._changed: dict[str, date] = {}
-        for subscription, data_date, _, customer in sorted(
-            zip(*(rows[name].to_pylist() for name in names), strict=True)
-        ):
-            if self.present.get(subscription, customer) != customer:
-                self._changed[subscription] = data_date
-            self.present[subscription] = customer
+        stands, named = field("superseded_on") == STANDS, asked.of()
+        known = lake.dataset("silver.subscription").to_table(names, filter=stands if named is None else stands & named)
+        rows = known.sort_by([(name, "ascending") for name in names]).combine_chunks()
+        lines, customers = (_codes(rows[name]) for name in ("subscription_id", "customer_id"))
+        goes_on = lines[1:] == lines[:-1]
+        newest = rows.filter(pa.array(np.append(~goes_on, [True] * bool(len(lines)))))
+        self.present = dict(zip(newest["subscription_id"].to_pylist(), newest["customer_id"].to_pylist(), strict=True))
+        sold = rows.take(pa.array(np.flatnonzero(goes_on & (customers[1:] != customers[:-1])) + 1, pa.int64()))
+        self._changed = dict(zip(sold["subscription_id"].to_pylist(), sold["data_date"].to_pylist(), strict=True))
 
     def has_changed_since(self, subscription: str, day: date) -> bool:
         """Whether the line got its present owner after that day."""
         return subscription in self._changed and self._changed[subscription] > day
+
+
+def _codes(texts: pa.ChunkedArray) -> np.ndarray:
+    """A number for each text, the same for the same."""
+    return texts.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy(zero_copy_only=False)

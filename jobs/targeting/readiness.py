@@ -16,6 +16,7 @@ from jobs.lakehouse.withheld import without_withheld
 
 FRESH = ("COMPLETE", "EMPTY")
 SKIPPED = "night_skipped"
+LISTS = "gold.campaign_contact"
 
 
 class StaleSuppression(ExportRefused):
@@ -124,9 +125,7 @@ def require_inputs(tables: Tables, business_date: date) -> None:
 
 def _require_history(tables: Tables, business_date: date) -> None:
     """The history of the night must know the newest lists that left before it: else caps, waves and stops count wrong."""
-    filters, columns = [("business_date", "<", business_date)], ["contact_id", "business_date", "file_name"]
-    earlier = without_withheld(tables.settings, tables.arrow("gold.campaign_contact", filters=filters, columns=columns))
-    newest = max(earlier["business_date"].unique().to_pylist(), default=None)
+    newest = _newest_night_that_left(tables, business_date)
     if newest is None:
         return
     filters = [("snapshot_date", "=", business_date), ("business_date", "=", newest)]
@@ -135,3 +134,14 @@ def _require_history(tables: Tables, business_date: date) -> None:
             f"night {business_date}: gold.contact_history of that night does not hold the lists of {newest}: caps cannot be counted\n"
             f"  to do:  closedloop run respond --date {business_date}"
         )
+
+
+def _newest_night_that_left(tables: Tables, before: date) -> date | None:
+    """The newest earlier night with a contact that is to be made, looked for night by night."""
+    columns, night = ["contact_id", "file_name"], tables.newest_date(LISTS, before=before)
+    while night is not None:
+        listed = tables.arrow(LISTS, filters=[("business_date", "=", night)], columns=columns)
+        if without_withheld(tables.settings, listed).num_rows:
+            return night
+        night = tables.newest_date(LISTS, before=night)
+    return None

@@ -16,8 +16,8 @@ from conf.policy import load_policy
 from conf.settings import Settings
 from jobs.lakehouse.tables import Tables
 from jobs.targeting.export_check import read_back
-from jobs.targeting.export_layout import CellRefused, file_bytes, misfit
-from jobs.targeting.export_rows import UNKNOWN_PLACE, Cells, Directory, cells_of
+from jobs.targeting.export_layout import CellRefused, file_bytes, misfits
+from jobs.targeting.export_rows import UNKNOWN_PLACE, Directory, Places, cells_of
 from jobs.targeting.night_rows import contact_id_of
 from jobs.targeting.preview import newest_view
 
@@ -37,13 +37,13 @@ NOBODY = "-"
 class _Specimen:
     """Stands for a customer while no view exists: a number nobody has, no known place."""
 
-    def number(self, subscription_id: str) -> str:
-        """A well-formed number."""
-        return "13800000000"
+    def numbers(self, people: pa.ChunkedArray) -> pa.Array:
+        """A well-formed number for each."""
+        return pa.array(["13800000000"] * len(people), pa.string())
 
-    def city(self, subscription_id: str) -> str:
-        """As for a customer of whom no place is known."""
-        return UNKNOWN_PLACE
+    def cities(self, people: pa.ChunkedArray) -> pa.Array:
+        """As for customers of whom no place is known."""
+        return pa.array([UNKNOWN_PLACE] * len(people), pa.string())
 
 
 def require_exportable(settings: Settings, campaign: Campaign) -> str:
@@ -59,23 +59,23 @@ def require_exportable(settings: Settings, campaign: Campaign) -> str:
     return f"{len(campaign.tasks)} tasks written and read back for {len(people)} customers of the view of {view}"
 
 
-def _customers(settings: Settings, campaign: Campaign, view: date) -> tuple[Any, list[str]]:
+def _customers(settings: Settings, campaign: Campaign, view: date) -> tuple[Places, list[str]]:
     """Numbers and places of the sample, and who is in it; whose number nobody knows is dropped at night, and here."""
     tables = Tables(settings)
-    found = _sample(tables, campaign, view)
-    directory = Directory(tables, view, found)
-    known = [person for person in found if directory.knows(person)]
+    found = pa.chunked_array([_sample(tables, campaign, view)], pa.string())
+    directory = Directory(tables, view, found.combine_chunks())
+    known = found.filter(directory.numbers(found).is_valid()).to_pylist()
     return (directory, known) if known else (_Specimen(), [])
 
 
-def _try_task(campaign: Campaign, position: int, task: Task, directory: Any, people: list[str], night: date) -> None:
+def _try_task(campaign: Campaign, position: int, task: Task, directory: Places, people: list[str], night: date) -> None:
     layout = load_exports()[load_channels()[task.channel_code].export_layout]
-    policy = load_policy()
-    lines: list[Cells] = [
-        cells_of(_contact(campaign, task, person, night), campaign, directory, policy) for person in people
-    ]
+    contacts = pa.Table.from_pylist([_contact(campaign, task, person, night) for person in people])
+    lines = cells_of(contacts, campaign, directory, load_policy())
     # One customer's number or place that no file can hold costs the night that contact alone; everybody's is refused below.
-    rows = [line for line in lines if not misfit(layout, {name: line[name] for name in _OF_THE_CUSTOMER})] or lines
+    unfit = misfits(layout, lines.select(_OF_THE_CUSTOMER))
+    fit = [row for row in range(lines.num_rows) if row not in unfit]
+    rows = lines.take(pa.array(fit)) if fit else lines
     place = CAMPAIGNS / f"{campaign.campaign_id.lower()}.yaml"
     try:
         content = file_bytes(layout, rows, "trial")
@@ -85,16 +85,14 @@ def _try_task(campaign: Campaign, position: int, task: Task, directory: Any, peo
     _require_read_back(place, position, layout, content, rows)
 
 
-def _require_read_back(place: Any, position: int, layout: ExportLayout, content: bytes, rows: list[Cells]) -> None:
-    wanted = [{name: row[name] for name in layout.column_names} for row in rows]
+def _require_read_back(place: Any, position: int, layout: ExportLayout, content: bytes, rows: pa.Table) -> None:
+    wanted = rows.select(layout.column_names)
     try:
         found = read_back(layout, content)
     except (ValueError, UnicodeError) as error:
         raise ConfigError(place, f"tasks.{position}", error, f"a file its channel can read ({layout.layout})") from None
-    if found != wanted:
-        unlike = next(
-            name for name in layout.column_names if any(a[name] != b[name] for a, b in zip(found, wanted, strict=True))
-        )
+    unlike = next((name for name in layout.column_names if found[name].to_pylist() != wanted[name].to_pylist()), None)
+    if unlike:
         raise ConfigError(
             place, _key(position, unlike), "another value when read back", f"the same value ({layout.layout})"
         )

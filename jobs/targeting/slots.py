@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from conf.channels import Channel, load_channels
 from conf.policy import SendingRules
@@ -27,26 +28,24 @@ def slots_of_rows(first: int, count: int, slot_cnt: int) -> np.ndarray:
     return np.sort((first + np.arange(count)) % slot_cnt) + 1
 
 
-def assign_slots(rows: Sequence[dict[str, Any]], sending: SendingRules) -> None:
-    """Set `slot_no` of rows in the order of their files: the slot of a bulk message, None on other channels."""
-    sizes = Counter((row["channel_code"], row["file_name"]) for row in rows)
+def slots_of_lists(channel_codes: Sequence[str], rows: Sequence[int], sending: SendingRules) -> list[np.ndarray | None]:
+    """Slot of each row of lists in their order, given channel and number of rows of each; None where no slots are kept."""
     before: Counter[str] = Counter()
-    slots: dict[str, list[int]] = {}
-    for (channel_code, file_name), count in sizes.items():
-        if load_channels()[channel_code].is_bulk:
-            slots[file_name] = slots_of_rows(before[channel_code], count, len(sending.slots)).tolist()
-            before[channel_code] += count
-    for row in rows:
-        of_file = slots.get(row["file_name"])
-        row["slot_no"] = None if of_file is None else of_file[row["line_number"] - 1]
+    slots: list[np.ndarray | None] = []
+    for channel_code, count in zip(channel_codes, rows, strict=True):
+        is_bulk = load_channels()[channel_code].is_bulk
+        slots.append(slots_of_rows(before[channel_code], count, len(sending.slots)) if is_bulk else None)
+        before[channel_code] += count
+    return slots
 
 
-def sending_plan(contacts: Sequence[Mapping[str, Any]], sending: SendingRules) -> dict[str, Any]:
+def sending_plan(contacts: pa.Table, sending: SendingRules) -> dict[str, Any]:
     """What the manifest of a bulk list says beside the window: the channel's pace and the rows of each slot, in file order."""
-    channel = load_channels()[contacts[0]["channel_code"]]
+    channel = load_channels()[contacts["channel_code"][0].as_py()]
     if not channel.is_bulk:
         return {}
-    counts = Counter(row["slot_no"] for row in contacts)
+    counted = contacts["slot_no"].value_counts().to_pylist()
+    counts = Counter({each["values"]: each["counts"] for each in counted})
     slots = [
         {"start": start, "end": end, "rows": counts[number]}
         for number, (start, end) in enumerate(sending.slots, start=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from conf.campaigns import Campaign
 from conf.channels import Channel, load_channels
 from conf.policy import Policy
 from conf.responses import load_response_rules
+from jobs.targeting.positions import positions
 
 if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
@@ -79,15 +80,15 @@ def expected_values(
     channels: Sequence[Channel],
     policy: Policy,
     evidence: Evidence,
+    sales: np.ndarray | None = None,
 ) -> np.ndarray:
     """Value in yuan of each target (row) on each channel (column); channels the campaign does not use get NaN.
 
     Expected sales x (margin - gift) - cost of the contacts expected (of a passive channel only those who come).
+    `sales` are those of `expected_sales`, where they are known already.
     """
-    values = expected_sales(targets, campaigns, channels, policy, evidence)
-    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
-    for campaign in campaigns.values():
-        rows = np.flatnonzero(campaign_of == campaign.campaign_id)
+    values = expected_sales(targets, campaigns, channels, policy, evidence) if sales is None else sales.copy()
+    for campaign, rows in _rows_by_campaign(targets, campaigns):
         for position, channel in enumerate(channels):
             if channel.channel_code not in campaign.channel_codes:
                 continue
@@ -105,16 +106,22 @@ def expected_sales(
     evidence: Evidence,
 ) -> np.ndarray:
     """Sales expected of each target (row) on each channel (column): reach x chance of a yes; NaN on channels not used."""
-    campaign_of = np.asarray(targets["campaign_id"].to_pylist(), dtype=object)
+    numbers = ["score", "is_model_selected", *(f"preference_{channel.channel_code}" for channel in channels)]
     sales = np.full((targets.num_rows, len(channels)), np.nan)
-    for campaign in campaigns.values():
-        rows = np.flatnonzero(campaign_of == campaign.campaign_id)
-        own = targets.take(pa.array(rows))
+    for campaign, rows in _rows_by_campaign(targets, campaigns):
+        own = targets.select(numbers).take(pa.array(rows))
         for position, channel in enumerate(channels):
             if channel.channel_code not in campaign.channel_codes or not len(rows):
                 continue
             sales[rows, position] = evidence.reach(channel) * chances(own, campaign, channel, policy, evidence)
     return sales
+
+
+def _rows_by_campaign(targets: pa.Table, campaigns: Mapping[str, Campaign]) -> Iterator[tuple[Campaign, np.ndarray]]:
+    """Each campaign with the rows of its targets."""
+    campaign_of = positions(targets["campaign_id"], list(campaigns))
+    for place, campaign in enumerate(campaigns.values()):
+        yield campaign, np.flatnonzero(campaign_of == place)
 
 
 def chances(own: pa.Table, campaign: Campaign, channel: Channel, policy: Policy, evidence: Evidence) -> np.ndarray:

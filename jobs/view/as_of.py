@@ -23,6 +23,7 @@ from conf.feeds import Feed, load_feeds
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.expiry import first_kept_in_bronze
 from jobs.lakehouse.file_states import LOADED
+from jobs.lakehouse.night_files import read_nights
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from jobs.lakehouse.tables import Tables
 
 FOREVER = date(9999, 12, 31)
+MANY_NIGHTS = 31  # enough to give every task nights of its own
 DUPLICATE_ROW = "ops.duplicate_row"
 
 
@@ -115,12 +117,14 @@ def standing_rows(
     its `load_date`. Rows that ask for protection are kept whatever replaced their file, the wishes among the rows of one key
     each for itself (`nth_row` above 1): no file takes a wish away.
     """
-    bronze = lake.read(feed.table)
-    rows = bronze.where(F.col("load_date").between(F.lit(dates.first), F.lit(dates.last)))
+    rows = read_nights(lake, feed.table, dates)
     rows = rows.withColumn("superseded_on", superseded_on(resends)).where(_stands(feed))
     if has_copies:
         rows = _without_copies(rows, lake.read(DUPLICATE_ROW), feed, dates, resends)
-    return _once_per_night(rows, feed) if feed.key else rows
+    if not feed.key:
+        return rows
+    # A night lies in one place for what follows: choosing the newest line, sums by night.
+    return _once_per_night(rows.repartition("load_date") if dates.days > MANY_NIGHTS else rows, feed)
 
 
 def _without_copies(
@@ -165,11 +169,16 @@ def _once_per_night(rows: DataFrame, feed: Feed) -> DataFrame:
     own = F.when(F.col(names[0]).isNull(), F.concat_ws(":", "file_id", "line_number"))
     key = [*names, own] if feed.keeps_wishes else names
     newest = [F.col(name).desc() for name in ("data_date", "resend_no", "loaded_at", "file_id", "line_number")]
-    window = Window.partitionBy("load_date", *key).orderBy(*newest)
-    is_kept = F.col("nth_row") == 1
-    if feed.wish_field:
-        is_kept |= _asks_for_protection(feed)
-    return rows.withColumn("nth_row", F.row_number().over(window)).where(is_kept)
+    # The hash comes first: rows are sorted by it, and keys of a feed look alike in their first letters.
+    window = Window.partitionBy(F.xxhash64("load_date", *key), "load_date", *key).orderBy(*newest)
+    if feed.keeps_wishes:
+        is_kept = F.col("nth_row") == 1
+        if feed.wish_field:
+            is_kept |= _asks_for_protection(feed)
+        return rows.withColumn("nth_row", F.row_number().over(window)).where(is_kept)
+    # Not by row_number() = 1: Spark would sort all rows once more before they are spread, to drop those that hardly ever are.
+    rows = rows.withColumn("has_newer", F.lag(F.lit(True)).over(window))
+    return rows.where(F.col("has_newer").isNull()).drop("has_newer")
 
 
 def feeds_with_copies(settings: Settings, dates: DateRange) -> set[str]:

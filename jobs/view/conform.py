@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from conf.dates import DateRange
@@ -12,7 +12,6 @@ from conf.tables import query_text, tables_of_job
 from jobs.lakehouse.lineage import feed_views_in, sources
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
-from jobs.rules.holders import register_holder_at
 from jobs.view import as_of
 from jobs.view.references import register_references
 from jobs.view.required_feeds import require_feeds
@@ -31,18 +30,22 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     require_feeds(tables.settings, dates)
     wide = as_of.dates_to_rebuild(tables.settings, dates, ANCHOR)
     wanted = tables_to_write(tables, wide)
-    month = earliest_closed_month(wide)
-    register_references(tables.spark, tables.settings)
-    register_holder_at(tables.spark)
-    as_of.register_feeds(tables, feeds_read("as_of", wanted), wide)
-    if month:
-        as_of.register_feeds(tables, feeds_read("month", wanted), DateRange(month, wide.last), prefix="month")
-    delivered = rows_by_feed(tables.settings, DateRange(month or wide.first, wide.last))
+    register_inputs(tables, wanted, wide)
+    delivered = rows_by_feed(tables.settings, DateRange(earliest_closed_month(wide) or wide.first, wide.last))
     read = {
         name: sum(delivered[feed] for kind in ("as_of", "month") for feed in feeds_read(kind, [name]))
         for name in wanted
     }
     return StagePlan((wide,), tuple(wanted), rows_read=read)
+
+
+def register_inputs(tables: Tables, names: Collection[str], dates: DateRange) -> None:
+    """Make readable for SQL what the queries of these tables read beside tables: code lists, and feeds as known of each date."""
+    register_references(tables.spark, tables.settings)
+    as_of.register_feeds(tables, feeds_read("as_of", names), dates)
+    month = earliest_closed_month(dates)
+    if month:
+        as_of.register_feeds(tables, feeds_read("month", names), DateRange(month, dates.last), prefix="month")
 
 
 def rows_by_feed(settings: Settings, dates: DateRange) -> Counter[str]:

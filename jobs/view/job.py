@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import functions as F
-
 from conf.dates import DateRange
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
@@ -24,5 +22,5 @@ def dates_to_build(tables: Tables, dates: DateRange) -> list[date]:
     wanted = {dates.first} if dates.days == 1 else set()
     wanted |= {day for day in settings.initial_load.snapshot_dates if day in dates}
     wanted |= {day for day in dates if day >= settings.first_night}
-    known = tables.read(VIEW).where(F.col("snapshot_date") >= F.lit(dates.first)).select("snapshot_date").distinct()
-    return sorted(wanted | {row["snapshot_date"] for row in known.collect()})
+    known = tables.arrow(VIEW, [("snapshot_date", ">=", dates.first)], ["snapshot_date"])["snapshot_date"]
+    return sorted(wanted | set(known.unique().to_pylist()))

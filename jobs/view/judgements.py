@@ -69,7 +69,7 @@ def city_cuts(facts: DataFrame) -> DataFrame:
     return by_city.select("city_code", F.col("cuts")[0].alias("pay_mid_from"), F.col("cuts")[1].alias("pay_high_from"))
 
 
-def complexity_of(rows: DataFrame) -> Column:
+def complexity_of() -> Column:
     """Complexity score of a row of facts (5.8)."""
     none = F.lit(0)
     used = F.lit(0)
@@ -77,29 +77,51 @@ def complexity_of(rows: DataFrame) -> Column:
         used = used + F.when(F.coalesce(name, none) > 0, 1).otherwise(0)
     rule = load_orientation().learning_ability
     return orientation.complexity(
-        rows["vas_active_cnt"], used, rows["crbt_settings_90d"], rows["handset_changes_12m"], rule
+        F.col("vas_active_cnt"), used, F.col("crbt_settings_90d"), F.col("handset_changes_12m"), rule
     )
 
 
 def complexity_cut(facts: DataFrame) -> DataFrame:
     """One row: complexity from which learning ability is HIGH."""
     share = load_orientation().learning_ability.high_from
-    people = facts.where("is_marketable").select(complexity_of(facts).alias("complexity"))
+    people = facts.where("is_marketable").select(complexity_of().alias("complexity"))
     return people.agg(F.percentile("complexity", share).alias("learning_high_from"))
 
 
-def judge(facts: DataFrame, day: date) -> DataFrame:
-    """The facts with all judgements as columns."""
-    ranked = facts.join(ranks(facts), "subscription_id", "left").join(
-        F.broadcast(city_cuts(facts)), "city_code", "left"
+def standings(facts: DataFrame) -> DataFrame:
+    """One row a subscription: where it stands among all by each measure, its value, and the cuts it is held against.
+
+    Whatever looks at everybody is here, on few columns: the wide row of the view is never sorted.
+    """
+    lines = facts.select("subscription_id", "is_marketable", "is_key_account", "city_code")
+    ranked = lines.join(ranks(facts), "subscription_id", "left").withColumn("value_score", _value_score())
+    ranked = ranked.withColumn("value_rank", _value_rank())
+    cut = ranked.join(F.broadcast(city_cuts(facts)), "city_code", "left").crossJoin(F.broadcast(complexity_cut(facts)))
+    return cut.drop("is_marketable", "is_key_account", "city_code")
+
+
+def _value_score() -> Column:
+    rule = load_judgements().value_tier
+    score = value_tier.value_score(
+        F.col("arpu_rank"), F.col("return_rank"), F.col("influence_c"), F.col("is_key_account"), rule
     )
-    ranked = ranked.crossJoin(F.broadcast(complexity_cut(facts)))
-    ranked = ranked.withColumns(_orientations(ranked)).withColumns(_value_and_risk(day))
-    ranked = ranked.withColumns(_tiers(ranked, day))
-    return ranked.withColumns(_last_judgements(day))
+    return F.when(F.col("is_marketable"), F.round(score, 6))
 
 
-def _orientations(rows: DataFrame) -> dict[str, Column]:
+def _value_rank() -> Column:
+    marketable = F.when(F.col("is_marketable"), F.col("value_score"))
+    judged_cnt = F.count("value_score").over(_everyone())
+    # Empty scores stand lowest in rank_of_all, so the rank among those judged is stretched over them.
+    return F.lit(1.0) - (F.lit(1.0) - rank_of_all(marketable)) * F.count(F.lit(1)).over(_everyone()) / judged_cnt
+
+
+def judge(facts: DataFrame, day: date) -> DataFrame:
+    """The facts, with their standings, and all judgements as columns."""
+    judged = facts.withColumns(_orientations() | _value_and_risk(day))
+    return judged.withColumns(_tiers()).withColumns(_last_judgements(day))
+
+
+def _orientations() -> dict[str, Column]:
     rules = load_orientation()
     sensitivity = orientation.price_sensitivity(
         F.col("discount_rank"),
@@ -125,9 +147,7 @@ def _orientations(rows: DataFrame) -> dict[str, Column]:
         "fashion_orientation": F.when(
             judged, orientation.fashion_orientation(F.col("fashion_rank"), rules.fashion_orientation)
         ),
-        "learning_ability": F.when(
-            judged, orientation.learning_ability(complexity_of(rows), F.col("learning_high_from"))
-        ),
+        "learning_ability": F.when(judged, orientation.learning_ability(complexity_of(), F.col("learning_high_from"))),
     }
 
 
@@ -135,12 +155,8 @@ def _value_and_risk(day: date) -> dict[str, Column]:
     rules = load_judgements()
     traits = (F.col("influence_a"), F.col("influence_b"), F.col("influence_c"))
     left = F.datediff("bundle_end_date", F.lit(day))
-    score = value_tier.value_score(
-        F.col("arpu_rank"), F.col("return_rank"), F.col("influence_c"), F.col("is_key_account"), rules.value_tier
-    )
     return {
         "influence_formula": influence.influence_formula(*traits, rules.influence),
-        "value_score": F.when(F.col("is_marketable"), F.round(score, 6)),
         "stickiness_score": F.round(
             stickiness.stickiness_score(
                 F.col("shares_account"),
@@ -176,14 +192,10 @@ def _value_and_risk(day: date) -> dict[str, Column]:
     }
 
 
-def _tiers(rows: DataFrame, day: date) -> dict[str, Column]:
+def _tiers() -> dict[str, Column]:
     rules = load_judgements()
-    marketable = F.when(F.col("is_marketable"), F.col("value_score"))
-    judged_cnt = F.count("value_score").over(_everyone())
-    # Empty scores stand lowest in rank_of_all, so the rank among those judged is stretched over them.
-    above_empty = F.lit(1.0) - (F.lit(1.0) - rank_of_all(marketable)) * F.count(F.lit(1)).over(_everyone()) / judged_cnt
     return {
-        "value_tier": value_tier.value_tier(F.when(F.col("is_marketable"), above_empty), rules.value_tier),
+        "value_tier": value_tier.value_tier(F.when(F.col("is_marketable"), F.col("value_rank")), rules.value_tier),
         "stickiness_level": F.when(
             F.col("is_live"), stickiness.stickiness_level(F.col("stickiness_score"), rules.stickiness)
         ),

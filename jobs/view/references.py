@@ -19,20 +19,26 @@ def register_references(spark: SparkSession, settings: Settings) -> None:
     schema = "status_code string, subscription_status string, is_off_network boolean, churn_type string"
     spark.createDataFrame(codes, schema).createOrReplaceTempView("ref_status_code")
     register_words(spark)
-    tokenizer, hotlines = Tokenizer.of(settings), load_hotlines()
-    numbers = [(tokenizer.token("MSISDN", line.number), "COMPETITOR") for line in hotlines.hotlines]
-    numbers.append((tokenizer.token("MSISDN", hotlines.own_hotline), "OWN"))
-    spark.createDataFrame(numbers, "msisdn_token bigint, owner string").createOrReplaceTempView("ref_hotline")
+    numbers = spark.createDataFrame(hotlines(settings), "msisdn_token bigint, owner string")
+    numbers.createOrReplaceTempView("ref_hotline")
+
+
+def hotlines(settings: Settings) -> list[tuple[int, str]]:
+    """Tokens of the service lines whose calls are counted, and whose they are: COMPETITOR or OWN."""
+    tokenizer, known = Tokenizer.of(settings), load_hotlines()
+    lines = [(tokenizer.token("MSISDN", line.number), "COMPETITOR") for line in known.hotlines]
+    return [*lines, (tokenizer.token("MSISDN", known.own_hotline), "OWN")]
 
 
 def register_words(spark: SparkSession) -> None:
     """Function word_of(list, code): the word of a raw code by conf/source_codes.yaml, UNKNOWN outside its list, null for no code."""
-    lists = ", ".join(f"'{name}', map({_pairs(words)})" for name, words in load_source_codes().items())
+    lists = " ".join(f"WHEN '{name}' THEN {_word_in(words)}" for name, words in load_source_codes().items())
     spark.sql(
-        "CREATE OR REPLACE TEMPORARY FUNCTION word_of(list STRING, code STRING) RETURNS STRING RETURN "
-        f"IF(code IS NULL, NULL, COALESCE(try_element_at(element_at(map({lists}), list), code), '{UNKNOWN}'))"
+        f"CREATE OR REPLACE TEMPORARY FUNCTION word_of(list STRING, code STRING) RETURNS STRING RETURN CASE list {lists} END"
     )
 
 
-def _pairs(words: dict[str, str]) -> str:
-    return ", ".join(f"'{code}', '{word}'" for code, word in words.items())
+def _word_in(words: dict[str, str]) -> str:
+    """A choice Spark keeps of all lists once it knows the list: no map is made or searched for a row."""
+    pairs = " ".join(f"WHEN code = '{code}' THEN '{word}'" for code, word in words.items())
+    return f"CASE WHEN code IS NULL THEN NULL {pairs} ELSE '{UNKNOWN}' END"

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+from pyarrow.dataset import field
 from pyspark.sql import functions as F
 
+from conf.tables import table_of
 from conf.view import load_view_rules
 from jobs.view.conform import CLOSING_DAY
 
@@ -44,15 +47,18 @@ class Snapshot:
     def latest(self, table: str, *key: str) -> DataFrame:
         """The newest state of each key: by the date the file is about, then by the night it came."""
         rows = self.standing(table)
-        values = [name for name in rows.columns if name not in (*key, "load_date", "data_date")]
+        dated = (*key, "load_date", "data_date", "superseded_on")
+        values = [name for name in table_of(table).column_names if name not in dated]
         newest = F.max_by(F.struct(*values), F.struct("data_date", "load_date")).alias("newest")
         return rows.groupBy(*key).agg(newest).select(*key, "newest.*")
 
     def newest_delivery(self, table: str) -> DataFrame:
         """Rows of the newest daily snapshot that was loaded (a feed carried over keeps yesterday's)."""
-        rows = self.standing(table, since=self.days_back(load_view_rules().windows.daily_snapshot.days))
-        newest = rows.agg(F.max("data_date").alias("newest_date"))
-        return rows.join(F.broadcast(newest), rows["data_date"] == newest["newest_date"], "left_semi")
+        since = self.days_back(load_view_rules().windows.daily_snapshot.days)
+        loaded = (field("load_date") >= since) & (field("load_date") <= self.day)
+        dates = self.lake.dataset(table).to_table(["data_date"], filter=loaded & (field("superseded_on") > self.day))
+        newest = pc.max(dates["data_date"]).as_py()
+        return self.standing(table, since=since).where(F.col("data_date") == F.lit(newest))
 
     def of_present_owner(self, rows: DataFrame, day: str) -> DataFrame:
         """Rows since the present owner has the line (D6); transfers are as gold.channel_preference of the night knows them.

@@ -7,45 +7,46 @@ WITH to_judge AS (
     contact_id,
     subscription_id,
     product_id,
-    to_date(accepted_at) AS accepted_on,
     last_day(add_months(to_date(accepted_at), 1)) AS next_month_end
   FROM work.contact_answers
   WHERE accepted_at IS NOT NULL AND effective_known_on <= snapshot_date
 ),
 
-uses AS (
-  SELECT
-    subscription_id,
-    event_date,
-    load_date,
-    superseded_on,
-    vas_uses(
-      crbt_download_cnt, crbt_paid_download_cnt, crbt_gift_cnt, crbt_copy_cnt, crbt_set_cnt, crbt_music_box_cnt,
-      newspaper_issue_cnt, misc_subscribe_cnt, misc_unsubscribe_cnt
-    ) AS kinds
-  FROM silver.vas_daily
-  WHERE event_date > date_sub(:first_date, :history_days)
-  UNION ALL
-  SELECT
-    subscription_id,
-    event_date,
-    load_date,
-    superseded_on,
-    network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt) AS kinds
-  FROM silver.usage_daily
-  WHERE event_date > date_sub(:first_date, :history_days)
-    AND size(network_uses(voice_mo_cnt, sms_mo_cnt, gprs_sessions, data_volume_kb, mms_p2p_cnt, mms_sp_cnt)) > 0
-),
-
 used AS (
-  SELECT DISTINCT
+  SELECT
+    snapshot_date,
+    contact_id
+  FROM work.uses_sought
+  WHERE was_used
+  UNION
+  SELECT /*+ BROADCAST(j) */
     j.snapshot_date,
     j.contact_id
-  FROM uses AS u
-  JOIN to_judge AS j ON u.subscription_id = j.subscription_id
-    AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
-    AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
-    AND arrays_overlap(:qualifying_use[j.product_id], u.kinds)
+  FROM silver.vas_daily AS u
+  JOIN work.uses_sought AS j
+    ON u.subscription_id = j.subscription_id AND NOT j.was_used
+      AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
+      AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
+      AND arrays_overlap(j.qualifying, vas_uses(
+        u.crbt_download_cnt, u.crbt_paid_download_cnt, u.crbt_gift_cnt, u.crbt_copy_cnt, u.crbt_set_cnt,
+        u.crbt_music_box_cnt, u.newspaper_issue_cnt, u.misc_subscribe_cnt, u.misc_unsubscribe_cnt
+      ))
+  WHERE u.event_date > date_sub(:first_date, :history_days)
+    AND u.load_date >= (SELECT min(unread_from) AS unread_from FROM work.uses_sought WHERE NOT was_used)
+  UNION
+  SELECT /*+ BROADCAST(j) */
+    j.snapshot_date,
+    j.contact_id
+  FROM silver.usage_daily AS u
+  JOIN work.uses_sought AS j
+    ON u.subscription_id = j.subscription_id AND NOT j.was_used
+      AND u.event_date BETWEEN j.accepted_on AND date_add(j.accepted_on, :use_days)
+      AND u.load_date <= j.snapshot_date AND u.superseded_on > j.snapshot_date
+      AND arrays_overlap(j.qualifying, network_uses(
+        u.voice_mo_cnt, u.sms_mo_cnt, u.gprs_sessions, u.data_volume_kb, u.mms_p2p_cnt, u.mms_sp_cnt
+      ))
+  WHERE u.event_date > date_sub(:first_date, :history_days)
+    AND u.load_date >= (SELECT min(unread_from) AS unread_from FROM work.uses_sought WHERE NOT was_used)
 ),
 
 -- Two days on which the product must be held: the next month end, to be effective; the end of the lift horizon, which is
@@ -129,6 +130,9 @@ SELECT
         AND (u.contact_id IS NOT NULL OR :qualifying_use[c.product_id] IS NULL)
   END
     AS is_effective,
+  CASE WHEN c.effective_known_on <= c.snapshot_date AND :qualifying_use[c.product_id] IS NOT NULL
+      THEN u.contact_id IS NOT NULL
+  END AS is_used,
   c.effective_known_on,
   CASE WHEN c.ordered_in_window IS NULL THEN NULL
     WHEN array_contains(:retention_campaigns, c.campaign_id) THEN coalesce(k.is_retained, FALSE)

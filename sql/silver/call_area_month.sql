@@ -3,12 +3,18 @@ WITH called AS (
   SELECT
     product_no_token AS msisdn_token,
     coalesce(roam_locn, city_id) AS area_code,
-    CAST(date_trunc('MONTH', start_time) AS DATE) AS month,
-    date_add(add_months(CAST(date_trunc('MONTH', start_time) AS DATE), 1), 1) AS closed_on,
+    trunc(CAST(start_time AS DATE), 'MM') AS month,
     load_date,
     superseded_on
   FROM month_cdr_voice
   WHERE coalesce(roam_locn, city_id) IS NOT NULL
+),
+
+closed AS (
+  SELECT
+    *,
+    date_add(add_months(month, 1), 1) AS closed_on
+  FROM called
 ),
 
 summed AS (
@@ -18,18 +24,22 @@ summed AS (
     month,
     closed_on,
     count(*) AS calls
-  FROM called
+  FROM closed
   WHERE closed_on BETWEEN :first_date AND :last_date AND load_date <= closed_on AND superseded_on > closed_on
   GROUP BY msisdn_token, area_code, month, closed_on
 ),
 
 bound AS (
   SELECT
-    coalesce(holder_at(h.holders, last_day(s.month), s.closed_on), holder_at(h.holders, s.month, s.closed_on))
-      AS subscription_id,
+    coalesce(h.subscription_id, f.subscription_id) AS subscription_id,
     s.*
   FROM summed AS s
-  JOIN work.msisdn_holder AS h ON h.msisdn_token = s.msisdn_token
+  LEFT JOIN work.msisdn_holder AS h
+    ON h.msisdn_token = s.msisdn_token AND h.valid_from <= last_day(s.month) AND h.valid_to > last_day(s.month)
+      AND h.known_from <= s.closed_on AND h.known_to > s.closed_on
+  LEFT JOIN work.msisdn_holder AS f
+    ON f.msisdn_token = s.msisdn_token AND f.valid_from <= s.month AND f.valid_to > s.month
+      AND f.known_from <= s.closed_on AND f.known_to > s.closed_on
 )
 
 SELECT

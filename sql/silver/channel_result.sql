@@ -5,7 +5,7 @@ SELECT
   r.nth_row,
   coalesce(r.contact_time, CAST(r.data_date AS TIMESTAMP)) AS contact_time,
   r.msisdn_token,
-  holder_at(h.holders, CAST(r.contact_time AS DATE), r.load_date) AS subscription_id,
+  h.subscription_id,
   coalesce(r.campaign_id, 'UNKNOWN') AS campaign_id,
   r.task_id,
   r.wave_no,
@@ -21,5 +21,8 @@ SELECT
   r.load_date,
   r.superseded_on
 FROM as_of_channel_result AS r
-LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = r.msisdn_token
+LEFT JOIN work.msisdn_holder AS h
+  ON h.msisdn_token = r.msisdn_token
+    AND h.valid_from <= CAST(r.contact_time AS DATE) AND h.valid_to > CAST(r.contact_time AS DATE)
+    AND h.known_from <= r.load_date AND h.known_to > r.load_date
 WHERE r.load_date BETWEEN :first_date AND :last_date

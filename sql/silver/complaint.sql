@@ -2,12 +2,7 @@
 -- person takes it away. A state nobody can read is open.
 SELECT
   coalesce(c.complaint_id, concat(c.file_id, ':', c.line_number)) AS complaint_id,
-  coalesce(
-    c.user_id,
-    holder_at(h.holders, CAST(c.created_at AS DATE), c.load_date),
-    holder_at(h.holders, c.load_date, c.load_date)
-  )
-    AS subscription_id,
+  coalesce(c.user_id, h.subscription_id, p.subscription_id) AS subscription_id,
   coalesce(c.created_at, CAST(c.data_date AS TIMESTAMP)) AS created_at,
   c.category_l1 AS category,
   c.complaint_about_channel AS about_channel,
@@ -22,5 +17,11 @@ SELECT
   c.load_date,
   c.superseded_on
 FROM as_of_complaint AS c
-LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = c.msisdn_token
+LEFT JOIN work.msisdn_holder AS h
+  ON h.msisdn_token = c.msisdn_token
+    AND h.valid_from <= CAST(c.created_at AS DATE) AND h.valid_to > CAST(c.created_at AS DATE)
+    AND h.known_from <= c.load_date AND h.known_to > c.load_date
+LEFT JOIN work.msisdn_holder AS p
+  ON p.msisdn_token = c.msisdn_token AND p.valid_from <= c.load_date AND p.valid_to > c.load_date
+    AND p.known_from <= c.load_date AND p.known_to > c.load_date
 WHERE c.load_date BETWEEN :first_date AND :last_date

@@ -2,7 +2,7 @@
 -- Default deny: a colour nobody can read counts as BLACK, a scope that names nothing as SYSTEM.
 SELECT DISTINCT
   l.msisdn_token,
-  holder_at(h.holders, CAST(l.added_at AS DATE), l.load_date) AS subscription_id,
+  h.subscription_id,
   coalesce(l.list_code, 'UNKNOWN') AS list_code,
   IF(l.list_colour IN ('GREY', 'RED'), l.list_colour, 'BLACK') AS list_colour,
   IF(l.scope_type IN ('CHANNEL', 'PRODUCT') AND l.scope_value <> '', l.scope_type, 'SYSTEM') AS scope_type,
@@ -15,5 +15,8 @@ SELECT DISTINCT
   l.load_date,
   l.superseded_on
 FROM as_of_list_member AS l
-LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = l.msisdn_token
+LEFT JOIN work.msisdn_holder AS h
+  ON h.msisdn_token = l.msisdn_token
+    AND h.valid_from <= CAST(l.added_at AS DATE) AND h.valid_to > CAST(l.added_at AS DATE)
+    AND h.known_from <= l.load_date AND h.known_to > l.load_date
 WHERE l.load_date BETWEEN :first_date AND :last_date

@@ -10,9 +10,12 @@ WITH ordered AS (
     m.return_code,
     m.load_date,
     m.superseded_on,
-    holder_at(h.holders, CAST(m.opr_time AS DATE), m.load_date) AS subscription_id
+    h.subscription_id
   FROM as_of_misc_order AS m
-  LEFT JOIN work.msisdn_holder AS h ON h.msisdn_token = m.phone_no_token
+  LEFT JOIN work.msisdn_holder AS h
+    ON h.msisdn_token = m.phone_no_token
+      AND h.valid_from <= CAST(m.opr_time AS DATE) AND h.valid_to > CAST(m.opr_time AS DATE)
+      AND h.known_from <= m.load_date AND h.known_to > m.load_date
   WHERE m.load_date BETWEEN :first_date AND :last_date
 ),
 

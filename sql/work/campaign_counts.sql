@@ -8,15 +8,12 @@ WITH nights AS (SELECT explode(:report_dates) AS business_date),
 decided AS (
   SELECT
     n.business_date,
-    d.campaign_id,
-    d.subscription_id,
-    max(CASE WHEN d.verdict IN ('EXPORTED', 'RECOMMENDED') THEN 3
-      WHEN array_contains(:not_chosen_reasons, d.first_reason) THEN 2
-      WHEN array_contains(:suppressing_reasons, d.first_reason) THEN 1
-    END) AS level
-  FROM gold.campaign_decision AS d
-  JOIN nights AS n ON d.business_date < n.business_date
-  GROUP BY n.business_date, d.campaign_id, d.subscription_id
+    s.campaign_id,
+    s.subscription_id,
+    max(s.level) AS level
+  FROM gold.campaign_standing AS s
+  JOIN nights AS n ON s.business_date < n.business_date
+  GROUP BY n.business_date, s.campaign_id, s.subscription_id
 ),
 
 contacted AS (

@@ -1,4 +1,5 @@
--- Users of each KPI series at the end of each closed month of the year, and the live base at its start.
+-- Users of each KPI series at the end of each closed month of the year, and the live base at its start; of the closing dates
+-- that are asked for (jobs/evaluation/closings.py keeps the others).
 -- Series: LIVE, a product (its holders), PAYING and a product (holders past their free trial), a use (who used it in the month).
 -- Counted are period-end subscriptions only (2.3): on the network and no test number, as profile and status stood on the closing
 -- date. The same rule is field 36 of the view (is_kpi_counted); the view has no snapshot of most closing dates, silver knows all.
@@ -15,7 +16,7 @@ months AS (
       explode(sequence(trunc(business_date, 'YEAR'), trunc(business_date, 'MONTH'), INTERVAL 1 MONTH)) AS month
     FROM nights
   )
-  WHERE last_day(month) <= business_date
+  WHERE last_day(month) <= business_date AND array_contains(:closing_dates, last_day(month))
 ),
 
 closings AS (
@@ -30,6 +31,7 @@ closings AS (
     date_sub(trunc(business_date, 'YEAR'), 1) AS closing_date,
     '' AS month_id
   FROM nights
+  WHERE array_contains(:closing_dates, date_sub(trunc(business_date, 'YEAR'), 1))
 ),
 
 on_network AS (

@@ -21,19 +21,6 @@ held_back_from_all AS (
   GROUP BY subscription_id
 ),
 
-decided AS (
-  SELECT
-    n.business_date,
-    d.campaign_id,
-    d.subscription_id,
-    d.business_date AS decided_on,
-    (d.all_reasons & :control_reason) <> 0 AS is_control,
-    min(d.business_date) OVER (PARTITION BY n.business_date, d.campaign_id, d.subscription_id) AS due_on
-  FROM gold.campaign_decision AS d
-  JOIN nights AS n ON d.business_date < n.business_date
-  WHERE (d.all_reasons & ~:due_reasons) = 0
-),
-
 members AS (
   SELECT
     snapshot_date AS business_date,
@@ -48,16 +35,17 @@ members AS (
   GROUP BY snapshot_date, campaign_id, subscription_id
   UNION ALL
   SELECT
-    d.business_date,
-    d.campaign_id,
-    d.subscription_id,
-    d.is_control,
-    d.is_control AND coalesce(g.held_back_on < d.business_date, FALSE) AS is_global,
-    date_add(d.due_on, 1) AS starts_on,
-    :campaign_products[d.campaign_id] AS product_id
-  FROM decided AS d
-  LEFT JOIN held_back_from_all AS g ON g.subscription_id = d.subscription_id
-  WHERE d.decided_on = d.due_on
+    n.business_date,
+    s.campaign_id,
+    s.subscription_id,
+    s.is_control,
+    s.is_control AND coalesce(g.held_back_on < n.business_date, FALSE) AS is_global,
+    date_add(s.business_date, 1) AS starts_on,
+    :campaign_products[s.campaign_id] AS product_id
+  FROM gold.campaign_standing AS s
+  JOIN nights AS n ON s.business_date < n.business_date
+  LEFT JOIN held_back_from_all AS g ON g.subscription_id = s.subscription_id
+  WHERE s.is_due
 ),
 
 starts AS (
@@ -104,11 +92,15 @@ watched AS (
   JOIN clocks AS k ON k.business_date = m.business_date AND k.campaign_id = m.campaign_id AND k.starts_on = m.starts_on
 ),
 
+-- From here on those few who ordered, held the product or were reached: the many are only counted.
 ordered AS (
   SELECT DISTINCT
     w.business_date,
     w.campaign_id,
-    w.subscription_id
+    w.subscription_id,
+    w.starts_on,
+    w.is_control,
+    w.is_global
   FROM watched AS w
   JOIN silver.product_order AS o
     ON o.subscription_id = w.subscription_id AND o.product_id = w.product_id AND o.action = 'ADD'
@@ -124,6 +116,9 @@ held AS (
     w.business_date,
     w.campaign_id,
     w.subscription_id,
+    w.starts_on,
+    w.is_control,
+    w.is_global,
     w.ends_on,
     max_by(struct(p.state, p.expire_date), struct(p.load_date, p.data_date)) AS newest
   FROM watched AS w
@@ -131,20 +126,28 @@ held AS (
     ON p.subscription_id = w.subscription_id AND p.product_id = w.product_id
       AND p.load_date <= w.business_date AND p.superseded_on > w.business_date AND p.valid_date <= w.ends_on
   WHERE w.is_retention
-  GROUP BY w.business_date, w.campaign_id, w.subscription_id, w.ends_on, p.sp_code, p.service_code, p.valid_date
+  GROUP BY
+    w.business_date, w.campaign_id, w.subscription_id, w.starts_on, w.is_control, w.is_global, w.ends_on,
+    p.sp_code, p.service_code, p.valid_date
 ),
 
 succeeded AS (
   SELECT
     business_date,
     campaign_id,
-    subscription_id
+    subscription_id,
+    starts_on,
+    is_control,
+    is_global
   FROM ordered
   UNION
   SELECT
     business_date,
     campaign_id,
-    subscription_id
+    subscription_id,
+    starts_on,
+    is_control,
+    is_global
   FROM held
   WHERE newest.expire_date > ends_on OR (newest.expire_date IS NULL AND newest.state <> 'CANCELLED')
 ),
@@ -154,6 +157,9 @@ reached AS (
     w.business_date,
     w.campaign_id,
     w.subscription_id,
+    w.starts_on,
+    w.is_control,
+    w.is_global,
     count(*) AS contact_cnt
   FROM watched AS w
   JOIN gold.contact_history AS h
@@ -163,41 +169,78 @@ reached AS (
     AND exists(
       w.passed, first_day -> h.planned_date >= first_day AND h.planned_date < date_add(first_day, :horizon_days)
     )
-  GROUP BY w.business_date, w.campaign_id, w.subscription_id
+  GROUP BY w.business_date, w.campaign_id, w.subscription_id, w.starts_on, w.is_control, w.is_global
 ),
 
-results AS (
+counted AS (
   SELECT
-    w.business_date,
-    w.campaign_id,
-    w.starts_on,
-    w.is_open,
-    w.is_global,
-    w.is_control AND NOT w.is_global AS is_control,
-    NOT w.is_control AS is_treated,
-    s.subscription_id IS NOT NULL AS has_succeeded,
-    coalesce(o.contact_cnt, 0) AS other_cnt
-  FROM watched AS w
-  LEFT JOIN succeeded AS s
-    ON s.business_date = w.business_date AND s.campaign_id = w.campaign_id AND s.subscription_id = w.subscription_id
-  LEFT JOIN reached AS o
-    ON o.business_date = w.business_date AND o.campaign_id = w.campaign_id AND o.subscription_id = w.subscription_id
+    business_date,
+    campaign_id,
+    starts_on,
+    is_control,
+    is_global,
+    1 AS member_cnt,
+    0 AS success_cnt,
+    0 AS reached_cnt,
+    0 AS other_cnt
+  FROM watched
+  UNION ALL
+  SELECT
+    business_date,
+    campaign_id,
+    starts_on,
+    is_control,
+    is_global,
+    0 AS member_cnt,
+    1 AS success_cnt,
+    0 AS reached_cnt,
+    0 AS other_cnt
+  FROM succeeded
+  UNION ALL
+  SELECT
+    business_date,
+    campaign_id,
+    starts_on,
+    is_control,
+    is_global,
+    0 AS member_cnt,
+    0 AS success_cnt,
+    1 AS reached_cnt,
+    contact_cnt AS other_cnt
+  FROM reached
+),
+
+arms AS (
+  SELECT
+    business_date,
+    campaign_id,
+    starts_on,
+    NOT is_control AS is_treated,
+    is_control AND NOT is_global AS is_held_back,
+    is_global,
+    sum(member_cnt) AS member_cnt,
+    sum(success_cnt) AS success_cnt,
+    sum(reached_cnt) AS reached_cnt,
+    sum(other_cnt) AS other_cnt
+  FROM counted
+  GROUP BY 1, 2, 3, 4, 5, 6
 )
 
 SELECT
-  r.business_date,
-  r.campaign_id,
-  r.starts_on,
-  r.is_open,
-  count_if(r.is_treated) AS treated_cnt,
-  count_if(r.is_control) AS control_cnt,
-  count_if(r.is_global) AS global_control_cnt,
-  count_if(r.is_treated AND r.has_succeeded) AS treated_success_cnt,
-  count_if(r.is_control AND r.has_succeeded) AS control_success_cnt,
-  count_if(r.is_treated AND r.other_cnt > 0) AS treated_reached_cnt,
-  count_if(r.is_control AND r.other_cnt > 0) AS control_reached_cnt,
-  coalesce(sum(r.other_cnt) FILTER (WHERE r.is_treated), 0) AS treated_other_cnt,
-  coalesce(sum(r.other_cnt) FILTER (WHERE r.is_control), 0) AS control_other_cnt
-FROM results AS r
-GROUP BY r.business_date, r.campaign_id, r.starts_on, r.is_open
-ORDER BY r.business_date, r.campaign_id, r.starts_on
+  a.business_date,
+  a.campaign_id,
+  a.starts_on,
+  k.ends_on IS NULL AS is_open,
+  coalesce(sum(a.member_cnt) FILTER (WHERE a.is_treated), 0) AS treated_cnt,
+  coalesce(sum(a.member_cnt) FILTER (WHERE a.is_held_back), 0) AS control_cnt,
+  coalesce(sum(a.member_cnt) FILTER (WHERE a.is_global), 0) AS global_control_cnt,
+  coalesce(sum(a.success_cnt) FILTER (WHERE a.is_treated), 0) AS treated_success_cnt,
+  coalesce(sum(a.success_cnt) FILTER (WHERE a.is_held_back), 0) AS control_success_cnt,
+  coalesce(sum(a.reached_cnt) FILTER (WHERE a.is_treated), 0) AS treated_reached_cnt,
+  coalesce(sum(a.reached_cnt) FILTER (WHERE a.is_held_back), 0) AS control_reached_cnt,
+  coalesce(sum(a.other_cnt) FILTER (WHERE a.is_treated), 0) AS treated_other_cnt,
+  coalesce(sum(a.other_cnt) FILTER (WHERE a.is_held_back), 0) AS control_other_cnt
+FROM arms AS a
+JOIN clocks AS k ON k.business_date = a.business_date AND k.campaign_id = a.campaign_id AND k.starts_on = a.starts_on
+GROUP BY a.business_date, a.campaign_id, a.starts_on, k.ends_on
+ORDER BY a.business_date, a.campaign_id, a.starts_on

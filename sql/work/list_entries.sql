@@ -49,6 +49,9 @@ SELECT
   l.valid_from,
   l.valid_to,
   l.subscription_id IS NOT NULL AS is_bound_at_the_time,
-  coalesce(l.subscription_id, holder_at(h.holders, l.snapshot_date, l.snapshot_date)) AS subscription_id
+  coalesce(l.subscription_id, h.subscription_id) AS subscription_id
 FROM listed AS l
-LEFT JOIN work.msisdn_holder AS h ON l.subscription_id IS NULL AND h.msisdn_token = l.msisdn_token
+LEFT JOIN work.msisdn_holder AS h
+  ON l.subscription_id IS NULL AND h.msisdn_token = l.msisdn_token
+    AND h.valid_from <= l.snapshot_date AND h.valid_to > l.snapshot_date
+    AND h.known_from <= l.snapshot_date AND h.known_to > l.snapshot_date

@@ -18,9 +18,11 @@ closed AS (
   SELECT
     f.snapshot_date,
     f.business_date,
-    holder_at(h.holders, f.snapshot_date, f.snapshot_date) AS subscription_id
+    h.subscription_id
   FROM forgotten AS f
-  JOIN work.msisdn_holder AS h ON h.msisdn_token = f.token
+  JOIN work.msisdn_holder AS h
+    ON h.msisdn_token = f.token AND h.valid_from <= f.snapshot_date AND h.valid_to > f.snapshot_date
+      AND h.known_from <= f.snapshot_date AND h.known_to > f.snapshot_date
   WHERE f.kind = 'MSISDN'
   UNION ALL
   SELECT

@@ -59,9 +59,12 @@ held AS (
     b.product_id,
     b.opt_out_scope,
     b.at_the_time,
-    holder_at(h.holders, b.snapshot_date, b.snapshot_date) AS present
+    h.subscription_id AS present
   FROM bound AS b
-  LEFT JOIN work.msisdn_holder AS h ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
+  LEFT JOIN work.msisdn_holder AS h
+    ON size(b.at_the_time) = 0 AND h.msisdn_token = b.msisdn_token
+      AND h.valid_from <= b.snapshot_date AND h.valid_to > b.snapshot_date
+      AND h.known_from <= b.snapshot_date AND h.known_to > b.snapshot_date
 )
 
 SELECT

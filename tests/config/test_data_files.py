@@ -191,7 +191,7 @@ def test_parameters_of_queries_are_given_by_their_job():
         "conform": {},
         "score": lifecycle_parameters(load_models()),
         "evaluate": count_parameters([night]),
-        "respond": {**query_parameters([night]), "loaded_from": night},
+        "respond": {**query_parameters([night]), "loaded_from": night, "used_before": night},
     }
     bound = []
     for name, table in load_tables().items():

@@ -324,6 +324,8 @@ def reported(spark, tmp_path_factory):
     late_decided, late_groups, late_orders = campaign_after_a_day_without_contacts()
     crowded_contacts, crowded_decided = campaign_beside_another()
     decided += nightly_decided + save_decided + late_decided + crowded_decided
+    # Of tonight, which no report of tonight knows.
+    decided += [{"subscription_id": f"S{n}", "verdict": "EXPORTED", "business_date": NIGHT} for n in range(3060, 3080)]
     recalled = {
         "business_date": NIGHT,
         "campaign_id": "CRBT_ACQUISITION",

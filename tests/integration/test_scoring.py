@@ -169,9 +169,9 @@ def test_two_contacts_in_different_months_are_a_tie_through_which_adoptions_coun
     lake = Lake(spark, home, Run("reader", DateRange.of(TONIGHT), home))
     window = Window.after(CUT_OFFS[0], load_models(), TONIGHT)
 
-    labels = read_labels(lake, load_models().models["influence_adoption"].label, window)
+    labels = read_labels(lake, load_models().models["influence_adoption"].label, [window])
 
-    assert labels.num_rows > 100
+    assert labels[CUT_OFFS[0]].num_rows > 100
 
 
 def test_training_changes_nothing_given_the_same_data_again(spark, home, trained, monkeypatch):
@@ -332,7 +332,7 @@ def test_training_rows_stay_bit_identical_given_other_data_after_what_was_known(
     window = Window.after(CUT_OFFS[1], config, TONIGHT)
     label = config.models["churn_offnet"].label
     lake = Lake(spark, home, Run("customer_view", DateRange.of(TONIGHT), home))
-    before = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window)
+    before = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, [window])[CUT_OFFS[1]]
     departures = lake.arrow("silver.subscription_status").to_pylist()
     later = [
         {**departures[0], "subscription_id": "S00000001", "load_date": TONIGHT + timedelta(days=1)},  # known too late
@@ -342,7 +342,7 @@ def test_training_rows_stay_bit_identical_given_other_data_after_what_was_known(
 
     _write(lake, "silver.subscription_status", _table("silver.subscription_status", departures + later), None)
     _write(lake, "gold.customer_360", a_customer_view(ROWS, TONIGHT, seed=99), DateRange.of(TONIGHT))
-    after = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, window)
+    after = read_snapshot(lake, config, CUT_OFFS[1], 10**6), read_labels(lake, label, [window])[CUT_OFFS[1]]
 
     assert after[0].equals(before[0])
     assert after[1].sort_by("subscription_id").equals(before[1].sort_by("subscription_id"))

@@ -79,7 +79,7 @@ def exported_rows(settings) -> list[dict]:
     return [
         row | {"channel_code": path.parent.name}
         for path in released(settings)
-        for row in read_back(layouts[path.parent.name], path.read_bytes())
+        for row in read_back(layouts[path.parent.name], path.read_bytes()).to_pylist()
     ]
 
 
@@ -486,7 +486,7 @@ def longest_list(settings, channel: str) -> tuple[str, str]:
 def a_contact_of_a_long_list(settings) -> tuple[dict, list[dict]]:
     """A contact in the middle of the longest list, and all contacts of that list."""
     files = contacts_by_file(lake_of(settings), NIGHT)
-    contacts = max(files.values(), key=len)
+    contacts = max(files.values(), key=len).to_pylist()
     assert len(contacts) > 10, "floor: the list has neighbours who must leave"
     return contacts[len(contacts) // 2], contacts
 
@@ -575,7 +575,7 @@ def test_drop_gives_the_same_bytes_given_a_crash_anywhere(targeted_copy, tmp_pat
 
 def test_list_on_which_nobody_may_be_contacted_has_its_end_at_once(targeted_copy):
     files = contacts_by_file(lake_of(targeted_copy), NIGHT)
-    shortest = min(files.values(), key=len)
+    shortest = min(files.values(), key=len).to_pylist()
     put(targeted_copy, "gold.suppression", [a_suppression(contact, "LIST_BLACK") for contact in shortest])
     assert export.run(None, targeted_copy, RANGE)[str(NIGHT)]["files"] == {"SENT": len(files) - 1, "CLOSED": 1}
     assert statuses(targeted_copy)[shortest[0]["file_name"]] == "CLOSED"

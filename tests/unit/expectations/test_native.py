@@ -134,7 +134,9 @@ def test_broken_expectation_stops_the_night_and_a_warning_does_not(lake):
 def test_expectations_of_a_table_with_too_many_rows_are_told_and_stop_nothing(lake, monkeypatch):
     delta_rs.append(lake.settings, TABLE, [ROW, {**ROW, "feed": "cdr_voice"}])
     lake.judged_by(rule("ExpectColumnValuesToBeUnique", column="status"))
-    monkeypatch.setattr(gate, "load_gate_limits", lambda: GateLimits(one_process_rows_max=10, native_rows_max=1))
+    monkeypatch.setattr(
+        gate, "load_gate_limits", lambda: GateLimits(one_process_rows_max=10, native_rows_max=1, index_results_max=9)
+    )
 
     verdicts = gate.run_gate(lake, "ingest", [TABLE], NIGHT)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.gate import load_gate_limits
 from expectations import pages
 from expectations.gate import judge
 from expectations.suites import rules_of
@@ -86,3 +87,55 @@ def test_without_the_packages_the_pages_are_written_plain_and_it_is_told(tmp_pat
     with caplog.at_level(logging.WARNING):
         assert not pages.lay_assets(tmp_path / "docs", tmp_path / "nothing")
     assert "make setup" in caplog.text
+
+
+def judged(folder, numbers, night, **more):
+    """One stage of one night judged into a folder of pages."""
+    return judge({TABLE: numbers}, folder, f"targeting 2026-03-{night}", **more)
+
+
+def test_a_stage_writes_its_results_and_leaves_what_shows_the_same(tmp_path):
+    rules = rules_of(TABLE)
+    numbers = {rule.id: rule.min if rule.min is not None else rule.max for rule in rules}
+    judged(tmp_path, numbers, 10)
+    first = {page: page.stat().st_mtime_ns for page in tmp_path.rglob("*.html")}
+    assert len(first) == 3, "the first page, one suite, one result"
+
+    judged(tmp_path, numbers, 11)
+    second = {page: page.stat().st_mtime_ns for page in tmp_path.rglob("*.html")}
+    assert len(second) == 4
+    assert first.items() <= second.items()
+
+    judged(tmp_path, numbers | {rules[0].id: None}, 12, ends_night=True)
+    changed = {page for page, written in second.items() if page.stat().st_mtime_ns != written}
+    assert {page.relative_to(tmp_path).parts[0] for page in changed} == {"index.html", "expectations"}
+
+
+def test_the_first_page_tells_of_the_end_of_a_night_and_at_once_of_what_is_broken(tmp_path):
+    rules = rules_of(TABLE)
+    numbers = {rule.id: rule.min if rule.min is not None else rule.max for rule in rules}
+    index = tmp_path / "index.html"
+    judged(tmp_path, numbers, 10)
+    judged(tmp_path, numbers, 11)
+    assert "2026-03-11" not in index.read_text(encoding="utf-8")
+
+    judged(tmp_path, numbers, 12, ends_night=True)
+    assert all(f"2026-03-{night}" in index.read_text(encoding="utf-8") for night in (10, 11, 12))
+
+    judged(tmp_path, numbers | {rules[0].id: None}, 13)
+    assert "2026-03-13" in index.read_text(encoding="utf-8")
+
+
+def test_the_first_page_reads_the_newest_results_alone(tmp_path, monkeypatch):
+    numbers = {rule.id: rule.min if rule.min is not None else rule.max for rule in rules_of(TABLE)}
+    for night in (10, 11, 12):
+        judged(tmp_path, numbers, night)
+    monkeypatch.setattr(
+        "expectations.site.load_gate_limits", lambda: load_gate_limits().model_copy(update={"index_results_max": 2})
+    )
+
+    judged(tmp_path, numbers, 13, ends_night=True)
+
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert [night for night in (10, 11, 12, 13) if f"2026-03-{night}" in text] == [12, 13]
+    assert len(list((tmp_path / "validations").rglob("*.html"))) == 4, "the others stay in their folders"

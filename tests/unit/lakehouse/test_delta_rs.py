@@ -16,7 +16,7 @@ from jobs.lakehouse.places import is_there, table_place
 from jobs.lakehouse.schema import arrow_schema, conform
 
 NAME = "ops.feed_status"
-TENTH, ELEVENTH = date(2026, 3, 10), date(2026, 3, 11)
+TENTH, ELEVENTH, TWELFTH = (date(2026, 3, day) for day in (10, 11, 12))
 
 
 def _status(day: date, feed: str = "payment", **changed) -> dict:
@@ -43,6 +43,21 @@ def test_table_gains_a_column_given_a_contract_that_grew(settings, monkeypatch):
     delta_rs.append(settings, NAME, [_status(ELEVENTH, detail="late")])
     details = {row["business_date"]: row["detail"] for row in delta_rs.read(settings, NAME).to_pylist()}
     assert details == {TENTH: None, ELEVENTH: "late"}
+
+
+def test_column_a_contract_lost_stays_empty_in_new_rows(settings, monkeypatch):
+    table = load_tables()[NAME]
+    gone = table.column("file_cnt").model_copy(update={"name": "gone_cnt"})
+    monkeypatch.setitem(load_tables(), NAME, table.model_copy(update={"columns": (*table.columns, gone)}))
+    delta_rs.append(settings, NAME, [_status(TENTH, gone_cnt=7)])
+    monkeypatch.setitem(load_tables(), NAME, table)
+
+    assert delta_rs.ensure_tables(settings) == [NAME]
+
+    delta_rs.append(settings, NAME, [_status(ELEVENTH)])
+    delta_rs.replace(settings, NAME, [_status(TWELFTH)], "business_date = '2026-03-12'")
+    counts = {row["business_date"]: row["gone_cnt"] for row in delta_rs.read(settings, NAME).to_pylist()}
+    assert counts == {TENTH: 7, ELEVENTH: None, TWELFTH: None}
 
 
 def test_changed_type_is_refused_given_a_table_with_rows(settings, monkeypatch):

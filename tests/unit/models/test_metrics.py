@@ -47,3 +47,15 @@ def test_missing_values_rank_lowest_in_the_auc_of_a_feature():
     found = single_feature_aucs(matrix, np.array([0.0, 0.0, 1.0, 1.0]), ["a", "b"])
 
     assert found == {"a": 1.0, "b": pytest.approx(0.875)}
+
+
+def test_a_feature_alone_has_the_auc_of_its_ranking_in_the_better_direction(scored):
+    label, score = scored
+    falling = np.where(score > 0.9, np.nan, -score)  # missing values rank lowest
+    ranked = np.where(np.isnan(falling), -10.0, falling)
+
+    found = single_feature_aucs(np.column_stack([score, falling]), label, ["rises", "falls"])
+
+    wanted = {"rises": roc_auc(label, score), "falls": roc_auc(label, ranked)}
+    assert found == pytest.approx({name: max(auc, 1 - auc) for name, auc in wanted.items()})
+    assert single_feature_aucs(score[:, None], np.zeros(400), ["nobody"]) == {"nobody": 0.5}

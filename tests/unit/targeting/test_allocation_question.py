@@ -171,7 +171,12 @@ def test_control_members_are_written_on_their_first_night_only():
     allocation = allocate(table, {"T_CRBT": CRBT}, POLICY, DAY, {"T_CRBT": 10.0}, QUICK, Evidence())
     decisions = decisions_of(table, allocation, {"T_CRBT": CRBT}, POLICY, NIGHT)
     assert set(decisions["verdict"].to_pylist()) == {"CONTROL"}
-    rows = control_rows_of(table, decisions, {("T_CRBT", "S00001")}, NIGHT)
+    rows = control_rows_of(
+        table,
+        decisions,
+        pa.table({"campaign_id": ["T_CRBT", "T_NEWS"], "subscription_id": ["S00001", "S00002"]}),
+        NIGHT,
+    )
     assert rows["subscription_id"].to_pylist() == ["S00000", "S00002"]
 
 

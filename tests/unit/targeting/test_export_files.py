@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
 from conf.channels import load_channels
 from conf.errors import ExportRefused
 from conf.exports import load_exports
 from jobs.people.msisdn import national_mobile
-from jobs.targeting.export_check import Protection, differences, read_back, violations
-from jobs.targeting.export_layout import file_bytes
+from jobs.targeting import export_check, export_layout
+from jobs.targeting.export_check import Protection
 
 LAYOUTS = sorted(load_exports())
 HOSTILE = [
@@ -67,6 +68,29 @@ CONTACT = {
 FREE = Protection(
     holder={"13800000001": "S1", "13800000002": "S2"}, live={"S1", "S2"}, status={"S1": "ACTIVE", "S2": "ACTIVE"}
 )
+
+
+def file_bytes(layout, rows: list[dict[str, str]], file_name: str) -> bytes:
+    """A file of these cells, written from plain columns and from coded ones alike."""
+    plain = pa.Table.from_pylist(rows)
+    coded = pa.table({name: plain[name].combine_chunks().dictionary_encode() for name in plain.column_names})
+    content = export_layout.file_bytes(layout, coded, file_name)
+    assert export_layout.file_bytes(layout, plain, file_name) == content
+    return content
+
+
+def read_back(layout, content: bytes) -> list[dict[str, str]]:
+    return export_check.read_back(layout, content).to_pylist()
+
+
+def differences(rows: list[dict], contacts: list[dict]) -> list[str]:
+    return export_check.differences(pa.Table.from_pylist(rows), pa.Table.from_pylist(contacts))
+
+
+def violations(rows: list[dict], channel: str, contacts: list[dict], protection: Protection, goal=None) -> dict:
+    return export_check.violations(
+        pa.Table.from_pylist(rows), channel, pa.Table.from_pylist(contacts), protection, goal
+    )
 
 
 def test_nine_layouts_for_nine_channels():

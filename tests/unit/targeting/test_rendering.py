@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from conf.campaigns import load_campaigns, read_campaign
@@ -89,7 +90,7 @@ def test_sample_is_of_live_people_in_scope_with_every_city_and_no_more_than_a_fe
     write = rendering.file_bytes
 
     def note(layout, rows, name):
-        seen.append(rows)
+        seen.append(rows.to_pylist())
         return write(layout, rows, name)
 
     monkeypatch.setattr(rendering, "file_bytes", note)
@@ -125,7 +126,9 @@ def test_one_customers_data_refuses_no_campaign_but_everybodys_does_and_is_never
 
 def test_trial_fails_when_the_channel_would_read_something_else(settings, monkeypatch):
     campaign = a_campaign("T_TRIAL", "CRBT", CHANNELS, **PLAIN)
-    monkeypatch.setattr(rendering, "read_back", lambda layout, content: [dict.fromkeys(layout.column_names, "x")])
+    monkeypatch.setattr(
+        rendering, "read_back", lambda layout, content: pa.table({name: ["x"] for name in layout.column_names})
+    )
     with pytest.raises(ConfigError, match="another value when read back"):
         require_exportable(settings, campaign)
 

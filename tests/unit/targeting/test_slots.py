@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from conf.channels import load_channels
 from conf.policy import SendingRules, load_policy
-from jobs.targeting.slots import assign_slots, pace_per_second, sending_plan, slots_of_rows
+from jobs.targeting.slots import pace_per_second, sending_plan, slots_of_lists, slots_of_rows
 
 SENDING = load_policy().sending
 DECK_FILES = (3_000_000, 1_500_001, 1_499_999, 999_999, 1)  # of one channel and day: 7,000,000 rows together
@@ -19,8 +20,16 @@ def window(start: str, end: str, minutes: int) -> SendingRules:
     return SendingRules(window_start=start, window_end=end, slot_minutes=minutes, opt_out_words=("TD",))
 
 
-def a_list(channel: str, name: str, rows: int) -> list[dict]:
-    return [{"channel_code": channel, "file_name": name, "line_number": line} for line in range(1, rows + 1)]
+def with_slots(*lists: tuple[str, int]) -> pa.Table:
+    """Rows of lists of a channel and so many rows, with their slots."""
+    codes, rows = zip(*lists, strict=True)
+    slots = slots_of_lists(codes, rows, SENDING)
+    return pa.concat_tables(
+        pa.table(
+            {"channel_code": [code] * count, "slot_no": pa.array([None] * count if own is None else own, pa.int32())}
+        )
+        for code, count, own in zip(codes, rows, slots, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,8 +63,7 @@ def test_seven_million_texts_of_five_files_go_in_eleven_even_slots_given_m1(monk
 
 
 def test_rows_of_bulk_lists_get_a_slot_and_others_none():
-    rows = [*a_list("SMS", "A", 12), *a_list("SMS", "B", 10), *a_list("OUTBOUND", "C", 3)]
-    assign_slots(rows, SENDING)
+    rows = with_slots(("SMS", 12), ("SMS", 10), ("OUTBOUND", 3)).to_pylist()
 
     texts = Counter(row["slot_no"] for row in rows if row["channel_code"] == "SMS")
     assert texts == dict.fromkeys(range(1, 12), 2)
@@ -63,14 +71,13 @@ def test_rows_of_bulk_lists_get_a_slot_and_others_none():
 
 
 def test_manifest_of_a_bulk_list_says_pace_and_rows_of_each_slot():
-    rows = a_list("SMS", "A", 25)
-    assign_slots(rows, SENDING)
-    plan = sending_plan(rows[1:], SENDING)  # one row was dropped after the freeze: the others keep their slots
+    rows = with_slots(("SMS", 25))
+    plan = sending_plan(rows.slice(1), SENDING)  # one row was dropped after the freeze: the others keep their slots
 
     assert plan["pace_per_second"] == 1
     assert [slot["rows"] for slot in plan["slots"]] == [2, 3, 3] + [2] * 8
     assert plan["slots"][1] == {"start": "10:00", "end": "11:00", "rows": 3}
-    assert sending_plan([{"channel_code": "STORE", "slot_no": None}], SENDING) == {}
+    assert sending_plan(with_slots(("STORE", 1)), SENDING) == {}
 
 
 def test_slots_follow_the_window():

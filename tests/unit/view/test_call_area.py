@@ -6,7 +6,6 @@ from datetime import date
 
 from conf.tables import query_text
 from jobs.lakehouse.sqltext import bind_parameters, substitute_tables
-from jobs.rules.holders import register_holder_at
 
 FOREVER = date(9999, 12, 31)
 CLOSED = date(2026, 3, 2)
@@ -25,7 +24,6 @@ def test_calls_count_for_the_area_they_were_made_in(spark):
     spark.createDataFrame(held, HELD).createOrReplaceTempView("assignment")
     holders = substitute_tables(query_text("work.msisdn_holder"), lambda _: "assignment")
     spark.sql(holders).createOrReplaceTempView("holders")
-    register_holder_at(spark)
 
     text = substitute_tables(query_text("silver.call_area_month"), lambda _: "holders")
     rows = spark.sql(bind_parameters(text, {"first_date": CLOSED, "last_date": CLOSED})).collect()

@@ -10,7 +10,8 @@ from conf.segments import load_judgements
 from conf.view import load_view_rules
 from jobs.rules.lifecycle_stage import lifecycle_stage
 from jobs.view.snapshot import Snapshot
-from jobs.view.usage import usage
+from jobs.view.usage import measures
+from jobs.view.usage_window import rows_to_read, window_sums
 from jobs.view.value import bills
 
 DAY = date(2026, 3, 9)
@@ -42,7 +43,7 @@ class Typed(Snapshot):
 
 @pytest.fixture(scope="module")
 def trends(spark):
-    measures = sorted({each.measure for each in load_view_rules().usage.sums.values()} | {"voice_mt_seconds"})
+    summed = sorted({each.measure for each in load_view_rules().usage.sums.values()} | {"voice_mt_seconds"})
     rows = [
         (line, DAY - timedelta(days=back), calls * 60, calls)
         for line, (age, before, now) in LINES.items()
@@ -52,11 +53,12 @@ def trends(spark):
     daily = spark.createDataFrame(
         rows, "subscription_id string, event_date date, voice_mo_seconds long, voice_mo_cnt long"
     )
-    empty = [name for name in measures if name not in daily.columns]
+    empty = [name for name in summed if name not in daily.columns]
     daily = daily.selectExpr("*", *(f"0L AS {name}" for name in empty))
     began = [(line, DAY - timedelta(days=age)) for line, (age, _, _) in LINES.items()]
     activations = spark.createDataFrame(began, "subscription_id string, activation_date date")
-    found = usage(Typed({"silver.usage_daily": daily}, DAY), activations).collect()
+    sums = window_sums(rows_to_read(Typed({"silver.usage_daily": daily}, DAY), None), DAY, None, None)
+    found = measures(sums, DAY, activations).collect()
     return {row["subscription_id"]: row for row in found}
 
 
