@@ -29,6 +29,7 @@ from jobs.lakehouse.run import exclusive
 from jobs.lakehouse.session import get_session
 from jobs.stack.bench_peers import compare_parse
 from jobs.stack.bench_world import make_world, rows_of, simulate
+from jobs.stack.event_log import read_event_log, table_of_queries
 from jobs.stack.metering import Meter
 
 PROFILE = "million"
@@ -181,7 +182,7 @@ def main(
     ] = 2,
     peers: Annotated[bool, typer.Option(help="DuckDB and Polars parse the first night's calls beside us")] = True,
     profile: Annotated[
-        bool, typer.Option("--profile", help="keep Spark's event log, for an analysis by query")
+        bool, typer.Option("--profile", help="keep Spark's event log, and say what the dearest queries cost")
     ] = False,
 ) -> None:
     """Measure a whole night at a size, cold and warm, and write a result file that a later run compares with."""
@@ -210,6 +211,8 @@ def main(
     typer.echo("\n".join(table_of_costs(result, earlier)))
     for feed, engines in result.get("parse", {}).items():
         typer.echo(f"parse {feed}: " + ", ".join(f"{name} {figures}" for name, figures in engines.items()))
+    if event_log:
+        typer.echo("\n".join(["the dearest queries:", *table_of_queries(read_event_log(event_log))]))
     typer.echo(f"result: {target}" + (f"\nevent log: {event_log}" if event_log else ""))
 
 
