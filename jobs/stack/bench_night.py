@@ -26,6 +26,7 @@ from conf.settings import HOME_VARIABLE, PROFILE_VARIABLE, Settings, load_settin
 from jobs.catalogue import run_job
 from jobs.lakehouse import server
 from jobs.lakehouse.run import exclusive
+from jobs.lakehouse.session import get_session
 from jobs.stack.bench_peers import compare_parse
 from jobs.stack.bench_world import make_world, rows_of, simulate
 from jobs.stack.event_log import read_event_log, table_of_queries
@@ -42,7 +43,7 @@ def bench_night(settings: Settings, history_days: int, meter: Meter, nights: int
     began, load = datetime.now(UTC), os.getloadavg()
     make_world(settings, history_days, meter)
     if settings.spark.is_our_server:
-        server.stop(settings)  # the world was made on it: the first night shall find a fresh one
+        stop_server(settings)  # the world was made on it: the first night shall find a fresh one
     for number in range(nights):
         play_night(settings, settings.first_night + timedelta(days=number), COLD if number == 0 else WARM, meter)
     return {
@@ -59,6 +60,13 @@ def bench_night(settings: Settings, history_days: int, meter: Meter, nights: int
         "commit": commit(),
         "steps": [cost.as_row() for cost in meter.costs],
     }
+
+
+def stop_server(settings: Settings) -> None:
+    """Stop the server, and forget this process's session on it: the next server would be asked for one it does not know."""
+    if server.status(settings).answers:
+        get_session(settings, "bench").stop()
+    server.stop(settings)
 
 
 def play_night(settings: Settings, day: date, run: str, meter: Meter) -> None:
@@ -197,7 +205,7 @@ def main(
         raise
     finally:
         if settings.spark.is_our_server:
-            server.stop(settings)
+            stop_server(settings)
     target = out or settings.path(f"bench-{subscriptions}.json")
     write_whole(target, json.dumps(result, indent=1))
     typer.echo("\n".join(table_of_costs(result, earlier)))

@@ -32,13 +32,13 @@ TIME = "%Y%m%d%H%M%S"
 
 def compare_parse(settings: Settings, day: date) -> dict[str, dict[str, dict[str, float]]]:
     """Feed -> engine -> good rows, CPU and wall seconds of the second run, and CPU over ours."""
-    tokenizer, found = Tokenizer.of(settings), {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for feed in (load_feeds()[name] for name in FEEDS):
         paths = [file.path for file in discover(settings, [feed], {feed.feed: day}) if file.status == LANDED]
         if not paths:
             continue
         engines: dict[str, Callable[[], int]] = {
-            "ours": lambda feed=feed, paths=paths: _ours(feed, paths, tokenizer, settings.time_zone),  # type: ignore[misc]
+            "ours": lambda feed=feed, paths=paths: _ours(feed, paths, settings),  # type: ignore[misc]
             "duckdb": lambda feed=feed, paths=paths: _duckdb(feed, paths),  # type: ignore[misc]
             "polars": lambda feed=feed, paths=paths: _polars(feed, paths),  # type: ignore[misc]
         }
@@ -54,8 +54,8 @@ def _second_run(work: Callable[[], int]) -> dict[str, float]:
     return {"rows_good": rows} | {name: round(value, 2) for name, value in seconds.items()}
 
 
-def _ours(feed: Feed, paths: list[Path], tokenizer: Tokenizer, zone: str) -> int:
-    good = 0
+def _ours(feed: Feed, paths: list[Path], settings: Settings) -> int:
+    tokenizer, zone, good = Tokenizer.of(settings), settings.time_zone, 0  # one that knows no number yet, as a night's
     for chunk in chunks_of(paths):
         good += int(np.count_nonzero(parse_chunk(feed, chunk, tokenizer, zone).records.rule == FieldRule.GOOD))
     return good
