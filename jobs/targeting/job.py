@@ -136,7 +136,9 @@ def budgets_left(
 
 def _listed_before(lake: Lake, campaign_ids: list[str], business_date: date) -> Iterator[pa.RecordBatch]:
     """Rows of earlier lists of these campaigns, less those not to be made, in bounded memory."""
-    is_charged = (field("business_date") < business_date) & field("campaign_id").isin(pa.array(campaign_ids, pa.string()))
+    is_charged = (field("business_date") < business_date) & field("campaign_id").isin(
+        pa.array(campaign_ids, pa.string())
+    )
     columns = ["campaign_id", "channel_code", "offer_id", "expected_value_yuan"]
     return lake.dataset(CONTACT).to_batches(columns=columns, filter=is_charged & to_be_made(lake.settings))
 

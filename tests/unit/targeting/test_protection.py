@@ -202,3 +202,8 @@ def test_what_stands_against_one_of_a_list_is_read_for_the_list(home):
     assert found["held_back"] == ({("T_CRBT", "ANNA")}, True)
     assert found["suppressed"]
     assert "SMS" in found["sensitive"]
+
+
+def test_an_entry_protects_whom_it_was_bound_to_on_whatever_number_they_are_now(home):
+    put(home, silver__list_member=[a_member(msisdn_token=OTHER, subscription_id="ANNA")])
+    assert list(read(home).listed) == ["ANNA"]
