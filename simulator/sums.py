@@ -98,7 +98,6 @@ class DayUse:
         add("mms_p2p_cnt", self.pictures.who[~self.pictures.is_news])
         add("mms_sp_cnt", self.pictures.who[self.pictures.is_news])
         add("mms_fee_fen", self.pictures.who, self.pictures.fee.astype(float))
-        found["partner_cnt"] = self._partners(size)
         return self._frame(found)
 
     def _add_calls(self, add, calls: Calls, rows: np.ndarray) -> None:
@@ -119,15 +118,6 @@ class DayUse:
             add("hotline_10086_cnt", rows[calls.other == HOTLINE])
             add("hotline_competitor_cnt", rows[service & (calls.other != HOTLINE)])
 
-    def _partners(self, size: int) -> np.ndarray:
-        """Distinct mobile numbers each row's calls were with."""
-        keys = [
-            self._rows(calls.who, calls.used)[mobile] << NUMBER_BITS | calls.other[mobile]
-            for calls in self.calls
-            for mobile in [_is_mobile(calls)]
-        ]
-        return np.bincount(distinct(np.concatenate(keys)) >> NUMBER_BITS, minlength=size)
-
     def _frame(self, found: dict[str, np.ndarray]) -> pl.DataFrame:
         state, day = self.now.state, self.now.day
         used = np.flatnonzero(np.logical_or.reduce([found[name] > 0 for name in COUNTS]))
@@ -135,7 +125,7 @@ class DayUse:
         late = self._late[used[is_late] - state.size]
         who, back = used.copy(), np.zeros(len(used), np.int64)
         who[is_late], back[is_late] = late % state.size, late // state.size
-        columns = {name: _in_unit(name, found[name][used]) for name in (*COUNTS, *AMOUNTS, "partner_cnt")}
+        columns = {name: _in_unit(name, found[name][used]) for name in (*COUNTS, *AMOUNTS)}
         return pl.DataFrame(
             {
                 "subscription_id": names_of(state, who),

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ WORLD = "world"
 SUMS = "history_sums"  # simulator/lean.py writes them
 MAKER = "bench"
 OTHER_NUMBER = "other_number"
+MONTH = len("2026-01")  # of the files' names, which begin with their date: silver keeps its history by month
 ROW_KEYS = ("rows", "rows_good", "pages")
 
 
@@ -64,17 +66,19 @@ def sums_into_silver(settings: Settings, last: date) -> int:
     delta_rs.ensure_tables(settings)
     folder, run_id = settings.path(SUMS), Run("ingest", DateRange(last, last), settings).run_id
     tables = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    rows = sum(load_history(settings, f"silver.{name}", _parts(settings, folder / name), run_id) for name in tables)
+    rows, tokenizer = 0, Tokenizer.of(settings)  # delta-rs, which takes the rows, is not asked from inside
+    for name in tables:
+        for _, files in groupby(sorted((folder / name).iterdir()), key=lambda path: path.name[:MONTH]):
+            rows += load_history(settings, f"silver.{name}", _parts(tokenizer, list(files)), run_id)
     if tables:
         publish_history(settings, [f"silver.{name}" for name in tables], "ingest", last, run_id)
     shutil.rmtree(folder, ignore_errors=True)  # the call graph's numbers stand there in clear
     return rows
 
 
-def _parts(settings: Settings, folder: Path) -> Iterator[pa.Table]:
-    """The files of a table, those with numbers of others with their tokens instead."""
-    tokenizer = Tokenizer.of(settings)
-    for path in sorted(folder.iterdir()):
+def _parts(tokenizer: Tokenizer, files: list[Path]) -> Iterator[pa.Table]:
+    """Files of a table, those with numbers of others with their tokens instead."""
+    for path in files:
         rows = pq.read_table(path)
         if OTHER_NUMBER in rows.column_names:
             encoded = rows[OTHER_NUMBER].cast(pa.string()).combine_chunks().dictionary_encode()
