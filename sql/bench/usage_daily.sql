@@ -111,11 +111,13 @@ used AS (
     sum(s.call_duration) FILTER (WHERE s.call_type = 'MT') AS voice_mt_seconds,
     sum(s.call_duration) FILTER (WHERE s.toll_type <> '0') AS toll_seconds,
     sum(s.call_duration) FILTER (WHERE s.roam_type <> '0') AS roam_seconds,
-    count(*) FILTER (WHERE s.call_type = 'MO' AND o.code IS NULL AND s.opp_operator IS NOT NULL AND l.owner IS NULL) AS calls_to_competitor_cnt,
+    count(*) FILTER (WHERE s.call_type = 'MO' AND o.code IS NULL AND s.opp_operator IS NOT NULL AND l.owner IS NULL)
+      AS calls_to_competitor_cnt,
     count(*) FILTER (WHERE s.call_type = 'MO' AND l.owner = 'COMPETITOR') AS hotline_competitor_cnt,
     count(*) FILTER (WHERE s.call_type = 'MO' AND l.owner = 'OWN') AS hotline_10086_cnt,
     count(*) FILTER (WHERE s.call_type = 'FW') AS forward_cnt,
-    count(*) FILTER (WHERE s.call_type = 'FW' AND o.code IS NULL AND s.opp_operator IS NOT NULL) AS forward_other_network_cnt,
+    count(*) FILTER (WHERE s.call_type = 'FW' AND o.code IS NULL AND s.opp_operator IS NOT NULL)
+      AS forward_other_network_cnt,
     sum(coalesce(s.base_call_fee, 0) + coalesce(s.toll_call_fee, 0) + coalesce(s.info_fee, 0)) AS voice_fee_li,
     0 AS sms_mo_cnt,
     0 AS sms_mt_cnt,

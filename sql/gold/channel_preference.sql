@@ -71,10 +71,14 @@ scored AS (
     coalesce(e.self_order_cnt, 0) AS self_order_cnt,
     transform(b.priors, p -> struct(
       p.channel_code AS channel_code,
-      (coalesce(e.channels[p.channel_code].accept_cnt, 0)
-      + :own_order_weight * coalesce(e.channels[p.channel_code].self_order_cnt, 0) + :preference_prior * p.rate)
-      / (coalesce(e.channels[p.channel_code].contact_cnt, 0)
-      + :own_order_weight * coalesce(e.channels[p.channel_code].self_order_cnt, 0) + :preference_prior) AS score
+      (
+        coalesce(e.channels[p.channel_code].accept_cnt, 0)
+        + :own_order_weight * coalesce(e.channels[p.channel_code].self_order_cnt, 0) + :preference_prior * p.rate
+      )
+      / (
+        coalesce(e.channels[p.channel_code].contact_cnt, 0)
+        + :own_order_weight * coalesce(e.channels[p.channel_code].self_order_cnt, 0) + :preference_prior
+      ) AS score
     )) AS channels
   FROM work.owners AS o
   JOIN brands AS b ON b.snapshot_date = o.snapshot_date AND b.brand_code <=> o.brand_code
@@ -83,7 +87,8 @@ scored AS (
 
 SELECT
   subscription_id,
-  map_from_entries(transform(channels, c -> struct(c.channel_code, CAST(c.score AS DOUBLE)))) AS channel_preference_score,
+  map_from_entries(transform(channels, c -> struct(c.channel_code, CAST(c.score AS DOUBLE))))
+    AS channel_preference_score,
   CASE WHEN contact_cnt + self_order_cnt > 0
       THEN array_max(transform(channels, c -> struct(c.score, c.channel_code))).channel_code
   END AS preferred_channel,

@@ -19,7 +19,7 @@ used AS (
   FROM work.uses_sought
   WHERE was_used
   UNION
-  SELECT /*+ BROADCAST(j) */
+  SELECT /*+ broadcast(j) */
     j.snapshot_date,
     j.contact_id
   FROM silver.vas_daily AS u
@@ -32,9 +32,12 @@ used AS (
         u.crbt_music_box_cnt, u.newspaper_issue_cnt, u.misc_subscribe_cnt, u.misc_unsubscribe_cnt
       ))
   WHERE u.event_date > date_sub(:first_date, :history_days)
-    AND u.load_date >= (SELECT min(unread_from) AS unread_from FROM work.uses_sought WHERE NOT was_used)
+    AND u.load_date >= (
+      SELECT min(unread_from) AS unread_from FROM work.uses_sought
+      WHERE NOT was_used
+    )
   UNION
-  SELECT /*+ BROADCAST(j) */
+  SELECT /*+ broadcast(j) */
     j.snapshot_date,
     j.contact_id
   FROM silver.usage_daily AS u
@@ -46,7 +49,10 @@ used AS (
         u.voice_mo_cnt, u.sms_mo_cnt, u.gprs_sessions, u.data_volume_kb, u.mms_p2p_cnt, u.mms_sp_cnt
       ))
   WHERE u.event_date > date_sub(:first_date, :history_days)
-    AND u.load_date >= (SELECT min(unread_from) AS unread_from FROM work.uses_sought WHERE NOT was_used)
+    AND u.load_date >= (
+      SELECT min(unread_from) AS unread_from FROM work.uses_sought
+      WHERE NOT was_used
+    )
 ),
 
 -- Two days on which the product must be held: the next month end, to be effective; the end of the lift horizon, which is

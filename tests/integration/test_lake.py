@@ -177,7 +177,7 @@ def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, v
     from deltalake.exceptions import DeltaError
     from pyspark.errors import PySparkException
 
-    with pytest.raises((PySparkException, DeltaError), match="REPLACE_WHERE_MISMATCH|failed validation check"):
+    with pytest.raises((PySparkException, DeltaError), match=r"REPLACE_WHERE_MISMATCH|failed validation check"):
         _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-12"), TENTH)
 
     assert delta_rs.head_version(settings, "gold.visit") == 0
