@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from conf.dates import DateRange
@@ -53,17 +52,23 @@ class Delivery:
     rows: int
 
 
+_KNOWN: dict[tuple[str, int], tuple[Delivery, ...]] = {}  # the deliveries of the newest version of one ledger
+
+
 def deliveries(settings: Settings) -> list[Delivery]:
     """All accepted deliveries of feeds, from ops.file_ledger; read once for each version of it."""
     if not is_there(settings, LEDGER):
         return []
-    return list(_deliveries(table_place(settings, LEDGER).for_delta_rs, delta_rs.head_version(settings, LEDGER)))
+    key = table_place(settings, LEDGER).uri, delta_rs.head_version(settings, LEDGER)
+    if key not in _KNOWN:
+        _KNOWN.clear()
+        _KNOWN[key] = _read_deliveries(settings, key[1])
+    return list(_KNOWN[key])
 
 
-@lru_cache(maxsize=2)
-def _deliveries(place: str, version: int) -> tuple[Delivery, ...]:
+def _read_deliveries(settings: Settings, version: int) -> tuple[Delivery, ...]:
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
-    found = DeltaTable(place, version=version).to_pyarrow_table(columns=columns)
+    found = delta_rs.read(settings, LEDGER, version=version, columns=columns)
     rows: Counter[tuple[str, date, int, date]] = Counter()
     for feed, about, resend_no, loaded, status, good in zip(*(found[c].to_pylist() for c in columns), strict=True):
         if status in LOADED and about:
