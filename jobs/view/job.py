@@ -5,15 +5,23 @@ from __future__ import annotations
 from datetime import date
 
 from conf.dates import DateRange
+from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.view.assemble import VIEW
+from jobs.view.usage_window import note_version
 
 
 def plan(tables: Tables, dates: DateRange) -> StagePlan:
     """The snapshot dates of the range; later views that rest on them are made again."""
     days = dates_to_build(tables, dates)
     return StagePlan(tuple(DateRange(day, day) for day in days), summary={"snapshots": [str(day) for day in days]})
+
+
+def before_gate(lake: Lake, plan: StagePlan) -> None:
+    """Keep what the sums of each date rest on, so that a later night may carry them on."""
+    for part in plan.parts:
+        note_version(lake, part.first)
 
 
 def dates_to_build(tables: Tables, dates: DateRange) -> list[date]:

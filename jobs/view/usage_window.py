@@ -13,11 +13,11 @@ from hashlib import sha256
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from pyarrow.dataset import field
 from pyspark.sql import functions as F
 
 from conf.errors import ConfigError
 from conf.view import VIEW_FILE, load_view_rules
+from jobs.lakehouse import delta_rs
 from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.unchanged import stands_still
 from jobs.view.snapshot import Snapshot
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
     from jobs.lakehouse.tables import Tables
 
+READ_VERSION = "read_version"
 DAILY, WINDOW = "silver.usage_daily", "gold.usage_window"
 RECENT_SECONDS, WINDOW_SECONDS = "seconds_recent", "seconds_window"
 ACTIVE_DAYS, LAST_USE = "active_days", "last_use_date"
@@ -52,7 +53,12 @@ def usage_window(lake: Lake, dates: DateRange) -> DataFrame:
     if earlier is None:  # all days of a window are many rows where a night's are few
         with static_plans(lake.spark, lake.settings, lake.row_count(DAILY)):
             sums = sums.localCheckpoint()
-    return sums.withColumns({"basis": F.lit(_basis(lake)), "snapshot_date": F.lit(snap.day)})
+    return sums.withColumn("snapshot_date", F.lit(snap.day))
+
+
+def note_version(lake: Lake, day: date) -> None:
+    """Keep which version of the daily rows the sums of a snapshot date rest on: no row says it, as a rerun must not change one."""
+    lake.metric(_step(day), DAILY, READ_VERSION, _daily_version(lake))
 
 
 def all_sums() -> list[Sum]:
@@ -76,13 +82,12 @@ def carried_from(lake: Tables, day: date) -> date | None:
         gap * 3 > windows.usage.days or gap >= windows.recent_usage.days
     ):  # days in and days out are more than the window
         return None
-    of_newest = field("snapshot_date") == newest
-    kept = lake.dataset(WINDOW).head(1, columns=["basis"], filter=of_newest)["basis"].to_pylist()
-    version, _, rules = (kept[0] if kept else "").partition(" ")
-    if not version.isdigit() or rules != _rules_digest():
+    noted = [("step", "=", _step(newest)), ("metric", "=", READ_VERSION)]
+    versions = delta_rs.read(lake.settings, "ops.run_metric", noted, columns=["value"])["value"].to_pylist()
+    if not versions:  # other rules, or several dates made in this run
         return None
     since = newest - timedelta(days=windows.usage.days - 1)
-    return newest if stands_still(lake, DAILY, int(version), newest, day, since) else None
+    return newest if stands_still(lake, DAILY, int(max(versions)), newest, day, since) else None
 
 
 def rows_to_read(snap: Snapshot, earlier: date | None) -> DataFrame:
@@ -101,7 +106,7 @@ def rows_to_read(snap: Snapshot, earlier: date | None) -> DataFrame:
 
 def carried(lake: Tables, earlier: date) -> DataFrame:
     """Rows of gold.usage_window of an earlier snapshot date."""
-    return lake.read(WINDOW).where(F.col("snapshot_date") == F.lit(earlier)).drop("snapshot_date", "basis")
+    return lake.read(WINDOW).where(F.col("snapshot_date") == F.lit(earlier)).drop("snapshot_date")
 
 
 def window_sums(rows: DataFrame, day: date, known: DataFrame | None, earlier: date | None) -> DataFrame:
@@ -149,9 +154,9 @@ def _counted(one: Sum, day: date, earlier: date | None) -> Column:
     return F.when(now & ~before, measure).when(before & ~now, -measure).otherwise(0)
 
 
-def _basis(lake: Tables) -> str:
-    """What the sums rest on: the version of the daily rows, and the rules."""
-    return f"{_daily_version(lake)} {_rules_digest()}"
+def _step(day: date) -> str:
+    """The step that made the sums of a date, with a digest of the rules they rest on."""
+    return f"window {day} {_rules_digest()}"
 
 
 def _daily_version(lake: Tables) -> int:

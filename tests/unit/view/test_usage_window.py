@@ -10,6 +10,7 @@ from conf.dates import DateRange
 from conf.tables import table_of
 from jobs.lakehouse import delta_rs
 from jobs.lakehouse.tables import Tables
+from jobs.view import usage_window as usage_window_module
 from jobs.view.snapshot import Snapshot
 from jobs.view.usage_window import DAILY, WINDOW, all_sums, carried_from, rows_to_read, usage_window, window_sums
 from tests.builders.contacts import put
@@ -41,7 +42,11 @@ def town(spark, settings):
 def summed(spark, settings, day: date) -> dict[str, dict]:
     """Rows of the window of a date as a night makes them, written and published."""
     rows = [row.asDict() for row in usage_window(Tables(settings, spark), DateRange.of(day)).collect()]
+    version = Tables(settings).version(DAILY)
     put(settings, gold__usage_window=rows)
+    noted = {"run_id": "tests", "business_date": day, "stage": "customer_view", "step": usage_window_module._step(day)}
+    row = {**noted, "table_name": DAILY, "metric": usage_window_module.READ_VERSION, "value": float(version)}
+    delta_rs.append(settings, "ops.run_metric", [row])
     return by_line(rows)
 
 
