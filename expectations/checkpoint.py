@@ -81,7 +81,8 @@ def _run_checkpoint(context: Any, rules: Rules, measured: dict[str, Numbers], ru
     )
     parameters = {"dataframe": _metrics_row(rules, measured)}
     result = checkpoint.run(batch_parameters=parameters, run_id=gx.RunIdentifier(run_name=run_name))
-    return next(iter(result.run_results.items()))
+    found: tuple[Any, Any] = next(iter(result.run_results.items()))
+    return found
 
 
 def _metrics_row(rules: Rules, measured: dict[str, Numbers]) -> Any:

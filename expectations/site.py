@@ -91,7 +91,8 @@ class DataDocs:
     def _write(self, section: str, key: Any, shown: Any) -> None:
         builder = self._site.site_section_builders[section]
         page = builder.view_class.render(builder.renderer_class.render(shown), show_how_to_buttons=False)
-        self._site.target_store.set(SiteSectionIdentifier(section, key), page)
+        store: Any = self._site.target_store
+        store.set(SiteSectionIdentifier(section, key), page)
 
     @property
     def has_index(self) -> bool:
@@ -115,12 +116,14 @@ class NewestResults(DefaultSiteIndexBuilder):
         self, index_links_dict: Any, validation_and_profiling_result_site_keys: Any
     ) -> None:
         """Links of the newest results; of each only what its link says is read."""
+        files: Any = self.results.store_backend
+        add: Any = self.add_resource_info_to_index_links_dict
         keys = sorted(validation_and_profiling_result_site_keys, key=lambda key: key.run_id.run_time, reverse=True)
         for key in keys[: load_gate_limits().index_results_max]:
             if not self.results.has_key(key):
                 continue
-            told = json.loads(self.results.store_backend.get(key.to_tuple()))
-            self.add_resource_info_to_index_links_dict(
+            told = json.loads(files.get(key.to_tuple()))
+            add(
                 index_links_dict,
                 key.expectation_suite_identifier.name,
                 "validations",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from conf.dates import DateRange
 from conf.tables import query_text
 from jobs.lakehouse.changes import earliest_change
+from jobs.rules.uses import register_uses
 
 if TYPE_CHECKING:
     from jobs.lakehouse.lake import Lake
@@ -66,6 +67,7 @@ def _closings(night: date) -> dict[str, date]:
 
 def _counted(lake: Lake, night: date, closing_dates: list[date]) -> Rows:
     """Counts of these closing dates as known on the night; a month in which nobody was counted has no row."""
+    register_uses(lake.spark)
     found = lake.sql(query_text(QUERY), report_dates=[night], closing_dates=closing_dates).toArrow().to_pylist()
     return [{key: row[key] for key in ("series", "month_id", "user_cnt")} for row in found]
 

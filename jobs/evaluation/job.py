@@ -13,7 +13,6 @@ from conf.responses import load_response_rules
 from jobs.lakehouse.plan import StagePlan
 from jobs.lakehouse.tables import Tables
 from jobs.rules.exclusion_reasons import Reason, due_all_the_same, left_out_by_plan, mask_of, suppressing
-from jobs.rules.uses import register_uses
 
 HISTORY = "gold.contact_history"
 
@@ -23,7 +22,6 @@ def plan(tables: Tables, dates: DateRange) -> StagePlan:
     nights = report_dates(tables, dates)
     if not nights:
         return StagePlan(())
-    register_uses(tables.spark)
     return StagePlan((dates,), params=count_parameters(nights))
 
 

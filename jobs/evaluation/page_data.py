@@ -42,7 +42,7 @@ class NightTables:
             query = (
                 f"SELECT {listed}, count(*) AS row_count FROM {name} WHERE {date_column} = ? GROUP BY ALL ORDER BY ALL"
             )
-            return connection.execute(query, [self.night]).to_arrow_table().to_pylist()
+            return connection.sql(query, params=[self.night]).to_arrow_table().to_pylist()
 
     def row_count(self, name: str, date_column: str = "business_date") -> int:
         """Number of rows of the night."""
@@ -79,7 +79,7 @@ def quarantine(tables: NightTables) -> Rows:
         {
             "rule": rule,
             "reason": min(reasons[rule]) if len(reasons[rule]) == 1 else "",
-            "places": found.most_common(),
+            "places": sorted(found.items(), key=lambda place: (-place[1], place[0])),
             "records": found.total(),
         }
         for rule, found in places.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from conf.errors import ContractBroken
 from conf.tables import Table
@@ -47,9 +47,10 @@ def collect(frame: DataFrame) -> pa.Table:
     """
     import pyarrow as pa
 
-    if hasattr(frame, "_to_table"):
-        return frame._to_table()[0]
-    return pa.Table.from_batches(frame._collect_as_arrow(empty_list_if_zero_records=False))
+    either: Any = frame
+    if hasattr(either, "_to_table"):
+        return cast(pa.Table, either._to_table()[0])
+    return pa.Table.from_batches(either._collect_as_arrow(empty_list_if_zero_records=False))
 
 
 def may_become(found: str, wanted: str) -> bool:

@@ -71,6 +71,7 @@ class Meter:
     costs: dict[str, Cost] = field(default_factory=dict)
     _running: list[str] = field(default_factory=list)
     _since: tuple[float, float] = (0.0, 0.0)
+    _below: list[psutil.Process] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @contextmanager
@@ -87,35 +88,35 @@ class Meter:
                 self._running.remove(name)
 
     def look(self) -> None:
-        """Note the memory of now."""
-        memory = _tree(lambda process: process.memory_info().rss)
+        """Note the memory of now, and which processes there are: to look for them takes longer than many a step."""
+        self._below = psutil.Process().children(recursive=True)
+        memory = self._sum(lambda process: process.memory_info().rss)
         with self._lock:
             if self._running:
                 cost = self.costs.setdefault(self._running[-1], Cost())
                 cost.peak_bytes = max(cost.peak_bytes, int(memory))
 
     def _count(self) -> None:
-        now = (time.perf_counter(), _tree(_cpu_seconds))
+        now = (time.perf_counter(), self._sum(_cpu_seconds))
         if self._running:
             cost = self.costs.setdefault(self._running[-1], Cost())
             cost.wall_seconds += now[0] - self._since[0]
             cost.cpu_seconds += now[1] - self._since[1]
         self._since = now
 
+    def _sum(self, of: Callable[[psutil.Process], float]) -> float:
+        total = 0.0
+        for process in [psutil.Process(), *self._below]:
+            try:
+                total += of(process)
+            except psutil.NoSuchProcess:
+                continue
+        return total
+
 
 def _cpu_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
     return times.user + times.system
-
-
-def _tree(of: Callable[[psutil.Process], float]) -> float:
-    me, total = psutil.Process(), 0.0
-    for process in [me, *me.children(recursive=True)]:
-        try:
-            total += of(process)
-        except psutil.NoSuchProcess:
-            continue
-    return total
 
 
 @contextmanager

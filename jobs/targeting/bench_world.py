@@ -18,6 +18,7 @@ from deltalake import write_deltalake
 from conf.campaigns import CAMPAIGNS, Campaign, read_campaign, read_campaigns
 from conf.channels import load_channels
 from conf.feeds import load_feeds
+from conf.files import write_whole
 from conf.settings import Settings
 from conf.tables import table_of
 from jobs.lakehouse import delta_rs
@@ -59,7 +60,7 @@ def write_campaigns(folder: Path, campaigns: int) -> list[Campaign]:
         if pattern.value.score:
             column = {"column": f"{pattern.value.score}_decile", "op": "ge", "value": 6}
             content["model_selected"] = column
-        (place / f"bench_{number:03d}.yaml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        write_whole(place / f"bench_{number:03d}.yaml", yaml.safe_dump(content, allow_unicode=True))
     return [read_campaign(path) for path in sorted(place.glob("bench_*.yaml"))]
 
 
@@ -185,7 +186,7 @@ def _picked(values: list[str], places: np.ndarray) -> pa.Array:
 
 def _views(ids: np.ndarray, night: date, rng: np.random.Generator) -> dict[str, Any]:
     able = {f"device_supports_{name}": True for name in ("mms", "gprs", "java", "fetion")}
-    liking = [f"{code}" for code in load_channels()]
+    liking = list(load_channels())
     values = rng.random((len(ids), 2))
     offsets = pa.array(np.arange(len(ids) + 1, dtype=np.int32) * 2)
     keys = _picked(liking, np.arange(2 * len(ids)))
@@ -244,7 +245,10 @@ def _identities(ids: np.ndarray, kind: str, first: int) -> dict[str, Any]:
 
 
 def _suppressions(ids: np.ndarray, night: date) -> dict[str, Any]:
-    scopes = {"scope_type": _picked(["SYSTEM", "CHANNEL"], ids), "scope_value": _picked(["*", "SMS"], ids)}
+    scopes = {
+        "scope_type": _picked(["SYSTEM", "CHANNEL"], ids),
+        "scope_value": _picked(["*", next(iter(load_channels()))], ids),
+    }
     days = {"snapshot_date": night, "valid_from": SINCE, "valid_to": FOREVER}
     return {
         "subscription_id": _names("S", ids),
@@ -261,7 +265,11 @@ def _listed(ids: np.ndarray, night: date) -> dict[str, Any]:
 
 
 def _answers(ids: np.ndarray, night: date) -> dict[str, Any]:
-    answered = {"contact_id": _names("A", ids), "subscription_id": _names("S", ids), "channel_code": "SMS"}
+    answered = {
+        "contact_id": _names("A", ids),
+        "subscription_id": _names("S", ids),
+        "channel_code": next(iter(load_channels())),
+    }
     scope = pa.array([None] * 9 + ["SYSTEM"], pa.string()).take(pa.array(ids % 10))
     return {**answered, "reach_code": "DELIVERED", "opt_out_scope": scope, "load_date": night, "superseded_on": FOREVER}
 

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
+from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from conf.dates import DateRange
@@ -24,6 +25,7 @@ from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.expiry import first_kept_in_bronze
 from jobs.lakehouse.file_states import LOADED
 from jobs.lakehouse.night_files import read_nights
+from jobs.lakehouse.places import is_there, table_place
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 FOREVER = date(9999, 12, 31)
 MANY_NIGHTS = 31  # enough to give every task nights of its own
-DUPLICATE_ROW = "ops.duplicate_row"
+DUPLICATE_ROW, LEDGER = "ops.duplicate_row", "ops.file_ledger"
 
 
 class RowsExpired(ClosedLoopError):
@@ -52,13 +54,21 @@ class Delivery:
 
 
 def deliveries(settings: Settings) -> list[Delivery]:
-    """All accepted deliveries of feeds, from ops.file_ledger."""
+    """All accepted deliveries of feeds, from ops.file_ledger; read once for each version of it."""
+    if not is_there(settings, LEDGER):
+        return []
+    return list(_deliveries(table_place(settings, LEDGER).for_delta_rs, delta_rs.head_version(settings, LEDGER)))
+
+
+@lru_cache(maxsize=2)
+def _deliveries(place: str, version: int) -> tuple[Delivery, ...]:
     columns = ["feed", "data_date", "resend_no", "load_date", "status", "rows_good"]
+    found = DeltaTable(place, version=version).to_pyarrow_table(columns=columns)
     rows: Counter[tuple[str, date, int, date]] = Counter()
-    for row in delta_rs.read(settings, "ops.file_ledger", columns=columns).to_pylist():
-        if row["status"] in LOADED and row["data_date"]:
-            rows[row["feed"], row["data_date"], row["resend_no"] or 0, row["load_date"]] += row["rows_good"] or 0
-    return [Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items())]
+    for feed, about, resend_no, loaded, status, good in zip(*(found[c].to_pylist() for c in columns), strict=True):
+        if status in LOADED and about:
+            rows[feed, about, resend_no or 0, loaded] += good or 0
+    return tuple(Delivery(*delivery, rows=count) for delivery, count in sorted(rows.items()))
 
 
 def resends_of(all_deliveries: list[Delivery], feed: str) -> list[Delivery]:

@@ -52,14 +52,13 @@ def make_home(settings: Settings, subscriptions: int, dates: DateRange, seed: in
     _write_holders(settings, subscriptions, dates)
     for day in dates:
         for feed, share in RECORDS_A_DAY.items():
-            _deliver(
-                settings, feed, day, _records(drawn, feed, day, int(subscriptions * share), subscriptions, settings)
-            )
+            deliver(settings, feed, day, records(settings, drawn, feed, day, int(subscriptions * share), subscriptions))
 
 
-def _records(
-    drawn: np.random.Generator, feed: str, day: date, count: int, subscriptions: int, settings: Settings
+def records(
+    settings: Settings, drawn: np.random.Generator, feed: str, day: date, count: int, subscriptions: int
 ) -> dict[str, pa.Array]:
+    """So many records of a feed in the columns that use is summed from."""
     numbers = pa.array(drawn.integers(0, subscriptions, count))
     start = datetime.combine(day, datetime.min.time(), ZoneInfo(settings.time_zone)).timestamp()
     seconds = start - 86_400 * (drawn.random(count) < 0.25) + drawn.integers(0, 86_400, count)
@@ -80,20 +79,28 @@ def _records(
     return columns
 
 
-def _deliver(settings: Settings, feed: str, day: date, columns: dict[str, pa.Array]) -> None:
+def deliver(
+    settings: Settings,
+    feed: str,
+    loaded: date,
+    columns: dict[str, pa.Array],
+    about: date | None = None,
+    resend_no: int = 0,
+) -> None:
+    """One file of a feed, picked up in the night of `loaded`; columns not given stay empty."""
     name, count = f"bronze.{feed}", len(columns["line_number"])
-    file_id, loaded = f"{feed}-{day}", datetime.combine(day + timedelta(days=1), datetime.min.time())
-    same: dict[str, Any] = {"load_date": day, "data_date": day, "file_id": file_id, "resend_no": 0, "loaded_at": loaded}
-    arrays = []
-    for field in arrow_schema(table_of(name)):
-        if field.name in columns:
-            arrays.append(columns[field.name].cast(field.type))
-        else:
-            arrays.append(pa.repeat(pa.scalar(same.get(field.name), field.type), count))
+    file_id, made = f"{feed}-{about or loaded}-{resend_no}", datetime.combine(loaded, datetime.min.time())
+    file = {"load_date": loaded, "data_date": about or loaded, "file_id": file_id, "resend_no": resend_no}
+    same: dict[str, Any] = {**file, "loaded_at": made + timedelta(days=1)}
+    arrays = [
+        columns[field.name].cast(field.type)
+        if field.name in columns
+        else pa.repeat(pa.scalar(same.get(field.name), field.type), count)
+        for field in arrow_schema(table_of(name))
+    ]
     delta_rs.append(settings, name, pa.Table.from_arrays(arrays, schema=arrow_schema(table_of(name))))
     delivered = {"rows_good": count, "status": "LANDED", "source": "bench", "file_name": file_id, "run_id": "bench"}
-    row = {key: same[key] for key in ("load_date", "data_date", "file_id", "resend_no")}
-    delta_rs.append(settings, "ops.file_ledger", [{**row, **delivered, "feed": feed, "style": "dollar"}])
+    delta_rs.append(settings, "ops.file_ledger", [{**file, **delivered, "feed": feed, "style": "dollar"}])
 
 
 def _write_holders(settings: Settings, subscriptions: int, dates: DateRange) -> None:

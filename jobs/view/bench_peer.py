@@ -174,7 +174,8 @@ FROM known GROUP BY subscription_id
 LAST_VALUES = [
     "subscription_id",
     "customer_id",
-    "acct_id",
+    "county_code",
+    "plan_id",
     "brand_code",
     "city_code",
     "user_type",
@@ -202,7 +203,6 @@ _COUNTED_SERVICES = [
     "crbt_paid_tones_90d",
     "newspaper_issues_30d",
     "misc_orders_90d",
-    "service_events_90d",
 ]
 _COUNTED_CIRCLE = [
     "partner_cnt_3m",
@@ -212,8 +212,8 @@ _COUNTED_CIRCLE = [
 ]
 
 
-def make_peer(connection: duckdb.DuckDBPyConnection, day: date) -> list[str]:
-    """Make table `peer` of one snapshot date from views of the silver tables; returns its columns, named as the view's."""
+def make_peer(connection: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Make table `peer` of one snapshot date from views of the silver tables; its columns are named as the view's."""
     values = _values(day)
     for table, name, key, order in (
         ("silver.subscription", "profiles", "subscription_id", "data_date DESC, load_date DESC"),
@@ -223,7 +223,6 @@ def make_peer(connection: duckdb.DuckDBPyConnection, day: date) -> list[str]:
         connection.execute(_LAST.format(table=table, name=name, key=key, order=order, day=day))
     for text in (_LINES, _USAGE, _BILLS, _PAYMENTS, _BALANCES, _TONES, _OWNED, _SERVICES, _CIRCLE, _ROWS):
         connection.execute(text.format(**values))
-    return [row[0] for row in connection.execute("DESCRIBE peer").fetchall()]
 
 
 def _values(day: date) -> dict[str, object]:

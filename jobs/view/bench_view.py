@@ -10,7 +10,8 @@ import json
 import logging
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,18 +48,16 @@ def bench_view(home: Path, day: date, profile: str = "demo") -> dict[str, Any]:
         with static_plans(tables.spark, settings, tables.row_count("silver.subscription")):
             ours = _second_run(lambda: _product(tables, day, Path(folder)))
             floor = _second_run(lambda: _floor(tables, day, Path(folder)))
-        with duckdb.connect() as connection:
-            _prepare(connection, tables)
-            columns: list[str] = []
-            theirs = _second_run(lambda: columns.extend(_peer(connection, day, Path(folder))))
-            peer = connection.execute("SELECT * FROM peer").to_arrow_table()
-        narrow = _second_run(lambda: _product(tables, day, Path(folder), list(peer.column_names)))
+        with peer(tables) as connection:
+            theirs = _second_run(lambda: _write_peer(connection, day, Path(folder)))
+            rows = peer_rows(connection, day)
+        narrow = _second_run(lambda: _product(tables, day, Path(folder), rows.column_names))
         made = pa.table(duckdb.read_parquet(f"{folder}/view/*.parquet").to_arrow_table())
     return {
         "day": str(day),
         "subscriptions": made.num_rows,
-        "columns_compared": len(peer.column_names),
-        "differences": differences(made, peer),
+        "columns_compared": len(rows.column_names),
+        "differences": differences(made, rows),
         "cpu_seconds": {"view": ours, "view_of_these_columns": narrow, "duckdb": theirs, "floor": floor},
         "cpu_over_duckdb": round(narrow / theirs, 2),
         "cpu_over_floor": round(ours / floor, 2),
@@ -91,25 +90,34 @@ def _floor(tables: Tables, day: date, folder: Path) -> None:
     tables.read(VIEW).where(of_day).write.mode("overwrite").parquet(f"{folder}/copy")
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, tables: Tables) -> None:
-    connection.execute("SET threads = 2; SET enable_progress_bar = false; CREATE SCHEMA silver")
-    connection.execute("SET TimeZone = ?", [tables.settings.time_zone])
-    for name in TABLES:
-        connection.register(name.replace(".", "__"), tables.dataset(name))
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {name.replace('.', '__')}")
+@contextmanager
+def peer(tables: Tables) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with the tables that its script reads as views, on as many threads as Spark has."""
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 2; SET enable_progress_bar = false; CREATE SCHEMA silver")
+        connection.execute("SET TimeZone = ?", [tables.settings.time_zone])
+        for name in TABLES:
+            connection.register(name.replace(".", "__"), tables.dataset(name))
+            connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {name.replace('.', '__')}")
+        yield connection
 
 
-def _peer(connection: duckdb.DuckDBPyConnection, day: date, folder: Path) -> list[str]:
-    columns = make_peer(connection, day)
+def peer_rows(connection: duckdb.DuckDBPyConnection, day: date) -> pa.Table:
+    """What the script says of one snapshot date."""
+    make_peer(connection, day)
+    return pa.table(connection.sql("SELECT * FROM peer").to_arrow_table())
+
+
+def _write_peer(connection: duckdb.DuckDBPyConnection, day: date, folder: Path) -> None:
+    make_peer(connection, day)
     connection.execute(f"COPY peer TO '{folder}/peer.parquet' (COMPRESSION zstd)")
-    return columns
 
 
-def differences(made: pa.Table, peer: pa.Table) -> dict[str, int]:
+def differences(made: pa.Table, written: pa.Table) -> dict[str, int]:
     """Values that differ by column, over the rows both have; `rows` counts those that only one of the two has."""
-    ours, theirs = (_by_subscription(table, peer.column_names) for table in (made, peer))
+    ours, theirs = (_by_subscription(table, written.column_names) for table in (made, written))
     found = {"rows": len(ours.keys() ^ theirs.keys())}
-    for place, column in enumerate(peer.column_names):
+    for place, column in enumerate(written.column_names):
         other = sum(not _are_equal(ours[line][place], theirs[line][place]) for line in ours.keys() & theirs.keys())
         if other:
             found[column] = other

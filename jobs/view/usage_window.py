@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import ConfigError
 from conf.view import VIEW_FILE, load_view_rules
+from jobs.lakehouse.planning import static_plans
 from jobs.lakehouse.unchanged import stands_still
 from jobs.view.snapshot import Snapshot
 
@@ -48,6 +49,9 @@ def usage_window(lake: Lake, dates: DateRange) -> DataFrame:
     snap = Snapshot(lake, dates.first)
     earlier = carried_from(lake, snap.day)
     sums = window_sums(rows_to_read(snap, earlier), snap.day, carried(lake, earlier) if earlier else None, earlier)
+    if earlier is None:  # all days of a window are many rows where a night's are few
+        with static_plans(lake.spark, lake.settings, lake.row_count(DAILY)):
+            sums = sums.localCheckpoint()
     return sums.withColumns({"basis": F.lit(_basis(lake)), "snapshot_date": F.lit(snap.day)})
 
 

@@ -109,14 +109,32 @@ def _constants_of(path: Path) -> _Constants:
     return _SEEN[path]
 
 
+def _column_of(node: ast.expr) -> ast.expr | None:
+    """What names the column in row["column"] or field("column")."""
+    if isinstance(node, ast.Subscript):
+        return node.slice
+    is_field = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "field"
+    return node.args[0] if is_field and node.args else None
+
+
+def _is_equal(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "equal" and len(node.args) == 2
+
+
 def used(text: str, constants: _Constants | None = None) -> Iterator[tuple[str, str]]:
-    """(column, word) of every comparison row["column"] == WORD, filter ("column", "in", WORDS) and row {"column": WORD}."""
+    """(column, word) of every comparison row["column"] == WORD, filter ("column", "in", WORDS) and row {"column": WORD}.
+
+    And of whole columns: pc.equal(rows["column"], WORD) and field("column") == WORD.
+    """
     tree = ast.parse(text)
     constants = constants or _Constants(tree)
     for node in ast.walk(tree):
         pairs: list[tuple[ast.expr, ast.expr]] = []
         if isinstance(node, ast.Compare):
-            pairs = [(node.left.slice, other) for other in node.comparators if isinstance(node.left, ast.Subscript)]
+            column = _column_of(node.left)
+            pairs = [(column, other) for other in node.comparators if column is not None]
+        elif isinstance(node, ast.Call) and _is_equal(node) and isinstance(node.args[0], ast.Subscript):
+            pairs = [(node.args[0].slice, node.args[1])]
         elif isinstance(node, ast.Tuple) and len(node.elts) == 3:
             pairs = [(node.elts[0], node.elts[2])]
         elif isinstance(node, ast.Dict):
@@ -157,6 +175,8 @@ def test_python_uses_codes_in_many_places():
         ('ok = row["status"] in ("LANDED", "SUPERCEDED")', ["status SUPERCEDED"]),
         ('GONE = ("REFUSD", "CLOSED")\nfilters = [("status", "in", list(GONE))]', ["status REFUSD"]),
         ('row = {"verdict": "PROMOTD" if better else "REFUSED"}', ["verdict PROMOTD"]),
+        ('MSISDN = "MSISDNN"\nasked = field("kind") == MSISDN', ["kind MSISDNN"]),
+        ('held = rows.filter(pc.equal(rows["verdict"], "CONTROLL"))', ["verdict CONTROLL"]),
         ('from jobs.lakehouse.file_states import LOADED\nok = row["status"] in LOADED', []),
     ],
 )

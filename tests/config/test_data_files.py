@@ -190,7 +190,7 @@ def test_parameters_of_queries_are_given_by_their_job():
     given = {
         "conform": {},
         "score": lifecycle_parameters(load_models()),
-        "evaluate": count_parameters([night]),
+        "evaluate": {**count_parameters([night]), "closing_dates": [night]},
         "respond": {**query_parameters([night]), "loaded_from": night, "used_before": night},
     }
     bound = []

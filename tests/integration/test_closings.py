@@ -12,11 +12,10 @@ from jobs.evaluation import closings
 from jobs.evaluation.closings import COUNTS_FROM, QUERY, TABLE, kpi_closing
 from jobs.evaluation.job import count_parameters
 from jobs.lakehouse import delta_rs
-from jobs.lakehouse.building import _frame
+from jobs.lakehouse.building import _rows
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.lineage import sources
 from jobs.lakehouse.run import Run
-from jobs.rules.uses import register_uses
 from tests.builders.contacts import put
 
 NIGHT = date(2026, 3, 10)
@@ -44,8 +43,7 @@ def close(spark, settings, night):
     dates = DateRange.of(night)
     lake = Lake(spark, settings, Run("evaluation", dates, settings))
     lake.bind(first_date=night, last_date=night, **count_parameters([night]))
-    register_uses(spark)
-    lake.replace(TABLE, _frame(lake, table_of(TABLE), kpi_closing(lake, dates)), dates)
+    lake.replace(TABLE, _rows(table_of(TABLE), kpi_closing(lake, dates)), dates)
     lake.publish()
     rows = lake.rows(TABLE, [("business_date", "=", night)])
     return {row["month_id"]: (row["user_cnt"], row["counted_on"]) for row in rows if row["series"] == "CRBT"}

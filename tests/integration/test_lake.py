@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from conf import tables
@@ -13,6 +14,7 @@ from expectations.gate import run_gate
 from jobs.lakehouse import delta_rs, published
 from jobs.lakehouse.content import rows_hash
 from jobs.lakehouse.lake import Lake
+from jobs.lakehouse.places import open_table
 from jobs.lakehouse.query import query_tables
 from jobs.lakehouse.run import Run
 from tests.builders.contracts import a_contract
@@ -42,6 +44,14 @@ def visits(spark, settings, monkeypatch):
 
 def _lake(spark, settings, dates: DateRange) -> Lake:
     return Lake(spark, settings, Run("tests", dates, settings))
+
+
+@pytest.fixture(params=["by Spark", "by delta-rs"])
+def written(request, monkeypatch):
+    """Both ways rows are committed: long work by Spark, short work through this process by delta-rs."""
+    if request.param == "by delta-rs":
+        monkeypatch.setattr(Lake, "is_short_work", property(lambda lake: True, lambda lake, value: None), raising=False)
+    return request.param
 
 
 def _count(spark, settings) -> int:
@@ -77,7 +87,7 @@ def test_spark_answers_questions_and_changes_nothing(spark, settings, visits):
     assert delta_rs.head_version(settings, "gold.visit") == version
 
 
-def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits):
+def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, settings, visits, written):
     hashes = []
     for day in ("2026-03-10", "2026-03-11", "2026-03-10"):
         writing = _lake(spark, settings, DateRange.of(day))
@@ -89,7 +99,7 @@ def test_rerun_of_a_date_gives_the_same_content_and_leaves_other_dates(spark, se
     assert _count(spark, settings) == 6
 
 
-def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visits):
+def test_unpublished_write_is_undone_given_a_run_that_died(spark, settings, visits, written):
     first = _lake(spark, settings, TENTH)
     first.replace("gold.visit", visits("2026-03-10"), TENTH)
     first.publish()
@@ -163,16 +173,17 @@ def test_table_of_the_list_that_nobody_wrote_is_refused(spark, settings, visits)
     assert _count(spark, settings) == 3
 
 
-def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, visits):
+def test_row_outside_its_dates_is_refused_and_nothing_changes(spark, settings, visits, written):
+    from deltalake.exceptions import DeltaError
     from pyspark.errors import PySparkException
 
-    with pytest.raises(PySparkException, match="REPLACE_WHERE_MISMATCH"):
+    with pytest.raises((PySparkException, DeltaError), match="REPLACE_WHERE_MISMATCH|failed validation check"):
         _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-12"), TENTH)
 
     assert delta_rs.head_version(settings, "gold.visit") == 0
 
 
-def test_missing_column_is_refused_before_writing(spark, settings, visits):
+def test_missing_column_is_refused_before_writing(spark, settings, visits, written):
     with pytest.raises(ContractBroken, match="missing: visit_cnt"):
         _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-10").drop("visit_cnt"), TENTH)
 
@@ -200,3 +211,70 @@ def test_stage_publishes_all_its_tables_in_one_commit(settings):
     assert (first, second) == (1, 2)
     assert delta_rs.read(settings, published.PUBLISHED, version=version).num_rows == 2
     assert published.published_versions(settings) == {"gold.customer_tag": 4, "gold.customer_segment": 2}
+
+
+def test_history_lies_in_a_file_a_month_given_rows_sorted_by_their_date(spark, settings, monkeypatch):
+    by_date = VISIT.model_copy(update={"partition_by": (), "cluster_by": ("business_date", "visit_id")})
+    monkeypatch.setitem(tables.load_tables(), "gold.visit", by_date)
+    three_months = DateRange.of("2026-01-10", "2026-03-10")
+    days = spark.sql(
+        "SELECT CAST(id AS STRING) AS visit_id, date_add(DATE'2026-01-10', CAST(id % 60 AS INT)) AS business_date, id AS visit_cnt "
+        "FROM range(120)"
+    )
+    writing = _lake(spark, settings, three_months)
+
+    writing.replace("gold.visit", days, three_months)
+
+    assert _months_of_files(settings) == [("2026-01", "2026-01"), ("2026-02", "2026-02"), ("2026-03", "2026-03")]
+    kept = set(open_table(settings, "gold.visit").file_uris())
+    writing.replace("gold.visit", days.where("business_date = DATE'2026-02-20'"), DateRange.of("2026-02-20"))
+    assert (
+        len(kept - set(open_table(settings, "gold.visit").file_uris())) == 1
+    )  # the other months' files are as they were
+    assert writing.read("gold.visit").count() == 120
+
+
+def _months_of_files(settings) -> list[tuple[str, str]]:
+    log = pa.table(open_table(settings, "gold.visit").get_add_actions(flatten=True))
+    first, last = (log[f"{end}.business_date"].to_pylist() for end in ("min", "max"))
+    return sorted((str(one)[:7], str(other)[:7]) for one, other in zip(first, last, strict=True))
+
+
+def test_short_work_is_committed_by_delta_rs_sorted_and_in_the_name_of_its_run(spark, settings, monkeypatch):
+    call = a_contract(
+        "gold.call",
+        {"call_id": "string", "business_date": "date", "prices": "map<string,double>", "words": "array<string>"},
+        key=["call_id"],
+        partition_by=["business_date"],
+        replace_by="business_date",
+        cluster_by=["call_id"],
+    )
+    monkeypatch.setitem(tables.load_tables(), "gold.call", call)
+    lake = _lake(spark, settings, TENTH)
+    frame = spark.sql(
+        "SELECT CAST(9 - id AS STRING) AS call_id, DATE'2026-03-10' AS business_date, map('a', 1.5D) AS prices,"
+        " IF(id = 3, NULL, array('x')) AS words FROM range(10)"
+    )
+
+    with lake.planned_for(rows=10):
+        commit = lake.replace("gold.call", frame, TENTH)
+
+    table = open_table(settings, "gold.call")
+    newest = table.history(1)[0]
+    assert (newest["clientVersion"].split(".")[0], newest["userMetadata"]) == ("delta-rs", lake.run.run_id)
+    assert commit.rows == 10
+    rows = table.to_pyarrow_table().to_pylist()
+    assert [row["call_id"] for row in rows] == [str(number) for number in range(10)]
+    assert rows[6] == {"call_id": "6", "business_date": date(2026, 3, 10), "prices": [("a", 1.5)], "words": None}
+    assert lake.read("gold.call").where("prices['a'] = 1.5").count() == 10
+
+
+def test_no_process_is_started_for_a_file_and_no_crc_is_written_beside_it(spark, settings, visits):
+    _lake(spark, settings, TENTH).replace("gold.visit", visits("2026-03-10"), TENTH)
+
+    files = [path.name for path in settings.path("lake", "gold", "visit").rglob("*") if path.is_file()]
+    assert any(name.endswith(".parquet") for name in files)
+    assert [name for name in files if name.startswith(".") and name.endswith(".crc")] == []
+    java = spark.sparkContext._jvm.org.apache.hadoop.fs
+    found = java.FileSystem.get(java.Path("file:///").toUri(), spark.sparkContext._jsc.hadoopConfiguration())
+    assert found.getClass().getSimpleName() == "NakedLocalFileSystem"

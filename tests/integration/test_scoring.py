@@ -230,6 +230,19 @@ def test_scoring_ranks_and_marks_given_promoted_champions(spark, home, trained):
     assert not list(home.path("alerts").glob("*_FEATURE_DRIFT_*.json")), "an ordinary night is not told"
 
 
+def test_this_process_scores_and_ranks_as_the_workers_of_spark_do(spark, home, trained):
+    dates = DateRange.of(TONIGHT)
+    run = Run("scoring", dates, home)
+    lake, models = Lake(spark, home, run), job.load_champions(home, load_models(), run)
+
+    here = job.rank_here(job.score_here(lake, models, dates, 700))
+    there = job.rank_scores(job.score_snapshots(job.read_snapshots(lake, models, dates), models)).toArrow()
+
+    order = [("model_name", "ascending"), ("subscription_id", "ascending")]
+    assert here.num_rows > 2 * ROWS
+    assert here.sort_by(order).to_pylist() == there.sort_by(order).to_pylist()
+
+
 def test_a_model_whose_feature_came_empty_is_not_scored_and_told_while_the_others_go_on(spark, home, trained):
     scoring = {name for name, row in realised_auc(home).items() if row["verdict"] == "PROMOTED"}
     bundles = {name: promoted.load_champion(home, name, 10**8)[1] for name in scoring}

@@ -633,3 +633,22 @@ def test_silver_and_view_built_anew_under_another_token_key_are_those_that_were_
     viewed = run_stage(spark, settings, "view", DateRange.of(DAY))
     assert "undeclared_reads" not in viewed, "made_from of the contracts says all that is read"
     assert {name: rows_hash(settings, name) for name in tables} == rekeyed
+
+
+def test_view_is_what_a_script_for_duckdb_says(town):
+    """Two engines and two hands, one result: the script of `closedloop bench view` on the same silver tables."""
+    from jobs.lakehouse.tables import Tables
+    from jobs.view.bench_view import differences, peer, peer_rows
+
+    tables = Tables(town)
+    with peer(tables) as connection:
+        written = peer_rows(connection, DAY)
+    view = tables.arrow("gold.customer_360", [("snapshot_date", "=", DAY)])
+
+    assert written.num_rows == view.num_rows > 0
+    assert len(written.column_names) > 60
+    assert differences(view, written) == {"rows": 0}
+    changed = written.set_column(
+        written.column_names.index("voice_mo_cnt_90d"), "voice_mo_cnt_90d", [[7] * view.num_rows]
+    )
+    assert differences(view, changed)["voice_mo_cnt_90d"] > 0

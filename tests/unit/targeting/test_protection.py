@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from conf.dates import DateRange
@@ -45,7 +46,19 @@ def read(settings, *releases: Release, monkeypatch=None) -> gate.Protection:
         rules = load_response_rules()
         told = rules.model_copy(update={"protection": rules.protection.model_copy(update={"releases": releases})})
         monkeypatch.setattr(gate, "load_response_rules", lambda: told)
-    return gate.read_protection(lake, NIGHT, contact_day_of(NIGHT))
+    everybodys = gate.read_protection(lake, NIGHT, contact_day_of(NIGHT))
+    of_one = gate.read_protection(lake, NIGHT, contact_day_of(NIGHT), pa.array(["ANNA"]))
+    assert about_anna(of_one) == about_anna(everybodys), (
+        "what is read for the people of a list is all there is about them"
+    )
+    return everybodys
+
+
+def about_anna(protection: gate.Protection) -> dict:
+    by_person = ("suppressed", "listed", "opted_out", "complained", "sensitive", "status")
+    found = {name: getattr(protection, name).get("ANNA") for name in by_person}
+    held_back = {pair for pair in protection.held_back if pair[1] == "ANNA"}, "ANNA" in protection.held_back_always
+    return {**found, "held_back": held_back, "holder": protection.holder, "live": protection.live}
 
 
 def an_opt_out(**more) -> dict:
@@ -157,3 +170,40 @@ def test_a_list_nobody_can_read_to_the_last_row_takes_nobody_off(home):
     }
     delta_rs.append(home, "ops.file_ledger", [torn])
     assert set(read(home).listed) == {"ANNA", "BEN"}
+
+
+def test_whoever_else_has_a_listed_persons_number_is_read_with_them(home):
+    """Two live lines on one number: nobody can say whom we would reach, also when only one of them is on a list."""
+    rows = [
+        {"subscription_id": name, "msisdn": NUMBER, "is_live": True, "snapshot_date": NIGHT} for name in ("ANNA", "BEN")
+    ]
+    put(home, gold__customer_360=rows)
+    assert read(home).holder == {"13800138000": ""}
+
+
+def test_what_stands_against_one_of_a_list_is_read_for_the_list(home):
+    row = {"subscription_id": "ANNA", "campaign_id": "T_CRBT", "control_kind": "GLOBAL", "business_date": BEFORE}
+    put(
+        home,
+        gold__control_group=[row, {**row, "subscription_id": "BEN"}],
+        gold__suppression=[
+            {
+                "subscription_id": name,
+                "scope_type": "SYSTEM",
+                "valid_from": BEFORE,
+                "valid_to": gate.STANDS,
+                "snapshot_date": NIGHT,
+            }
+            for name in ("ANNA", "BEN")
+        ],
+        silver__customer=[{"customer_id": "C1", "is_sensitive": True, "load_date": BEFORE}],
+    )
+    found = about_anna(read(home))
+    assert found["held_back"] == ({("T_CRBT", "ANNA")}, True)
+    assert found["suppressed"]
+    assert "SMS" in found["sensitive"]
+
+
+def test_an_entry_protects_whom_it_was_bound_to_on_whatever_number_they_are_now(home):
+    put(home, silver__list_member=[a_member(msisdn_token=OTHER, subscription_id="ANNA")])
+    assert list(read(home).listed) == ["ANNA"]
