@@ -190,6 +190,7 @@ def main(
     from jobs.lakehouse.logs import log_to_home
 
     earlier = _read(against) if against else None
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the screen is for the table
     settings = settings_for(subscriptions, record_days, profile_name, home, port)
     os.umask(umask_of(settings))
     keep(settings)
