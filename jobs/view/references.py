@@ -17,10 +17,16 @@ def register_references(spark: SparkSession, settings: Settings) -> None:
     """Make the code lists readable by SQL; numbers appear as tokens only."""
     codes = [(c.status_code, c.subscription_status, c.is_off_network, c.churn_type) for c in load_status_codes()]
     schema = "status_code string, subscription_status string, is_off_network boolean, churn_type string"
-    spark.createDataFrame(codes, schema).createOrReplaceTempView("ref_status_code")
+    _view(spark, "ref_status_code", codes, schema)
     register_words(spark)
-    numbers = spark.createDataFrame(hotlines(settings), "msisdn_token bigint, owner string")
-    numbers.createOrReplaceTempView("ref_hotline")
+    _view(spark, "ref_hotline", hotlines(settings), "msisdn_token bigint, owner string")
+
+
+def _view(spark: SparkSession, name: str, rows: list[tuple], schema: str) -> None:
+    """A list every task gets whole: without the word Spark sorts the records that are looked up in it, not knowing its size."""
+    from pyspark.sql import functions as F
+
+    F.broadcast(spark.createDataFrame(rows, schema)).createOrReplaceTempView(name)
 
 
 def hotlines(settings: Settings) -> list[tuple[int, str]]:
