@@ -173,7 +173,9 @@ def test_notice_and_bill_of_materials_are_those_of_the_locks():
     body = json.loads(sbom.sbom())
     listed = {(component["name"], component["version"]) for component in body["components"]}
     assert {(package.name, package.version) for package in locked()} < listed
-    assert sum("hashes" in component for component in body["components"]) == 8, "the JARs of Delta, and that of local files"
+    assert sum("hashes" in component for component in body["components"]) == 8, (
+        "the JARs of Delta, and that of local files"
+    )
     assert len({component["bom-ref"] for component in body["components"]}) == len(body["components"])
 
 
