@@ -120,3 +120,18 @@ def test_spark_is_given_what_was_read_and_not_the_text():
 def test_unreadable_question_is_refused_with_its_line_and_column(text, place):
     with pytest.raises(InputRefused, match=place):
         open_question(text, IN_PROCESS)
+
+
+def test_a_connection_over_tables_reads_no_file_of_the_machine(settings, tmp_path):
+    import duckdb
+
+    from jobs.lakehouse.tables import Tables
+
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n", encoding="utf-8")
+    with Tables(settings).duckdb([]) as connection:
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute(f"SELECT * FROM read_csv('{secret}')")
+        with pytest.raises(duckdb.Error):
+            connection.execute("SET enable_external_access = true")
