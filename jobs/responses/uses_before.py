@@ -8,9 +8,9 @@ from hashlib import sha256
 from conf.responses import load_response_rules
 from conf.view import COUNTABLE, load_view_rules
 from jobs.lakehouse import delta_rs
+from jobs.lakehouse.changes import stands_still
 from jobs.lakehouse.lake import Lake
 from jobs.lakehouse.tables import Tables
-from jobs.lakehouse.unchanged import stands_still
 from jobs.responses.as_of import HISTORY
 
 READ_VERSION = "read_version"

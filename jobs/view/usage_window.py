@@ -18,8 +18,8 @@ from pyspark.sql import functions as F
 from conf.errors import ConfigError
 from conf.view import VIEW_FILE, load_view_rules
 from jobs.lakehouse import delta_rs
+from jobs.lakehouse.changes import stands_still
 from jobs.lakehouse.planning import static_plans
-from jobs.lakehouse.unchanged import stands_still
 from jobs.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
