@@ -131,7 +131,7 @@ def _require_mirror(file: Path, place: Path) -> None:
 
 def _require_table_file(file: Path, place: Path, folder: Path) -> None:
     """A contract, query or suite lies in the folder of its layer, and a query beside a contract."""
-    layers = sorted(path.name for path in (ROOT / "sql").iterdir() if path.is_dir())
+    layers = sorted({path.parent.name for path in (ROOT / "sql").glob("*/*.yaml")} | set(WITHOUT_CONTRACTS))
     if len(place.parts) != 3 or place.parts[1] not in layers or place.suffix == ".yml":
         wanted = f"{place.parts[0]}/<layer>/<table>.yaml, a layer of {', '.join(layers)}"
         raise ConfigError(file, "(file)", f"{place}, which mirrors none", wanted)

@@ -125,6 +125,8 @@ def budgets_left(
     """Money in yuan of each campaign for tonight after the lists of earlier nights, charged by the contacts and gifts expected of them."""
     spent = np.zeros(len(campaigns))
     for batch in _listed_before(lake, list(campaigns), business_date):
+        if not batch.num_rows:  # all of a file's rows can be filtered away
+            continue
         rows = pa.Table.from_batches([batch])
         owner = positions(rows["campaign_id"], list(campaigns))
         np.add.at(spent, owner, _expected_costs_yuan(rows, campaigns, evidence))

@@ -20,7 +20,7 @@ from tests.builders.targeting_night import NIGHT, copy_of
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 FLOORS = {
-    "lake/gold": 40,
+    "lake/gold": 30,
     "lake/ops": 20,
     "lake/vault": 2,
     "exports": 27,

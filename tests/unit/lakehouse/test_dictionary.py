@@ -19,7 +19,7 @@ def test_table_is_made_from_feeds_tables_and_what_its_helper_queries_read():
     feeds = ("bronze.cdr_gprs", "bronze.cdr_sms", "bronze.cdr_voice", "bronze.mms_event")
     assert sources["silver.usage_daily"] == (*feeds, "silver.msisdn_assignment")
     assert sources["gold.lifecycle_state"] == ("gold.customer_360", "gold.customer_score")
-    assert {"gold.campaign_decision", "gold.contact_history"} <= set(sources["rpt.campaign_funnel"])
+    assert {"gold.campaign_standing", "gold.contact_history"} <= set(sources["rpt.campaign_funnel"])
 
 
 def test_entry_links_both_ways_and_names_the_maker():

@@ -57,6 +57,7 @@ def test_sums_become_silver_rows_with_tokens_and_nobodys_number_stays(settings):
 
 
 def test_models_of_a_sample_are_champions_that_scoring_loads(settings, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # an earlier test may have been given an address
     training = settings.training.model_copy(update={"max_rounds": 15})
     settings = settings.model_copy(update={"training": training})
     view: pa.Table = a_customer_view(600, EVE, 1)
