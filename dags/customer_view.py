@@ -3,7 +3,7 @@
 **Feeds** `scoring` and the analysts: `gold.contact_history`, `gold.suppression`, `gold.customer_360`, tags, segments. One row
 per subscription and snapshot date, made from the published silver tables.
 
-**Normal**: 2 minutes on the demo. Late after 07:00.
+**Normal**: 1 minute on the demo. Late after 07:00.
 
 **At 3 a.m.** After a red gate yesterday's view stands. The Data Docs and `closedloop status` name the rule that failed. Mend
 the source or, if the bound is wrong, the suite under `expectations/gold/`. Then clear the run.

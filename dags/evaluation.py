@@ -3,7 +3,7 @@
 **Feeds** analysts and campaign managers: the `rpt` tables and `reports/<date>.html`. It starts when the night's lists are
 out, so that its page shows them too.
 
-**Normal**: 1 minute. Late after 10:00.
+**Normal**: half a minute on the demo. Late after 10:00.
 
 **At 3 a.m.** Nothing here is urgent: no list waits for it. Clear the run in the morning.
 """

@@ -3,7 +3,7 @@
 **Feeds** `customer_view`, and through it everything else. One run handles one business date, the day that ended at the
 tick. It verifies the files under `landing/` against their control files.
 
-**Normal**: 1-2 minutes on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for each feed until its contract's
+**Normal**: half a minute on the demo, 10 on a million subscriptions. `wait_for_feeds` waits for each feed until its contract's
 deadline (06:00), then goes on without the late ones; they join the next night. Late when silver is not published by 06:30.
 
 **At 3 a.m.** `closedloop status` names the feed that is missing or refused, and why. Ask the sender for a resend with a

@@ -2,7 +2,7 @@
 
 **Feeds** `targeting`: `gold.customer_score` and `gold.lifecycle_state`. One row per subscription, snapshot date and model.
 
-**Normal**: 1 minute on the demo, 4 for a million subscriptions and five models. Late after 07:30.
+**Normal**: 10 seconds on the demo, 4 minutes for a million subscriptions and five models. Late after 07:30.
 
 **At 3 a.m.**
 

@@ -3,7 +3,7 @@
 **Feeds** the channel systems, which pick files up from `exports/<CHANNEL>/` after their `.done`. One decision per
 selected subscription and campaign, one row per contact in the files.
 
-**Normal**: 2 minutes on the demo. Late after 08:30; sending windows open at 09:00.
+**Normal**: 15 seconds on the demo. Late after 08:30; sending windows open at 09:00.
 
 **At 3 a.m.** Clearing this run never contacts anybody twice: files that were sent stay as they are.
 
