@@ -23,7 +23,7 @@ from jobs import catalogue
 from jobs.lakehouse import hang
 from jobs.lakehouse.run import exclusive
 settings = load_settings("local", sys.argv[1])
-settings = settings.model_copy(update={"services": settings.services.model_copy(update={"silence_seconds": 0.5})})
+settings = settings.model_copy(update={"services": settings.services.model_copy(update={"silence_seconds": 1.5})})
 hang.GRACE_SECONDS = 0.3 if sys.argv[2] == "deaf" else 60
 class Job:
     @staticmethod
